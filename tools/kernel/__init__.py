@@ -1,0 +1,1 @@
+"""What every domain stands on: identity, the gate, approvals, receipts, jobs, storage."""

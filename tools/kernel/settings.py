@@ -1,0 +1,70 @@
+"""Configuration: one home folder, `PILOTHOUSE_*` variables, no secret with a default."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """All settings. Each is read from the variable `PILOTHOUSE_` + its name in capitals.
+
+    Attributes:
+        home: the folder that holds everything; created with mode 0700 when first used.
+        database_url: SQLAlchemy URL; SQLite in the home when not set.
+        model: name of the language model; none means the parser alone.
+        model_url: base URL of an OpenAI-compatible endpoint.
+        model_key: its key.
+        model_timeout: seconds after which a call to the language model is given up.
+        model_budget_tokens: tokens that one principal may use in a day.
+        port: the platform process's port on 127.0.0.1; 0 takes a free one.
+        threads: compute threads of a training or evaluation child process.
+        hourly_rate: money an hour of compute costs, for estimates and reports.
+        daily_budget: money that one principal may spend in a day; none means no limit.
+        currency: the unit of both.
+        approval_minutes: how long a pending approval stays open.
+        device_report_seconds: how long a device may be silent before it counts as failed.
+        log_level: of the platform process.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PILOTHOUSE_", extra="ignore")
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".pilothouse")
+    database_url: str | None = None
+    model: str | None = None
+    model_url: str | None = None
+    model_key: SecretStr | None = None
+    model_timeout: float = Field(30.0, gt=0, le=600)
+    model_budget_tokens: int = Field(500_000, ge=0)
+    port: int = Field(0, ge=0, le=65535)
+    threads: int = Field(1, ge=1, le=256)
+    hourly_rate: float = Field(0.40, ge=0)
+    daily_budget: float | None = Field(None, ge=0)
+    currency: str = "EUR"
+    approval_minutes: int = Field(60, ge=1, le=7 * 24 * 60)
+    device_report_seconds: float = Field(30.0, gt=0)
+    log_level: str = "INFO"
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @cached_property
+    def database(self) -> str:
+        """The SQLAlchemy URL of the platform's database."""
+        return self.database_url or f"sqlite:///{self.home / 'pilothouse.db'}"
+
+    @cached_property
+    def jobs_database(self) -> str:
+        """The URL of the job engine's own tables: a file beside, or the same server."""
+        return self.database_url or f"sqlite:///{self.home / 'jobs.db'}"
+
+    def folder(self, *parts: str) -> Path:
+        """A folder under the home, made (mode 0700) when missing."""
+        path = self.home.joinpath(*parts)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
