@@ -1,0 +1,1 @@
+"""Measuring models on rows that they have not seen, against baselines and each other."""

@@ -1,0 +1,218 @@
+"""What the evaluation's operations take and answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tools.kernel.entities import EntityKind, Slot
+from tools.kernel.operations import Args, Result
+from tools.registry.types import KnownModel, KnownVersion, VersionText
+
+Split = Literal["test", "validation"]
+
+
+class RunEvaluation(Args):
+    """Which model to measure (a registered one, or a training job's), and on what."""
+
+    model: Annotated[
+        str | None,
+        Slot(EntityKind.MODEL, "Which model or training job should be evaluated?"),
+        Field(description="A registered model; or give `job`.", max_length=80),
+    ] = None
+    version: Annotated[
+        VersionText | None,
+        Slot(EntityKind.MODEL_VERSION, "Which version?"),
+        Field(description="Its version; the newest when left out.", max_length=40),
+    ] = None
+    job: Annotated[
+        int | None,
+        Slot(EntityKind.JOB, "Which training job?"),
+        Field(description="A finished training job, in place of a registered model.", ge=1),
+    ] = None
+    dataset: Annotated[
+        str | None,
+        Slot(EntityKind.DATASET, "On which dataset?"),
+        Field(description="The dataset; the one it was trained on when left out.", max_length=120),
+    ] = None
+    split: Annotated[
+        Split,
+        Slot(None, "On which split?"),
+        Field(description="Which held-out part of the dataset."),
+    ] = "test"
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> RunEvaluation:
+        if self.model is None and self.job is None:
+            raise ValueError("name a registered model or the number of a training job")
+        if self.job is not None and self.version is not None:
+            raise ValueError("give either a version of a model or a training job, not both")
+        return self
+
+
+class CompareModels(Args):
+    """Which two versions to compare, and on what."""
+
+    model: KnownModel
+    version: KnownVersion
+    other_version: Annotated[
+        VersionText | None,
+        Slot(EntityKind.MODEL_VERSION, "With which version?", closed=False),
+        Field(
+            description="The version to compare with; the champion when nothing else is named.",
+            max_length=40,
+        ),
+    ] = None
+    other_model: Annotated[
+        str | None,
+        Slot(EntityKind.MODEL, "With which model?", closed=False),
+        Field(description="The other model, where it is not the same one.", max_length=80),
+    ] = None
+    dataset: Annotated[
+        str | None,
+        Slot(EntityKind.DATASET, "On which dataset?"),
+        Field(description="The dataset; the first model's own when left out.", max_length=120),
+    ] = None
+
+
+class ListResults(Args):
+    """Whose results to show."""
+
+    model: KnownModel
+    version: Annotated[
+        VersionText | None,
+        Slot(EntityKind.MODEL_VERSION, "Which version?"),
+        Field(description="Only this version's; all when left out.", max_length=40),
+    ] = None
+
+
+class ClassScore(Result):
+    """How one class came out.
+
+    Attributes:
+        label: the class.
+        precision: of the rows given this label, the fraction that have it.
+        recall: of the rows that have this label, the fraction that were given it.
+        f1: harmonic mean of both.
+        support: rows that have this label.
+    """
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class EvaluationResult(Result):
+    """A model measured on rows that it was not trained on.
+
+    Attributes:
+        id: number of the stored result.
+        model: name of the model; of the training where it is not registered.
+        version: its version, if registered.
+        job: the training job that made it.
+        run_id: the MLflow run whose metrics carry the result.
+        dataset: the dataset, with its version.
+        split: the part of it.
+        rows: how many rows were predicted.
+        accuracy: fraction of rows predicted right.
+        accuracy_low: lower end of the 95 % bootstrap interval over rows.
+        accuracy_high: upper end of it.
+        macro_f1: mean F1 over the classes of the model.
+        baseline_majority: accuracy of always answering the training split's commonest class.
+        baseline_untrained: accuracy of the encoder as published, with the head that the training
+            started from (drawn at random from the training's seed): the model before any step.
+        ece: expected calibration error over 15 equal-width bins of the top probability, 0 to 1.
+        p50_ms: median time of one row alone, tokenising included, in milliseconds.
+        p95_ms: 95th percentile of the same.
+        labels: the classes, in the order of the confusion matrix.
+        confusion: counts; row = the true class, column = the predicted one.
+        classes: scores by class.
+        worst: the classes with the lowest F1, worst first.
+        plot: path of the drawn confusion matrix.
+        overlap: rows whose text is in the training split too (left out of every number above).
+        skipped: rows whose label the model does not know (left out too).
+        warnings: what a reader must know.
+    """
+
+    id: int = 0
+    model: str
+    version: int | None = None
+    job: int | None = None
+    run_id: str | None = None
+    dataset: str
+    split: str
+    rows: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    macro_f1: float
+    baseline_majority: float
+    baseline_untrained: float | None = None
+    ece: float
+    p50_ms: float
+    p95_ms: float
+    labels: list[str]
+    confusion: list[list[int]]
+    classes: list[ClassScore] = Field(default_factory=list[ClassScore])
+    worst: list[str] = Field(default_factory=list)
+    plot: str | None = None
+    overlap: int = 0
+    skipped: int = 0
+    warnings: list[str] = Field(default_factory=list)
+
+
+class ComparisonResult(Result):
+    """Two models on the same rows.
+
+    Attributes:
+        id: number of the stored comparison.
+        model: the first model.
+        version: its version.
+        other_model: the second model.
+        other_version: its version.
+        dataset: the dataset, with its version.
+        split: the part of it.
+        rows: how many rows both predicted.
+        accuracy: of the first.
+        other_accuracy: of the second.
+        difference: the first's accuracy minus the second's.
+        difference_low: lower end of its 95 % paired bootstrap interval.
+        difference_high: upper end of it.
+        only_first: rows that only the first got right.
+        only_second: rows that only the second got right.
+        p_value: of the exact two-sided McNemar test on those two counts.
+        better: which is better, `neither` if the difference may be chance (p >= 0.05).
+        verdict: the same in one sentence.
+        warnings: what a reader must know.
+    """
+
+    id: int = 0
+    model: str
+    version: int
+    other_model: str
+    other_version: int
+    dataset: str
+    split: str
+    rows: int
+    accuracy: float
+    other_accuracy: float
+    difference: float
+    difference_low: float
+    difference_high: float
+    only_first: int
+    only_second: int
+    p_value: float
+    better: Literal["first", "second", "neither"]
+    verdict: str
+    warnings: list[str] = Field(default_factory=list)
+
+
+class EvaluationResults(Result):
+    """The stored results and comparisons of a model, newest first."""
+
+    model: str
+    results: list[EvaluationResult]
+    comparisons: list[ComparisonResult]

@@ -1,0 +1,1 @@
+"""Model versions, their lineage and the aliases under which devices find them."""

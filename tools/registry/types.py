@@ -1,0 +1,213 @@
+"""What the registry's operations take and answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from tools.kernel.entities import EntityKind, Slot
+from tools.kernel.operations import Args, Result
+
+Alias = Literal["champion", "challenger", "staging"]
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+VersionText = Annotated[str, BeforeValidator(_as_text)]
+"""A version as people write it: `3`, `v3` or an alias; the catalogue makes it a number."""
+
+ModelName = Annotated[str, Field(description="Name of a registered model.", max_length=80)]
+
+KnownModel = Annotated[ModelName, Slot(EntityKind.MODEL, "Which model?")]
+
+KnownVersion = Annotated[
+    VersionText,
+    Slot(EntityKind.MODEL_VERSION, "Which version?"),
+    Field(description="Version number, or an alias that points at one.", max_length=40),
+]
+
+
+class ListModels(Args):
+    """Nothing to choose: all models of the tenant are listed."""
+
+
+class DescribeModel(Args):
+    """Which model, or which one version of it, to describe."""
+
+    model: KnownModel
+    version: Annotated[
+        VersionText | None,
+        Slot(EntityKind.MODEL_VERSION, "Which version?"),
+        Field(description="Only this version; all versions when left out.", max_length=40),
+    ] = None
+
+
+class RegisterModel(Args):
+    """Which finished training to register, and under which name."""
+
+    job: Annotated[
+        int,
+        Slot(EntityKind.JOB, "Which training job should be registered?"),
+        Field(description="Number of a finished training job.", ge=1),
+    ]
+    model: Annotated[
+        str | None,
+        Slot(EntityKind.MODEL, "Under which name?", closed=False),
+        Field(description="Model's name; the training's name when left out.", max_length=80),
+    ] = None
+
+
+class PromoteModel(Args):
+    """Which version an alias shall point at."""
+
+    model: KnownModel
+    version: KnownVersion
+    alias: Annotated[
+        Alias,
+        Slot(None, "As champion, challenger or staging?"),
+        Field(description="champion is what production serves; challenger is tried against it."),
+    ]
+
+
+class ModelVersionArgs(Args):
+    """One version of one model."""
+
+    model: KnownModel
+    version: KnownVersion
+
+
+class ClearAlias(Args):
+    """Which alias to take away from a model."""
+
+    model: KnownModel
+    alias: Annotated[Alias, Slot(None, "Which alias?"), Field(description="The alias.")]
+
+
+class ModelVersionDetails(Result):
+    """One version and where it came from.
+
+    Attributes:
+        model: the model's name.
+        version: counts from 1 and is never given twice.
+        aliases: the aliases that point at it.
+        archived: True if it was put away and can no longer be promoted or deployed.
+        job: number of the training job that made it.
+        run_id: the MLflow run of that job.
+        dataset: the training dataset, with its version.
+        dataset_hash: SHA-256 of the dataset version's content.
+        base_model: the encoder it was tuned from.
+        method: how it was trained.
+        labels: the classes, in the order of the model's outputs.
+        metrics: the run's last metrics.
+        content_hash: SHA-256 over the artifact's files.
+        size_bytes: size of the artifact.
+        code_version: version of the platform that trained it.
+        registered_by: who registered it.
+        created: when it was registered.
+    """
+
+    model: str
+    version: int
+    aliases: list[str] = Field(default_factory=list)
+    archived: bool = False
+    job: int | None = None
+    run_id: str
+    dataset: str | None = None
+    dataset_hash: str | None = None
+    base_model: str | None = None
+    method: str | None = None
+    labels: list[str] = Field(default_factory=list)
+    metrics: dict[str, float] = Field(default_factory=dict)
+    content_hash: str
+    size_bytes: int = 0
+    code_version: str | None = None
+    registered_by: str | None = None
+    created: datetime
+
+
+class ModelSummary(Result):
+    """One model in a list.
+
+    Attributes:
+        model: its name.
+        versions: how many versions it has, archived ones included.
+        latest: the newest version.
+        aliases: alias → version.
+        updated: when it last got a version.
+    """
+
+    model: str
+    versions: int
+    latest: int
+    aliases: dict[str, int] = Field(default_factory=dict)
+    updated: datetime
+
+
+class ModelList(Result):
+    """All models of a tenant, by name."""
+
+    models: list[ModelSummary]
+
+
+class ModelDescription(Result):
+    """One model with its versions, newest first."""
+
+    model: str
+    aliases: dict[str, int] = Field(default_factory=dict)
+    versions: list[ModelVersionDetails]
+
+
+class RegisteredVersion(Result):
+    """What a registration gave.
+
+    Attributes:
+        model: the model's name.
+        version: its version.
+        created: False if the job had been registered under this name before.
+        details: the version with its lineage.
+    """
+
+    model: str
+    version: int
+    created: bool
+    details: ModelVersionDetails
+
+
+class AliasChange(Result):
+    """An alias before and after.
+
+    Attributes:
+        model: the model's name.
+        alias: which alias.
+        version: the version it points at now; None if it points at none.
+        previous: the version that it pointed at before.
+    """
+
+    model: str
+    alias: Alias
+    version: int | None
+    previous: int | None
+
+
+class VersionState(Result):
+    """The state of a version after it was archived, restored or unregistered.
+
+    Attributes:
+        model: the model's name.
+        version: the version.
+        state: what it is now.
+        changed: False if it was in that state already.
+        job: the training job that it came from.
+    """
+
+    model: str
+    version: int
+    state: Literal["ready", "archived", "unregistered"]
+    changed: bool
+    job: int | None = None
