@@ -1,0 +1,1 @@
+"""Datasets: adding, profiling, versioning and splitting labelled text."""

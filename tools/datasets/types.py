@@ -1,0 +1,148 @@
+"""What dataset operations take and answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from tools.kernel.entities import EntityKind, Slot
+from tools.kernel.operations import Args, Result
+
+DatasetName = Annotated[str, Slot(EntityKind.DATASET, "Which dataset?")]
+
+
+class AddDataset(Args):
+    """A file or folder of labelled text to add."""
+
+    path: Annotated[str, Slot(None, "Which file should I add?")] = Field(
+        description="A JSONL, CSV, TSV or Parquet file with a text and a label column, or a folder "
+        "with train, validation and test files of these kinds.",
+        min_length=1,
+        max_length=4096,
+    )
+    name: Annotated[str | None, Slot(EntityKind.DATASET, closed=False)] = Field(
+        None, description="The dataset's name; the file's name when not given.", max_length=64
+    )
+
+
+class ListDatasets(Args):
+    """No arguments."""
+
+
+class DescribeDataset(Args):
+    """The dataset to describe."""
+
+    dataset: DatasetName = Field(
+        description="A dataset's name, or `name@2` for a certain version of it."
+    )
+
+
+class RemoveDataset(Args):
+    """The dataset version to remove."""
+
+    dataset: DatasetName = Field(
+        description="`name@2` for one version; a name alone means its newest version."
+    )
+
+
+class TextLengths(Result):
+    """How long the texts are, in characters, at percentiles."""
+
+    p50: int
+    p90: int
+    p99: int
+    longest: int
+
+
+class DatasetProfile(Result):
+    """What was measured on the rows.
+
+    Attributes:
+        columns: each column with its type.
+        text_column: the column that holds the text.
+        label_column: the column that holds the label.
+        columns_from: `name` if the two columns were named so, `detected` if they were inferred.
+        rows: how many rows.
+        classes: rows of each class, largest first.
+        splits: rows of each split.
+        split_from: `files`, `column` or `assigned` (stratified 80/10/10).
+        duplicates: rows whose normalised text occurs earlier.
+        near_duplicates: rows that nearly repeat another one (token Jaccard of 0.8 or more).
+        lengths: text lengths in characters.
+        warnings: what a person should know before using it.
+    """
+
+    columns: dict[str, str]
+    text_column: str
+    label_column: str
+    columns_from: str
+    rows: int
+    classes: dict[str, int]
+    splits: dict[str, int]
+    split_from: str
+    duplicates: int
+    near_duplicates: int
+    lengths: TextLengths
+    warnings: list[str] = Field(default_factory=list)
+
+
+class DatasetSummary(Result):
+    """One dataset version in a list.
+
+    Attributes:
+        builtin: True if it ships with the platform and cannot be removed.
+        sha256: SHA-256 of the canonical rows.
+    """
+
+    name: str
+    version: int
+    rows: int
+    classes: int
+    splits: dict[str, int]
+    sha256: str
+    builtin: bool
+    created: datetime
+
+
+class DatasetList(Result):
+    """The newest version of every dataset."""
+
+    datasets: list[DatasetSummary]
+
+
+class DatasetDescription(Result):
+    """All that is known of one dataset version."""
+
+    name: str
+    version: int
+    versions: list[int]
+    sha256: str
+    source: str
+    builtin: bool
+    created: datetime
+    profile: DatasetProfile
+    used_by: list[str]
+
+
+class DatasetAdded(Result):
+    """What adding made.
+
+    Attributes:
+        known: True if the same content was there already, and nothing was added.
+    """
+
+    name: str
+    version: int
+    sha256: str
+    known: bool
+    profile: DatasetProfile
+
+
+class DatasetRemoved(Result):
+    """What was removed."""
+
+    name: str
+    version: int
+    rows: int

@@ -1,0 +1,1 @@
+"""Training: fine-tuning text classifiers in durable jobs, tuning, tracking and export."""

@@ -1,0 +1,77 @@
+"""The models that a training can start from, and how a name becomes a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.kernel.entities import EntityName, fold, nearest
+from tools.kernel.errors import InvalidInput, NotFound
+
+DEFAULT = "minilm"
+NAMES = (
+    EntityName(
+        "minilm",
+        also=(
+            "MiniLM-L6",
+            "MiniLM-L6-v2",
+            "all-MiniLM-L6-v2",
+            "sentence-transformers/all-MiniLM-L6-v2",
+            "the MiniLM encoder",
+        ),
+    ),
+    EntityName("smollm2", also=("SmolLM2-135M", "SmolLM2-135M-Instruct", "smol lm")),
+)
+
+
+def canonical(name: str) -> str:
+    """The known name behind a spelling, or an existing folder's absolute path.
+
+    Raises:
+        NotFound: if it is neither, with the nearest names.
+    """
+    folded = fold(name)
+    for entry in NAMES:
+        if folded in {fold(entry.name), *(fold(also) for also in entry.also)}:
+            return entry.name
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return str(folder.resolve())
+    raise NotFound(
+        f"There is no base model named {name!r}, and no such folder.",
+        suggestions=nearest(name, [entry.name for entry in NAMES]),
+        hint="Name minilm, or a folder with config.json, model.safetensors and tokenizer.json.",
+    )
+
+
+def check(name: str) -> None:
+    """Refuse a base model that cannot be trained as a text classifier.
+
+    Raises:
+        InvalidInput: for a model of another kind or a folder that is no encoder model.
+    """
+    if name == "smollm2":
+        raise InvalidInput(
+            "smollm2 is a generative model; classifiers are trained on an encoder.",
+            hint="Use minilm as the base model.",
+        )
+    if name == DEFAULT:
+        return
+    missing = [f for f in ("config.json", "tokenizer.json") if not (Path(name) / f).is_file()]
+    weights = ("model.safetensors", "pytorch_model.bin")
+    if not any((Path(name) / f).is_file() for f in weights):
+        missing.append("model.safetensors")
+    if missing:
+        raise InvalidInput(f"{name} is no model folder: {', '.join(missing)} missing.")
+
+
+def folder(name: str) -> Path:
+    """The folder that holds a base model's files.
+
+    Raises:
+        Unavailable: if the asset has not been fetched.
+    """
+    if name == DEFAULT:
+        from tools.kernel.assets import asset_path
+
+        return asset_path("minilm")
+    return Path(name)

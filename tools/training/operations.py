@@ -1,0 +1,354 @@
+"""The operations on trainings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tools.kernel.entities import EntityKind, EntityName, entity_source
+from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
+from tools.training.types import (
+    CancelTraining,
+    EstimateTraining,
+    ListTrainings,
+    RunArgs,
+    RunState,
+    StartTraining,
+    TrainingCancelled,
+    TrainingEstimate,
+    TrainingList,
+    TrainingResult,
+    TrainingState,
+    TrainingStatusArgs,
+    TuneTraining,
+    TuningResult,
+)
+
+if TYPE_CHECKING:
+    from tools.kernel.kernel import Kernel
+    from tools.training.service import TrainingService
+
+
+def _service(kernel: Kernel) -> TrainingService:
+    from tools.training.service import TrainingService
+
+    return kernel.get(TrainingService)
+
+
+@entity_source(EntityKind.BASE_MODEL)
+def base_model_names(kernel: Kernel, tenant: str) -> list[EntityName]:
+    """The base models that are known by name."""
+    from tools.training.base_models import NAMES
+
+    return list(NAMES)
+
+
+@operation(
+    "training.start",
+    effect=Effect.WRITE,
+    job=True,
+    examples=(
+        "train a ticket router on the bundled tickets",
+        "fine-tune minilm on the complaints dataset",
+        "train a model called mail sorter on support-emails with lora for 3 epochs",
+        "start a training run on product reviews",
+        "retrain the ticket router on last week's tickets",
+        "kick off a full fine-tune of minilm on chat-logs, 5 epochs, learning rate 2e-5",
+        "teach a classifier to sort the refunds data",
+        "train only the head on tickets and name it quick router",
+        "fit a sentiment model on reviews@2 with rank 16 and batch size 32",
+        "run lora on tickets with seed 7",
+        "build me an intent classifier from the intents dataset",
+        "please learn the categories in week31 and call the result triage",
+        "use the returns data to fine tune a model for 4 epochs",
+        "I need a new router, train it on the ticket data",
+        "do a quick training on complaints, one epoch is enough",
+    ),
+)
+def start(args: StartTraining, call: Call) -> TrainingResult:
+    """Fine-tune a text classifier on a dataset's training split, as a durable job.
+
+    Trains in a child process with checkpoints, so that a killed process goes on where it was;
+    keeps the weights of the best epoch on the validation split; records everything in MLflow.
+    Refused before anything starts when the dataset, its splits or the base model do not fit.
+    """
+    return _service(call.kernel).run(args, call)
+
+
+@start.normalise
+def _(args: StartTraining, call: Call) -> StartTraining:
+    return _service(call.kernel).normalise(args, call.tenant)
+
+
+@start.preview
+def _(args: StartTraining, call: Call) -> Preview:
+    return _service(call.kernel).preview(args, call.tenant)
+
+
+@start.read_back
+def _(args: StartTraining, result: TrainingResult, call: Call) -> list[Evidence]:
+    return _service(call.kernel).evidence(result.run_id)
+
+
+@start.inverse
+def _(args: StartTraining, result: TrainingResult, call: Call) -> Inverse | None:
+    return Inverse(operation="training.delete_run", arguments={"run_id": result.run_id})
+
+
+@start.says
+def _(args: StartTraining, result: TrainingResult) -> str:
+    return (
+        f"Trained {result.model_name} on {result.dataset} v{result.dataset_version} in "
+        f"{result.seconds:.0f} s: loss {result.initial_loss:.2f} → {result.final_loss:.2f}, "
+        f"validation accuracy {result.validation_accuracy:.1%}."
+    )
+
+
+@operation(
+    "training.estimate",
+    effect=Effect.READ,
+    examples=(
+        "how long would it take to train on the tickets?",
+        "estimate a training run on complaints with 5 epochs",
+        "what would fine-tuning minilm on product reviews cost?",
+        "how much memory does training on chat-logs need",
+        "how long will a full fine-tune on support-emails run?",
+        "price of training a ticket router on the bundled tickets",
+        "before we start: what does lora on the refunds dataset take?",
+        "give me a time and cost estimate for training on week31",
+        "would 10 epochs on tickets be expensive?",
+        "roughly how many minutes to train on the returns data",
+    ),
+)
+def estimate(args: EstimateTraining, call: Call) -> TrainingEstimate:
+    """Estimate time, memory and cost of a training from this machine's measured speed."""
+    return _service(call.kernel).estimate(args, call.tenant)
+
+
+@estimate.normalise
+def _(args: EstimateTraining, call: Call) -> EstimateTraining:
+    return _service(call.kernel).normalise(args, call.tenant)
+
+
+@estimate.says
+def _(args: EstimateTraining, result: TrainingEstimate) -> str:
+    return (
+        f"Training {result.base_model} on {result.rows} rows of {result.dataset} for "
+        f"{result.epochs} epochs takes about {result.seconds:.0f} s "
+        f"({result.seconds_low:.0f} to {result.seconds_high:.0f} s), {result.memory_mb} MB of "
+        f"memory and {result.cost:.4f} {result.currency}."
+    )
+
+
+@operation(
+    "training.status",
+    effect=Effect.READ,
+    examples=(
+        "how is the training going?",
+        "training status",
+        "is job 7 done training yet?",
+        "what's the loss of the current run",
+        "how far along is the fine-tune",
+        "did the training finish?",
+        "show progress of training job 12",
+        "what accuracy did the last training reach?",
+        "when will the ticket router be trained",
+        "check on the training run",
+        "why did training job 4 fail",
+    ),
+)
+def status(args: TrainingStatusArgs, call: Call) -> TrainingState:
+    """Tell how a training or tuning job stands: progress, loss, time left, or why it failed."""
+    return _service(call.kernel).status(args.job, call.tenant)
+
+
+@status.says
+def _(args: TrainingStatusArgs, result: TrainingState) -> str:
+    what = f"Training {result.model_name} (job {result.job})"
+    if result.status == "failed":
+        return f"{what} failed: {result.error}"
+    if result.status == "running":
+        return f"{what} is {result.progress:.0%} done. {result.message}"
+    return f"{what} is {result.status}. {result.message}".strip()
+
+
+@operation(
+    "training.cancel",
+    effect=Effect.WRITE,
+    idempotent=True,
+    examples=(
+        "cancel the training",
+        "stop training job 7",
+        "abort the fine-tune",
+        "kill the current training run",
+        "please stop the training, I picked the wrong dataset",
+        "call off job 12, the tuning takes too long",
+        "halt the tuning job",
+        "end the running training now",
+        "never mind the training, cancel it",
+        "stop learning on complaints",
+    ),
+)
+def cancel(args: CancelTraining, call: Call) -> TrainingCancelled:
+    """Stop a running training or tuning job; says what had been done and what is kept."""
+    return _service(call.kernel).cancel(args.job, call.tenant)
+
+
+@cancel.normalise
+def _(args: CancelTraining, call: Call) -> CancelTraining:
+    return CancelTraining(job=_service(call.kernel).cancellable(args.job, call.tenant))
+
+
+@cancel.preview
+def _(args: CancelTraining, call: Call) -> Preview:
+    state = _service(call.kernel).status(args.job, call.tenant)
+    return Preview(
+        summary=f"Stop training {state.model_name} (job {state.job}), {state.progress:.0%} done.",
+        risk="The job cannot be taken up again; what it learnt so far is not registered.",
+    )
+
+
+@cancel.read_back
+def _(args: CancelTraining, result: TrainingCancelled, call: Call) -> list[Evidence]:
+    state = _service(call.kernel).status(result.job, call.tenant)
+    return [Evidence(fact=f"status of job {result.job}", value=state.status, source="jobs")]
+
+
+@cancel.says
+def _(args: CancelTraining, result: TrainingCancelled) -> str:
+    return f"Job {result.job} is {result.status}: {result.done}; {result.kept}."
+
+
+@operation(
+    "training.list",
+    effect=Effect.READ,
+    examples=(
+        "list training runs",
+        "show me all trainings",
+        "what have we trained so far?",
+        "which training jobs are running",
+        "training history",
+        "show the last 5 trainings",
+        "what fine-tunes did we do this week",
+        "list recent runs with their accuracy",
+        "which runs failed?",
+        "past training and tuning jobs please",
+    ),
+)
+def list_(args: ListTrainings, call: Call) -> TrainingList:
+    """List training and tuning jobs, newest first, with status and metrics."""
+    return _service(call.kernel).list(call.tenant, args.limit)
+
+
+@list_.says
+def _(args: ListTrainings, result: TrainingList) -> str:
+    if not result.trainings:
+        return "Nothing has been trained yet."
+    shown = "; ".join(
+        f"job {t.job} {t.model_name} on {t.dataset}: {t.status}" for t in result.trainings[:5]
+    )
+    return f"{len(result.trainings)} trainings, newest first: {shown}."
+
+
+@operation(
+    "training.tune",
+    effect=Effect.WRITE,
+    job=True,
+    examples=(
+        "tune the hyperparameters on tickets",
+        "find the best learning rate for the complaints dataset",
+        "run a hyperparameter search on product reviews with 10 trials",
+        "optimise the ticket router's settings on the bundled tickets",
+        "try 5 different settings on support-emails and keep the best",
+        "do a sweep over rank and learning rate on chat-logs",
+        "search for better training settings on week31, at most 30 minutes",
+        "run optuna on the refunds data",
+        "which batch size works best for intents? tune it",
+        "hyperparameter tuning for mail sorter on support-emails, 20 trials",
+        "get the most out of minilm on returns: tune it",
+    ),
+)
+def tune(args: TuneTraining, call: Call) -> TuningResult:
+    """Search for good hyperparameters with Optuna and keep the best trial's model, as a job.
+
+    Trials that fall behind are given up early. Each trial is a durable step and the study is
+    stored, so that a killed process goes on with the next trial.
+    """
+    return _service(call.kernel).run_tuning(args, call)
+
+
+@tune.normalise
+def _(args: TuneTraining, call: Call) -> TuneTraining:
+    return _service(call.kernel).normalise(args, call.tenant)
+
+
+@tune.preview
+def _(args: TuneTraining, call: Call) -> Preview:
+    return _service(call.kernel).preview_tuning(args, call.tenant)
+
+
+@tune.read_back
+def _(args: TuneTraining, result: TuningResult, call: Call) -> list[Evidence]:
+    return _service(call.kernel).evidence(result.run_id)
+
+
+@tune.inverse
+def _(args: TuneTraining, result: TuningResult, call: Call) -> Inverse | None:
+    return Inverse(operation="training.delete_run", arguments={"run_id": result.run_id})
+
+
+@tune.says
+def _(args: TuneTraining, result: TuningResult) -> str:
+    pruned = sum(t.state == "pruned" for t in result.trials)
+    return (
+        f"Tried {len(result.trials)} settings on {result.dataset} v{result.dataset_version} "
+        f"({pruned} given up early); trial {result.best_trial} is best with validation accuracy "
+        f"{result.validation_accuracy:.1%}."
+    )
+
+
+@operation("training.delete_run", effect=Effect.WRITE, hidden=True, idempotent=True)
+def delete_run(args: RunArgs, call: Call) -> RunState:
+    """Mark a training run as deleted; refused while a registered version comes from it."""
+    return _service(call.kernel).delete_run(args.run_id)
+
+
+@delete_run.preview
+def _(args: RunArgs, call: Call) -> Preview:
+    name = _service(call.kernel).check_deletable(args.run_id)
+    return Preview(summary=f"Delete the training run of {name} ({args.run_id}).")
+
+
+@delete_run.read_back
+def _(args: RunArgs, result: RunState, call: Call) -> list[Evidence]:
+    return _service(call.kernel).stage_evidence(args.run_id)
+
+
+@delete_run.inverse
+def _(args: RunArgs, result: RunState, call: Call) -> Inverse | None:
+    return Inverse(operation="training.restore_run", arguments={"run_id": args.run_id})
+
+
+@delete_run.says
+def _(args: RunArgs, result: RunState) -> str:
+    return f"The training run of {result.model_name} is deleted; its files are kept."
+
+
+@operation("training.restore_run", effect=Effect.WRITE, hidden=True, idempotent=True)
+def restore_run(args: RunArgs, call: Call) -> RunState:
+    """Bring a deleted training run back."""
+    return _service(call.kernel).restore_run(args.run_id)
+
+
+@restore_run.read_back
+def _(args: RunArgs, result: RunState, call: Call) -> list[Evidence]:
+    return _service(call.kernel).stage_evidence(args.run_id)
+
+
+@restore_run.inverse
+def _(args: RunArgs, result: RunState, call: Call) -> Inverse | None:
+    return Inverse(operation="training.delete_run", arguments={"run_id": args.run_id})
+
+
+@restore_run.says
+def _(args: RunArgs, result: RunState) -> str:
+    return f"The training run of {result.model_name} is back."

@@ -1,0 +1,245 @@
+"""What training operations take and answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from tools.kernel.entities import EntityKind, Slot
+from tools.kernel.operations import Args, Result
+
+Method = Literal["lora", "full", "head"]
+JobNumber = Annotated[
+    int | None, Slot(EntityKind.JOB, "Which training job (its number)?", closed=False)
+]
+
+
+class _What(Args):
+    """What is trained, on what, and how; shared by training, estimating and tuning."""
+
+    base_model: Annotated[
+        str, Slot(EntityKind.BASE_MODEL, "Which base model should I start from?", closed=False)
+    ] = Field(
+        "minilm",
+        description="The model to start from: `minilm`, or a folder that transformers can load.",
+        max_length=1024,
+    )
+    dataset: Annotated[str, Slot(EntityKind.DATASET, "Which dataset should I train on?")] = Field(
+        description="A dataset's name, or `name@2` for a certain version of it."
+    )
+    method: Method = Field(
+        "lora",
+        description="`lora` adapts all layers through small matrices, `full` trains every weight, "
+        "`head` trains only the classifier on the frozen encoder.",
+    )
+    name: Annotated[str | None, Slot(EntityKind.MODEL, closed=False)] = Field(
+        None,
+        description="What the model will be called in the registry; from the dataset if not given.",
+        max_length=64,
+    )
+    epochs: int | None = Field(
+        None, ge=1, le=100, description="Passes over the training split; by method if not given."
+    )
+    batch_size: int = Field(16, ge=1, le=512, description="Texts in one optimiser step.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Same seed, same result.")
+    max_length: int = Field(128, ge=8, le=512, description="Tokens after which a text is cut.")
+
+
+class StartTraining(_What):
+    """A training to start."""
+
+    learning_rate: float | None = Field(
+        None, gt=0, le=1, description="Peak learning rate of the encoder; by method if not given."
+    )
+    rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA matrices.")
+
+
+class EstimateTraining(StartTraining):
+    """A training to estimate; the arguments of `training.start`."""
+
+
+class TuneTraining(_What):
+    """A search for good hyperparameters."""
+
+    trials: int = Field(6, ge=1, le=200, description="How many settings to try.")
+    timeout_minutes: float | None = Field(
+        None, gt=0, le=7 * 24 * 60, description="Start no further trial after this many minutes."
+    )
+
+
+class TrainingStatusArgs(Args):
+    """Which training to look at."""
+
+    job: JobNumber = Field(None, ge=1, description="The job's number; the newest when not given.")
+
+
+class CancelTraining(Args):
+    """Which training to stop."""
+
+    job: JobNumber = Field(
+        None, ge=1, description="The job's number; the one that runs when not given."
+    )
+
+
+class ListTrainings(Args):
+    """How many trainings to list."""
+
+    limit: int = Field(20, ge=1, le=200, description="At most this many, newest first.")
+
+
+class RunArgs(Args):
+    """One training run."""
+
+    run_id: str = Field(description="The MLflow run's id.", min_length=1, max_length=64)
+
+
+class TrainingResult(Result):
+    """What a training made and measured.
+
+    Attributes:
+        job: the job that did it.
+        run_id: its MLflow run.
+        model_name: the name under which it can be registered.
+        base_model: what it started from.
+        dataset_version: the version of the dataset that it was trained on.
+        dataset_sha256: SHA-256 of that version's rows.
+        epochs: passes done over the training split (fewer than asked after early stopping).
+        best_epoch: the epoch whose weights were kept.
+        initial_loss: mean cross-entropy on the validation split before the first step.
+        final_loss: the same for the kept weights.
+        validation_accuracy: share of validation rows that the kept weights label rightly.
+        seconds: time from start to end of the compute, over all attempts.
+        trained_parameters: how many numbers were trained.
+        total_parameters: how many numbers the model has.
+        artifact_path: the trained classifier's folder.
+        artifact_sha256: SHA-256 over that folder's files.
+        parameters: the settings it was trained with.
+    """
+
+    job: int
+    run_id: str
+    model_name: str
+    base_model: str
+    method: str
+    dataset: str
+    dataset_version: int
+    dataset_sha256: str
+    epochs: int
+    best_epoch: int
+    initial_loss: float
+    final_loss: float
+    validation_accuracy: float
+    validation_macro_f1: float
+    seconds: float
+    trained_parameters: int
+    total_parameters: int
+    artifact_path: str
+    artifact_sha256: str
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class TrialResult(Result):
+    """One setting tried by a tuning.
+
+    Attributes:
+        state: `complete`, `pruned` (given up early as worse than the others) or `failed`.
+        value: accuracy on the validation split; of the last epoch done when pruned.
+    """
+
+    number: int
+    state: str
+    value: float | None
+    parameters: dict[str, JsonValue]
+    epochs: int
+    seconds: float
+
+
+class TuningResult(TrainingResult):
+    """The best trial as a trained model, and all trials.
+
+    Attributes:
+        study: the Optuna study's name.
+        best_trial: the number of the trial whose model was kept.
+    """
+
+    study: str
+    best_trial: int
+    trials: list[TrialResult]
+
+
+class TrainingEstimate(Result):
+    """What a training would take.
+
+    Attributes:
+        seconds: likely duration, starting up included.
+        seconds_low: when it stops early or the machine is idle.
+        seconds_high: when the machine is busy.
+        memory_mb: likely peak memory of the training process.
+        cost: seconds at the configured hourly rate.
+        examples_per_second: the measured speed of this machine that it rests on.
+    """
+
+    base_model: str
+    dataset: str
+    dataset_version: int
+    method: str
+    rows: int
+    epochs: int
+    steps: int
+    seconds: float
+    seconds_low: float
+    seconds_high: float
+    memory_mb: int
+    cost: float
+    currency: str
+    examples_per_second: float
+    warnings: list[str] = Field(default_factory=list)
+
+
+class TrainingState(Result):
+    """How a training stands."""
+
+    job: int
+    operation: str
+    status: str
+    progress: float
+    message: str
+    model_name: str | None
+    base_model: str | None
+    dataset: str | None
+    method: str | None
+    metrics: dict[str, JsonValue] = Field(default_factory=dict)
+    run_id: str | None = None
+    error: str | None = None
+    created: datetime
+    ended: datetime | None = None
+
+
+class TrainingList(Result):
+    """Trainings, newest first."""
+
+    trainings: list[TrainingState]
+
+
+class TrainingCancelled(Result):
+    """What was stopped.
+
+    Attributes:
+        done: what had been done before, for example `2 of 4 epochs`.
+        kept: what stays on disk.
+    """
+
+    job: int
+    status: str
+    done: str
+    kept: str
+
+
+class RunState(Result):
+    """A run after it was deleted or restored."""
+
+    run_id: str
+    model_name: str
+    stage: str
