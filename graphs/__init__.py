@@ -1,0 +1,1 @@
+"""In what order things happen: language to plan, plan to steps, steps to receipts."""

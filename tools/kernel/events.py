@@ -1,0 +1,77 @@
+"""What happened, as small records that doors stream, and resume from after a break."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from tools.kernel.storage import Database, now
+from tools.kernel.tables import EventRow
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened.
+
+    Attributes:
+        id: grows with every event; resume with `after=id`.
+        topic: what it is about: `job:7`, `conversation:abc`, `rollout:3`, `approvals`.
+        kind: what happened, for example `job.progress`.
+        data: the details, JSON-like.
+        at: when, in UTC.
+    """
+
+    id: int
+    topic: str
+    kind: str
+    data: dict[str, Any]
+    at: datetime
+
+
+class Events:
+    """Publish, read and wait; safe to use from several threads.
+
+    Waiters in this process are woken at once; events of other processes are seen within a second.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._arrived = threading.Condition()
+
+    def publish(
+        self, topic: str, kind: str, data: dict[str, Any], tenant: str = "default"
+    ) -> int:
+        """Store an event and wake whoever waits; returns its id."""
+        row = EventRow(tenant=tenant, topic=topic, kind=kind, data=data, at=now())
+        with self._database.session() as session:
+            session.add(row)
+        with self._arrived:
+            self._arrived.notify_all()
+        return row.id
+
+    def read(
+        self, topic: str, after: int = 0, limit: int = 500, tenant: str | None = None
+    ) -> list[Event]:
+        """The topic's events with an id above `after`, oldest first, at most `limit`."""
+        query = select(EventRow).where(EventRow.topic == topic, EventRow.id > after)
+        if tenant is not None:
+            query = query.where(EventRow.tenant == tenant)
+        with self._database.session() as session:
+            rows = session.scalars(query.order_by(EventRow.id).limit(limit)).all()
+        return [Event(r.id, r.topic, r.kind, r.data, r.at) for r in rows]
+
+    def wait(self, topic: str, after: int = 0, timeout: float = 10.0) -> list[Event]:
+        """Like `read`, but blocks up to `timeout` seconds until there is one."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._arrived:
+                found = self.read(topic, after)
+                left = deadline - time.monotonic()
+                if found or left <= 0:
+                    return found
+                self._arrived.wait(min(left, 1.0))

@@ -1,0 +1,70 @@
+"""The home's own keys: made at first use, readable by the owner alone, never logged."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+
+class Keys:
+    """Keys under one folder.
+
+    Args:
+        folder: where they are kept; files are created with mode 0600.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def seal(self, *parts: str) -> str:
+        """An HMAC-SHA256 over the parts, in hex, that nobody without the home's key can make."""
+        message = "\x1f".join(parts).encode()
+        return hmac.new(self._seal_key, message, hashlib.sha256).hexdigest()
+
+    def sealed(self, seal: str | None, *parts: str) -> bool:
+        """True if `seal` was made by this home over these parts."""
+        return seal is not None and hmac.compare_digest(seal, self.seal(*parts))
+
+    def signing(self) -> Ed25519PrivateKey:
+        """The private key with which bundles are signed (Ed25519, RFC 8032)."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return Ed25519PrivateKey.from_private_bytes(self._signing_key)
+
+    def public_pem(self) -> str:
+        """The public half of `signing`, as PEM."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        public = self.signing().public_key()
+        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    @cached_property
+    def _seal_key(self) -> bytes:
+        return self._key("seal.key")
+
+    @cached_property
+    def _signing_key(self) -> bytes:
+        return self._key("signing.key")
+
+    def _key(self, name: str) -> bytes:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / name
+        fresh = self._folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+        if not path.exists():
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
+                f.write(secrets.token_bytes(32))
+            try:
+                os.link(fresh, path)  # the first of several processes wins
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        return path.read_bytes()
