@@ -1,0 +1,1 @@
+"""Rollouts: signed bundles, durable progressive delivery to device groups, rollback, A/B tests."""

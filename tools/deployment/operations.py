@@ -1,0 +1,358 @@
+"""The operations on rollouts: start, status, pause, resume, rollback, ab_test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tools.deployment.types import (
+    DeploymentStatus,
+    PauseRollout,
+    ResumeRollout,
+    RollBack,
+    RolloutPaused,
+    RolloutReport,
+    StartAbTest,
+    StartRollout,
+    StatusOf,
+)
+from tools.kernel.entities import EntityKind, EntityName, entity_source
+from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
+
+if TYPE_CHECKING:
+    from tools.deployment.service import DeploymentService
+    from tools.kernel.kernel import Kernel
+
+
+def _service(call: Call) -> DeploymentService:
+    from tools.deployment.service import DeploymentService
+
+    return call.get(DeploymentService)
+
+
+@entity_source(EntityKind.ROLLOUT)
+def rollout_names(kernel: Kernel, tenant: str) -> list[EntityName]:
+    """The rollouts by number, newest first."""
+    from tools.deployment.service import DeploymentService
+
+    return kernel.get(DeploymentService).names(tenant)
+
+
+@operation(
+    "deployment.start",
+    effect=Effect.DANGEROUS,
+    job=True,
+    examples=(
+        "roll it out to the thinkpads as a canary",
+        "deploy ticket-router v3 to the phones",
+        "canary ticket-router v2 on the thinkpads",
+        "push version 4 of spam-filter to servers-batch, all at once",
+        "start a blue-green rollout of intent-model v7 to the servers",
+        "ship ticket-router@challenger to 10% of the phones",
+        "put the new version on the frontdesk machines",
+        "promote the canary of ticket-router v3 to all thinkpads",
+        "roll ticket-router v2 out to everyone in the warehouse group",
+        "release sentiment v5 on phones-field with a 20 percent canary",
+        "deploy it to the laptops",
+        "get the challenger running on the thinkpads, blue green please",
+        "install ticket-router version 6 on all servers",
+        "extend the canary to half of the thinkpads",
+        "send router v12 to the edge devices in thinkpads-canary",
+    ),
+)
+def start_rollout(args: StartRollout, call: Call) -> RolloutReport:
+    """Roll a registered model version out to a group of devices, as a durable rollout.
+
+    Builds a signed bundle, gives it to the devices, waits until they report it themselves, judges
+    their health, and rolls every touched device back by itself when one fails or falls silent.
+    A canary stops on part of the group; start again with strategy all, or percent 100, to promote.
+
+    Args:
+        model: the registered model's name.
+        version: the version to roll out.
+        group: the group of devices that receives it.
+        strategy: canary (default), blue_green or all.
+        percent: share of the group for a canary, 1 to 100; about a third if not given.
+
+    Raises:
+        Conflict: another rollout of the group is not finished.
+        OperationFailed: a device failed or fell silent; the touched devices were put back.
+    """
+    return _service(call).run_rollout(args, call)
+
+
+@start_rollout.preview
+def _(args: StartRollout, call: Call) -> Preview:
+    return _service(call).preview_rollout(args, call)
+
+
+@start_rollout.read_back
+def _(args: StartRollout, result: RolloutReport, call: Call) -> list[Evidence]:
+    return _service(call).evidence(call.tenant, result.rollout)
+
+
+@start_rollout.inverse
+def _(args: StartRollout, result: RolloutReport, call: Call) -> Inverse:
+    return Inverse(operation="deployment.rollback", arguments={"group": args.group})
+
+
+@start_rollout.says
+def _(args: StartRollout, result: RolloutReport) -> str:
+    confirmed = [d.device for d in result.devices if d.touched and d.confirmed]
+    held = f", canary at {result.percent} %" if result.state == "canary" else ""
+    return (
+        f"{', '.join(confirmed) or 'No device'} of {result.group} "
+        f"{'serves' if len(confirmed) == 1 else 'serve'} {result.model} v{result.version}"
+        f"{held}, by their own report."
+    )
+
+
+@operation(
+    "deployment.status",
+    effect=Effect.READ,
+    examples=(
+        "how is the rollout going?",
+        "deployment status",
+        "what is the status of the rollout on the thinkpads",
+        "is the canary done yet?",
+        "which rollouts are running",
+        "has everything been deployed to the phones?",
+        "show me where the deployment stands",
+        "are all thinkpads on version 3?",
+        "what was last rolled out to the servers?",
+        "who has not got the new model yet",
+        "how far is the canary on servers-batch?",
+        "show the counts of the A/B test on phones",
+        "which devices are behind what they should run?",
+    ),
+)
+def rollout_status(args: StatusOf, call: Call) -> DeploymentStatus:
+    """Show, for one group or all, the latest rollout and each device's desired and reported model.
+
+    Args:
+        group: only this group.
+    """
+    return _service(call).status(call.tenant, args.group)
+
+
+@rollout_status.says
+def _(args: StatusOf, result: DeploymentStatus) -> str:
+    if not result.groups:
+        return "There are no devices yet."
+    lines = [
+        f"{g.group}: {g.rollout.model} v{g.rollout.version} "
+        f"{'paused' if g.rollout.paused else g.rollout.state.value.replace('_', ' ')}, "
+        f"{sum(d.confirmed for d in g.devices)} of {len(g.devices)} devices in step"
+        if g.rollout
+        else f"{g.group}: nothing rolled out yet"
+        for g in result.groups
+    ]
+    return "; ".join(lines) + "."
+
+
+@operation(
+    "deployment.pause",
+    effect=Effect.WRITE,
+    idempotent=True,
+    examples=(
+        "pause the rollout on the thinkpads",
+        "hold the deployment to phones",
+        "stop the canary for a moment on servers-batch",
+        "wait with the rollout to frontdesk",
+        "freeze the thinkpads rollout",
+        "put the phones rollout on hold",
+        "pause deploying to the servers please",
+        "halt the rollout in warehouse until I say so",
+        "suspend the deployment on thinkpads-canary",
+        "don't go any further with the phones for now",
+    ),
+)
+def pause_rollout(args: PauseRollout, call: Call) -> RolloutPaused:
+    """Hold a group's rollout: no further device is changed until it is resumed.
+
+    Args:
+        group: the group's name.
+    """
+    return _service(call).set_paused(call.tenant, args.group, True)
+
+
+@pause_rollout.preview
+def _(args: PauseRollout, call: Call) -> Preview:
+    return _service(call).preview_pause(call.tenant, args.group, True)
+
+
+@pause_rollout.read_back
+def _(args: PauseRollout, result: RolloutPaused, call: Call) -> list[Evidence]:
+    return _service(call).pause_evidence(call.tenant, result.rollout)
+
+
+@pause_rollout.inverse
+def _(args: PauseRollout, result: RolloutPaused, call: Call) -> Inverse:
+    return Inverse(operation="deployment.resume", arguments={"group": args.group})
+
+
+@pause_rollout.says
+def _(args: PauseRollout, result: RolloutPaused) -> str:
+    return f"Rollout {result.rollout} on {result.group} is paused."
+
+
+@operation(
+    "deployment.resume",
+    effect=Effect.WRITE,
+    idempotent=True,
+    examples=(
+        "resume the rollout on the thinkpads",
+        "continue deploying to the phones",
+        "go on with the rollout on servers-batch",
+        "unpause the thinkpads rollout",
+        "carry on with the canary on frontdesk",
+        "let the phones rollout proceed",
+        "take the deployment to warehouse off hold",
+        "you can continue with the servers now",
+        "restart the paused rollout in thinkpads-canary",
+        "resume deployment for group kiosks",
+    ),
+)
+def resume_rollout(args: ResumeRollout, call: Call) -> RolloutPaused:
+    """Let a paused rollout of a group go on.
+
+    Args:
+        group: the group's name.
+    """
+    return _service(call).set_paused(call.tenant, args.group, False)
+
+
+@resume_rollout.preview
+def _(args: ResumeRollout, call: Call) -> Preview:
+    return _service(call).preview_pause(call.tenant, args.group, False)
+
+
+@resume_rollout.read_back
+def _(args: ResumeRollout, result: RolloutPaused, call: Call) -> list[Evidence]:
+    return _service(call).pause_evidence(call.tenant, result.rollout)
+
+
+@resume_rollout.inverse
+def _(args: ResumeRollout, result: RolloutPaused, call: Call) -> Inverse:
+    return Inverse(operation="deployment.pause", arguments={"group": args.group})
+
+
+@resume_rollout.says
+def _(args: ResumeRollout, result: RolloutPaused) -> str:
+    return f"Rollout {result.rollout} on {result.group} goes on."
+
+
+@operation(
+    "deployment.rollback",
+    effect=Effect.DANGEROUS,
+    job=True,
+    examples=(
+        "roll it back",
+        "roll back the thinkpads",
+        "undo the deployment on the phones",
+        "put the servers back on the previous version",
+        "revert the rollout in frontdesk",
+        "go back to the old model on the thinkpads",
+        "abort the canary on servers-batch and restore the former model",
+        "the new model is bad, roll back the phones now",
+        "rollback warehouse",
+        "return the thinkpads to what they had before",
+        "end the A/B test on the phones",
+        "take ticket-router v3 off the thinkpads again",
+        "emergency rollback for phones-field",
+    ),
+)
+def roll_back(args: RollBack, call: Call) -> RolloutReport:
+    """Put a group's devices back on their former model and wait until they report it.
+
+    A rollout that still runs is stopped. The former model lies ready on the devices.
+
+    Args:
+        group: the group's name.
+
+    Raises:
+        OperationFailed: a device has not confirmed in time; it converges when it is back.
+    """
+    return _service(call).run_rollback(args, call)
+
+
+@roll_back.preview
+def _(args: RollBack, call: Call) -> Preview:
+    return _service(call).preview_rollback(args.group, call)
+
+
+@roll_back.read_back
+def _(args: RollBack, result: RolloutReport, call: Call) -> list[Evidence]:
+    return _service(call).evidence(call.tenant, result.rollout)
+
+
+@roll_back.inverse
+def _(args: RollBack, result: RolloutReport, call: Call) -> Inverse:
+    return _service(call).rollback_inverse(result)
+
+
+@roll_back.says
+def _(args: RollBack, result: RolloutReport) -> str:
+    lines = [
+        f"{d.device} serves {' and '.join(f'{s.model} v{s.version}' for s in d.reported) or 'none'}"
+        for d in result.devices
+        if d.touched
+    ]
+    return f"{result.group} is rolled back, by the devices' own report: {', '.join(lines)}."
+
+
+@operation(
+    "deployment.ab_test",
+    effect=Effect.DANGEROUS,
+    job=True,
+    examples=(
+        "start an A/B test of ticket-router v3 on the thinkpads",
+        "ab test spam-filter v2 against the current model on phones",
+        "split traffic 50/50 between the champion and ticket-router v4 on the servers",
+        "test intent-model v7 on 20 percent of requests in frontdesk",
+        "compare v5 of ticket-router with what the phones run now on live traffic",
+        "run an experiment with the challenger on thinkpads",
+        "send 10% of the thinkpads traffic to ticket-router version 6",
+        "A/B it on the phones",
+        "try sentiment v2 side by side with the live model in warehouse",
+        "set up an a/b experiment on servers-batch with router v12, 30 percent",
+        "give a quarter of the requests on phones to ticket-router v3",
+    ),
+)
+def start_ab_test(args: StartAbTest, call: Call) -> RolloutReport:
+    """Run a version beside the one that a group serves and split requests between them, stickily.
+
+    Both models are loaded on every device; a request's key decides which one answers. The counts
+    are in `deployment.status`. `deployment.rollback` ends the test with the former model,
+    `deployment.start` with either of the two ends it with that one.
+
+    Args:
+        model: the registered model's name.
+        version: the version that challenges the one served now.
+        group: the group of devices that runs the test.
+        percent: share of requests that the challenger answers, 1 to 99; 50 if not given.
+    """
+    return _service(call).run_ab_test(args, call)
+
+
+@start_ab_test.preview
+def _(args: StartAbTest, call: Call) -> Preview:
+    return _service(call).preview_ab_test(args, call)
+
+
+@start_ab_test.read_back
+def _(args: StartAbTest, result: RolloutReport, call: Call) -> list[Evidence]:
+    return _service(call).evidence(call.tenant, result.rollout)
+
+
+@start_ab_test.inverse
+def _(args: StartAbTest, result: RolloutReport, call: Call) -> Inverse:
+    return Inverse(operation="deployment.rollback", arguments={"group": args.group})
+
+
+@start_ab_test.says
+def _(args: StartAbTest, result: RolloutReport) -> str:
+    confirmed = sum(d.confirmed for d in result.devices if d.touched)
+    return (
+        f"{confirmed} devices of {result.group} answer {result.percent} % of their requests with "
+        f"{result.model} v{result.version}, by their own report."
+    )

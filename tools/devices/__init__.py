@@ -1,0 +1,1 @@
+"""The device fleet: enrolment, desired state, what devices report, and the protocol they speak."""

@@ -1,0 +1,233 @@
+"""What the operations on devices take and answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from tools.kernel.operations import Args, EntityKind, Result, Slot
+
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9._-]*$"
+
+
+class Profile(StrEnum):
+    """The class of a device: what it has to give to a model."""
+
+    PHONE = "phone"
+    LAPTOP = "laptop"
+    SERVER = "server"
+
+
+class DeviceState(StrEnum):
+    """What is known of a device now.
+
+    `pending` waits for its first enrolment, `online` has reported lately, `silent` has not,
+    `retired` may do nothing any more.
+    """
+
+    PENDING = "pending"
+    ONLINE = "online"
+    SILENT = "silent"
+    RETIRED = "retired"
+
+
+DeviceName = Annotated[str, Slot(EntityKind.DEVICE, "Which device?")]
+GroupName = Annotated[str, Slot(EntityKind.DEVICE_GROUP, "Which group of devices?")]
+
+
+class ListDevices(Args):
+    """Which devices to list."""
+
+    group: GroupName | None = Field(None, description="Only the devices of this group.")
+
+
+class DescribeDevice(Args):
+    """Which device to describe."""
+
+    device: DeviceName = Field(description="The device's name.")
+
+
+class FleetHealthOf(Args):
+    """Whose health to read."""
+
+    group: GroupName | None = Field(None, description="Only the devices of this group.")
+
+
+class EnrollDevice(Args):
+    """The device to be let in."""
+
+    name: Annotated[str, Slot(None, "What should the device be called?")] = Field(
+        description="The new device's name: letters, digits, dots and dashes.",
+        min_length=1,
+        max_length=64,
+        pattern=NAME_PATTERN,
+    )
+    group: Annotated[
+        str, Slot(EntityKind.DEVICE_GROUP, "Which group should it join?", closed=False)
+    ] = Field(
+        description="The group that it joins; a new name makes a new group.",
+        min_length=1,
+        max_length=64,
+        pattern=NAME_PATTERN,
+    )
+    profile: Annotated[Profile, Slot(None, "Is it a phone, a laptop or a server?")] = Field(
+        description="phone, laptop or server: bounds the memory and threads a model may use."
+    )
+
+
+class RetireDevice(Args):
+    """The device to be shut out."""
+
+    device: DeviceName = Field(description="The device's name.")
+
+
+class ProtectGroup(Args):
+    """A group, and whether it is to be protected."""
+
+    group: GroupName = Field(description="The group's name.")
+    protected: Annotated[bool, Slot(None, "Should it be protected, yes or no?")] = Field(
+        True, description="True to protect the group, false to lift its protection."
+    )
+
+
+class ServedModel(Result):
+    """A model that a device serves, or is to serve.
+
+    Attributes:
+        model: the registered model's name.
+        version: its version.
+        bundle: SHA-256 of the bundle's manifest.
+        weight: share of the device's requests that it answers, in percent.
+    """
+
+    model: str
+    version: int
+    bundle: str
+    weight: int = 100
+
+
+class Traffic(Result):
+    """What one model has answered on a device since the device was enrolled.
+
+    Attributes:
+        model: the model's name.
+        version: its version.
+        requests: texts that it was asked about.
+        errors: those that it failed to answer.
+        mean_confidence: mean probability of the label that it chose, 0 to 1.
+        labels: how often it chose each label.
+    """
+
+    model: str
+    version: int
+    requests: int = 0
+    errors: int = 0
+    mean_confidence: float | None = None
+    labels: dict[str, int] = Field(default_factory=dict)
+
+
+class DeviceSummary(Result):
+    """One device as a line of a list."""
+
+    name: str
+    group: str
+    profile: Profile
+    state: DeviceState
+    serving: list[ServedModel] = Field(default_factory=list[ServedModel])
+    desired: list[ServedModel] = Field(default_factory=list[ServedModel])
+    in_step: bool = Field(description="True if the device reports what it is meant to serve.")
+    last_report: datetime | None = None
+
+
+class DeviceList(Result):
+    """The devices asked for, by group and name."""
+
+    devices: list[DeviceSummary]
+
+
+class DeviceDetail(DeviceSummary):
+    """All that is known of one device; what it serves is what it reported itself."""
+
+    protected: bool = Field(description="True if the device's group is protected.")
+    healthy: bool | None = None
+    slots: dict[str, ServedModel | None] = Field(default_factory=dict)
+    address: str | None = Field(None, description="Where it answers predictions, on its own host.")
+    error: str | None = Field(None, description="Why it refused its desired state, if it did.")
+    requests: int = 0
+    errors: int = 0
+    latency_p50_ms: float | None = None
+    latency_p95_ms: float | None = None
+    memory_mb: float | None = None
+    free_disk_mb: float | None = None
+    agent: str | None = Field(None, description="Version of the program on the device.")
+    traffic: list[Traffic] = Field(default_factory=list[Traffic])
+    enrolled: datetime | None = None
+
+
+class DeviceHealth(Result):
+    """How one device is doing, from its own last report."""
+
+    name: str
+    group: str
+    state: DeviceState
+    healthy: bool | None = None
+    serving: str | None = None
+    requests: int = 0
+    errors: int = 0
+    latency_p50_ms: float | None = None
+    latency_p95_ms: float | None = None
+    mean_confidence: float | None = None
+    last_report: datetime | None = None
+    error: str | None = None
+
+
+class FleetHealth(Result):
+    """How a group, or the whole fleet, is doing."""
+
+    group: str | None
+    online: int
+    silent: int
+    pending: int
+    unhealthy: int
+    silent_after_seconds: float
+    devices: list[DeviceHealth]
+
+
+class DeviceEnrolled(Result):
+    """A device record and the token with which the device enrols once.
+
+    Attributes:
+        name: the device's name.
+        group: the group that it joins.
+        profile: its profile.
+        token: the one-time token; shown once, stored only as a hash.
+        expires: when the token stops working.
+        command: what to run on the device, with TOKEN in the token's place.
+    """
+
+    name: str
+    group: str
+    profile: Profile
+    token: SecretStr
+    expires: datetime
+    command: str
+
+
+class DeviceRetired(Result):
+    """A device that may do nothing any more."""
+
+    name: str
+    group: str
+    profile: Profile
+    retired: datetime
+
+
+class GroupProtected(Result):
+    """A group and whether it is protected."""
+
+    group: str
+    protected: bool
+    devices: int
