@@ -258,7 +258,7 @@ class _Fetcher:
             return label
         raise AssetMissing(
             f"No source has {entry.path} of the model asset {name} ({'; '.join(tried)}).",
-            hint="Check the network, or copy a fetched assets folder here and set PILOTHOUSE_ASSETS.",
+            hint="Check the network, or bring a fetched folder here and set PILOTHOUSE_ASSETS.",
         )
 
     def _candidates(
@@ -319,7 +319,7 @@ class _Fetcher:
         for tool in _installers():
             folder = Path(tempfile.mkdtemp(dir=self.work))
             command = [*tool, "--no-deps", "--only-binary", ":all:", "--target", str(folder)]
-            done = subprocess.run(  # noqa: S603 - fixed arguments, pinned requirement, no shell
+            done = subprocess.run(
                 [*command, requirement], capture_output=True, text=True, check=False
             )
             if done.returncode == 0:
@@ -413,7 +413,7 @@ def _fetched(name: str, folder: Path, sources: tuple[str, ...]) -> FetchedAsset:
 
 @contextmanager
 def _exclusive(path: Path) -> Generator[None, None, None]:
-    """Hold the folder's lock, so that two fetches do not undo each other; freed with the process."""
+    """Hold the folder's lock: one fetch at a time; it is freed with the process."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -67,7 +67,7 @@ class Embedder:
         return vectors
 
     def embed_one(self, text: str, max_length: MaxLength = 128) -> Vectors:
-        """The unit vector of one text, shape (384,); the last texts' vectors are kept. Read-only."""
+        """The unit vector of one text, shape (384,); remembered and read-only."""
         key = (text, max_length)
         with self._lock:
             if (known := self._ones.get(key)) is not None:
