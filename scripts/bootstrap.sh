@@ -43,6 +43,9 @@ make_venv() {
     if [[ -e "$marker" ]]; then
         say "the last installation was interrupted, starting afresh"
         rm -rf "$venv"
+    elif [[ -e "$stamp" && "$(sed -n 2p "$stamp")" != "$PWD" ]]; then
+        say "this folder was moved, starting $venv afresh"
+        rm -rf "$venv"
     elif [[ -d "$venv" ]] && ! { is_311 "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; }; then
         say "$venv is unusable, starting afresh"
         rm -rf "$venv"
@@ -70,7 +73,7 @@ install_packages() {
     say "installing $(grep -c '==' requirements.lock) locked packages"
     "${uv[@]}" -r requirements.lock
     "${uv[@]}" --no-deps --no-build-isolation --editable .
-    printf '%s\n' "$1" >"$stamp"
+    printf '%s\n' "$1" "$PWD" >"$stamp"
     rm -f "$marker"
 }
 
@@ -79,7 +82,7 @@ exec 9<pyproject.toml
 if command -v flock >/dev/null; then flock 9; fi
 
 wanted="$(cat requirements.lock pyproject.toml | sha256)"
-if [[ -e "$marker" || ! -x "$venv/bin/python" || "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]]; then
+if [[ -e "$marker" || ! -x "$venv/bin/python" || "$(cat "$stamp" 2>/dev/null)" != "$wanted"$'\n'"$PWD" ]]; then
     install_packages "$wanted"
     say "installed"
 fi
