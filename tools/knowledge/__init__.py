@@ -1,0 +1,1 @@
+"""Documents that people ask questions of: ingesting, searching, answering with citations."""

@@ -1,0 +1,1 @@
+"""The platform about itself: help, users, approvals, audit, undo, jobs and receipts."""

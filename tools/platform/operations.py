@@ -1,0 +1,446 @@
+"""The operations on the platform itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tools.kernel.entities import EntityKind, EntityName, entity_source
+from tools.kernel.operations import Call, Change, Effect, Evidence, Inverse, Preview, operation
+from tools.platform.types import (
+    AddUserArgs,
+    ApprovalList,
+    ApprovalsArgs,
+    AuditArgs,
+    AuditView,
+    CancelJobArgs,
+    HelpArgs,
+    HelpText,
+    Identity,
+    JobCancelled,
+    JobList,
+    JobsArgs,
+    NoArgs,
+    ReceiptList,
+    ReceiptsArgs,
+    RemoveUserArgs,
+    UndoArgs,
+    UndoResult,
+    UserAdded,
+    UserList,
+    UserRemoved,
+)
+
+if TYPE_CHECKING:
+    from tools.kernel.kernel import Kernel
+    from tools.platform.service import PlatformService
+
+
+def _service(kernel: Kernel) -> PlatformService:
+    from tools.platform.service import PlatformService
+
+    return kernel.get(PlatformService)
+
+
+@entity_source(EntityKind.JOB)
+def job_names(kernel: Kernel, tenant: str) -> list[EntityName]:
+    """Every job by its number."""
+    return _service(kernel).job_names(tenant)
+
+
+@entity_source(EntityKind.RECEIPT)
+def receipt_names(kernel: Kernel, tenant: str) -> list[EntityName]:
+    """Every receipt as `R12`, and also by its bare number and its id."""
+    return _service(kernel).receipt_names(tenant)
+
+
+@entity_source(EntityKind.APPROVAL)
+def approval_names(kernel: Kernel, tenant: str) -> list[EntityName]:
+    """Every approval by its id."""
+    return _service(kernel).approval_names(tenant)
+
+
+@entity_source(EntityKind.USER)
+def user_names(kernel: Kernel, tenant: str) -> list[EntityName]:
+    """Every user by name."""
+    return _service(kernel).user_names(tenant)
+
+
+@operation(
+    "platform.help",
+    effect=Effect.READ,
+    examples=(
+        "help",
+        "what can you do?",
+        "what can I say here",
+        "how do I train a model?",
+        "show me some examples",
+        "help with deployments",
+        "which commands are there?",
+        "how does rolling out work in pilothouse",
+        "I'm new here, where do I start?",
+        "what can I ask about devices",
+        "help on training.start",
+        "list your capabilities",
+        "how do I undo something?",
+    ),
+)
+def help_(args: HelpArgs, call: Call) -> HelpText:
+    """Say what can be asked for, by domain, with example sentences."""
+    return _service(call.kernel).help(args.topic)
+
+
+@help_.says
+def _(args: HelpArgs, result: HelpText) -> str:
+    return result.text
+
+
+@operation(
+    "platform.whoami",
+    effect=Effect.READ,
+    examples=(
+        "who am I?",
+        "whoami",
+        "which roles do I have",
+        "what am I allowed to do?",
+        "am I an approver?",
+        "show my permissions",
+        "as whom am I logged in",
+        "which user is this",
+        "can I approve rollouts?",
+        "what are my rights here",
+    ),
+)
+def whoami(args: NoArgs, call: Call) -> Identity:
+    """Say who is asking, with which roles, and what these allow."""
+    return _service(call.kernel).whoami(call.context)
+
+
+@whoami.says
+def _(args: NoArgs, result: Identity) -> str:
+    return f"You are {result.name} with the roles {', '.join(result.roles)}."
+
+
+@operation(
+    "platform.approvals",
+    effect=Effect.READ,
+    examples=(
+        "which approvals are pending?",
+        "show approvals",
+        "is anything waiting for my decision?",
+        "what needs approving",
+        "list denied approvals",
+        "did anyone approve the rollout yet",
+        "show me the approvals that expired",
+        "what approvals were granted",
+        "who approved what lately?",
+        "open approval requests please",
+        "is there something I have to sign off?",
+    ),
+)
+def approvals(args: ApprovalsArgs, call: Call) -> ApprovalList:
+    """List approvals with what they are for, who asked and who decided."""
+    return _service(call.kernel).approvals(call.tenant, args.status, args.limit)
+
+
+@approvals.says
+def _(args: ApprovalsArgs, result: ApprovalList) -> str:
+    if not result.approvals:
+        return f"There is no {args.status + ' ' if args.status else ''}approval."
+    told = "; ".join(f"{a.id[:8]} {a.summary} ({a.status})" for a in result.approvals[:5])
+    return f"{len(result.approvals)} approval(s): {told}"
+
+
+@operation(
+    "platform.audit",
+    effect=Effect.READ,
+    examples=(
+        "show the audit log",
+        "what happened in the last hour according to the audit?",
+        "is the audit chain intact?",
+        "verify the audit",
+        "who did what recently",
+        "audit trail please, last 50 entries",
+        "has anyone tampered with the log?",
+        "check the integrity of the audit records",
+        "list the latest audit records",
+        "show me the last five things in the audit trail",
+        "who changed something today",
+    ),
+)
+def audit(args: AuditArgs, call: Call) -> AuditView:
+    """Show the newest audit records and verify that none was altered or removed."""
+    return _service(call.kernel).audit(call.tenant, args.limit, args.verify)
+
+
+@audit.says
+def _(args: AuditArgs, result: AuditView) -> str:
+    if not result.verified:
+        return f"The newest {len(result.entries)} audit records."
+    if not result.intact:
+        return f"The audit is NOT intact: {result.problem}."
+    return f"The audit is intact: {result.records} records verified."
+
+
+@operation(
+    "platform.undo",
+    effect=Effect.WRITE,
+    examples=(
+        "undo that",
+        "undo R12",
+        "take back the last thing you did",
+        "undo receipt 7",
+        "revert the promotion",
+        "please undo what you just did",
+        "reverse R31",
+        "that was a mistake, take it back",
+        "undo the last change",
+        "cancel out receipt R5",
+        "oops, undo",
+    ),
+)
+def undo(args: UndoArgs, call: Call) -> UndoResult:
+    """Undo an act by its receipt, if the world still is as the act left it.
+
+    Undoing is a call of its own with a receipt of its own, and needs an approval where it is
+    dangerous.
+
+    Raises:
+        Conflict: what the receipt's evidence names has changed since; the message says what.
+        NotFound: there is no such receipt, or nothing that can be undone.
+    """
+    return _service(call.kernel).undo(args.receipt, call)
+
+
+@undo.preview
+def _(args: UndoArgs, call: Call) -> Preview:
+    return _service(call.kernel).preview_undo(args.receipt, call)
+
+
+@undo.says
+def _(args: UndoArgs, result: UndoResult) -> str:
+    return f"Undid {result.receipt}: {result.says}"
+
+
+@operation(
+    "platform.jobs",
+    effect=Effect.READ,
+    examples=(
+        "list jobs",
+        "what is running right now?",
+        "which jobs failed",
+        "show me the job queue",
+        "is anything still in progress?",
+        "jobs?",
+        "how far is job 7",
+        "are my jobs done yet",
+        "show finished jobs",
+        "what are you working on?",
+        "which background tasks are there",
+        "show cancelled jobs",
+    ),
+)
+def jobs(args: JobsArgs, call: Call) -> JobList:
+    """List jobs with status and progress, newest first."""
+    return _service(call.kernel).jobs(call.tenant, args.status, args.limit)
+
+
+@jobs.says
+def _(args: JobsArgs, result: JobList) -> str:
+    if not result.jobs:
+        return f"There is no {args.status + ' ' if args.status else ''}job."
+    told = "; ".join(f"job {j.job} {j.operation} {j.status}" for j in result.jobs[:5])
+    return f"{len(result.jobs)} job(s): {told}."
+
+
+@operation(
+    "platform.cancel_job",
+    effect=Effect.WRITE,
+    idempotent=True,
+    examples=(
+        "cancel job 7",
+        "stop the running job",
+        "kill job 12",
+        "abort the current job",
+        "please stop job number 3",
+        "cancel what is running",
+        "halt job 21 now",
+        "I don't need job 9 any more, stop it",
+        "terminate the job that is in progress",
+        "abort job 15",
+    ),
+)
+def cancel_job(args: CancelJobArgs, call: Call) -> JobCancelled:
+    """Stop a job that is queued or runs; what it had finished stays.
+
+    Raises:
+        Conflict: the job has ended already, or it is not clear which one is meant.
+    """
+    return _service(call.kernel).cancel_job(call.tenant, args.job)
+
+
+@cancel_job.normalise
+def _(args: CancelJobArgs, call: Call) -> CancelJobArgs:
+    return CancelJobArgs(job=_service(call.kernel).job_to_cancel(call.tenant, args.job))
+
+
+@cancel_job.preview
+def _(args: CancelJobArgs, call: Call) -> Preview:
+    return _service(call.kernel).preview_cancel(call.tenant, args.job)
+
+
+@cancel_job.read_back
+def _(args: CancelJobArgs, result: JobCancelled, call: Call) -> list[Evidence]:
+    return _service(call.kernel).job_evidence(call.tenant, result.job)
+
+
+@cancel_job.says
+def _(args: CancelJobArgs, result: JobCancelled) -> str:
+    return f"Job {result.job} ({result.operation}) is {result.status}; {result.done}."
+
+
+@operation(
+    "platform.receipts",
+    effect=Effect.READ,
+    examples=(
+        "show my receipts",
+        "list receipts",
+        "what did you do today?",
+        "what have you done so far",
+        "show the receipts of trainings",
+        "which receipts can be undone?",
+        "give me proof of what was done",
+        "the last ten receipts please",
+        "receipt history",
+        "show everything that was carried out lately",
+    ),
+)
+def receipts(args: ReceiptsArgs, call: Call) -> ReceiptList:
+    """List receipts, newest first: what was done, by whom, and whether it can be undone."""
+    return _service(call.kernel).receipts(call.tenant, args.operation, args.limit)
+
+
+@receipts.says
+def _(args: ReceiptsArgs, result: ReceiptList) -> str:
+    if not result.receipts:
+        return "There is no receipt yet."
+    told = "; ".join(f"{r.number} {r.operation} {r.status}" for r in result.receipts[:5])
+    return f"{len(result.receipts)} receipt(s): {told}."
+
+
+@operation(
+    "platform.users",
+    effect=Effect.READ,
+    examples=(
+        "list users",
+        "who has access?",
+        "show all users and their roles",
+        "which people can approve things here",
+        "who is an admin",
+        "who can use the platform?",
+        "show the accounts",
+        "how many users do we have",
+        "which roles does sofia have",
+        "users?",
+    ),
+)
+def users(args: NoArgs, call: Call) -> UserList:
+    """List the users with their roles."""
+    return _service(call.kernel).users(call.tenant)
+
+
+@users.says
+def _(args: NoArgs, result: UserList) -> str:
+    told = ", ".join(f"{u.name} ({', '.join(u.roles)})" for u in result.users)
+    return f"{len(result.users)} user(s): {told}."
+
+
+@operation(
+    "platform.add_user",
+    effect=Effect.DANGEROUS,
+    examples=(
+        "add user sofia as operator",
+        "create an account for dmitri with the approver role",
+        "give anna viewer access",
+        "add a new admin called root2",
+        "let marcus approve things: add him as approver",
+        "invite lena as a viewer",
+        "make a user jonas, role operator",
+        "set up access for the new engineer priya as operator",
+        "I want to add somebody: tom, approver",
+        "grant karin access as viewer",
+    ),
+)
+def add_user(args: AddUserArgs, call: Call) -> UserAdded:
+    """Add a user with a role; the answer holds the user's token, which is shown this once."""
+    return _service(call.kernel).add_user(call.tenant, args.name, args.role)
+
+
+@add_user.preview
+def _(args: AddUserArgs, call: Call) -> Preview:
+    _service(call.kernel).check_new_user(call.tenant, args.name)
+    return Preview(
+        summary=f"Add {args.name} as {args.role}.",
+        changes=[Change(what=f"user {args.name}", after=args.role)],
+        risk="Whoever has the token can act with this role until the user is removed.",
+        confirm=args.name,
+    )
+
+
+@add_user.read_back
+def _(args: AddUserArgs, result: UserAdded, call: Call) -> list[Evidence]:
+    return _service(call.kernel).user_evidence(call.tenant, result.name)
+
+
+@add_user.inverse
+def _(args: AddUserArgs, result: UserAdded, call: Call) -> Inverse | None:
+    return Inverse(operation="platform.remove_user", arguments={"name": result.name})
+
+
+@add_user.says
+def _(args: AddUserArgs, result: UserAdded) -> str:
+    return f"Added {result.name} as {result.role}. The token is shown only now."
+
+
+@operation(
+    "platform.remove_user",
+    effect=Effect.DANGEROUS,
+    examples=(
+        "remove user sofia",
+        "delete dmitri's account",
+        "take away anna's access",
+        "marcus left the company, remove him",
+        "revoke lena's token",
+        "jonas should no longer be able to log in",
+        "drop the user priya",
+        "lock out tom",
+        "remove karin from the users",
+        "disable the account of root2",
+    ),
+)
+def remove_user(args: RemoveUserArgs, call: Call) -> UserRemoved:
+    """Take a user's access away at once; the name stays in the records of what was done.
+
+    It cannot be undone: the token is not kept. Add the user anew, with a new token, instead.
+    """
+    return _service(call.kernel).remove_user(call.tenant, args.name)
+
+
+@remove_user.preview
+def _(args: RemoveUserArgs, call: Call) -> Preview:
+    roles = _service(call.kernel).removable_user(call.tenant, args.name, call.context)
+    return Preview(
+        summary=f"Remove {args.name} ({', '.join(roles)}).",
+        changes=[Change(what=f"user {args.name}", before=", ".join(roles), after=None)],
+        risk="The token stops working at once and cannot be restored.",
+        confirm=args.name,
+    )
+
+
+@remove_user.read_back
+def _(args: RemoveUserArgs, result: UserRemoved, call: Call) -> list[Evidence]:
+    return _service(call.kernel).user_evidence(call.tenant, result.name)
+
+
+@remove_user.says
+def _(args: RemoveUserArgs, result: UserRemoved) -> str:
+    return f"Removed {result.name}; the token no longer works."
