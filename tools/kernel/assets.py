@@ -289,7 +289,8 @@ class _Fetcher:
         import httpx
         from huggingface_hub import hf_hub_url
 
-        url = hf_hub_url(source.repo, source.path, revision=source.revision)
+        endpoint = os.environ.get("HF_ENDPOINT") or None
+        url = hf_hub_url(source.repo, source.path, revision=source.revision, endpoint=endpoint)
         timeout = httpx.Timeout(_HUB_READ_SECONDS, connect=_HUB_CONNECT_SECONDS)
         destination = self.work / "download"
         try:
@@ -302,7 +303,7 @@ class _Fetcher:
                     out.write(chunk)
         except httpx.HTTPStatusError:
             return None
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL, ImportError):  # ImportError: an odd proxy
             self.hub_answers = False
             self.report("the model hub cannot be reached, trying packages")
             return None

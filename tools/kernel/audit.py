@@ -79,9 +79,7 @@ class Audit:
         at = now().isoformat()
         with self._database.session() as session:
             last = session.execute(
-                select(AuditRow.sequence, AuditRow.hash)
-                .order_by(AuditRow.sequence.desc())
-                .limit(1)
+                select(AuditRow.sequence, AuditRow.hash).order_by(AuditRow.sequence.desc()).limit(1)
             ).first()
             sequence, previous = (last[0] + 1, last[1]) if last else (1, GENESIS)
             link = _link(previous, sequence, tenant, at, text)
@@ -98,9 +96,7 @@ class Audit:
         query = select(AuditRow).where(AuditRow.tenant == tenant)
         with self._database.session() as session:
             rows = session.scalars(query.order_by(AuditRow.sequence.desc()).limit(limit)).all()
-        return [
-            AuditRecord(r.sequence, r.at, json.loads(r.body), r.hash) for r in reversed(rows)
-        ]
+        return [AuditRecord(r.sequence, r.at, json.loads(r.body), r.hash) for r in reversed(rows)]
 
     def verify(self) -> AuditVerdict:
         """Walk the whole chain and compare it with the sealed head."""

@@ -153,7 +153,8 @@ def nearest(name: str, known: Sequence[str], limit: int = 3) -> list[str]:
 
 
 _REFERENCE = re.compile(
-    r"^(?P<name>.+?)(?:\s*@\s*(?P<alias>[a-z][\w-]*)|[\s:/]+(?:v|version\s*)?(?P<version>\d+))?$", re.I
+    r"^(?P<name>.+?)(?:\s*@\s*(?P<alias>[a-z][\w-]*)|[\s:/]+(?:v|version\s*)?(?P<version>\d+))?$",
+    re.I,
 )
 
 

@@ -43,9 +43,7 @@ class Events:
         self._database = database
         self._arrived = threading.Condition()
 
-    def publish(
-        self, topic: str, kind: str, data: dict[str, Any], tenant: str = "default"
-    ) -> int:
+    def publish(self, topic: str, kind: str, data: dict[str, Any], tenant: str = "default") -> int:
         """Store an event and wake whoever waits; returns its id."""
         row = EventRow(tenant=tenant, topic=topic, kind=kind, data=data, at=now())
         with self._database.session() as session:

@@ -1,0 +1,90 @@
+"""The kernel: one object a process and home, through which every part reaches every other."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, TypeVar, cast
+
+from tools.catalog import load_operations
+from tools.kernel.approvals import Approvals
+from tools.kernel.audit import Audit
+from tools.kernel.budget import Budget
+from tools.kernel.entities import Catalogue
+from tools.kernel.errors import Unavailable
+from tools.kernel.events import Events
+from tools.kernel.gate import Gate
+from tools.kernel.idempotency import Idempotency
+from tools.kernel.jobs import Jobs
+from tools.kernel.keys import Keys
+from tools.kernel.operations import OPERATIONS, OperationSet
+from tools.kernel.principals import Principals
+from tools.kernel.receipts import Receipts
+from tools.kernel.settings import Settings
+from tools.kernel.storage import Database
+
+S = TypeVar("S")
+
+
+class Kernel:
+    """Opens a home: its database (migrated), keys and records, and all operations.
+
+    Args:
+        settings: configuration; from the environment when not given.
+        operations: what can be done; every domain's operations when not given.
+
+    Raises:
+        Unavailable: if the home cannot be written.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, operations: OperationSet | None = None
+    ) -> None:
+        self.settings = settings or Settings()  # pyright: ignore[reportCallIssue]
+        self._open_home()
+        if operations is None:
+            load_operations()
+        self.operations = OPERATIONS if operations is None else operations
+        self.database = Database(self.settings.database)
+        self.database.migrate()
+        self.keys = Keys(self.settings.home / "keys")
+        self.events = Events(self.database)
+        self.audit = Audit(self.database, self.keys, self.settings.home / "audit.head")
+        self.catalogue = Catalogue(self)
+        self.principals = Principals(self.database)
+        self.receipts = Receipts(self.database)
+        self.approvals = Approvals(self.database, self.settings, self.keys, self.audit, self.events)
+        self.budget = Budget(self.database, self.settings)
+        self.idempotency = Idempotency(self.database)
+        self.jobs = Jobs(self)
+        self.gate = Gate(self)
+        self._services: dict[type[Any], Any] = {}
+        self._lock = threading.RLock()
+
+    def get(self, service: type[S]) -> S:
+        """The one instance of a service class, made as `service(kernel)` at its first use."""
+        with self._lock:
+            if service not in self._services:
+                self._services[service] = cast("Any", service)(self)
+            return cast("S", self._services[service])
+
+    def start(self) -> None:
+        """Run jobs in this process, those first that a crash cut off."""
+        self.jobs.start()
+
+    def stop(self) -> None:
+        """Stop running jobs, close what services hold open, and the database."""
+        self.jobs.stop()
+        for service in self._services.values():
+            close = getattr(service, "close", None)
+            if callable(close):
+                close()
+        self.database.close()
+
+    def _open_home(self) -> None:
+        try:
+            self.settings.folder()
+        except OSError as error:
+            raise Unavailable(
+                f"The home {self.settings.home} cannot be used: {error.strerror}.",
+                hint="Set PILOTHOUSE_HOME to a folder that can be written.",
+            ) from error

@@ -1,0 +1,185 @@
+"""Receipts: what was asked, what was done, and the evidence read back from the system."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import uuid4
+
+from pydantic import BaseModel, Field
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tools.kernel.errors import NotFound
+from tools.kernel.operations import Evidence, Inverse
+from tools.kernel.storage import Database, now
+from tools.kernel.tables import JobReferenceRow, ReceiptCounterRow, ReceiptRow
+
+ReceiptStatus = Literal["done", "started", "failed", "cancelled"]
+
+
+class Receipt(BaseModel):
+    """The proof of one call; every "done" that a person reads is rendered from one.
+
+    Attributes:
+        id: unique.
+        number: what people call it by: 12 is shown as R12.
+        says: one sentence on what was done or found.
+        evidence: facts read back after the act; empty for reads, whose result is the fact.
+        result: the operation's output, secrets masked.
+        seconds: how long the call, or the job, took.
+        cost: money, from the configured hourly rate for jobs.
+        audit: the sequence number of its audit record.
+        approval: the approval that was used, if one was needed.
+        undo: the call that undoes it, if there is one.
+        job: the job that it started or that it completes.
+        undone_by: the receipt of its undoing.
+    """
+
+    id: str = Field(default_factory=lambda: uuid4().hex[:16])
+    number: int = 0
+    operation: str
+    effect: str
+    arguments: dict[str, Any]
+    principal: str
+    tenant: str
+    channel: str
+    conversation: str | None = None
+    plan: str | None = None
+    step: str | None = None
+    status: ReceiptStatus = "done"
+    says: str = ""
+    evidence: list[Evidence] = Field(default_factory=list[Evidence])
+    result: dict[str, Any] = Field(default_factory=dict[str, Any])
+    error: dict[str, Any] | None = None
+    seconds: float = 0.0
+    cost: float = 0.0
+    audit: int = 0
+    approval: str | None = None
+    self_approved: bool = False
+    undo: Inverse | None = None
+    job: int | None = None
+    undone_by: str | None = None
+    created: datetime = Field(default_factory=now)
+
+    @property
+    def name(self) -> str:
+        """How people call it: `R12`."""
+        return f"R{self.number}"
+
+
+class Receipts:
+    """Store and find receipts; one is never changed, save that its undoing is noted on it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, receipt: Receipt) -> Receipt:
+        """Store a receipt under the next number; returns it with the number.
+
+        The second completion of a job returns the receipt of the first.
+        """
+        with self._database.session() as session:
+            known = self._completed(session, receipt)
+            if known is not None:
+                return known
+            numbered = receipt.model_copy(update={"number": _next_number(session)})
+            session.add(_row(numbered))
+            if numbered.job is not None and numbered.status != "started":
+                session.add(JobReferenceRow(job=numbered.job, receipt=numbered.id))
+        return numbered
+
+    def _completed(self, session: Session, receipt: Receipt) -> Receipt | None:
+        if receipt.job is None or receipt.status == "started":
+            return None
+        reference = session.get(JobReferenceRow, receipt.job)
+        row = session.get(ReceiptRow, reference.receipt) if reference else None
+        return _receipt(row) if row else None
+
+    def get(self, reference: str | int, tenant: str) -> Receipt:
+        """A receipt by id, number, or `R` and number.
+
+        Raises:
+            NotFound: if there is none.
+        """
+        text = str(reference).strip()
+        query = select(ReceiptRow).where(ReceiptRow.tenant == tenant)
+        digits = text[1:] if text[:1] in "Rr" else text
+        if digits.isdigit() and len(digits) < 10:
+            query = query.where(ReceiptRow.number == int(digits))
+        else:
+            query = query.where(ReceiptRow.id == text)
+        with self._database.session() as session:
+            row = session.scalar(query)
+        if row is None:
+            raise NotFound(
+                f"There is no receipt {text!r}.", hint="`pilothouse receipts` lists them."
+            )
+        return _receipt(row)
+
+    def list(
+        self,
+        tenant: str,
+        *,
+        conversation: str | None = None,
+        principal: str | None = None,
+        effects: tuple[str, ...] = (),
+        limit: int = 100,
+    ) -> list[Receipt]:
+        """The newest receipts that match, newest first."""
+        query = select(ReceiptRow).where(ReceiptRow.tenant == tenant)
+        if conversation is not None:
+            query = query.where(ReceiptRow.conversation == conversation)
+        if principal is not None:
+            query = query.where(ReceiptRow.principal == principal)
+        if effects:
+            query = query.where(ReceiptRow.effect.in_(effects))
+        with self._database.session() as session:
+            rows = session.scalars(query.order_by(ReceiptRow.number.desc()).limit(limit)).all()
+        return [_receipt(r) for r in rows]
+
+    def for_job(self, job: int) -> Receipt | None:
+        """The receipt that completed a job, or None while it runs."""
+        with self._database.session() as session:
+            reference = session.get(JobReferenceRow, job)
+            row = session.get(ReceiptRow, reference.receipt) if reference else None
+        return _receipt(row) if row else None
+
+    def mark_undone(self, receipt: str, by: str) -> None:
+        """Note which receipt's act undid this one."""
+        with self._database.session() as session:
+            session.execute(update(ReceiptRow).where(ReceiptRow.id == receipt).values(undone_by=by))
+
+
+def _next_number(session: Session) -> int:
+    counter = session.get(ReceiptCounterRow, "receipt")
+    if counter is None:
+        session.add(ReceiptCounterRow(name="receipt", value=0))
+        session.flush()
+    bump = (
+        update(ReceiptCounterRow)
+        .where(ReceiptCounterRow.name == "receipt")
+        .values(value=ReceiptCounterRow.value + 1)
+        .returning(ReceiptCounterRow.value)
+    )
+    return int(session.scalar(bump) or 0)
+
+
+def _row(receipt: Receipt) -> ReceiptRow:
+    return ReceiptRow(
+        id=receipt.id,
+        tenant=receipt.tenant,
+        created=receipt.created,
+        number=receipt.number,
+        operation=receipt.operation,
+        effect=receipt.effect,
+        principal=receipt.principal,
+        conversation=receipt.conversation,
+        job=receipt.job,
+        status=receipt.status,
+        body=receipt.model_dump(mode="json", exclude={"undone_by"}),
+    )
+
+
+def _receipt(row: ReceiptRow) -> Receipt:
+    return Receipt.model_validate({**row.body, "undone_by": row.undone_by})
