@@ -1,0 +1,1 @@
+"""Who acts: the team of specialised agents, its models and its workbench."""
