@@ -1,0 +1,1 @@
+"""Automated evaluation: data sets, tasks, scorers and the report."""
