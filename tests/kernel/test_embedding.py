@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.kernel.assets import AssetMissing, asset_path
+from tools.kernel.assets import AssetMissing, asset_path, assets_dir
 from tools.kernel.embedding import DIMENSIONS, Embedder, get_embedder
 
 SENTENCES = [
@@ -121,3 +122,15 @@ def test_importing_the_module_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_encoder_reports_nothing_home(tmp_path: Path) -> None:
+    # onnxruntime's telemetry, when on, writes a device id and a queue below the home folder.
+    environment = {
+        "HOME": str(tmp_path),
+        "PATH": os.environ["PATH"],
+        "PILOTHOUSE_ASSETS": str(assets_dir()),
+    }
+    code = "from tools.kernel.embedding import get_embedder; get_embedder().warm_up()"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+    assert list(tmp_path.rglob("*")) == []

@@ -111,6 +111,7 @@ def get_embedder() -> Embedder:
 
 
 def _open_session(model: Path) -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import: it would report home
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
