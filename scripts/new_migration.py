@@ -38,7 +38,7 @@ def downgrade() -> None:
 
 def main(domain: str) -> None:
     """Write `versions/<domain>.py`."""
-    module = "tools.kernel.tables" if domain == "kernel" else f"tools.{domain}.tables"
+    module = "graphs.tables" if domain == "graphs" else f"tools.{domain}.tables"
     import_module(module)
     tables = [
         t

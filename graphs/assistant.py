@@ -1,0 +1,268 @@
+"""The assistant: the composition root, and the one object that every door talks to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from agents.team import Team
+from graphs.conversations import Conversations
+from graphs.dispatch import Dispatcher
+from graphs.events import (
+    AssistantEvent,
+    Done,
+    Message,
+    PlanEvent,
+    Preflight,
+    QuestionEvent,
+    StepFailed,
+)
+from graphs.llm_planner import LlmPlanner
+from graphs.names import LiveNames
+from graphs.plan import Plan
+from graphs.stream import TurnStream
+from graphs.supervisor import build_supervisor
+from graphs.tables import TurnRow
+from graphs.turns import Turns, needs_confirming
+from graphs.understanding import ConversationState, Understanding
+from mcp_servers.caller import LocalCaller
+from tools.kernel.embedding import get_embedder
+from tools.kernel.errors import Conflict, NotFound, PilothouseError
+from tools.kernel.identity import RequestContext
+from tools.kernel.kernel import Kernel
+
+log = logging.getLogger(__name__)
+
+
+class Assistant:
+    """Words in, a plan out, receipts back. Made with `open`; lives in one event loop."""
+
+    def __init__(self, kernel: Kernel, understanding: Understanding, turns: Turns) -> None:
+        self._kernel = kernel
+        self._turns = turns
+        self._planner = LlmPlanner(kernel, understanding)
+        self._conversations = Conversations(kernel.database)
+        self._exit = AsyncExitStack()
+        self.understanding = understanding
+
+    @classmethod
+    async def open(cls, kernel: Kernel) -> Assistant:
+        """Put understanding, agents, MCP servers and graph together, and go on with what a crash
+        cut off.
+
+        Args:
+            kernel: a started kernel.
+        """
+        understanding = await asyncio.to_thread(Understanding, kernel.operations, get_embedder())
+        exit_stack = AsyncExitStack()
+        database = str(kernel.settings.home / "threads.db")
+        saver = await exit_stack.enter_async_context(AsyncSqliteSaver.from_conn_string(database))
+        await saver.setup()
+        await saver.conn.execute("PRAGMA synchronous=NORMAL")
+        caller = LocalCaller(kernel.gate)
+        team = await exit_stack.enter_async_context(
+            Team(kernel.operations, caller, settings=kernel.settings)
+        )
+        dispatcher = Dispatcher(kernel, team)
+        graph = build_supervisor(dispatcher, saver)
+        turns = Turns(kernel, graph, dispatcher)
+        assistant = cls(kernel, understanding, turns)
+        assistant._exit = exit_stack
+        turns.recover()
+        return assistant
+
+    async def close(self) -> None:
+        """Let go of everything; turns that run go on at the next start."""
+        await self._turns.close()
+        await self._exit.aclose()
+
+    def names(self, context: RequestContext) -> LiveNames:
+        """The names that exist for whoever asks."""
+        return LiveNames(self._kernel.catalogue, context.tenant)
+
+    async def ask(
+        self, text: str, context: RequestContext, *, auto_confirm: bool = False
+    ) -> AsyncIterator[AssistantEvent]:
+        """Understand a sentence and carry it out.
+
+        Args:
+            text: what the person says.
+            context: who says it; `conversation` is the thread, a new one when None.
+            auto_confirm: answer the confirmation of writing plans with yes. Approvals of
+                dangerous steps are never answered by it.
+
+        Yields:
+            The turn's events; the last is `Done`.
+        """
+        conversation = context.conversation or uuid4().hex[:12]
+        context = replace(context, conversation=conversation)
+        row = await asyncio.to_thread(self._conversations.open, conversation, text, context)
+        self._turns.refuse_if_busy(conversation)
+        state = ConversationState.model_validate(row.state or {})
+        plan = await self._understand(text, context, state)
+        waiting = await asyncio.to_thread(self._conversations.waiting, conversation)
+        if plan.decision is not None and waiting is not None:
+            async for event in self._decided(plan.decision, waiting, context):
+                yield event
+            return
+        turn = await asyncio.to_thread(
+            self._conversations.add_turn, conversation, text, plan, context
+        )
+        state = state.after(plan)
+        await asyncio.to_thread(
+            self._conversations.remember, conversation, state.model_dump(mode="json")
+        )
+        stream = TurnStream(self._kernel.events, conversation, context.tenant)
+        await stream.emit(PlanEvent(plan=plan))
+        if plan.steps and plan.question is None and not plan.dry_run:
+            confirm = not auto_confirm and needs_confirming(plan, self._kernel.operations)
+            self._turns.begin(turn, plan, context, stream, confirm=confirm)
+        else:
+            await self._answer(turn, plan, context, stream)
+        async for event in stream.listen():
+            yield event
+
+    async def _understand(
+        self, text: str, context: RequestContext, state: ConversationState
+    ) -> Plan:
+        names = self.names(context)
+        await asyncio.to_thread(names.warm)
+        plan = self.understanding.parse(text, names, state)
+        if plan.abstained and self._kernel.settings.model:
+            return await self._planner.plan(text, context, names, plan)
+        return plan
+
+    async def _answer(
+        self, turn: TurnRow, plan: Plan, context: RequestContext, stream: TurnStream
+    ) -> None:
+        """Settle a turn that carries nothing out: a question, a dry run, a reply."""
+        status = "done"
+        if plan.question is not None:
+            status = "needs_input"
+            await stream.emit(QuestionEvent(question=plan.question))
+        elif plan.dry_run and plan.steps:
+            await self._preflight(plan, context, stream)
+        if plan.reply:
+            await stream.emit(Message(text=plan.reply))
+        if plan.abstained:
+            status = "needs_input"
+        await asyncio.to_thread(self._conversations.settle, turn.id, status, {})
+        await stream.emit(Done(status=status))
+
+    async def _preflight(self, plan: Plan, context: RequestContext, stream: TurnStream) -> None:
+        for step in plan.steps:
+            try:
+                preview = await asyncio.to_thread(
+                    self._kernel.gate.preview, step.operation, step.arguments, context
+                )
+                await stream.emit(
+                    Preflight(step=step.id, preview=preview.model_dump(mode="json"))
+                )
+            except PilothouseError as error:
+                await stream.emit(StepFailed(step=step.id, error=error.as_dict()))
+
+    async def _decided(
+        self, decision: str, waiting: TurnRow, context: RequestContext
+    ) -> AsyncIterator[AssistantEvent]:
+        """A yes, no or cancel that answers what waits."""
+        if waiting.status == "needs_confirmation":
+            stream = self._turns.resume(waiting, context, confirmed=decision == "yes")
+        elif decision == "yes":
+            stream = await self._point_to_approvals(waiting, context)
+        else:
+            await self._turns.withdraw(waiting, context)
+            stream = self._turns.resume(waiting, context, confirmed=None)
+        async for event in stream.listen():
+            yield event
+
+    async def _point_to_approvals(self, waiting: TurnRow, context: RequestContext) -> TurnStream:
+        """Words are no approval: say how it is given."""
+        stream = TurnStream(self._kernel.events, waiting.conversation, context.tenant)
+        pending = self._turns.pending_approvals(waiting, context)
+        ways = "; ".join(f"{a.id}: {a.how}" for a in pending)
+        await stream.emit(Message(text=f"A dangerous step is not approved by a yes. {ways}."))
+        await stream.emit(Done(status="needs_approval"))
+        return stream
+
+    async def resume(
+        self,
+        thread: str,
+        context: RequestContext,
+        *,
+        confirmed: bool | None = None,
+        approval: str | None = None,
+    ) -> AsyncIterator[AssistantEvent]:
+        """Go on with a turn that waits, after a confirmation or a decided approval.
+
+        Args:
+            thread: the conversation.
+            context: who resumes it; the steps still act for who asked for them.
+            confirmed: the answer, if the turn waits for a confirmation.
+            approval: the decided approval's id, to find its turn among several that wait.
+
+        Raises:
+            NotFound: if nothing waits there.
+        """
+        waiting = await asyncio.to_thread(self._find_waiting, thread, context, confirmed, approval)
+        stream = self._turns.resume(waiting, context, confirmed=confirmed)
+        async for event in stream.listen():
+            yield event
+
+    def _find_waiting(
+        self, thread: str, context: RequestContext, confirmed: bool | None, approval: str | None
+    ) -> TurnRow:
+        if approval is not None:
+            found = self._kernel.approvals.get(approval, context.tenant)
+            for turn in self._conversations.turns(found.conversation or thread):
+                if (turn.plan or {}).get("id") == found.plan and turn.status == "needs_approval":
+                    return turn
+            raise NotFound(f"No turn waits for approval {approval}.")
+        self._conversations.get(thread, context)
+        kind = "needs_approval" if confirmed is None else "needs_confirmation"
+        waiting = self._conversations.waiting(thread, (kind,))
+        if waiting is None:
+            raise NotFound(f"Nothing in conversation {thread} waits for that.")
+        return waiting
+
+    async def cancel(self, thread: str, context: RequestContext) -> dict[str, Any]:
+        """Stop the turn that runs in a conversation, and the jobs that it started.
+
+        Returns:
+            `done`, `not_done` (steps) and `jobs` (stopped job numbers).
+
+        Raises:
+            NotFound, Conflict: if there is no such conversation, or nothing runs in it.
+        """
+        await asyncio.to_thread(self._conversations.get, thread, context)
+        stopped = await self._turns.cancel(thread, context)
+        if stopped is None:
+            raise Conflict(f"Nothing runs in conversation {thread}.")
+        return stopped
+
+    def threads(self, context: RequestContext) -> list[dict[str, Any]]:
+        """The principal's conversations, newest first."""
+        return [
+            {"thread": r.id, "title": r.title, "updated": r.updated.isoformat()}
+            for r in self._conversations.list(context)
+        ]
+
+    def history(self, thread: str, context: RequestContext) -> list[dict[str, Any]]:
+        """A conversation's turns, oldest first, with their plans and results."""
+        self._conversations.get(thread, context)
+        return [
+            {
+                "turn": r.number,
+                "text": r.text,
+                "status": r.status,
+                "plan": r.plan,
+                "results": r.results,
+            }
+            for r in self._conversations.turns(thread)
+        ]

@@ -1,0 +1,141 @@
+"""Keeping conversations: turns, their plans and results, and the entities in focus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from graphs.plan import Plan
+from graphs.tables import ConversationRow, TurnRow
+from tools.kernel.errors import NotFound
+from tools.kernel.identity import RequestContext
+from tools.kernel.jobs import pack_context
+from tools.kernel.storage import Database, now
+
+WAITING = ("needs_confirmation", "needs_approval")
+
+
+class Conversations:
+    """The stored conversations of a home; a principal sees only their own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, conversation: str, text: str, context: RequestContext) -> ConversationRow:
+        """The conversation of that id, made when new.
+
+        Raises:
+            NotFound: if it belongs to somebody else.
+        """
+        with self._database.session() as session:
+            row = session.get(ConversationRow, conversation)
+            if row is None:
+                row = ConversationRow(
+                    id=conversation,
+                    tenant=context.tenant,
+                    principal=context.principal.name,
+                    title=text.strip()[:80],
+                    state={},
+                    updated=now(),
+                )
+                session.add(row)
+        return self._own(row, conversation, context)
+
+    def get(self, conversation: str, context: RequestContext) -> ConversationRow:
+        """A conversation.
+
+        Raises:
+            NotFound: if there is none, or it belongs to somebody else.
+        """
+        with self._database.session() as session:
+            row = session.get(ConversationRow, conversation)
+        return self._own(row, conversation, context)
+
+    @staticmethod
+    def _own(
+        row: ConversationRow | None, conversation: str, context: RequestContext
+    ) -> ConversationRow:
+        mine = (context.tenant, context.principal.name)
+        if row is None or (row.tenant, row.principal) != mine:
+            raise NotFound(f"You have no conversation {conversation!r}.")
+        return row
+
+    def list(self, context: RequestContext, limit: int = 50) -> list[ConversationRow]:
+        """The principal's conversations, newest first."""
+        query = select(ConversationRow).where(
+            ConversationRow.tenant == context.tenant,
+            ConversationRow.principal == context.principal.name,
+        )
+        with self._database.session() as session:
+            ordered = query.order_by(ConversationRow.updated.desc()).limit(limit)
+            return list(session.scalars(ordered).all())
+
+    def add_turn(
+        self, conversation: str, text: str, plan: Plan, context: RequestContext
+    ) -> TurnRow:
+        """Store a new turn as running."""
+        with self._database.session() as session:
+            count = session.scalar(
+                select(func.count()).where(TurnRow.conversation == conversation)
+            )
+            number = int(count or 0) + 1
+            row = TurnRow(
+                id=f"{conversation}.{number}",
+                tenant=context.tenant,
+                conversation=conversation,
+                number=number,
+                text=text,
+                context=pack_context(context),
+                plan=plan.model_dump(mode="json"),
+                status="running",
+                results={},
+            )
+            session.add(row)
+        return row
+
+    def settle(self, turn: str, status: str, results: dict[str, Any]) -> None:
+        """Note how a turn stands."""
+        self._change(turn, status=status, results=results)
+
+    def mark(self, turn: str, status: str) -> None:
+        """Note a turn's status alone."""
+        self._change(turn, status=status)
+
+    def _change(self, turn: str, **values: Any) -> None:
+        with self._database.session() as session:
+            session.execute(update(TurnRow).where(TurnRow.id == turn).values(**values))
+
+    def remember(self, conversation: str, state: dict[str, Any]) -> None:
+        """Store what is in focus."""
+        with self._database.session() as session:
+            session.execute(
+                update(ConversationRow)
+                .where(ConversationRow.id == conversation)
+                .values(state=state, updated=now())
+            )
+
+    def turns(self, conversation: str) -> list[TurnRow]:
+        """All turns, in order."""
+        query = select(TurnRow).where(TurnRow.conversation == conversation)
+        with self._database.session() as session:
+            return list(session.scalars(query.order_by(TurnRow.number)).all())
+
+    def waiting(self, conversation: str, statuses: tuple[str, ...] = WAITING) -> TurnRow | None:
+        """The newest turn that waits for a person, or None."""
+        query = select(TurnRow).where(
+            TurnRow.conversation == conversation, TurnRow.status.in_(statuses)
+        )
+        with self._database.session() as session:
+            return session.scalar(query.order_by(TurnRow.number.desc()).limit(1))
+
+    def turn(self, turn: str) -> TurnRow:
+        """One turn by id."""
+        with self._database.session() as session:
+            return session.get_one(TurnRow, turn)
+
+    def interrupted(self) -> list[TurnRow]:
+        """The turns that were running when the process ended."""
+        with self._database.session() as session:
+            query = select(TurnRow).where(TurnRow.status == "running")
+            return list(session.scalars(query.order_by(TurnRow.created)).all())

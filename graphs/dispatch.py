@@ -1,0 +1,169 @@
+"""Handing a step to its agent, following its job, and settling approvals that were decided."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from langgraph.config import get_stream_writer
+
+from agents.catalog import agent_for
+from agents.team import PlannedCall, StepOutcome, Team
+from graphs.events import ApprovalEvent, Progress, StepFailed, StepFinished, StepStarted
+from graphs.plan import Plan, Step
+from graphs.steps import StepState, arguments_for
+from tools.kernel.errors import Cancelled, PilothouseError
+from tools.kernel.identity import RequestContext
+from tools.kernel.jobs import ENDED, unpack_context
+from tools.kernel.tables import JobRow
+
+if TYPE_CHECKING:
+    from graphs.supervisor import StepInput, TurnState
+    from tools.kernel.kernel import Kernel
+
+FOLLOW_SECONDS = 1.0
+
+
+class Dispatcher:
+    """The node that runs steps. One for all turns; remembers of a turn only that it was stopped.
+
+    Args:
+        kernel: for jobs, receipts, approvals and events.
+        team: the specialised agents.
+    """
+
+    def __init__(self, kernel: Kernel, team: Team) -> None:
+        self._kernel = kernel
+        self._team = team
+        self._stopped: set[str] = set()
+
+    def stop(self, plan: str) -> None:
+        """Begin no further step of a plan."""
+        self._stopped.add(plan)
+
+    async def run(self, state: StepInput) -> dict[str, Any]:
+        """Run one step to its end; the graph's node."""
+        plan, step = Plan.model_validate(state["plan"]), Step.model_validate(state["step"])
+        context = unpack_context(state["context"]).for_step(plan.id, step.id)
+        write = get_stream_writer()
+        try:
+            if plan.id in self._stopped:
+                raise Cancelled(f"Step {step.id} was not begun: the turn was cancelled.")
+            settled = await self._run(step, state["states"], context, write)
+        except Cancelled as error:
+            settled = StepState(status="cancelled", error=error.as_dict())
+        except PilothouseError as error:
+            settled = StepState(status="failed", error=error.as_dict())
+        if settled["status"] in ("failed", "cancelled"):
+            write(StepFailed(step=step.id, error=settled.get("error", {})))
+        return {"states": {step.id: settled}}
+
+    async def _run(
+        self,
+        step: Step,
+        states: dict[str, StepState],
+        context: RequestContext,
+        write: Callable[[Any], None],
+    ) -> StepState:
+        arguments = arguments_for(step, states)
+        agent = agent_for(step.operation).name
+        write(
+            StepStarted(step=step.id, operation=step.operation, agent=agent, arguments=arguments)
+        )
+        call = PlannedCall(
+            operation=step.operation,
+            arguments=arguments,
+            plan=context.plan or "",
+            step=step.id,
+        )
+        outcome = await self._team.run_step(call, context, lambda event: None)
+        if outcome.needs_approval is not None:
+            write(ApprovalEvent(step=step.id, approval=outcome.needs_approval))
+            return StepState(status="waiting", approval=outcome.needs_approval["id"])
+        if outcome.error is not None:
+            return StepState(status="failed", error=outcome.error)
+        if outcome.job is not None:
+            return await self._follow(step, outcome.job, context, write)
+        return self._finished(step, outcome, write)
+
+    def _finished(
+        self, step: Step, outcome: StepOutcome, write: Callable[[Any], None]
+    ) -> StepState:
+        result, receipt = outcome.result or {}, outcome.receipt or {}
+        write(StepFinished(step=step.id, receipt=receipt, result=result))
+        return StepState(status="done", result=result, receipt=receipt)
+
+    async def _follow(
+        self, step: Step, job: int, context: RequestContext, write: Callable[[Any], None]
+    ) -> StepState:
+        write(Progress(step=step.id, job=job, message=f"job {job} started"))
+        row = await self._ended(step, job, context, write)
+        receipt = self._kernel.receipts.for_job(job)
+        shown = receipt.model_dump(mode="json") if receipt else {}
+        if row.status == "done":
+            result = row.result or {}
+            write(StepFinished(step=step.id, receipt=shown, result=result))
+            return StepState(status="done", result=result, receipt=shown, job=job)
+        error = row.error or {"code": "operation_failed", "message": f"Job {job} {row.status}."}
+        status = "cancelled" if row.status == "cancelled" else "failed"
+        return StepState(status=status, error=error, receipt=shown, job=job)
+
+    async def _ended(
+        self, step: Step, job: int, context: RequestContext, write: Callable[[Any], None]
+    ) -> JobRow:
+        topic, seen = f"job:{job}", 0
+        while True:
+            row = await asyncio.to_thread(self._kernel.jobs.get, job, context.tenant)
+            for event in await asyncio.to_thread(self._kernel.events.read, topic, seen):
+                seen = event.id
+                if event.kind == "job.progress":
+                    write(Progress(step=step.id, **_told(event.data)))
+            if row.status in ENDED:
+                return row
+            await asyncio.to_thread(self._kernel.events.wait, topic, seen, FOLLOW_SECONDS)
+
+    async def settle(self, state: TurnState) -> dict[str, Any]:
+        """After a decision: let granted steps run again, fail refused ones; the graph's node.
+
+        What was decided is read from the approvals themselves, never from what resumed the graph.
+        """
+        plan, tenant = Plan.model_validate(state["plan"]), state["context"]["tenant"]
+        write = get_stream_writer()
+        changed: dict[str, StepState] = {}
+        for step in plan.steps:
+            held = state["states"].get(step.id, {})
+            if held.get("status") != "waiting":
+                continue
+            approval = await asyncio.to_thread(
+                self._kernel.approvals.get, held.get("approval", ""), tenant
+            )
+            if approval.status == "pending":
+                continue
+            if approval.status == "granted":
+                shared: StepInput = {
+                    "plan": state["plan"],
+                    "context": state["context"],
+                    "states": state["states"],
+                    "step": step.model_dump(mode="json"),
+                }
+                changed.update((await self.run(shared))["states"])
+                continue
+            why = f": {approval.reason}" if approval.reason else ""
+            error = {
+                "code": "approval_invalid",
+                "message": f"Approval {approval.id} is {approval.status}{why}; nothing was done.",
+            }
+            write(StepFailed(step=step.id, error=error))
+            changed[step.id] = StepState(status="failed", error=error)
+        return {"states": changed}
+
+
+def _told(data: dict[str, Any]) -> dict[str, Any]:
+    metrics = {k: float(v) for k, v in data.get("metrics", {}).items() if isinstance(v, int | float)}
+    return {
+        "job": data.get("job"),
+        "fraction": data.get("fraction", 0.0),
+        "message": data.get("message", ""),
+        "metrics": metrics,
+    }

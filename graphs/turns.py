@@ -1,0 +1,241 @@
+"""Running turns: each a task of its own that outlives its listener, its door, and the process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from langgraph.types import Command
+
+from graphs.conversations import Conversations
+from graphs.events import ConfirmEvent, Done, Message, Status
+from graphs.plan import Plan, references
+from graphs.steps import StepState
+from graphs.stream import TurnStream
+from graphs.tables import TurnRow
+from graphs.understanding import ConversationState
+from tools.kernel.approvals import Approval
+from tools.kernel.errors import Conflict, PilothouseError
+from tools.kernel.identity import RequestContext
+from tools.kernel.jobs import OPEN, pack_context, unpack_context
+from tools.kernel.operations import Effect, OperationSet
+
+if TYPE_CHECKING:
+    from graphs.dispatch import Dispatcher
+    from tools.kernel.kernel import Kernel
+
+log = logging.getLogger(__name__)
+
+STEPS_LIMIT = 200
+CANCEL_SECONDS = 20.0
+
+
+class Turns:
+    """The turns that run now. Lives in one event loop.
+
+    Args:
+        kernel: for jobs, approvals, events and storage.
+        graph: the compiled supervisor.
+        dispatcher: told which plans were stopped.
+    """
+
+    def __init__(self, kernel: Kernel, graph: Any, dispatcher: Dispatcher) -> None:
+        self._kernel = kernel
+        self._graph = graph
+        self._dispatcher = dispatcher
+        self._conversations = Conversations(kernel.database)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def refuse_if_busy(self, conversation: str) -> None:
+        """One turn at a time in a conversation.
+
+        Raises:
+            Conflict: if one runs.
+        """
+        if any(t.partition(".")[0] == conversation for t in self._tasks):
+            raise Conflict(
+                f"Conversation {conversation} is still busy with the sentence before.",
+                hint="Wait for it, cancel it, or ask in another conversation.",
+            )
+
+    def begin(
+        self,
+        turn: TurnRow,
+        plan: Plan,
+        context: RequestContext,
+        stream: TurnStream,
+        *,
+        confirm: bool,
+    ) -> None:
+        """Start carrying out a plan."""
+        self._spawn(turn, first_input(plan, pack_context(context), confirm=confirm), stream)
+
+    def resume(
+        self, turn: TurnRow, context: RequestContext, *, confirmed: bool | None
+    ) -> TurnStream:
+        """Go on with a turn that waited.
+
+        Raises:
+            Conflict: if it is going on already.
+        """
+        if turn.id in self._tasks:
+            raise Conflict("It is going on already.")
+        self._conversations.mark(turn.id, "running")
+        stream = TurnStream(self._kernel.events, turn.conversation, context.tenant)
+        self._spawn(turn, Command(resume=True if confirmed is None else confirmed), stream)
+        return stream
+
+    def recover(self) -> None:
+        """Go on with the turns that were running when the process ended."""
+        for turn in self._conversations.interrupted():
+            stream = TurnStream(self._kernel.events, turn.conversation, turn.tenant)
+            self._spawn(turn, None, stream)
+
+    async def close(self) -> None:
+        """Stop the tasks; their turns stay marked as running and go on at the next start."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _spawn(self, turn: TurnRow, given: Any, stream: TurnStream) -> None:
+        task = asyncio.create_task(self._drive(turn, given, stream), name=turn.id)
+        self._tasks[turn.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(turn.id, None))
+
+    async def _drive(self, turn: TurnRow, given: Any, stream: TurnStream) -> None:
+        config = {"configurable": {"thread_id": turn.id}, "recursion_limit": STEPS_LIMIT}
+        try:
+            if given is None:
+                given = await self._left_off(turn, config)
+            async for event in self._graph.astream(
+                given, config, stream_mode="custom", durability="async"
+            ):
+                await stream.emit(event)
+            snapshot = await self._graph.aget_state(config)
+            await self._settle(turn, snapshot, stream)
+        except PilothouseError as error:
+            await self._fail(turn, str(error), stream)
+        except Exception:
+            log.exception("turn %s failed", turn.id)
+            what = "Something went wrong in carrying this out; the platform's log has the details."
+            await self._fail(turn, what, stream)
+
+    async def _left_off(self, turn: TurnRow, config: dict[str, Any]) -> Any:
+        snapshot = await self._graph.aget_state(config)
+        if snapshot.values:
+            return None
+        return first_input(Plan.model_validate(turn.plan), turn.context, confirm=False)
+
+    async def _fail(self, turn: TurnRow, text: str, stream: TurnStream) -> None:
+        await asyncio.to_thread(self._conversations.mark, turn.id, "failed")
+        await stream.emit(Message(text=text))
+        self._tasks.pop(turn.id, None)
+        await stream.emit(Done(status="failed"))
+
+    async def _settle(self, turn: TurnRow, snapshot: Any, stream: TurnStream) -> None:
+        states: dict[str, StepState] = snapshot.values.get("states", {})
+        plan = Plan.model_validate(snapshot.values["plan"])
+        status = _status(snapshot, plan, states)
+        await asyncio.to_thread(self._conversations.settle, turn.id, status, states)
+        await asyncio.to_thread(self._focus, turn, plan, states)
+        if status == "needs_confirmation":
+            await stream.emit(ConfirmEvent(text="Shall I do this?", steps=plan.steps))
+        if status == "cancelled" and not states:
+            await stream.emit(Message(text="Nothing was done."))
+        receipts = [s["receipt"]["id"] for s in states.values() if s.get("receipt")]
+        self._tasks.pop(turn.id, None)
+        await stream.emit(Done(status=status, receipts=receipts))
+
+    def _focus(self, turn: TurnRow, plan: Plan, states: dict[str, StepState]) -> None:
+        row = self._conversations.get(turn.conversation, unpack_context(turn.context))
+        state = ConversationState.model_validate(row.state or {})
+        for step in plan.steps:
+            held = states.get(step.id, {})
+            if held.get("status") == "done":
+                arguments = held.get("receipt", {}).get("arguments", step.arguments)
+                real = step.model_copy(update={"arguments": arguments})
+                state = state.with_results(real, held.get("result", {}))
+        self._conversations.remember(turn.conversation, state.model_dump(mode="json"))
+
+    def pending_approvals(self, turn: TurnRow, context: RequestContext) -> list[Approval]:
+        """The approvals that a turn waits for."""
+        ids = [s["approval"] for s in turn.results.values() if s.get("status") == "waiting"]
+        return [self._kernel.approvals.get(i, context.tenant) for i in ids]
+
+    async def withdraw(self, turn: TurnRow, context: RequestContext) -> None:
+        """Deny, as the proposer, the approvals that a turn waits for."""
+        for approval in await asyncio.to_thread(self.pending_approvals, turn, context):
+            if approval.status == "pending":
+                await asyncio.to_thread(
+                    self._kernel.approvals.deny, approval.id, context.principal, "withdrawn"
+                )
+
+    async def cancel(self, conversation: str, context: RequestContext) -> dict[str, Any] | None:
+        """Stop the running turn of a conversation; None if none runs."""
+        turn_id = next((t for t in self._tasks if t.partition(".")[0] == conversation), None)
+        if turn_id is None:
+            return None
+        task = self._tasks[turn_id]
+        turn = await asyncio.to_thread(self._conversations.turn, turn_id)
+        plan = Plan.model_validate(turn.plan)
+        self._dispatcher.stop(plan.id)
+        jobs = await asyncio.to_thread(self._stop_jobs, plan.id, context.tenant)
+        await asyncio.wait([task], timeout=CANCEL_SECONDS)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        config = {"configurable": {"thread_id": turn_id}}
+        states = (await self._graph.aget_state(config)).values.get("states", {})
+        await asyncio.to_thread(self._conversations.settle, turn_id, "cancelled", states)
+        done = [s.id for s in plan.steps if states.get(s.id, {}).get("status") == "done"]
+        rest = [s.id for s in plan.steps if s.id not in done]
+        return {"done": done, "not_done": rest, "jobs": jobs}
+
+    def _stop_jobs(self, plan: str, tenant: str) -> list[int]:
+        stopped: list[int] = []
+        for status in OPEN:
+            for row in self._kernel.jobs.list(tenant, status=status):
+                if row.context.get("plan") == plan:
+                    self._kernel.jobs.cancel(row.id, tenant)
+                    stopped.append(row.id)
+        return stopped
+
+
+def first_input(plan: Plan, context: dict[str, Any], *, confirm: bool) -> dict[str, Any]:
+    """The state with which a turn begins."""
+    return {
+        "plan": plan.model_dump(mode="json"),
+        "context": context,
+        "confirm": confirm,
+        "confirmed": False,
+        "states": {},
+        "rounds": 0,
+    }
+
+
+def needs_confirming(plan: Plan, operations: OperationSet) -> bool:
+    """True if a step writes; dangerous steps have approvals of their own, reading asks nothing."""
+    return any(_effect(s.operation, s.arguments, operations) is Effect.WRITE for s in plan.steps)
+
+
+def _effect(name: str, arguments: dict[str, Any], operations: OperationSet) -> Effect:
+    operation = operations.get(name)
+    plain = {k: v for k, v in arguments.items() if k not in references(arguments)}
+    try:
+        return operation.effect_for(operation.input.model_construct(**plain))
+    except (AttributeError, PilothouseError):
+        return operation.effect
+
+
+def _status(snapshot: Any, plan: Plan, states: dict[str, StepState]) -> Status:
+    interrupts = [i.value for task in snapshot.tasks for i in task.interrupts]
+    if any(i.get("kind") == "confirm" for i in interrupts):
+        return "needs_confirmation"
+    if interrupts:
+        return "needs_approval"
+    found = {s.get("status") for s in states.values()}
+    if "failed" in found:
+        return "failed"
+    return "cancelled" if "cancelled" in found or (plan.steps and not states) else "done"
