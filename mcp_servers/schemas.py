@@ -1,0 +1,154 @@
+"""An operation as an MCP tool: name, description, input and output schema, annotations."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import mcp.types as types
+from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
+
+from mcp_servers.names import tool_name
+from tools.kernel.operations import Effect, JobHandle, Operation
+
+_RECEIPT: dict[str, Any] = {
+    "type": "object",
+    "description": "Proof of the call, with evidence read back; number 12 is called R12.",
+    "properties": {
+        "id": {"type": "string"},
+        "number": {"type": "integer"},
+        "status": {"enum": ["done", "started", "failed", "cancelled"]},
+        "says": {"type": "string"},
+        "evidence": {"type": "array"},
+    },
+    "required": ["id", "status", "says"],
+}
+_ERROR: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "code": {"type": "string"},
+        "message": {"type": "string"},
+        "hint": {"type": ["string", "null"]},
+        "suggestions": {"type": "array", "items": {"type": "string"}},
+        "approval": {"type": "object"},
+    },
+    "required": ["code", "message"],
+}
+_EFFECTS = {
+    Effect.READ: "Reads only.",
+    Effect.WRITE: "Changes things.",
+    Effect.DANGEROUS: "Dangerous: without a person's approval it does nothing and answers with "
+    "what needs approving; once that is granted, call it again with the same arguments.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedTool:
+    """One operation as a tool, with its compiled output check.
+
+    Attributes:
+        operation: the operation behind it.
+        tool: what `tools/list` answers.
+        check: validates structured content; compiled once, because compiling costs milliseconds.
+    """
+
+    operation: Operation[Any, Any]
+    tool: types.Tool
+    check: Validator
+
+    @classmethod
+    def of(cls, operation: Operation[Any, Any]) -> OfferedTool:
+        """Describe an operation."""
+        schema = output_schema(operation)
+        tool = types.Tool(
+            name=tool_name(operation.name),
+            title=title(operation),
+            description=description(operation),
+            inputSchema=input_schema(operation),
+            outputSchema=schema,
+            annotations=hints(operation),
+        )
+        return cls(operation, tool, Draft202012Validator(schema))
+
+
+def title(operation: Operation[Any, Any]) -> str:
+    """The summary without its full stop: short enough for a menu."""
+    return operation.summary.rstrip(".")[:80]
+
+
+def hints(operation: Operation[Any, Any]) -> types.ToolAnnotations:
+    """The hints by which clients decide whether to ask before a call."""
+    return types.ToolAnnotations(
+        title=title(operation),
+        readOnlyHint=operation.effect is Effect.READ,
+        destructiveHint=operation.effect is Effect.DANGEROUS,
+        idempotentHint=operation.idempotent,
+        openWorldHint=False,
+    )
+
+
+def description(operation: Operation[Any, Any]) -> str:
+    """The docstring without its arguments (the schema has them), the effect, two examples."""
+    parts = [_without_arguments(operation.description), _EFFECTS[operation.effect]]
+    if "effect_of" in operation.hooks:
+        parts[-1] = "Depending on its arguments a plain change or dangerous; if dangerous: " + (
+            _EFFECTS[Effect.DANGEROUS].removeprefix("Dangerous: ")
+        )
+    if operation.job:
+        parts.append("Runs as a job: answers at once with its number; read `job://NUMBER` later.")
+    if operation.examples:
+        said = " · ".join(operation.examples[:2])
+        parts.append(f"For example: {said}")
+    return "\n".join(part for part in parts if part)
+
+
+def input_schema(operation: Operation[Any, Any]) -> dict[str, Any]:
+    """The arguments' JSON schema, each argument described."""
+    schema = _untitled(operation.input.model_json_schema())
+    schema.pop("description", None)
+    schema.setdefault("properties", {})
+    for name, slot in operation.slots.items():
+        if slot.question:
+            schema["properties"][name].setdefault("description", slot.question)
+    return schema
+
+
+def output_schema(operation: Operation[Any, Any]) -> dict[str, Any]:
+    """The envelope's schema: `result` with `receipt`, or `error`.
+
+    Some official clients hold error results to the schema as well, so both are declared.
+    """
+    output = JobHandle if operation.job else operation.output
+    result = _untitled(output.model_json_schema(mode="serialization"))
+    definitions = result.pop("$defs", {})
+    note = {"type": "string"}
+    envelope: dict[str, Any] = {
+        "type": "object",
+        "properties": {"result": result, "receipt": _RECEIPT, "note": note, "error": _ERROR},
+        "anyOf": [{"required": ["result", "receipt"]}, {"required": ["error"]}],
+        "additionalProperties": False,
+    }
+    return envelope | ({"$defs": definitions} if definitions else {})
+
+
+def _without_arguments(text: str) -> str:
+    return re.sub(r"\n\s*Args:\n(?:[ \t]+.*\n?|\n)*", "\n", text + "\n").strip()
+
+
+def _untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without the titles that Pydantic derives from names."""
+    cleaned: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "title" and isinstance(value, str):
+            continue
+        if key in ("properties", "$defs"):
+            cleaned[key] = {name: _untitled(part) for name, part in value.items()}
+        elif isinstance(value, dict) and key not in ("default", "const"):
+            cleaned[key] = _untitled(value)
+        elif isinstance(value, list) and key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            cleaned[key] = [_untitled(part) for part in value]
+        else:
+            cleaned[key] = value
+    return cleaned
