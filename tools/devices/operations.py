@@ -207,7 +207,7 @@ def _(args: EnrollDevice, call: Call) -> Preview:
 
 @enroll_device.read_back
 def _(args: EnrollDevice, result: DeviceEnrolled, call: Call) -> list[Evidence]:
-    return _service(call).device_evidence(call.tenant, result.name)
+    return list(_service(call).device_evidence(call.tenant, result.name))
 
 
 @enroll_device.inverse
@@ -267,7 +267,7 @@ def _(args: RetireDevice, call: Call) -> Preview:
 
 @retire_device.read_back
 def _(args: RetireDevice, result: DeviceRetired, call: Call) -> list[Evidence]:
-    return _service(call).device_evidence(call.tenant, result.name)
+    return list(_service(call).device_evidence(call.tenant, result.name))
 
 
 @retire_device.inverse

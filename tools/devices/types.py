@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from tools.kernel.operations import Args, EntityKind, Result, Slot
 
@@ -102,6 +102,8 @@ class ServedModel(Result):
         bundle: SHA-256 of the bundle's manifest.
         weight: share of the device's requests that it answers, in percent.
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
     version: int

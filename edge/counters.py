@@ -1,0 +1,78 @@
+"""Counting what was answered: requests, errors, labels, confidence, latency."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge.runtime import Prediction
+from edge.wire import Assignment
+
+_LATENCIES = 512
+
+
+@dataclass(slots=True)
+class _Totals:
+    assignment: Assignment
+    requests: int = 0
+    errors: int = 0
+    confidence_sum: float = 0.0
+    labels: Counter[str] = field(default_factory=Counter[str])
+
+
+class Counters:
+    """Totals since the program started, for each bundle; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._totals: dict[str, _Totals] = {}
+        self._latencies: deque[float] = deque(maxlen=_LATENCIES)
+
+    def answered(
+        self, assignment: Assignment, predictions: Sequence[Prediction], milliseconds: float
+    ) -> None:
+        """Count texts that were answered in one request that took so long."""
+        with self._lock:
+            totals = self._of(assignment)
+            totals.requests += len(predictions)
+            for prediction in predictions:
+                totals.labels[prediction.label] += 1
+                totals.confidence_sum += prediction.confidence
+            self._latencies.append(milliseconds)
+
+    def failed(self, assignment: Assignment, texts: int) -> None:
+        """Count texts that a model failed to answer."""
+        with self._lock:
+            totals = self._of(assignment)
+            totals.requests += texts
+            totals.errors += texts
+
+    def traffic(self) -> list[dict[str, Any]]:
+        """The totals of every bundle, as a report carries them."""
+        with self._lock:
+            return [
+                {
+                    "bundle": t.assignment.bundle,
+                    "model": t.assignment.model,
+                    "version": t.assignment.version,
+                    "requests": t.requests,
+                    "errors": t.errors,
+                    "confidence_sum": round(t.confidence_sum, 6),
+                    "labels": dict(t.labels),
+                }
+                for t in self._totals.values()
+            ]
+
+    def latency(self, share: float) -> float | None:
+        """The latency in ms below which this share (0 to 1) of the last requests stayed."""
+        with self._lock:
+            ordered = sorted(self._latencies)
+        if not ordered:
+            return None
+        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+
+    def _of(self, assignment: Assignment) -> _Totals:
+        return self._totals.setdefault(assignment.bundle, _Totals(assignment))

@@ -1,0 +1,117 @@
+"""Two slots on disk and the pointer that says which of them is served.
+
+A slot is a folder with a whole, verified bundle. The pointer is one small file that is replaced
+atomically; a slot that it names is never written to. So whatever moment the power goes, the pointer
+names slots that are whole.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edge.errors import Refused
+from edge.files import sync_folder, write_atomic
+from edge.wire import Assignment
+
+SLOTS = ("a", "b")
+_MARK = "slot.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What is served, since which desired generation, and what was served before it."""
+
+    generation: int = 0
+    serve: tuple[Assignment, ...] = ()
+    previous: tuple[Assignment, ...] = ()
+
+
+class SlotStore:
+    """The slots and the pointer of one device; used by one thread at a time.
+
+    Args:
+        home: the device's folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / "slots"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._current = home / "current"
+
+    def pointer(self) -> Pointer:
+        """What is served now, as it stands on disk."""
+        try:
+            data = json.loads(self._current.read_bytes())
+        except FileNotFoundError:
+            return Pointer()
+        return Pointer(
+            int(data["generation"]),
+            tuple(Assignment(**item) for item in data["serve"]),
+            tuple(Assignment(**item) for item in data["previous"]),
+        )
+
+    def commit(self, generation: int, serve: tuple[Assignment, ...]) -> None:
+        """Make `serve` what is served from now on, also after a restart; atomic."""
+        old = self.pointer()
+        moved = {a.bundle for a in serve} != {a.bundle for a in old.serve}
+        previous = old.serve if moved and old.serve else old.previous
+        pointer = Pointer(generation, serve, previous)
+        write_atomic(self._current, json.dumps(asdict(pointer)).encode())
+
+    def path(self, slot: str) -> Path:
+        """The folder of a slot."""
+        return self._folder / slot
+
+    def content(self) -> dict[str, Assignment | None]:
+        """What lies in each slot."""
+        return {slot: self._read(slot) for slot in SLOTS}
+
+    def find(self, bundle: str) -> Path | None:
+        """The slot folder that holds a bundle."""
+        for slot, held in self.content().items():
+            if held is not None and held.bundle == bundle:
+                return self.path(slot)
+        return None
+
+    def install(self, incoming: Path, assignment: Assignment, keep: set[str]) -> Path:
+        """Move a fetched bundle into a slot that nothing in `keep` needs.
+
+        Raises:
+            Refused: both slots hold bundles that must be kept.
+        """
+        slot = self._free(keep)
+        target = self.path(slot)
+        write_atomic(incoming / _MARK, json.dumps(asdict(assignment)).encode())
+        shutil.rmtree(target, ignore_errors=True)
+        incoming.replace(target)
+        sync_folder(self._folder)
+        return target
+
+    @staticmethod
+    def discard(slot: Path) -> None:
+        """Give up a slot whose content is bad; it is fetched anew when it is wanted again."""
+        (slot / _MARK).unlink(missing_ok=True)
+
+    def _free(self, keep: set[str]) -> str:
+        content = self.content()
+        before = {a.bundle for a in self.pointer().previous}
+        free = [s for s, held in content.items() if held is None or held.bundle not in keep]
+        if not free:
+            raise Refused("both slots hold models that are in use")
+
+        def worth(slot: str) -> int:
+            held = content[slot]
+            return 0 if held is None else 1 if held.bundle not in before else 2
+
+        return min(free, key=worth)
+
+    def _read(self, slot: str) -> Assignment | None:
+        try:
+            return Assignment(**json.loads((self.path(slot) / _MARK).read_bytes()))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, TypeError):
+            return None

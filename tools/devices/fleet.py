@@ -1,0 +1,294 @@
+"""The fleet as it stands: devices, what they are meant to serve, what they reported themselves.
+
+`change_desired` is the only function that changes what a device is meant to serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select, update
+
+from tools.devices.tables import DeviceRow, GroupRow, ReportRow
+from tools.devices.types import DeviceState, Profile, ServedModel, Traffic
+from tools.devices.watch import Watch
+from tools.kernel.storage import now
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from tools.kernel.kernel import Kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A device's newest report, as the server keeps it; `at` is the server's time."""
+
+    at: datetime
+    generation: int
+    phase: str
+    healthy: bool
+    serving: tuple[ServedModel, ...]
+    staged: tuple[str, ...]
+    slots: Mapping[str, ServedModel | None]
+    error: str | None
+    traffic: tuple[Traffic, ...]
+    p50_ms: float | None
+    p95_ms: float | None
+    memory_mb: float | None
+    free_disk_mb: float | None
+    address: str | None
+    agent: str
+
+    @property
+    def requests(self) -> int:
+        """Texts it was asked about since it was enrolled."""
+        return sum(t.requests for t in self.traffic)
+
+    @property
+    def errors(self) -> int:
+        """Texts it failed to answer since it was enrolled."""
+        return sum(t.errors for t in self.traffic)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device: what it is meant to serve, and what it reported."""
+
+    id: int
+    name: str
+    group: str
+    profile: Profile
+    state: DeviceState
+    generation: int
+    serve: tuple[ServedModel, ...]
+    stage: tuple[ServedModel, ...]
+    changed: datetime | None
+    enrolled: datetime | None
+    report: Reported | None
+
+    @property
+    def serving(self) -> tuple[ServedModel, ...]:
+        """What it serves, by its own report."""
+        return self.report.serving if self.report else ()
+
+    @property
+    def confirmed(self) -> bool:
+        """True if a report made after the last change says that it serves what it is meant to."""
+        report = self.report
+        if report is None or report.generation != self.generation:
+            return not self.serve and not self.stage and report is None and self.generation == 0
+        staged = {*report.staged, *(s.bundle for s in report.serving)}
+        return set(report.serving) == set(self.serve) and all(
+            s.bundle in staged for s in self.stage
+        )
+
+    @property
+    def refused(self) -> str | None:
+        """Why it refused what it is meant to serve, if it did."""
+        report = self.report
+        if report is None or report.phase != "failed" or self.confirmed:
+            return None
+        if self.changed is not None and report.at < self.changed:
+            return None
+        return report.error or "the device gave no reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What a device is to serve, and what it is to have ready beside it."""
+
+    serve: tuple[ServedModel, ...] = ()
+    stage: tuple[ServedModel, ...] = ()
+
+
+Fence = Callable[["Session"], bool]
+"""Runs first in the transaction of a change; answers False if the change must not be made."""
+
+
+class Fleet:
+    """Reads and changes the fleet; safe to use from several threads.
+
+    Args:
+        kernel: the platform's kernel.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self.watch = Watch(self._stamp)
+
+    def close(self) -> None:
+        """Wake everybody who waits."""
+        self.watch.close()
+
+    def devices(self, tenant: str, group: str | None = None) -> list[Device]:
+        """The devices that are not retired, by group and name."""
+        query = (
+            select(DeviceRow, ReportRow)
+            .outerjoin(ReportRow, ReportRow.device == DeviceRow.id)
+            .where(DeviceRow.tenant == tenant, DeviceRow.retired.is_(None))
+            .order_by(DeviceRow.group, DeviceRow.name)
+        )
+        if group is not None:
+            query = query.where(DeviceRow.group == group)
+        with self._kernel.database.session() as session:
+            rows = session.execute(query).all()
+        return [self._view(row, report) for row, report in rows]
+
+    def groups(self, tenant: str) -> list[GroupRow]:
+        """All groups that have a device, by name."""
+        inhabited = select(DeviceRow.group).where(
+            DeviceRow.tenant == tenant, DeviceRow.retired.is_(None)
+        )
+        query = select(GroupRow).where(GroupRow.tenant == tenant, GroupRow.name.in_(inhabited))
+        with self._kernel.database.session() as session:
+            return list(session.scalars(query.order_by(GroupRow.name)))
+
+    def group(self, tenant: str, name: str) -> GroupRow | None:
+        """A group's record."""
+        query = select(GroupRow).where(GroupRow.tenant == tenant, GroupRow.name == name)
+        with self._kernel.database.session() as session:
+            return session.scalar(query)
+
+    def change_desired(
+        self,
+        tenant: str,
+        group: str,
+        wanted: Mapping[str, Desired],
+        cause: str,
+        *,
+        fence: Fence,
+        baseline: Sequence[ServedModel] | None = None,
+    ) -> list[str] | None:
+        """Change what devices of a group are meant to serve; equal states are left alone.
+
+        Args:
+            wanted: by device name; names that are retired or of another group are passed over.
+            cause: who changes it, such as `rollout 3`.
+            fence: runs first in the same transaction, with a write that takes the lock.
+            baseline: what devices that join the group later are to serve; None leaves it.
+
+        Returns:
+            The devices whose state was changed, or None if the fence said no.
+        """
+        with self._kernel.database.session() as session:
+            if not fence(session):
+                return None
+            changed = [
+                row
+                for row in session.scalars(
+                    select(DeviceRow).where(
+                        DeviceRow.tenant == tenant,
+                        DeviceRow.group == group,
+                        DeviceRow.retired.is_(None),
+                        DeviceRow.name.in_(list(wanted)),
+                    )
+                )
+                if _change(row, wanted[row.name], cause)
+            ]
+            if baseline is not None:
+                session.execute(
+                    update(GroupRow)
+                    .where(GroupRow.tenant == tenant, GroupRow.name == group)
+                    .values(baseline=_dump(baseline))
+                )
+        self.watch.wake([row.id for row in changed])
+        self.watch.reported()
+        return [row.name for row in changed]
+
+    def _view(self, row: DeviceRow, report: ReportRow | None) -> Device:
+        return Device(
+            id=row.id,
+            name=row.name,
+            group=row.group,
+            profile=Profile(row.profile),
+            state=self._state(row, report),
+            generation=row.generation,
+            serve=load_models(row.serve),
+            stage=load_models(row.stage),
+            changed=row.changed,
+            enrolled=row.enrolled,
+            report=_reported(report) if report else None,
+        )
+
+    def _state(self, row: DeviceRow, report: ReportRow | None) -> DeviceState:
+        if row.enrolled is None:
+            return DeviceState.PENDING
+        patience = timedelta(seconds=self._kernel.settings.device_report_seconds)
+        last = report.at if report else row.enrolled
+        return DeviceState.ONLINE if now() - last <= patience else DeviceState.SILENT
+
+    def _stamp(self) -> int:
+        with self._kernel.database.session() as session:
+            total = session.scalar(select(func.sum(DeviceRow.generation)))
+            retired = session.scalar(select(func.count(DeviceRow.retired)))
+        return (total or 0) + (retired or 0)
+
+
+def load_models(data: Sequence[Any]) -> tuple[ServedModel, ...]:
+    """Served models from their stored form."""
+    return tuple(ServedModel.model_validate(item) for item in data)
+
+
+def _dump(models: Sequence[ServedModel]) -> list[dict[str, Any]]:
+    return [model.model_dump() for model in models]
+
+
+def _change(row: DeviceRow, wanted: Desired, cause: str) -> bool:
+    serve, stage = _dump(wanted.serve), _dump(wanted.stage)
+    if row.serve == serve and row.stage == stage:
+        return False
+    row.serve, row.stage = serve, stage
+    row.generation, row.changed, row.cause = row.generation + 1, now(), cause
+    return True
+
+
+def _reported(row: ReportRow) -> Reported:
+    body = row.body
+    return Reported(
+        at=row.at,
+        generation=body["generation"],
+        phase=body["phase"],
+        healthy=body["healthy"],
+        serving=load_models(body["serving"]),
+        staged=tuple(body["staged"]),
+        slots={s: ServedModel.model_validate(m) if m else None for s, m in body["slots"].items()},
+        error=body["error"],
+        traffic=merge_traffic([*row.earlier, *body["traffic"]]),
+        p50_ms=body["p50_ms"],
+        p95_ms=body["p95_ms"],
+        memory_mb=body["memory_mb"],
+        free_disk_mb=body["free_disk_mb"],
+        address=body["address"],
+        agent=body["agent"],
+    )
+
+
+def merge_traffic(counts: Sequence[Mapping[str, Any]]) -> tuple[Traffic, ...]:
+    """Traffic by model version, from the counts of several boots or devices."""
+    merged: dict[tuple[str, int], dict[str, Any]] = {}
+    for count in counts:
+        key = (count["model"], count["version"])
+        total = merged.setdefault(
+            key, {"requests": 0, "errors": 0, "confidence_sum": 0.0, "labels": {}}
+        )
+        for field in ("requests", "errors", "confidence_sum"):
+            total[field] += count[field]
+        for label, times in count["labels"].items():
+            total["labels"][label] = total["labels"].get(label, 0) + times
+    return tuple(_traffic(model, version, total) for (model, version), total in merged.items())
+
+
+def _traffic(model: str, version: int, total: Mapping[str, Any]) -> Traffic:
+    answered = total["requests"] - total["errors"]
+    return Traffic(
+        model=model,
+        version=version,
+        requests=total["requests"],
+        errors=total["errors"],
+        mean_confidence=round(total["confidence_sum"] / answered, 4) if answered else None,
+        labels=total["labels"],
+    )

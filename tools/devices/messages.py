@@ -1,0 +1,84 @@
+"""What devices send, checked field by field: a device is a stranger until its message is valid."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Short = Annotated[str, Field(max_length=200)]
+Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Megabytes = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EnrolmentRequest(_Message):
+    """A device asks to be let in: its token, its public key, and a proof that the key is its own.
+
+    The proof is the key's Ed25519 signature of `pilothouse-enroll-v1\\n<name>\\n<token>`, base64.
+    """
+
+    name: Short
+    token: Short
+    public_key: Annotated[str, Field(max_length=1000)]
+    proof: Short
+
+
+class Enrolment(_Message):
+    """What the device gets: its credential, shown once, and the key that bundles are signed with."""
+
+    device: str
+    profile: str
+    credential: str
+    platform_key: str
+
+
+class ReportedModel(_Message):
+    """A model that a device says it has."""
+
+    bundle: Sha
+    model: Short
+    version: Annotated[int, Field(ge=1)]
+    weight: Annotated[int, Field(ge=0, le=100)]
+
+
+class ReportedTraffic(_Message):
+    """What a model answered since the device's boot."""
+
+    bundle: Sha
+    model: Short
+    version: Annotated[int, Field(ge=1)]
+    requests: Count
+    errors: Count
+    confidence_sum: Annotated[float, Field(ge=0, le=2**53, allow_inf_nan=False)]
+    labels: Annotated[dict[Short, Count], Field(max_length=500)]
+
+
+class DeviceReport(_Message):
+    """What a device says of itself. `(boot, sequence)` only ever grows."""
+
+    boot: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    sequence: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    generation: Annotated[int, Field(ge=-1, le=2**31 - 1)]
+    phase: Literal["idle", "working", "failed"]
+    healthy: bool
+    serving: Annotated[list[ReportedModel], Field(max_length=2)]
+    staged: Annotated[list[Sha], Field(max_length=2)]
+    slots: Annotated[dict[Literal["a", "b"], ReportedModel | None], Field(max_length=2)]
+    error: Annotated[str, Field(max_length=2000)] | None
+    traffic: Annotated[list[ReportedTraffic], Field(max_length=50)]
+    p50_ms: Milliseconds | None
+    p95_ms: Milliseconds | None
+    memory_mb: Megabytes | None
+    free_disk_mb: Megabytes | None
+    address: Short | None
+    agent: Short
+
+    def stored(self) -> dict[str, Any]:
+        """The report as it is kept."""
+        return self.model_dump(mode="json", exclude={"boot", "sequence"})

@@ -1,0 +1,112 @@
+"""Waking whoever waits: devices that long-poll, and rollouts that wait for reports.
+
+A change made by this process wakes its waiters at once. Changes of other processes on the same
+database are noticed by one small query twice a second, made only while somebody waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+_LOOK_SECONDS = 0.5
+
+
+@dataclass(eq=False, slots=True)
+class Waiter:
+    """One device that waits, in one event loop, without a thread of its own."""
+
+    device: int
+    loop: asyncio.AbstractEventLoop
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until something has changed for the device; False if nothing did in time."""
+        try:
+            await asyncio.wait_for(self.woken.wait(), seconds)
+        except TimeoutError:
+            return False
+        self.woken.clear()
+        return True
+
+
+class Watch:
+    """Who waits for what; safe to use from several threads and event loops.
+
+    Args:
+        stamp: a cheap query whose answer changes with every change of what is desired.
+    """
+
+    def __init__(self, stamp: Callable[[], int]) -> None:
+        self._stamp = stamp
+        self._lock = threading.Lock()
+        self._waiters: set[Waiter] = set()
+        self._lookers: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
+        self._reports = threading.Condition()
+        self._reported = 0
+        self.closed = False
+
+    @contextmanager
+    def waiting(self, device: int) -> Iterator[Waiter]:
+        """Register before reading the state, so that no change between is missed."""
+        waiter = Waiter(device, asyncio.get_running_loop())
+        with self._lock:
+            self._waiters.add(waiter)
+            looker = self._lookers.get(waiter.loop)
+            if looker is None or looker.done():
+                self._lookers[waiter.loop] = waiter.loop.create_task(self._look(waiter.loop))
+        try:
+            yield waiter
+        finally:
+            with self._lock:
+                self._waiters.discard(waiter)
+
+    def wake(self, devices: Iterable[int] | None = None) -> None:
+        """Wake the long polls of these devices, or of all."""
+        wanted = None if devices is None else set(devices)
+        with self._lock:
+            woken = [w for w in self._waiters if wanted is None or w.device in wanted]
+        for waiter in woken:
+            if not waiter.loop.is_closed():
+                waiter.loop.call_soon_threadsafe(waiter.woken.set)
+
+    def reported(self) -> None:
+        """Tell rollouts that a report has arrived, or that a decision was made."""
+        with self._reports:
+            self._reported += 1
+            self._reports.notify_all()
+
+    @property
+    def reports(self) -> int:
+        """How many reports have arrived; hand it to `wait_report`."""
+        return self._reported
+
+    def wait_report(self, seen: int, seconds: float) -> None:
+        """Wait until a report has arrived beyond the `seen`-th, at most so many seconds."""
+        with self._reports:
+            self._reports.wait_for(lambda: self._reported != seen or self.closed, seconds)
+
+    def close(self) -> None:
+        """Wake everybody for good."""
+        self.closed = True
+        self.reported()
+        self.wake()
+
+    async def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        known: int | None = None
+        while not self.closed and self._anybody(loop):
+            stamp = await asyncio.to_thread(self._stamp)
+            if known is not None and stamp != known:
+                self.wake()
+            known = stamp
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _anybody(self, loop: asyncio.AbstractEventLoop) -> bool:
+        with self._lock:
+            there = any(w.loop is loop for w in self._waiters)
+            if not there:
+                self._lookers.pop(loop, None)
+            return there

@@ -1,0 +1,100 @@
+"""The device protocol on HTTP, mounted under `/device/v1`; see `tools/devices/protocol.py`.
+
+A device shows its own credential here, not a person's token. A device that waits for a change
+costs a suspended coroutine, no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
+
+from tools.devices.messages import Enrolment, EnrolmentRequest
+from tools.devices.protocol import MAX_MESSAGE, MAX_WAIT_SECONDS, DeviceProtocol
+from tools.devices.tables import DeviceRow
+from tools.kernel.errors import InvalidInput, PilothouseError
+from tools.kernel.kernel import Kernel
+
+
+def device_router(kernel: Kernel) -> APIRouter:
+    """The routes that devices speak to.
+
+    Args:
+        kernel: the platform's kernel.
+    """
+    protocol = kernel.get(DeviceProtocol)
+    router = APIRouter(prefix="/device/v1", tags=["devices"], route_class=_Translated)
+
+    async def device(authorization: Annotated[str | None, Header()] = None) -> DeviceRow:
+        return await asyncio.to_thread(protocol.authenticate, authorization)
+
+    Device = Annotated[DeviceRow, Depends(device)]
+
+    @router.post("/enroll")
+    async def enroll(request: Request) -> Enrolment:
+        wanted = EnrolmentRequest.model_validate_json(await _body(request))
+        return await asyncio.to_thread(protocol.enroll, wanted)
+
+    @router.get("/desired", response_model=None)
+    async def desired(
+        device: Device,
+        wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0,
+        if_none_match: Annotated[str | None, Header()] = None,
+    ) -> Response:
+        state = await protocol.desired(device.id, if_none_match, wait)
+        if state is None:
+            return Response(status_code=304, headers={"ETag": if_none_match or ""})
+        return JSONResponse(state.body, headers={"ETag": state.etag})
+
+    @router.get("/bundles/{bundle}/{name}", response_model=None)
+    async def bundle_file(device: Device, bundle: str, name: str) -> Response:
+        path = await asyncio.to_thread(protocol.bundle_file, device.id, bundle, name)
+        return FileResponse(path, media_type="application/octet-stream")
+
+    @router.post("/reports")
+    async def report(
+        device: Device,
+        request: Request,
+        x_device_signature: Annotated[str | None, Header()] = None,
+    ) -> dict[str, Any]:
+        body = await _body(request)
+        taken = await asyncio.to_thread(protocol.report, device, body, x_device_signature)
+        return {"accepted": taken}
+
+    return router
+
+
+class _Translated(APIRoute):
+    """Answers a device's mistakes in place, whichever application the router is mounted in."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The route's handler, with expected errors as answers."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except PilothouseError as error:
+                return JSONResponse(error.as_dict(), status_code=error.status)
+            except ValidationError as error:
+                told = InvalidInput(f"The message is malformed: {error.errors()[0]['msg']}.")
+                return JSONResponse(told.as_dict(), status_code=told.status)
+
+        return handle
+
+
+async def _body(request: Request) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_MESSAGE:
+            raise InvalidInput(f"A message has at most {MAX_MESSAGE} bytes.")
+        parts.append(part)
+    return b"".join(parts)
