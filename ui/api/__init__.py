@@ -1,0 +1,1 @@
+"""The platform process's JSON API, a module a resource; handlers translate, the gate decides."""

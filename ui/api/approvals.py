@@ -1,0 +1,106 @@
+"""`/v1/approvals`: see, decide, and go on with what was granted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+from tools.kernel.approvals import Approval, Status
+from tools.kernel.errors import Conflict, PolicyDenied, Unauthenticated
+from tools.kernel.identity import Channel, RequestContext
+from tools.kernel.policy import may_approve
+from ui.api.conversations import lines, resumed, stream
+from ui.api.door import Caller, Door, TheDoor
+from ui.api.operations import told
+
+router = APIRouter(prefix="/approvals")
+
+
+class Grant(BaseModel):
+    """What a self-approving person typed."""
+
+    confirm: str | None = Field(None, max_length=500)
+
+
+class Deny(BaseModel):
+    """Why not."""
+
+    reason: str = Field("", max_length=2000)
+
+
+@router.get("")
+def list_approvals(
+    context: Caller, door: TheDoor, status: Status | None = None, limit: int = 50
+) -> list[Approval]:
+    """The newest approvals, newest first."""
+    return door.kernel.approvals.list(context.tenant, status, min(max(limit, 1), 500))
+
+
+@router.get("/{approval}")
+def show_approval(approval: str, context: Caller, door: TheDoor) -> Approval:
+    """One approval: the whole card."""
+    return door.kernel.approvals.get(approval, context.tenant)
+
+
+@router.post("/{approval}/grant")
+def grant(approval: str, body: Grant, context: Caller, door: TheDoor) -> Approval:
+    """Approve; the call itself is carried out by `/go-on`, or by whoever makes it again."""
+    return door.kernel.approvals.grant(approval, context.principal, body.confirm)
+
+
+@router.post("/{approval}/deny")
+def deny(approval: str, body: Deny, context: Caller, door: TheDoor) -> Approval:
+    """Refuse."""
+    return door.kernel.approvals.deny(approval, context.principal, body.reason)
+
+
+@router.post("/{approval}/revoke")
+def revoke(approval: str, context: Caller, door: TheDoor) -> Approval:
+    """Take an unused grant back."""
+    return door.kernel.approvals.revoke(approval, context.principal)
+
+
+@router.post("/{approval}/go-on")
+async def go_on(approval: str, context: Caller, door: TheDoor) -> StreamingResponse:
+    """Carry out what was granted, for the one who proposed it.
+
+    A conversation's approval resumes its thread; a call's makes the call; one that an MCP client
+    asked for is only recorded, because the client makes the call again.
+    """
+    found, proposer = await run_in_threadpool(_granted, door, approval, context)
+    if found.conversation:
+        return stream(await resumed(door, found.conversation, proposer, approval=found.id))
+    if found.channel in {Channel.MCP.value, Channel.AGENT.value}:
+        return lines(_once({"kind": "recorded", "approval": found.id, "channel": found.channel}))
+    outcome = await run_in_threadpool(
+        door.kernel.gate.call, found.operation, found.arguments, proposer, approval=found.id
+    )
+    return lines(_once({"kind": "called", "operation": found.operation, **told(outcome)}))
+
+
+def _granted(door: Door, approval: str, context: RequestContext) -> tuple[Approval, RequestContext]:
+    found = door.kernel.approvals.get(approval, context.tenant)
+    if context.principal.name != found.proposer and not may_approve(context.principal):
+        raise PolicyDenied(f"Only {found.proposer}, or an approver, may go on with {found.id}.")
+    if found.status != "granted":
+        raise Conflict(f"Approval {found.id} is {found.status}; nothing was done.")
+    known = {p.name: p for p in door.kernel.principals.list(found.tenant)}
+    if found.proposer not in known:
+        raise Unauthenticated(f"{found.proposer}, who proposed it, is no longer known here.")
+    return found, RequestContext(
+        known[found.proposer],
+        Channel(found.channel),
+        found.conversation,
+        found.plan,
+        found.step,
+    )
+
+
+async def _once(event: dict[str, Any]) -> AsyncIterator[bytes]:
+    yield json.dumps(event).encode() + b"\n"

@@ -1,0 +1,181 @@
+"""`/v1/ask`, `/v1/threads`, `/v1/parse`: sentences in, the assistant's events out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+from tools.kernel.entities import EntityKind, EntityName
+from tools.kernel.errors import InvalidInput, NotFound, PilothouseError
+from tools.kernel.identity import RequestContext
+from ui.api.door import Caller, Door, TheDoor, thread_name
+from ui.api.turns import Turn
+from ui.errors import problem
+
+router = APIRouter()
+CANCEL_SECONDS = 15.0
+NDJSON = "application/x-ndjson"
+
+
+class Ask(BaseModel):
+    """A sentence for a thread; a new thread when none is named."""
+
+    text: str = Field(min_length=1, max_length=20_000)
+    thread: str | None = None
+    auto_confirm: bool = False
+
+
+class Resume(BaseModel):
+    """The answer to what the thread waits for."""
+
+    confirmed: bool | None = None
+    approval: str | None = None
+
+
+class Line(BaseModel):
+    """One thing to parse: a sentence, or the sentences of a conversation."""
+
+    text: str | None = Field(None, max_length=20_000)
+    turns: list[str] | None = Field(None, max_length=200)
+
+
+Names = dict[str, list[str | dict[str, Any]]]
+
+
+class Parse(BaseModel):
+    """Lines to parse, against the live catalogue or a given one."""
+
+    lines: list[Line] = Field(max_length=1000)
+    catalogue: Names | None = None
+    explain: bool = False
+
+
+@router.post("/ask")
+async def ask(body: Ask, context: Caller, door: TheDoor) -> StreamingResponse:
+    """Say a sentence; answers with the assistant's events, a line of JSON each."""
+    thread = thread_name(body.thread or uuid4().hex[:10])
+    assistant = await door.assistant()
+    events = assistant.ask(body.text, _in(context, thread), auto_confirm=body.auto_confirm)
+    return stream(door.turns.begin(context.tenant, thread, events))
+
+
+@router.get("/threads")
+async def threads(context: Caller, door: TheDoor) -> list[dict[str, Any]]:
+    """The caller's conversations."""
+    assistant = await door.assistant()
+    return await run_in_threadpool(assistant.threads, context)
+
+
+@router.get("/threads/{thread}")
+async def history(thread: str, context: Caller, door: TheDoor) -> list[dict[str, Any]]:
+    """What was said in a conversation."""
+    assistant = await door.assistant()
+    return await run_in_threadpool(assistant.history, thread_name(thread), context)
+
+
+@router.get("/threads/{thread}/events")
+async def follow(thread: str, context: Caller, door: TheDoor) -> StreamingResponse:
+    """Join the turn that runs in a thread."""
+    turn = door.turns.running(context.tenant, thread_name(thread))
+    if turn is None:
+        raise NotFound(f"Nothing runs in thread {thread}.")
+    return stream(turn)
+
+
+@router.post("/threads/{thread}/resume")
+async def resume(thread: str, body: Resume, context: Caller, door: TheDoor) -> StreamingResponse:
+    """Go on with a thread that waits for a yes, or whose approval was decided."""
+    return stream(await resumed(door, thread_name(thread), context, body.confirmed, body.approval))
+
+
+@router.post("/threads/{thread}/cancel")
+async def cancel(thread: str, context: Caller, door: TheDoor) -> dict[str, Any]:
+    """Stop the turn and the jobs that it started; says what was and was not done."""
+    assistant = await door.assistant()
+    told = await assistant.cancel(thread_name(thread), _in(context, thread))
+    await door.turns.ended(context.tenant, thread, CANCEL_SECONDS)
+    return told
+
+
+@router.post("/parse")
+async def parse(body: Parse, context: Caller, door: TheDoor) -> dict[str, Any]:
+    """What sentences mean, as plans; nothing is executed."""
+    assistant = await door.assistant()
+    names = _GivenNames(body.catalogue) if body.catalogue is not None else None
+    return await run_in_threadpool(_parse_all, assistant, body, context, names)
+
+
+async def resumed(
+    door: Door,
+    thread: str,
+    context: RequestContext,
+    confirmed: bool | None = None,
+    approval: str | None = None,
+) -> Turn:
+    """Begin the turn that goes on with a thread."""
+    assistant = await door.assistant()
+    inside = _in(context, thread)
+    events = assistant.resume(thread, inside, confirmed=confirmed, approval=approval)
+    return door.turns.begin(context.tenant, thread, events)
+
+
+def stream(turn: Turn) -> StreamingResponse:
+    """A turn as a response; closing it does not end the turn."""
+    return lines(turn.follow(), turn.thread)
+
+
+def lines(source: AsyncIterator[bytes], thread: str = "") -> StreamingResponse:
+    """A stream of lines of JSON."""
+    headers = {"X-Pilothouse-Thread": thread, "Cache-Control": "no-store"}
+    return StreamingResponse(source, media_type=NDJSON, headers=headers)
+
+
+def _in(context: RequestContext, thread: str) -> RequestContext:
+    return replace(context, conversation=thread)
+
+
+class _GivenNames:
+    """A catalogue from a file, instead of the live one."""
+
+    def __init__(self, kinds: Names) -> None:
+        known = {kind.value for kind in EntityKind}
+        unknown = sorted(set(kinds) - known)
+        if unknown:
+            raise InvalidInput(
+                f"The catalogue has the unknown kind {unknown[0]!r}.",
+                hint=f"Kinds are {', '.join(sorted(known))}.",
+            )
+        self._names = {EntityKind(k): tuple(map(_name, names)) for k, names in kinds.items()}
+
+    def names(self, kind: EntityKind) -> tuple[EntityName, ...]:
+        """The names of a kind."""
+        return self._names.get(kind, ())
+
+
+def _name(given: str | dict[str, Any]) -> EntityName:
+    if isinstance(given, str):
+        return EntityName(given)
+    if not isinstance(given.get("name"), str):
+        raise InvalidInput(f"A catalogue's entry has no name: {given}.")
+    return EntityName(given["name"], tuple(given.get("also") or ()), given.get("of"))
+
+
+def _parse_all(assistant: Any, body: Parse, context: RequestContext, names: Any) -> dict[str, Any]:
+    return {"plans": [_parse_one(assistant, line, context, names) for line in body.lines]}
+
+
+def _parse_one(assistant: Any, line: Line, context: RequestContext, names: Any) -> dict[str, Any]:
+    said = line.turns if line.turns else line.text
+    if not said:
+        return {"error": problem(InvalidInput("A line needs `text`, or `turns` with a sentence."))}
+    try:
+        return assistant.parse(said, context, names).model_dump(mode="json")
+    except PilothouseError as error:
+        return {"error": problem(error)}

@@ -1,0 +1,158 @@
+"""What every handler shares: the kernel, the assistant once it is open, and who is asking."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Request
+
+from tools.kernel.errors import InvalidInput, PolicyDenied, Unauthenticated, Unavailable
+from tools.kernel.identity import Channel, Principal, RequestContext, Role
+from ui.api.turns import Turns
+
+if TYPE_CHECKING:
+    from graphs.assistant import Assistant
+    from tools.kernel.kernel import Kernel
+
+_CHANNELS = {"cli": Channel.CLI, "chat": Channel.CHAT, "mcp": Channel.MCP, "eval": Channel.EVAL}
+_THREAD = re.compile(r"^[\w.-]{1,64}$")
+OpenAssistant = Callable[["Kernel"], Awaitable["Assistant"]]
+
+
+class Door:
+    """The platform as its handlers see it.
+
+    Args:
+        kernel: the started kernel.
+        token: the owner's token.
+        open_assistant: opens the assistant; it takes seconds, so it is done in the background.
+        shut_down: asks the process to stop.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        token: str,
+        open_assistant: OpenAssistant,
+        shut_down: Callable[[], None],
+    ) -> None:
+        self.kernel = kernel
+        self.shut_down = shut_down
+        self.turns = Turns()
+        self.stopping = asyncio.Event()
+        self._token = token
+        self._open = open_assistant
+        self._opening: asyncio.Task[Assistant] | None = None
+
+    def begin(self) -> None:
+        """Open the assistant in the background."""
+        self._opening = asyncio.create_task(self._open_assistant())
+
+    async def assistant(self) -> Assistant:
+        """The assistant, waited for while it is being opened.
+
+        Raises:
+            Unavailable: if it could not be opened; the log says why.
+        """
+        if self._opening is None or (self._opening.done() and self._failed(self._opening)):
+            self.begin()
+        assert self._opening is not None
+        return await asyncio.shield(self._opening)
+
+    @property
+    def assistant_state(self) -> str:
+        """`opening`, `ready` or `failed`."""
+        if self._opening is None or not self._opening.done():
+            return "opening"
+        return "failed" if self._failed(self._opening) else "ready"
+
+    async def quiet(self) -> None:
+        """Cut off what runs for people here; it goes on from its checkpoint at the next start."""
+        self.stopping.set()
+        await self.turns.stop()
+
+    async def close(self) -> None:
+        """Close the assistant."""
+        await self.quiet()
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        if not opening.done():
+            opening.cancel()
+        elif not self._failed(opening):
+            await opening.result().close()
+
+    def principal(self, token: str) -> Principal:
+        """Whose token it is.
+
+        Raises:
+            Unauthenticated: if nobody's.
+        """
+        if hmac.compare_digest(token.encode(), self._token.encode()):
+            return self.kernel.principals.local()
+        return self.kernel.principals.by_token(token)
+
+    @staticmethod
+    def _failed(task: asyncio.Task[Any]) -> bool:
+        return task.cancelled() or task.exception() is not None
+
+    async def _open_assistant(self) -> Assistant:
+        try:
+            return await self._open(self.kernel)
+        except ImportError as error:
+            raise Unavailable(
+                f"The assistant could not be loaded: {error}.",
+                hint="`make setup` installs what is missing.",
+            ) from error
+
+
+def door_of(request: Request) -> Door:
+    """The door that the application was made with."""
+    return request.app.state.door
+
+
+def caller(request: Request) -> RequestContext:
+    """Who asks, by the bearer token; runs in a worker thread.
+
+    Raises:
+        Unauthenticated: without a valid token.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated(
+            "A bearer token is needed.", hint="Commands of the home's owner send it by themselves."
+        )
+    named = request.headers.get("x-pilothouse-channel", "").lower()
+    return RequestContext(door_of(request).principal(token.strip()), _CHANNELS.get(named, Channel.API))
+
+
+def require_admin(context: RequestContext) -> None:
+    """Let administrators pass.
+
+    Raises:
+        PolicyDenied: for everybody else.
+    """
+    if Role.ADMIN not in context.principal.roles:
+        raise PolicyDenied(f"{context.principal.name} may not do this.", hint="It needs the role admin.")
+
+
+def thread_name(thread: str) -> str:
+    """A thread's id, checked.
+
+    Raises:
+        InvalidInput: if it has other than 1 to 64 letters, digits, dots and dashes.
+    """
+    if not _THREAD.match(thread):
+        raise InvalidInput(
+            f"{thread[:80]!r} is no thread's id.",
+            hint="1 to 64 letters, digits, dots, dashes or underscores.",
+        )
+    return thread
+
+
+TheDoor = Annotated[Door, Depends(door_of)]
+Caller = Annotated[RequestContext, Depends(caller)]

@@ -1,0 +1,145 @@
+"""Turns of conversations: each runs to its end in the background, whoever listens.
+
+A terminal that is closed only stops listening. What a turn has said so far is kept while it runs,
+so that somebody else can join in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from tools.kernel.errors import Conflict, PilothouseError, Unavailable
+from ui.errors import problem, unexpected
+
+if TYPE_CHECKING:
+    from graphs.events import AssistantEvent
+
+log = logging.getLogger(__name__)
+KEEPALIVE_SECONDS = 10.0
+Key = tuple[str, str]
+
+
+class Turn:
+    """One turn of one thread: the lines that it has said, and whether it is over."""
+
+    def __init__(self, thread: str) -> None:
+        self.thread = thread
+        self.over = False
+        self._lines: list[bytes] = []
+        self._changed = asyncio.Event()
+
+    def say(self, line: str | dict[str, Any]) -> None:
+        """Add a line of JSON."""
+        text = line if isinstance(line, str) else json.dumps(line)
+        self._lines.append(text.encode() + b"\n")
+        self._wake()
+
+    def finish(self) -> None:
+        """No more lines come."""
+        self.over = True
+        self._wake()
+
+    async def follow(self) -> AsyncIterator[bytes]:
+        """All lines from the first, and a blank one every few seconds while nothing happens."""
+        told = 0
+        while True:
+            changed = self._changed
+            while told < len(self._lines):
+                yield self._lines[told]
+                told += 1
+            if self.over:
+                return
+            try:
+                await asyncio.wait_for(changed.wait(), KEEPALIVE_SECONDS)
+            except TimeoutError:
+                yield b"\n"
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class Turns:
+    """The turns that run now, at most one a thread."""
+
+    def __init__(self) -> None:
+        self._running: dict[Key, tuple[Turn, asyncio.Task[None]]] = {}
+        self._stopping = False
+
+    def __len__(self) -> int:
+        """How many run."""
+        return len(self._running)
+
+    def begin(self, tenant: str, thread: str, events: AsyncIterator[AssistantEvent]) -> Turn:
+        """Run a turn to its end in the background.
+
+        Raises:
+            Conflict: if the thread's last turn still runs.
+        """
+        key = (tenant, thread)
+        if key in self._running:
+            raise Conflict(
+                f"Thread {thread} is still busy with its last sentence.",
+                hint="Wait for it, cancel it, or use another thread.",
+            )
+        turn = Turn(thread)
+        task = asyncio.create_task(self._pump(key, turn, events))
+        self._running[key] = (turn, task)
+        return turn
+
+    def running(self, tenant: str, thread: str) -> Turn | None:
+        """The thread's running turn, if any."""
+        found = self._running.get((tenant, thread))
+        return found[0] if found else None
+
+    async def ended(self, tenant: str, thread: str, timeout: float) -> None:
+        """Wait for the thread's turn to end by itself; end it after `timeout` seconds."""
+        found = self._running.get((tenant, thread))
+        if found is None:
+            return
+        _, pending = await asyncio.wait([found[1]], timeout=timeout)
+        for task in pending:
+            task.cancel()
+
+    async def stop(self) -> None:
+        """Cut all turns off; listeners are told that the threads go on later."""
+        self._stopping = True
+        tasks = [task for _, task in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _pump(self, key: Key, turn: Turn, events: AsyncIterator[AssistantEvent]) -> None:
+        try:
+            async for event in events:
+                turn.say(event.model_dump_json())
+        except PilothouseError as error:
+            turn.say(_line(turn, problem(error)))
+        except asyncio.CancelledError:
+            turn.say(_line(turn, problem(_stopped(self._stopping))))
+            raise
+        except Exception:
+            reference = uuid4().hex[:12]
+            log.exception("a turn of thread %s failed (%s)", turn.thread, reference)
+            turn.say(_line(turn, unexpected(reference)))
+        finally:
+            self._running.pop(key, None)
+            turn.finish()
+
+
+def _line(turn: Turn, error: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "error", "thread": turn.thread, "error": error}
+
+
+def _stopped(stopping: bool) -> PilothouseError:
+    if stopping:
+        return Unavailable(
+            "The platform is being stopped.",
+            hint="The conversation and its jobs go on when it runs again.",
+        )
+    return Conflict("The turn was cancelled.")

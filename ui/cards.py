@@ -1,0 +1,236 @@
+"""Cards and tables: approvals, receipts, answers, reports. Only the standard library until drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ui import words
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+Json = dict[str, Any]
+EVIDENCE_SHOWN = 6
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
+    """A plain table; numbers are written by `words.value`."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(words.value(cell)) for cell in row))
+    return drawn
+
+
+def approval_card(approval: Json, *, sentence: str | None = None, currency: str = "") -> RenderableType:
+    """What a person decides on: what, on what, why, differences, risk, cost, who, until when."""
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text in _approval_rows(approval, sentence, currency):
+        grid.add_row(name, Text(text))
+    title = f"approval {approval.get('id', '')}"
+    return Panel(grid, title=title, title_align="left", border_style="yellow", expand=False)
+
+
+def _approval_rows(approval: Json, sentence: str | None, currency: str) -> list[tuple[str, str]]:
+    preview: Json = approval.get("preview") or {}
+    rows = [
+        ("what", str(preview.get("summary", approval.get("operation")))),
+        ("on what", f"{approval.get('operation')}: {words.arguments(approval.get('arguments', {}))}"),
+    ]
+    if sentence:
+        rows.append(("why", f"asked: “{sentence}”"))
+    rows += [("" if n else "differences", t) for n, t in enumerate(map(_change, preview.get("changes") or []))]
+    rows += [("warning", str(text)) for text in preview.get("warnings") or []]
+    rows.append(("risk", str(preview.get("risk") or "none known")))
+    rows.append(("takes", _cost(preview, currency)))
+    rows.append(("proposed by", f"{approval.get('proposer')} ({approval.get('channel')})"))
+    rows.append(("who may", _who(approval)))
+    if approval.get("expires"):
+        until = approval["expires"]
+        rows.append(("expires", f"{words.moment(until)}, {words.remaining(until)}"))
+    return rows
+
+
+def _change(change: Json) -> str:
+    before, after = words.value(change.get("before")), words.value(change.get("after"))
+    return f"{change.get('what')}: {before} → {after}"
+
+
+def _cost(preview: Json, currency: str) -> str:
+    cost = preview.get("cost")
+    spent = words.money(cost, currency) if cost is not None else "no cost known"
+    return f"{words.duration(preview.get('seconds'))}, {spent}"
+
+
+def _who(approval: Json) -> str:
+    if approval.get("second_person"):
+        return f"an approver other than {approval.get('proposer')}"
+    return f"an approver; {approval.get('proposer')} too, by typing {approval.get('confirm')!r}"
+
+
+def receipt_lines(receipt: Json, *, limit: int = EVIDENCE_SHOWN) -> list[str]:
+    """A receipt's evidence, a line each, and how it can be undone."""
+    evidence = receipt.get("evidence") or []
+    lines = [f"{e['fact']} = {words.value(e['value'])}  · {e['source']}" for e in evidence[:limit]]
+    if len(evidence) > limit:
+        lines.append(f"… {len(evidence) - limit} more: pilothouse receipts {receipt_name(receipt)}")
+    return lines
+
+
+def receipt_name(receipt: Json) -> str:
+    """`R12`."""
+    return f"R{receipt.get('number', '?')}"
+
+
+def receipts_table(receipts: Iterable[Json], title: str | None = None) -> Table:
+    """Receipts, a row each."""
+    return table(
+        ("receipt", "operation", "status", "what was done", "evidence", "seconds", "undo"),
+        [
+            (
+                receipt_name(r),
+                r["operation"],
+                r["status"],
+                r.get("says", ""),
+                len(r.get("evidence") or []),
+                round(float(r.get("seconds", 0.0)), 1),
+                _undo(r),
+            )
+            for r in receipts
+        ],
+        title,
+    )
+
+
+def _undo(receipt: Json) -> str:
+    if receipt.get("undone_by"):
+        return "undone"
+    return "possible" if receipt.get("undo") else "–"
+
+
+def receipt_card(receipt: Json, currency: str = "") -> RenderableType:
+    """The whole of one receipt."""
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text in _receipt_rows(receipt, currency):
+        grid.add_row(name, Text(text))
+    return Panel(grid, title=receipt_name(receipt), title_align="left", expand=False)
+
+
+def _receipt_rows(receipt: Json, currency: str) -> list[tuple[str, str]]:
+    rows = [
+        ("what", str(receipt.get("says"))),
+        ("call", f"{receipt['operation']}: {words.arguments(receipt.get('arguments') or {})}"),
+        ("status", f"{receipt['status']} at {words.moment(receipt.get('created'))}"),
+        ("by", f"{receipt.get('principal')} ({receipt.get('channel')})"),
+    ]
+    if receipt.get("approval"):
+        own = ", self-approved" if receipt.get("self_approved") else ""
+        rows.append(("approval", f"{receipt['approval']}{own}"))
+    cost = words.money(receipt.get("cost"), currency)
+    rows.append(("took", f"{words.duration(receipt.get('seconds'))}, {cost}"))
+    lines = receipt_lines(receipt, limit=50) or ["none: the result is what was read"]
+    rows += [("" if n else "evidence", line) for n, line in enumerate(lines)]
+    if receipt.get("error"):
+        rows.append(("error", " ".join(words.problem_lines(receipt["error"]))))
+    undo = receipt.get("undo")
+    if undo:
+        rows.append(("undo", f"{undo['operation']}: {words.arguments(undo['arguments'])}"))
+    if receipt.get("undone_by"):
+        rows.append(("undone by", str(receipt["undone_by"])))
+    rows.append(("audit", f"record {receipt.get('audit')}"))
+    return rows
+
+
+def draw_result(screen: Console, operation: str, result: Json) -> None:
+    """The part of a result that a person asked to read; nothing where the receipt says it all."""
+    drawer = _DRAWERS.get(operation)
+    if drawer is not None:
+        drawer(screen, result)
+    elif "markdown" in result:
+        _draw_report(screen, result)
+
+
+def _draw_report(screen: Console, result: Json) -> None:
+    from rich.markdown import Markdown
+    from rich.padding import Padding
+
+    text = result["markdown"]
+    screen.print(Padding(Markdown(text), (0, 2)) if screen.is_terminal else text)
+
+
+def _draw_answer(screen: Console, result: Json) -> None:
+    screen.print(f"\n  {result['text']}\n", soft_wrap=not screen.is_terminal)
+    for citation in result.get("citations") or []:
+        place = f"{citation['source']}, {citation['heading']}"
+        screen.print(f"  [{citation['number']}] {place} ({citation['start']}–{citation['end']})")
+    if not result.get("answered") and result.get("nearest"):
+        screen.print(f"  nearest documents: {', '.join(result['nearest'])}")
+
+
+def _draw_passages(screen: Console, result: Json) -> None:
+    for passage in result.get("passages") or []:
+        screen.print(f"\n  {passage['source']}, {passage['heading']}", style="bold")
+        screen.print(f"  {passage['text'].strip()}")
+
+
+def _draw_text(screen: Console, result: Json) -> None:
+    screen.print(result["text"])
+
+
+def _draw_rows(screen: Console, result: Json) -> None:
+    """Draw a result that holds one list of flat records as a table."""
+    lists = [items for items in result.values() if isinstance(items, list)]
+    if len(lists) != 1 or not lists[0] or not isinstance(lists[0][0], dict):
+        return
+    rows: list[Json] = lists[0]
+    columns = [c for c in rows[0] if not any(isinstance(r.get(c), dict | list) for r in rows)]
+    columns = [c for c in columns if any(r.get(c) not in (None, "") for r in rows)][:8]
+    screen.print(table(columns, [[_cell(row.get(c)) for c in columns] for row in rows]))
+
+
+def _cell(given: Any) -> Any:
+    if isinstance(given, str) and len(given) > 18 and given[4:5] == "-" and given[10:11] == "T":
+        return words.moment(given)
+    return given
+
+
+_LISTS = (
+    "datasets.list",
+    "training.list",
+    "registry.list",
+    "evaluation.results",
+    "devices.list",
+    "devices.health",
+    "deployment.status",
+    "knowledge.sources",
+    "platform.approvals",
+    "platform.jobs",
+    "platform.receipts",
+    "platform.users",
+    "platform.audit",
+)
+_DRAWERS = {
+    "knowledge.ask": _draw_answer,
+    "knowledge.search": _draw_passages,
+    "platform.help": _draw_text,
+    **dict.fromkeys(_LISTS, _draw_rows),
+}

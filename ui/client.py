@@ -1,0 +1,170 @@
+"""The commands' way to the platform process: HTTP on the loopback address, standard library only."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from tools.kernel.errors import Unavailable
+from ui.errors import from_problem
+from ui.home import HomeFiles, RunState, version
+from ui.launch import ensure_running
+
+ANSWER_SECONDS = 120.0
+STREAM_SECONDS = 60.0  # the platform sends a blank line every few seconds while nothing happens
+
+Json = dict[str, Any]
+
+
+def connect(*, channel: str = "cli", start: bool = True) -> Client:
+    """A client of this home's platform, which is started when it is absent.
+
+    Args:
+        channel: the door that requests are said to come through.
+        start: False to fail instead of starting the platform.
+
+    Raises:
+        Unavailable: if there is no platform and none could be started.
+    """
+    from ui.launch import running
+
+    files = HomeFiles()
+    state = ensure_running(files, _say) if start else running(files)
+    if state is None:
+        raise Unavailable(f"No platform runs on {files.home}.", hint="`pilothouse up` starts it.")
+    if state.version != version():
+        _say(
+            f"The platform runs version {state.version}, this command is {version()}: "
+            "`pilothouse down` and `pilothouse up` bring them together."
+        )
+    return Client(state, token=os.environ.get("PILOTHOUSE_TOKEN"), channel=channel)
+
+
+class Client:
+    """One principal's requests to one platform; safe to use from several threads.
+
+    Args:
+        state: the platform.
+        token: a principal's token; the owner's when not given.
+        channel: the door that requests are said to come through.
+    """
+
+    def __init__(self, state: RunState, token: str | None = None, channel: str = "cli") -> None:
+        self.state = state
+        self._headers = {
+            "Authorization": f"Bearer {token or state.token}",
+            "Content-Type": "application/json",
+            "X-Pilothouse-Channel": channel,
+        }
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Read a resource.
+
+        Raises:
+            PilothouseError: what the platform answered, of the same class as over there.
+        """
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._call("GET", f"{path}?{urlencode(given)}" if given else path, None)
+
+    def post(self, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS) -> Any:
+        """Ask for something to be done.
+
+        Raises:
+            PilothouseError: what the platform answered, of the same class as over there.
+        """
+        return self._call("POST", path, body or {}, timeout)
+
+    def call(self, operation: str, arguments: Json, **more: Any) -> Json:
+        """Call one operation; `{result, receipt, job}`, or `{preview}` with `dry_run=True`."""
+        return self.post(f"/v1/operations/{quote(operation)}", {"arguments": arguments, **more})
+
+    def stream(self, method: str, path: str, body: Json | None = None) -> Iterator[Json]:
+        """Follow a resource that answers with a line of JSON for each event.
+
+        Raises:
+            PilothouseError: what the platform answered, also in the middle of the stream.
+        """
+        with closing(self._connect(STREAM_SECONDS)) as connection:
+            response = self._send(connection, method, path, body)
+            for line in self._lines(response):
+                event = json.loads(line)
+                if event.get("kind") == "error":
+                    raise from_problem(event["error"])
+                yield event
+
+    def ask(self, text: str, thread: str | None = None, auto_confirm: bool = False) -> Iterator[Json]:
+        """Say a sentence; the assistant's events."""
+        body = {"text": text, "thread": thread, "auto_confirm": auto_confirm}
+        return self.stream("POST", "/v1/ask", body)
+
+    def resume(self, thread: str, **answer: Any) -> Iterator[Json]:
+        """Go on with a thread that waits, with `confirmed=` or `approval=`."""
+        return self.stream("POST", f"/v1/threads/{quote(thread)}/resume", answer)
+
+    def follow_job(self, job: int, after: int = 0) -> Iterator[Json]:
+        """A job's events until it ends, beginning with how it stands."""
+        return self.stream("GET", f"/v1/jobs/{job}/events?after={after}")
+
+    def _call(self, method: str, path: str, body: Json | None, timeout: float = ANSWER_SECONDS) -> Any:
+        with closing(self._connect(timeout)) as connection:
+            response = self._send(connection, method, path, body)
+            try:
+                return json.loads(response.read())
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise _lost() from error
+
+    def _connect(self, timeout: float) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.state.port, timeout=timeout)
+
+    def _send(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: Json | None
+    ) -> http.client.HTTPResponse:
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            connection.request(method, path, data, self._headers)
+            response = connection.getresponse()
+            if response.status < 400:
+                return response
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise _lost() from error
+        raise from_problem(_problem(answer, response.status))
+
+    @staticmethod
+    def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:
+        while True:
+            try:
+                line = response.readline()
+            except (OSError, http.client.HTTPException) as error:
+                raise _lost() from error
+            if not line:
+                return
+            if line.strip():
+                yield line
+
+
+def _problem(answer: bytes, status: int) -> Json:
+    try:
+        data = json.loads(answer)
+    except ValueError:
+        data = None
+    if isinstance(data, dict) and "code" in data:
+        return data
+    return {"code": "error", "message": f"The platform answered with HTTP status {status}."}
+
+
+def _lost() -> Unavailable:
+    return Unavailable(
+        "The platform stopped answering.",
+        hint="What was begun goes on when it runs again: repeat the command, or `pilothouse up`.",
+    )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""The commands of `pilothouse`; each imports what it needs when it runs."""

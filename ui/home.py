@@ -1,0 +1,186 @@
+"""Where a home's files lie and whether its platform runs; imports the standard library only.
+
+Commands must answer in tenths of a second, so this reads `PILOTHOUSE_HOME` by itself instead of
+loading the settings.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from tools.kernel.errors import Conflict, PilothouseError, Unavailable
+
+LOG_BYTES = 5_000_000
+LOG_FILES = 3
+
+
+def home_folder() -> Path:
+    """The home: `PILOTHOUSE_HOME`, or `.pilothouse` in the user's own folder."""
+    named = os.environ.get("PILOTHOUSE_HOME")
+    return (Path(named) if named else Path.home() / ".pilothouse").expanduser().resolve()
+
+
+def version() -> str:
+    """The installed version of Pilothouse."""
+    from importlib.metadata import version as installed
+
+    return installed("pilothouse")
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """What a running platform tells the commands of its home.
+
+    Attributes:
+        pid: its process.
+        port: its port on 127.0.0.1.
+        url: its base URL.
+        token: the owner's token; the file that holds it has mode 0600.
+        started: seconds since 1970.
+        version: the version of the code that it runs.
+        currency: the unit of all costs.
+    """
+
+    pid: int
+    port: int
+    url: str
+    token: str
+    started: float
+    version: str
+    currency: str
+
+
+class HomeFiles:
+    """The files of one home that commands and platform share.
+
+    Args:
+        home: the home folder.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = home or home_folder()
+        self.run = self.home / "run" / "platform.json"
+        self.lock = self.home / "run" / "platform.lock"
+        self.log = self.home / "logs" / "platform.log"
+        self.errors = self.home / "logs" / "platform.err"
+        self.commands_log = self.home / "logs" / "cli.log"
+
+    def prepare(self) -> None:
+        """Make the folders (mode 0700).
+
+        Raises:
+            Unavailable: if they cannot be made or written.
+        """
+        try:
+            for folder in (self.home, self.run.parent, self.log.parent):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        except OSError as error:
+            raise disk_trouble(error, self.home) from error
+
+    def read(self) -> RunState | None:
+        """What the platform of this home wrote when it was ready, or None.
+
+        Raises:
+            Unavailable: if the home cannot be read.
+        """
+        try:
+            return RunState(**json.loads(self.run.read_text()))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise disk_trouble(error, self.home) from error
+        except (ValueError, TypeError):
+            return None
+
+    def write(self, state: RunState) -> None:
+        """Publish the state, at once and readable by the owner alone."""
+        fresh = self.run.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(state), file)
+        fresh.replace(self.run)
+
+    def is_running(self) -> bool:
+        """True if a process holds the home's lock; a lock file that nobody holds is stale."""
+        try:
+            with self.lock.open("r") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def acquire(self, patience: float = 1.0) -> IO[str]:
+        """Take the home's lock for the life of the returned file.
+
+        Args:
+            patience: seconds to try for, because commands that look at the lock hold it briefly.
+
+        Raises:
+            Conflict: if another process holds it.
+        """
+        handle = os.fdopen(os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    handle.close()
+                    raise Conflict(
+                        f"A platform runs on {self.home} already.",
+                        hint="`pilothouse status` shows it, `pilothouse down` stops it.",
+                    ) from None
+                time.sleep(0.05)
+            else:
+                return handle
+
+    def tail(self, lines: int = 20) -> list[str]:
+        """The last lines of what the platform said when it failed, else of its log."""
+        for path in (self.errors, self.log):
+            found = last_lines(path, lines)
+            if found:
+                return found
+        return []
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The last lines of a file, without reading all of it; none if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 400 * count))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    return [line for line in text.splitlines() if line.strip()][-count:]
+
+
+def disk_trouble(error: OSError, place: Path | None = None) -> PilothouseError:
+    """An error of the file system in a person's words."""
+    where = error.filename or place or "the home"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Unavailable(
+            f"The disk that holds {where} is full.",
+            hint="Free some space and try again; nothing that was finished is lost.",
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return Unavailable(
+            f"{where} cannot be read or written by this user.",
+            hint="Correct its permissions, or set PILOTHOUSE_HOME to another folder.",
+        )
+    if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+        return Unavailable(
+            f"{where} is in the way: a folder is needed there.",
+            hint="Set PILOTHOUSE_HOME to another folder.",
+        )
+    return Unavailable(f"The system refused: {error}.")
