@@ -276,6 +276,9 @@ class Operation(Generic[A, R]):
         return hook
 
 
+AnyOperation = Operation[Any, Any]
+
+
 class OperationSet:
     """All operations by name, in the order in which they were declared."""
 
@@ -375,6 +378,7 @@ def slots_of(model: type[BaseModel]) -> dict[str, Slot]:
 
 __all__ = [
     "OPERATIONS",
+    "AnyOperation",
     "Args",
     "Call",
     "Change",
