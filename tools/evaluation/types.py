@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
-from tools.registry.types import KnownModel, KnownVersion, VersionText
+from tools.registry.types import KnownModel, KnownVersion, MaybeVersion
 
 Split = Literal["test", "validation"]
 
@@ -21,11 +21,7 @@ class RunEvaluation(Args):
         Slot(EntityKind.MODEL, "Which model or training job should be evaluated?"),
         Field(description="A registered model; or give `job`.", max_length=80),
     ] = None
-    version: Annotated[
-        VersionText | None,
-        Slot(EntityKind.MODEL_VERSION, "Which version?"),
-        Field(description="Its version; the newest when left out.", max_length=40),
-    ] = None
+    version: MaybeVersion = Field(None, description="Its version; the newest when left out.", ge=1)
     job: Annotated[
         int | None,
         Slot(EntityKind.JOB, "Which training job?"),
@@ -56,17 +52,16 @@ class CompareModels(Args):
 
     model: KnownModel
     version: KnownVersion
-    other_version: Annotated[
-        VersionText | None,
-        Slot(EntityKind.MODEL_VERSION, "With which version?", closed=False),
+    other_version: Annotated[int | None, Slot(EntityKind.MODEL_VERSION, "With which version?")] = (
         Field(
+            None,
             description="The version to compare with; the champion when nothing else is named.",
-            max_length=40,
-        ),
-    ] = None
+            ge=1,
+        )
+    )
     other_model: Annotated[
         str | None,
-        Slot(EntityKind.MODEL, "With which model?", closed=False),
+        Slot(EntityKind.MODEL, "With which model?"),
         Field(description="The other model, where it is not the same one.", max_length=80),
     ] = None
     dataset: Annotated[
@@ -80,11 +75,7 @@ class ListResults(Args):
     """Whose results to show."""
 
     model: KnownModel
-    version: Annotated[
-        VersionText | None,
-        Slot(EntityKind.MODEL_VERSION, "Which version?"),
-        Field(description="Only this version's; all when left out.", max_length=40),
-    ] = None
+    version: MaybeVersion = Field(None, description="Only this version's; all when left out.", ge=1)
 
 
 class ClassScore(Result):

@@ -1,15 +1,12 @@
-"""The registry's operations: list, describe, register, promote, archive and their inverses."""
+"""The registry's operations: list, describe, register, promote and archive."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
+from tools.registry import catalog, inverses
+from tools.registry.access import evidence_of, previews_of, service_of
 from tools.registry.types import (
     AliasChange,
-    ClearAlias,
     DescribeModel,
     ListModels,
     ModelDescription,
@@ -21,31 +18,15 @@ from tools.registry.types import (
     VersionState,
 )
 
-if TYPE_CHECKING:
-    from tools.kernel.kernel import Kernel
-    from tools.registry.service import RegistryService
-
-
-def _service(call: Call) -> RegistryService:
-    from tools.registry.service import RegistryService
-
-    return call.get(RegistryService)
-
-
-@entity_source(EntityKind.MODEL)
-def model_names(kernel: Kernel, tenant: str) -> Sequence[EntityName]:
-    """The models of a tenant."""
-    from tools.registry.service import RegistryService
-
-    return kernel.get(RegistryService).model_names(tenant)
-
-
-@entity_source(EntityKind.MODEL_VERSION)
-def version_names(kernel: Kernel, tenant: str) -> Sequence[EntityName]:
-    """The versions of every model of a tenant, with `v3` and the aliases as other spellings."""
-    from tools.registry.service import RegistryService
-
-    return kernel.get(RegistryService).version_names(tenant)
+__all__ = [
+    "archive_model",
+    "catalog",
+    "describe_model",
+    "inverses",
+    "list_models",
+    "promote_model",
+    "register_model",
+]
 
 
 @operation(
@@ -68,7 +49,7 @@ def version_names(kernel: Kernel, tenant: str) -> Sequence[EntityName]:
 )
 def list_models(args: ListModels, call: Call) -> ModelList:
     """List the registered models with their newest version and aliases."""
-    return _service(call).list(call.tenant)
+    return service_of(call).list(call.tenant)
 
 
 @list_models.says
@@ -110,7 +91,7 @@ def describe_model(args: DescribeModel, call: Call) -> ModelDescription:
         model: the model's name; `name v3` and `name@alias` are understood.
         version: one version only; all when left out.
     """
-    return _service(call).describe(args.model, args.version, call.tenant)
+    return service_of(call).describe(args.model, args.version, call.tenant)
 
 
 @describe_model.says
@@ -158,24 +139,24 @@ def register_model(args: RegisterModel, call: Call) -> RegisteredVersion:
     Raises:
         Conflict: the job is unfinished, failed, or its artifact is not what it wrote.
     """
-    return _service(call).register(args.job, args.model, call.context)
+    return service_of(call).register(args.job, args.model, call.context)
 
 
 @register_model.normalise
 def _(args: RegisterModel, call: Call) -> RegisterModel:
     return args.model_copy(
-        update={"model": _service(call).name_for(args.job, args.model, call.tenant)}
+        update={"model": service_of(call).name_for(args.job, args.model, call.tenant)}
     )
 
 
 @register_model.preview
 def _(args: RegisterModel, call: Call) -> Preview:
-    return _service(call).preview_register(args.job, args.model, call.tenant)
+    return previews_of(call).register(args.job, args.model, call.tenant)
 
 
 @register_model.read_back
 def _(args: RegisterModel, result: RegisteredVersion, call: Call) -> list[Evidence]:
-    return _service(call).version_evidence(result.model, result.version, call.tenant)
+    return evidence_of(call).version(result.model, result.version, call.tenant)
 
 
 @register_model.inverse
@@ -184,7 +165,7 @@ def _(args: RegisterModel, result: RegisteredVersion, call: Call) -> Inverse | N
         return None
     return Inverse(
         operation="registry.unregister",
-        arguments={"model": result.model, "version": str(result.version)},
+        arguments={"model": result.model, "version": result.version},
     )
 
 
@@ -229,7 +210,7 @@ def promote_model(args: PromoteModel, call: Call) -> AliasChange:
     Raises:
         Conflict: the version is archived or its artifact is damaged.
     """
-    return _service(call).promote(args.model, args.version, args.alias, call.tenant)
+    return service_of(call).promote(args.model, args.version, args.alias, call.tenant)
 
 
 @promote_model.effect_of
@@ -239,12 +220,12 @@ def _(args: PromoteModel) -> Effect:
 
 @promote_model.preview
 def _(args: PromoteModel, call: Call) -> Preview:
-    return _service(call).preview_promote(args.model, args.version, args.alias, call.tenant)
+    return previews_of(call).promote(args.model, args.version, args.alias, call.tenant)
 
 
 @promote_model.read_back
 def _(args: PromoteModel, result: AliasChange, call: Call) -> list[Evidence]:
-    return _service(call).alias_evidence(result.model, result.alias, call.tenant)
+    return evidence_of(call).alias(result.model, result.alias, call.tenant)
 
 
 @promote_model.inverse
@@ -260,7 +241,7 @@ def _(args: PromoteModel, result: AliasChange, call: Call) -> Inverse | None:
         operation="registry.promote",
         arguments={
             "model": result.model,
-            "version": str(result.previous),
+            "version": result.previous,
             "alias": result.alias,
         },
     )
@@ -301,17 +282,17 @@ def archive_model(args: ModelVersionArgs, call: Call) -> VersionState:
     Raises:
         Conflict: an alias points at the version, or devices serve it.
     """
-    return _service(call).archive(args.model, args.version, call.tenant)
+    return service_of(call).archive(args.model, args.version, call.tenant)
 
 
 @archive_model.preview
 def _(args: ModelVersionArgs, call: Call) -> Preview:
-    return _service(call).preview_archive(args.model, args.version, call.tenant)
+    return previews_of(call).archive(args.model, args.version, call.tenant)
 
 
 @archive_model.read_back
 def _(args: ModelVersionArgs, result: VersionState, call: Call) -> list[Evidence]:
-    return _service(call).state_evidence(result.model, result.version, call.tenant)
+    return evidence_of(call).state(result.model, result.version, call.tenant)
 
 
 @archive_model.inverse
@@ -320,7 +301,7 @@ def _(args: ModelVersionArgs, result: VersionState, call: Call) -> Inverse | Non
         return None
     return Inverse(
         operation="registry.restore",
-        arguments={"model": result.model, "version": str(result.version)},
+        arguments={"model": result.model, "version": result.version},
     )
 
 
@@ -328,124 +309,3 @@ def _(args: ModelVersionArgs, result: VersionState, call: Call) -> Inverse | Non
 def _(args: ModelVersionArgs, result: VersionState) -> str:
     already = "" if result.changed else " already"
     return f"{result.model} v{result.version} is archived{already}."
-
-
-@operation("registry.restore", effect=Effect.WRITE, idempotent=True, hidden=True)
-def restore_model(args: ModelVersionArgs, call: Call) -> VersionState:
-    """Bring an archived version back; the inverse of `registry.archive`.
-
-    Args:
-        model: the model's name.
-        version: the archived version.
-    """
-    return _service(call).restore(args.model, args.version, call.tenant)
-
-
-@restore_model.preview
-def _(args: ModelVersionArgs, call: Call) -> Preview:
-    return _service(call).preview_restore(args.model, args.version, call.tenant)
-
-
-@restore_model.read_back
-def _(args: ModelVersionArgs, result: VersionState, call: Call) -> list[Evidence]:
-    return _service(call).state_evidence(result.model, result.version, call.tenant)
-
-
-@restore_model.inverse
-def _(args: ModelVersionArgs, result: VersionState, call: Call) -> Inverse | None:
-    if not result.changed:
-        return None
-    return Inverse(
-        operation="registry.archive",
-        arguments={"model": result.model, "version": str(result.version)},
-    )
-
-
-@restore_model.says
-def _(args: ModelVersionArgs, result: VersionState) -> str:
-    return f"{result.model} v{result.version} is back in use."
-
-
-@operation("registry.clear_alias", effect=Effect.DANGEROUS, idempotent=True, hidden=True)
-def clear_alias(args: ClearAlias, call: Call) -> AliasChange:
-    """Take an alias away; the inverse of a promotion where no version had the alias before.
-
-    Args:
-        model: the model's name.
-        alias: champion, challenger or staging.
-    """
-    return _service(call).clear_alias(args.model, args.alias, call.tenant)
-
-
-@clear_alias.effect_of
-def _(args: ClearAlias) -> Effect:
-    return Effect.DANGEROUS if args.alias == "champion" else Effect.WRITE
-
-
-@clear_alias.preview
-def _(args: ClearAlias, call: Call) -> Preview:
-    return _service(call).preview_clear_alias(args.model, args.alias, call.tenant)
-
-
-@clear_alias.read_back
-def _(args: ClearAlias, result: AliasChange, call: Call) -> list[Evidence]:
-    return _service(call).alias_evidence(result.model, result.alias, call.tenant)
-
-
-@clear_alias.inverse
-def _(args: ClearAlias, result: AliasChange, call: Call) -> Inverse | None:
-    if result.previous is None:
-        return None
-    return Inverse(
-        operation="registry.promote",
-        arguments={
-            "model": result.model,
-            "version": str(result.previous),
-            "alias": result.alias,
-        },
-    )
-
-
-@clear_alias.says
-def _(args: ClearAlias, result: AliasChange) -> str:
-    return f"{result.model} has no {result.alias} any more."
-
-
-@operation("registry.unregister", effect=Effect.DANGEROUS, hidden=True)
-def unregister_model(args: ModelVersionArgs, call: Call) -> VersionState:
-    """Take a version out of the registry; the inverse of `registry.register`.
-
-    The run and its artifact stay, so the job can be registered again, under a new number.
-
-    Args:
-        model: the model's name.
-        version: the version to take out.
-
-    Raises:
-        Conflict: an alias points at the version, or devices serve it.
-    """
-    return _service(call).unregister(args.model, args.version, call.tenant)
-
-
-@unregister_model.preview
-def _(args: ModelVersionArgs, call: Call) -> Preview:
-    return _service(call).preview_unregister(args.model, args.version, call.tenant)
-
-
-@unregister_model.read_back
-def _(args: ModelVersionArgs, result: VersionState, call: Call) -> list[Evidence]:
-    return _service(call).state_evidence(result.model, result.version, call.tenant)
-
-
-@unregister_model.inverse
-def _(args: ModelVersionArgs, result: VersionState, call: Call) -> Inverse | None:
-    if result.job is None:
-        return None
-    return Inverse(
-        operation="registry.register", arguments={"job": result.job, "model": result.model}
-    )
-
-
-@unregister_model.says
-def _(args: ModelVersionArgs, result: VersionState) -> str:
-    return f"{result.model} v{result.version} is no longer registered."

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from tools.kernel.entities import EntityKind, Slot
+from tools.kernel.errors import InvalidInput
 from tools.kernel.operations import Args, Result
 
 Alias = Literal["champion", "challenger", "staging"]
+NAME_LIMIT = 64
 
 
-def _as_text(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value
+def model_slug(name: str) -> str:
+    """A model's name as the registry keeps it: `Ticket Router` becomes `ticket-router`.
 
+    Raises:
+        InvalidInput: if nothing that can stand in a name is left.
+    """
+    slug = re.sub(r"[^a-z0-9._]+", "-", name.strip().casefold()).strip("-._")[:NAME_LIMIT]
+    if not slug:
+        raise InvalidInput(
+            f"{name!r} cannot be a model's name.", hint="Use letters, digits and dashes."
+        )
+    return slug.rstrip("-._")
 
-VersionText = Annotated[str, BeforeValidator(_as_text)]
-"""A version as people write it: `3`, `v3` or an alias; the catalogue makes it a number."""
 
 ModelName = Annotated[str, Field(description="Name of a registered model.", max_length=80)]
 
 KnownModel = Annotated[ModelName, Slot(EntityKind.MODEL, "Which model?")]
 
 KnownVersion = Annotated[
-    VersionText,
+    int,
     Slot(EntityKind.MODEL_VERSION, "Which version?"),
-    Field(description="Version number, or an alias that points at one.", max_length=40),
+    Field(description="The version's number.", ge=1),
 ]
+
+MaybeVersion = Annotated[int | None, Slot(EntityKind.MODEL_VERSION, "Which version?")]
 
 
 class ListModels(Args):
@@ -41,11 +51,9 @@ class DescribeModel(Args):
     """Which model, or which one version of it, to describe."""
 
     model: KnownModel
-    version: Annotated[
-        VersionText | None,
-        Slot(EntityKind.MODEL_VERSION, "Which version?"),
-        Field(description="Only this version; all versions when left out.", max_length=40),
-    ] = None
+    version: MaybeVersion = Field(
+        None, description="Only this version; all versions when left out.", ge=1
+    )
 
 
 class RegisterModel(Args):

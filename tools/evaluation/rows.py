@@ -1,0 +1,105 @@
+"""The rows that a model is measured on: held out, and checked against what it was trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.kernel.errors import Conflict
+
+if TYPE_CHECKING:
+    from tools.datasets.columns import Row
+    from tools.datasets.service import DatasetService
+    from tools.evaluation.subjects import Subject
+
+MOST_OVERLAP = 0.5
+"""Above this share of rows that the model was trained on, the split is not held out at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Rows fit for measuring.
+
+    Attributes:
+        rows: those that no subject was trained on and whose label all subjects know.
+        overlap: rows left out because their text is in a training split.
+        skipped: rows left out because of their label.
+        majority: the commonest class of the first subject's training split.
+    """
+
+    rows: list[Row]
+    overlap: int
+    skipped: int
+    majority: str
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know about the rows."""
+        told: list[str] = []
+        if self.overlap:
+            told.append(
+                f"{self.overlap} rows were left out: their text is in the training split too."
+            )
+        if self.skipped:
+            told.append(f"{self.skipped} rows were left out: the model does not know their label.")
+        if len(self.rows) < 100:
+            told.append(f"Only {len(self.rows)} rows: the interval is wide.")
+        return told
+
+    def majority_accuracy(self) -> float:
+        """Accuracy of always answering the majority class."""
+        return sum(r.label == self.majority for r in self.rows) / len(self.rows)
+
+    def write(self, path: Path) -> None:
+        """Write text and label of every row, one JSON object a line."""
+        lines = (json.dumps({"text": r.text, "label": r.label}) for r in self.rows)
+        path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 of a text without differences of case and spacing."""
+    return hashlib.sha256(" ".join(text.casefold().split()).encode()).hexdigest()
+
+
+def held_out(
+    datasets: DatasetService, tenant: str, dataset: str, split: str, subjects: Sequence[Subject]
+) -> HeldOut:
+    """The rows of a split on which all subjects can be measured.
+
+    Args:
+        datasets: where rows come from.
+        tenant: whose datasets.
+        dataset: the dataset to measure on.
+        split: its part.
+        subjects: the models, at least one.
+
+    Raises:
+        NotFound: if there is no such dataset or split.
+        Conflict: if most rows were trained on, or no label is known.
+    """
+    every = datasets.rows(tenant, dataset, split)
+    trained = {s.dataset: datasets.rows(tenant, s.dataset, "train") for s in subjects}
+    seen = {text_hash(row.text) for rows in trained.values() for row in rows}
+    unseen = [row for row in every if text_hash(row.text) not in seen]
+    overlap = len(every) - len(unseen)
+    if overlap > MOST_OVERLAP * len(every):
+        raise Conflict(
+            f"{overlap} of {len(every)} {split} rows of {dataset} were trained on: "
+            "this would measure memory, not skill.",
+            hint="Name a dataset that the model has not seen.",
+        )
+    known = set.intersection(*(set(s.labels) for s in subjects))
+    rows = [row for row in unseen if row.label in known]
+    if not rows:
+        raise Conflict(
+            f"No {split} row of {dataset} has a label that {subjects[0]} knows.",
+            hint=f"It knows: {', '.join(sorted(known)[:12]) or 'none in common'}.",
+        )
+    first = Counter(row.label for row in trained[subjects[0].dataset])
+    majority = min(first, key=lambda label: (-first[label], label))
+    return HeldOut(rows, overlap, len(unseen) - len(rows), majority)

@@ -1,0 +1,97 @@
+"""From two models' right answers to a sentence that says which is better, and if it is real."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from tools.evaluation.types import ComparisonResult
+
+if TYPE_CHECKING:
+    from tools.evaluation.rows import HeldOut
+    from tools.evaluation.subjects import Subject
+
+SIGNIFICANT = 0.05
+
+
+def compared(
+    first: Subject,
+    second: Subject,
+    dataset: str,
+    split: str,
+    held_out: HeldOut,
+    counts: Mapping[str, int],
+) -> ComparisonResult:
+    """The comparison of two models on one set of rows.
+
+    Args:
+        first: the model that was asked about.
+        second: the one it is compared with.
+        dataset: what both predicted.
+        split: its part.
+        held_out: the rows.
+        counts: `first` and `second`, rows that each got right; `only_first` and `only_second`,
+            rows that the other got wrong.
+    """
+    from tools.evaluation.statistics import difference_interval, mcnemar
+
+    rows = len(held_out.rows)
+    only_first, only_second = counts["only_first"], counts["only_second"]
+    interval = difference_interval(only_first, only_second, rows)
+    p_value = mcnemar(only_first, only_second)
+    better = _better(interval.value, p_value)
+    accuracy, other = counts["first"] / rows, counts["second"] / rows
+    warnings = [*held_out.warnings]
+    if set(first.labels) != set(second.labels):
+        warnings.append("The two models have different classes; only common ones were compared.")
+    return ComparisonResult(
+        model=first.model,
+        version=first.version or 0,
+        other_model=second.model,
+        other_version=second.version or 0,
+        dataset=dataset,
+        split=split,
+        rows=rows,
+        accuracy=accuracy,
+        other_accuracy=other,
+        difference=interval.value,
+        difference_low=interval.low,
+        difference_high=interval.high,
+        only_first=only_first,
+        only_second=only_second,
+        p_value=p_value,
+        better=better,
+        verdict=_sentence(first, second, accuracy, other, rows, dataset, p_value, better),
+        warnings=warnings,
+    )
+
+
+def _better(difference: float, p_value: float) -> Literal["first", "second", "neither"]:
+    if p_value >= SIGNIFICANT:
+        return "neither"
+    return "first" if difference > 0 else "second"
+
+
+def _sentence(
+    first: Subject,
+    second: Subject,
+    accuracy: float,
+    other: float,
+    rows: int,
+    dataset: str,
+    p_value: float,
+    better: str,
+) -> str:
+    chance = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    if accuracy == other:
+        conclusion = "they are equally good"
+    elif better == "neither":
+        ahead = first if accuracy > other else second
+        conclusion = f"{ahead} is ahead, but the difference may be chance ({chance})"
+    else:
+        winner = first if better == "first" else second
+        conclusion = f"{winner} is better, and the difference is real ({chance})"
+    return (
+        f"{first} gets {accuracy:.1%} right and {second} {other:.1%} on {rows} rows of {dataset}: "
+        f"{conclusion}."
+    )

@@ -1,0 +1,148 @@
+"""From a training job to what can be registered: its artifact, checked, and its lineage."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.kernel.errors import Conflict, InvalidInput
+from tools.registry.backend import Lineage
+
+if TYPE_CHECKING:
+    from tools.kernel.kernel import Kernel
+    from tools.kernel.tables import JobRow
+    from tools.training.types import TrainingResult
+
+CLASSIFIER = "classifier"
+"""Folder of the trained model within its run's artifacts."""
+
+_TRAININGS = ("training.start", "training.tune")
+_METRICS = ("validation_accuracy", "validation_macro_f1", "initial_loss", "final_loss", "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """The model of a finished training.
+
+    Attributes:
+        name: the name that the training gave it.
+        folder: its files, among its run's artifacts.
+        lineage: where it comes from.
+        result: everything that the training answered.
+    """
+
+    name: str
+    folder: Path
+    lineage: Lineage
+    result: TrainingResult
+
+
+def trained_model(kernel: Kernel, job: int, tenant: str, *, by: str | None = None) -> TrainedModel:
+    """The model of a training job.
+
+    Args:
+        kernel: the platform's kernel.
+        job: the job's number.
+        tenant: whose job.
+        by: who registers it.
+
+    Raises:
+        NotFound: there is no such job.
+        InvalidInput: the job is no training.
+        Conflict: it has not finished, has failed, or its run was deleted.
+    """
+    from tools.kernel.mlflow_store import artifact_folder
+
+    result = _result(kernel.jobs.get(job, tenant))
+    _refuse_deleted(kernel, result)
+    folder = artifact_folder(kernel.settings, result.run_id) / CLASSIFIER
+    lineage = Lineage(
+        job=result.job,
+        run_id=result.run_id,
+        content_hash=result.artifact_sha256,
+        size_bytes=sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()),
+        dataset=f"{result.dataset}@{result.dataset_version}",
+        dataset_hash=result.dataset_sha256,
+        base_model=result.base_model,
+        method=result.method,
+        labels=read_labels(folder),
+        metrics={name: float(getattr(result, name)) for name in _METRICS},
+        code_version=_code_version(),
+        registered_by=by,
+    )
+    return TrainedModel(result.model_name, folder, lineage, result)
+
+
+def check_artifact(folder: Path, expected: str, what: str) -> None:
+    """Compare the content of a folder with the hash that it must have.
+
+    Args:
+        folder: the classifier's folder.
+        expected: SHA-256 over its files, as the training noted it.
+        what: what the folder is, for the message.
+
+    Raises:
+        Conflict: if files are missing or differ.
+    """
+    from tools.training.export import folder_sha256
+
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise Conflict(f"The files of {what} are gone.", hint=f"They should be in {folder}.")
+    if folder_sha256(folder) != expected:
+        raise Conflict(
+            f"The files of {what} are not what the training wrote: their hash differs.",
+            hint="Train it again; nothing was changed.",
+        )
+
+
+def read_labels(folder: Path) -> tuple[str, ...]:
+    """The classes of a classifier's folder, in the order of its outputs; none if unreadable."""
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError):
+        return ()
+    labels: dict[str, str] = config.get("id2label", {})
+    return tuple(labels[key] for key in sorted(labels, key=int))
+
+
+def _result(row: JobRow) -> TrainingResult:
+    from tools.training.types import TrainingResult, TuningResult
+
+    if row.operation not in _TRAININGS:
+        raise InvalidInput(
+            f"Job {row.id} is no training but {row.operation}.",
+            hint="`pilothouse call training.list` shows the trainings.",
+        )
+    if row.status in ("queued", "running"):
+        raise Conflict(
+            f"Job {row.id} has not finished: it is {row.status} ({row.progress:.0%}).",
+            hint="Wait until it is done.",
+        )
+    if row.status != "done" or row.result is None:
+        why = f": {row.error['message']}" if row.error and "message" in row.error else "."
+        raise Conflict(f"Job {row.id} made no model, it {_ended(row.status)}{why}")
+    shape = TuningResult if row.operation == "training.tune" else TrainingResult
+    return shape.model_validate(row.result)
+
+
+def _ended(status: str) -> str:
+    return "was cancelled" if status == "cancelled" else "failed"
+
+
+def _refuse_deleted(kernel: Kernel, result: TrainingResult) -> None:
+    from tools.kernel.mlflow_store import client
+
+    info = client(kernel.settings).get_run(result.run_id).info
+    if info.lifecycle_stage == "deleted":
+        raise Conflict(f"The run of job {result.job} was deleted.", hint="Undo its deletion first.")
+
+
+def _code_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pilothouse")
+    except PackageNotFoundError:
+        return "unknown"
