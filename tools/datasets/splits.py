@@ -1,0 +1,146 @@
+"""Near-duplicates, and splits that keep them on one side.
+
+Two texts are near-duplicates if they are equal after normalisation, or if the Jaccard similarity of
+their word sets is at least 0.8. All such pairs are found exactly, by prefix filtering (Bayardo, Ma
+and Srikant, "Scaling up all pairs similarity search", 2007).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+from tools.datasets.columns import Row
+
+THRESHOLD = 0.8
+FRACTIONS: Mapping[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
+_WORD = re.compile(r"\w+")
+
+
+def normalise(text: str) -> str:
+    """A text without case, punctuation and differences of spacing and Unicode form."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_WORD.findall(folded)) or " ".join(folded.split())
+
+
+def groups(texts: Sequence[str]) -> list[int]:
+    """The number of each text's group of near-duplicates (transitively)."""
+    parent = list(range(len(texts)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    first: dict[frozenset[str], int] = {}
+    for i, text in enumerate(texts):
+        words = frozenset(normalise(text).split())
+        parent[i] = first.setdefault(words, i)
+    distinct = [(i, words) for words, i in first.items()]
+    for a, b in _similar(distinct):
+        parent[root(b)] = root(a)
+    return [root(i) for i in range(len(texts))]
+
+
+def _similar(items: Sequence[tuple[int, frozenset[str]]]) -> list[tuple[int, int]]:
+    frequency = Counter(word for _, words in items for word in words)
+    ordered = sorted(
+        ((i, sorted(words, key=lambda w: (frequency[w], w)), words) for i, words in items),
+        key=lambda item: len(item[1]),
+    )
+    index: dict[str, list[tuple[int, frozenset[str]]]] = defaultdict(list)
+    pairs: list[tuple[int, int]] = []
+    for i, ranked, words in ordered:
+        prefix = ranked[: len(ranked) - ceil(THRESHOLD * len(ranked)) + 1]
+        candidates: dict[int, frozenset[str]] = {}
+        for word in prefix:
+            candidates.update(index[word])
+            index[word].append((i, words))
+        for j, other in candidates.items():
+            if len(other) >= THRESHOLD * len(words) and jaccard(words, other) >= THRESHOLD:
+                pairs.append((j, i))
+    return pairs
+
+
+def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    """Shared words over all words of two sets."""
+    shared = len(a & b)
+    return shared / (len(a) + len(b) - shared) if a or b else 1.0
+
+
+def assign(
+    rows: Sequence[Row],
+    group: Sequence[int],
+    *,
+    fractions: Mapping[str, float] = FRACTIONS,
+    seed: int = 0,
+) -> None:
+    """Give every row without a split one, stratified by label, whole groups on one side.
+
+    Rows whose group already has a split in another row follow it. Classes of three or more groups
+    have at least one row in each split; smaller ones stay in train.
+
+    Args:
+        rows: the rows; changed in place.
+        group: the group's number of each row.
+        fractions: the share of each split; `train` gets what is left.
+        seed: of the shuffle; the same seed and rows give the same split.
+    """
+    members: dict[int, list[Row]] = defaultdict(list)
+    for row, number in zip(rows, group, strict=True):
+        members[number].append(row)
+    by_label: dict[str, list[list[Row]]] = defaultdict(list)
+    for together in members.values():
+        given = next((row.split for row in together if row.split), None)
+        if given is None:
+            label = Counter(row.label for row in together).most_common(1)[0][0]
+            by_label[label].append(together)
+        else:
+            _put(together, given)
+    for label in sorted(by_label):
+        _assign_label(by_label[label], fractions, random.Random(f"{seed}:{label}"))  # noqa: S311
+
+
+def _assign_label(
+    parts: list[list[Row]], fractions: Mapping[str, float], shuffle: random.Random
+) -> None:
+    parts = sorted(parts, key=lambda rows: rows[0].text)
+    shuffle.shuffle(parts)
+    total = sum(len(rows) for rows in parts)
+    held_out = [name for name in fractions if name != "train"]
+    if len(parts) <= len(held_out):
+        held_out = []
+    for name in held_out:
+        wanted = max(1, round(total * fractions[name]))
+        remaining: list[list[Row]] = []
+        for position, rows in enumerate(parts):
+            last = len(remaining) == 0 and position == len(parts) - 1
+            if len(rows) <= wanted and not last:
+                _put(rows, name)
+                wanted -= len(rows)
+            else:
+                remaining.append(rows)
+        parts = remaining
+    for rows in parts:
+        _put(rows, "train")
+
+
+def _put(rows: Sequence[Row], split: str) -> None:
+    for row in rows:
+        row.split = row.split or split
+
+
+def crossing(rows: Sequence[Row], group: Sequence[int]) -> int:
+    """How many rows outside train have a near-duplicate in another split."""
+    splits: dict[int, set[str]] = defaultdict(set)
+    for row, number in zip(rows, group, strict=True):
+        splits[number].add(row.split)
+    return sum(
+        row.split != "train" and len(splits[number]) > 1
+        for row, number in zip(rows, group, strict=True)
+    )
