@@ -13,6 +13,9 @@ from jsonschema.protocols import Validator
 from mcp_servers.names import tool_name
 from tools.kernel.operations import Effect, JobHandle, Operation
 
+OPERATION = "pilothouse/operation"
+EFFECT = "pilothouse/effect"
+
 _RECEIPT: dict[str, Any] = {
     "type": "object",
     "description": "Proof of the call, with evidence read back; number 12 is called R12.",
@@ -69,6 +72,7 @@ class OfferedTool:
             inputSchema=input_schema(operation),
             outputSchema=schema,
             annotations=hints(operation),
+            _meta={OPERATION: operation.name, EFFECT: effect(operation)},
         )
         return cls(operation, tool, Draft202012Validator(schema))
 
@@ -76,6 +80,11 @@ class OfferedTool:
 def title(operation: Operation[Any, Any]) -> str:
     """The summary without its full stop: short enough for a menu."""
     return operation.summary.rstrip(".")[:80]
+
+
+def effect(operation: Operation[Any, Any]) -> str:
+    """`read`, `write`, `dangerous`, or `depends` where it depends on the arguments."""
+    return "depends" if "effect_of" in operation.hooks else operation.effect.value
 
 
 def hints(operation: Operation[Any, Any]) -> types.ToolAnnotations:
@@ -107,6 +116,7 @@ def description(operation: Operation[Any, Any]) -> str:
 def input_schema(operation: Operation[Any, Any]) -> dict[str, Any]:
     """The arguments' JSON schema, each argument described."""
     schema = _untitled(operation.input.model_json_schema())
+    schema = _inlined(schema, schema.pop("$defs", {}))
     schema.pop("description", None)
     schema.setdefault("properties", {})
     for name, slot in operation.slots.items():
@@ -131,6 +141,19 @@ def output_schema(operation: Operation[Any, Any]) -> dict[str, Any]:
         "additionalProperties": False,
     }
     return envelope | ({"$defs": definitions} if definitions else {})
+
+
+def _inlined(value: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with its references replaced: some models' providers follow none."""
+    if isinstance(value, list):
+        return [_inlined(part, definitions) for part in value]
+    if not isinstance(value, dict):
+        return value
+    reference = str(value.get("$ref", "")).removeprefix("#/$defs/")
+    if reference in definitions:
+        beside = {key: part for key, part in value.items() if key != "$ref"}
+        return {**_inlined(definitions[reference], definitions), **_inlined(beside, definitions)}
+    return {key: _inlined(part, definitions) for key, part in value.items()}
 
 
 def _without_arguments(text: str) -> str:

@@ -1,0 +1,154 @@
+"""The team: carries out planned steps, and open tasks where a language model is configured.
+
+What came of a step is read from the tool's structured content, never from anybody's words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
+from autogen_core.models import ChatCompletionClient
+from mcp import types
+from mcp.client.session import ClientSession
+
+from agents.catalog import AgentSpec, agent_for
+from agents.events import ToolOutcome
+from agents.model_clients import PlannedModelClient
+from agents.open_turn import OpenTurn
+from agents.outcomes import OpenOutcome, PlannedCall, StepOutcome, cancelled, settled
+from agents.ports import OnEvent, Servers
+from agents.sessions import OwnedSession
+from agents.turns import turn
+from agents.workbench import BoundTool, Rules, SessionWorkbench
+from tools.kernel.errors import PilothouseError
+from tools.kernel.identity import RequestContext
+
+
+class Team:
+    """All agents of this process, over one long-lived session a server.
+
+    For one event loop; any number of steps at once, each with an agent of its own, so that
+    cancelling one leaves the others alone.
+
+    Args:
+        servers: `mcp_servers.memory.LocalServers`.
+        model: the language model for open tasks, if one is configured.
+    """
+
+    def __init__(self, servers: Servers, model: ChatCompletionClient | None = None) -> None:
+        self._servers = servers
+        self._model = model
+        self._sessions: dict[str, OwnedSession] = {}
+        self._tools: dict[tuple[str, frozenset[Any]], list[types.Tool]] = {}
+
+    async def close(self) -> None:
+        """End all sessions and the model's connections."""
+        sessions, self._sessions = list(self._sessions.values()), {}
+        await asyncio.gather(*(session.close() for session in sessions))
+        if self._model is not None:
+            await self._model.close()
+
+    async def run_step(
+        self, call: PlannedCall, context: RequestContext, on_event: OnEvent
+    ) -> StepOutcome:
+        """Let the right agent make exactly the planned call.
+
+        Cancelling the task tells the MCP server and ends this step alone; a call that the gate has
+        begun comes to its end there, and its receipt says so.
+        """
+        try:
+            spec = agent_for(call.operation)
+            session = await self._session(self._servers.server_of(call.domain))
+        except PilothouseError as error:
+            return StepOutcome(error=error.as_dict())
+        rules = Rules(
+            spec.name,
+            lambda: self._servers.issue(
+                call.bound(context), approval=call.approval, idempotency_key=call.idempotency_key
+            ),
+            self._servers.drop,
+        )
+        workbench = SessionWorkbench([BoundTool(call.tool, session)], rules)
+        agent = AssistantAgent(
+            spec.name,
+            PlannedModelClient(call.tool, call.arguments),
+            workbench=workbench,
+            description=spec.title,
+            system_message=None,
+            tool_call_summary_formatter=lambda call, result: call.name,
+        )
+        found: list[StepOutcome] = []
+
+        def note(event: BaseAgentEvent | BaseChatMessage) -> None:
+            if isinstance(event, ToolOutcome):
+                found.append(settled(event))
+            on_event(event)
+
+        await turn(agent, workbench, call.operation, note)
+        return found[-1] if found else cancelled(call.operation)
+
+    async def run_open(
+        self,
+        task: str,
+        context: RequestContext,
+        agent: AgentSpec,
+        on_event: OnEvent = lambda event: None,
+        *,
+        confirmed: bool = False,
+    ) -> OpenOutcome:
+        """Let an agent's language model choose among the agent's own tools.
+
+        Reading tools are called freely. A change is proposed instead of made unless `confirmed`;
+        after untrusted text was read it is proposed even then. A dangerous call becomes a pending
+        approval. After a proposal or a pending approval nothing more is changed in this turn.
+
+        Args:
+            task: what the person wants, in words.
+            context: for whom.
+            agent: which agent.
+            on_event: told of what happens.
+            confirmed: True if the person has agreed to plain changes.
+        """
+        try:
+            tools = await self._toolbox(agent, context)
+        except PilothouseError as error:
+            return OpenOutcome(agent=agent.name, error=error.as_dict())
+        opened = OpenTurn(agent, tools, self._servers, context, confirmed=confirmed)
+        return await opened.run(task, self._model, on_event)
+
+    async def _session(self, server: str) -> ClientSession:
+        owned = self._sessions.get(server)
+        if owned is None or not owned.alive:
+            owned = OwnedSession(lambda: self._servers.connect(server))
+            self._sessions[server] = owned
+        return await owned.session()
+
+    async def _toolbox(self, spec: AgentSpec, context: RequestContext) -> list[BoundTool]:
+        servers = dict.fromkeys(
+            self._servers.server_of(domain) for domain in (*spec.domains, *spec.reads)
+        )
+        return [
+            bound
+            for server in servers
+            for bound in await self._bound(server, context)
+            if spec.may_choose(bound.operation, read_only=bound.read_only)
+        ]
+
+    async def _bound(self, server: str, context: RequestContext) -> list[BoundTool]:
+        session = await self._session(server)
+        return [BoundTool.of(tool, session) for tool in await self._listed(server, context)]
+
+    async def _listed(self, server: str, context: RequestContext) -> list[types.Tool]:
+        key = (server, context.principal.roles)
+        if key not in self._tools:
+            meta = types.RequestParams.Meta.model_validate(self._servers.issue(context))
+            session = await self._session(server)
+            listed = await session.list_tools(params=types.PaginatedRequestParams(_meta=meta))
+            self._tools[key] = listed.tools
+        return self._tools[key]
+
+
+__all__ = ["OpenOutcome", "PlannedCall", "StepOutcome", "Team"]
