@@ -29,7 +29,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
     return drawn
 
 
-def approval_card(approval: Json, *, sentence: str | None = None, currency: str = "") -> RenderableType:
+def approval_card(
+    approval: Json, *, sentence: str | None = None, currency: str = ""
+) -> RenderableType:
     """What a person decides on: what, on what, why, differences, risk, cost, who, until when."""
     from rich.panel import Panel
     from rich.table import Table
@@ -48,11 +50,17 @@ def _approval_rows(approval: Json, sentence: str | None, currency: str) -> list[
     preview: Json = approval.get("preview") or {}
     rows = [
         ("what", str(preview.get("summary", approval.get("operation")))),
-        ("on what", f"{approval.get('operation')}: {words.arguments(approval.get('arguments', {}))}"),
+        (
+            "on what",
+            f"{approval.get('operation')}: {words.arguments(approval.get('arguments', {}))}",
+        ),
     ]
     if sentence:
         rows.append(("why", f"asked: “{sentence}”"))
-    rows += [("" if n else "differences", t) for n, t in enumerate(map(_change, preview.get("changes") or []))]
+    rows += [
+        ("" if n else "differences", t)
+        for n, t in enumerate(map(_change, preview.get("changes") or []))
+    ]
     rows += [("warning", str(text)) for text in preview.get("warnings") or []]
     rows.append(("risk", str(preview.get("risk") or "none known")))
     rows.append(("takes", _cost(preview, currency)))

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from tools.kernel.errors import Unavailable
@@ -19,7 +19,15 @@ from ui.launch import ensure_running
 ANSWER_SECONDS = 120.0
 STREAM_SECONDS = 60.0  # the platform sends a blank line every few seconds while nothing happens
 
+if TYPE_CHECKING:
+    from mcp_servers.caller import CallOutcome, Progress
+    from tools.kernel.identity import RequestContext
+
 Json = dict[str, Any]
+
+
+class NotSent(Unavailable):
+    """No platform took the request, so that it can be made again without harm."""
 
 
 def connect(*, channel: str = "cli", start: bool = True) -> Client:
@@ -98,7 +106,9 @@ class Client:
                     raise from_problem(event["error"])
                 yield event
 
-    def ask(self, text: str, thread: str | None = None, auto_confirm: bool = False) -> Iterator[Json]:
+    def ask(
+        self, text: str, thread: str | None = None, auto_confirm: bool = False
+    ) -> Iterator[Json]:
         """Say a sentence; the assistant's events."""
         body = {"text": text, "thread": thread, "auto_confirm": auto_confirm}
         return self.stream("POST", "/v1/ask", body)
@@ -111,7 +121,9 @@ class Client:
         """A job's events until it ends, beginning with how it stands."""
         return self.stream("GET", f"/v1/jobs/{job}/events?after={after}")
 
-    def _call(self, method: str, path: str, body: Json | None, timeout: float = ANSWER_SECONDS) -> Any:
+    def _call(
+        self, method: str, path: str, body: Json | None, timeout: float = ANSWER_SECONDS
+    ) -> Any:
         with closing(self._connect(timeout)) as connection:
             response = self._send(connection, method, path, body)
             try:
@@ -126,6 +138,10 @@ class Client:
         self, connection: http.client.HTTPConnection, method: str, path: str, body: Json | None
     ) -> http.client.HTTPResponse:
         data = None if body is None else json.dumps(body).encode()
+        try:
+            connection.connect()
+        except OSError as error:
+            raise NotSent("The platform does not answer.", hint="`pilothouse up`") from error
         try:
             connection.request(method, path, data, self._headers)
             response = connection.getresponse()
@@ -168,3 +184,45 @@ def _lost() -> Unavailable:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+class RemoteCaller:
+    """Makes MCP clients' calls through the gate of the platform process (`mcp_servers.Caller`).
+
+    Who calls is decided over there, by the client's token; the context given here is not sent.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def call(
+        self,
+        name: str,
+        arguments: Json,
+        context: RequestContext,
+        *,
+        approval: str | None = None,
+        idempotency_key: str | None = None,
+        progress: Progress | None = None,
+    ) -> CallOutcome:
+        """See `mcp_servers.caller.Caller.call`."""
+        import asyncio
+
+        from mcp_servers.caller import CallOutcome
+
+        more = {"approval": approval, "idempotency_key": idempotency_key}
+        answer = await asyncio.to_thread(self._call_again, name, arguments, more)
+        return CallOutcome(
+            result=answer["result"],
+            receipt=answer["receipt"],
+            job=answer.get("job"),
+            revealed=answer.get("revealed"),
+        )
+
+    def _call_again(self, name: str, arguments: Json, more: Json) -> Json:
+        """Call; if the platform has gone since, start it and call once more."""
+        try:
+            return self._client.call(name, arguments, **more)
+        except NotSent:
+            self._client = connect(channel="mcp")
+            return self._client.call(name, arguments, **more)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
@@ -20,6 +20,8 @@ from tools.devices.protocol import MAX_MESSAGE, MAX_WAIT_SECONDS, DeviceProtocol
 from tools.devices.tables import DeviceRow
 from tools.kernel.errors import InvalidInput, PilothouseError
 from tools.kernel.kernel import Kernel
+
+Authorization = Annotated[str | None, Header()]
 
 
 def device_router(kernel: Kernel) -> APIRouter:
@@ -31,10 +33,8 @@ def device_router(kernel: Kernel) -> APIRouter:
     protocol = kernel.get(DeviceProtocol)
     router = APIRouter(prefix="/device/v1", tags=["devices"], route_class=_Translated)
 
-    async def device(authorization: Annotated[str | None, Header()] = None) -> DeviceRow:
+    async def known(authorization: str | None) -> DeviceRow:
         return await asyncio.to_thread(protocol.authenticate, authorization)
-
-    Device = Annotated[DeviceRow, Depends(device)]
 
     @router.post("/enroll")
     async def enroll(request: Request) -> Enrolment:
@@ -43,26 +43,29 @@ def device_router(kernel: Kernel) -> APIRouter:
 
     @router.get("/desired", response_model=None)
     async def desired(
-        device: Device,
         wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0,
+        authorization: Authorization = None,
         if_none_match: Annotated[str | None, Header()] = None,
     ) -> Response:
+        device = await known(authorization)
         state = await protocol.desired(device.id, if_none_match, wait)
         if state is None:
             return Response(status_code=304, headers={"ETag": if_none_match or ""})
         return JSONResponse(state.body, headers={"ETag": state.etag})
 
     @router.get("/bundles/{bundle}/{name}", response_model=None)
-    async def bundle_file(device: Device, bundle: str, name: str) -> Response:
+    async def bundle_file(bundle: str, name: str, authorization: Authorization = None) -> Response:
+        device = await known(authorization)
         path = await asyncio.to_thread(protocol.bundle_file, device.id, bundle, name)
         return FileResponse(path, media_type="application/octet-stream")
 
     @router.post("/reports")
     async def report(
-        device: Device,
         request: Request,
+        authorization: Authorization = None,
         x_device_signature: Annotated[str | None, Header()] = None,
     ) -> dict[str, Any]:
+        device = await known(authorization)
         body = await _body(request)
         taken = await asyncio.to_thread(protocol.report, device, body, x_device_signature)
         return {"accepted": taken}

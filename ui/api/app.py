@@ -38,7 +38,9 @@ def create_app(door: Door, extra: Sequence[APIRouter] = ()) -> FastAPI:
         yield
         await door.close()
 
-    app = FastAPI(title="Pilothouse", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
+    app = FastAPI(
+        title="Pilothouse", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life
+    )
     app.state.door = door
     for part in PARTS:
         app.include_router(part.router, prefix="/v1")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fastapi import APIRouter
@@ -15,13 +17,18 @@ from pydantic import BaseModel, Field
 from tools.kernel.entities import EntityKind, EntityName
 from tools.kernel.errors import InvalidInput, NotFound, PilothouseError
 from tools.kernel.identity import RequestContext
-from ui.api.door import Caller, Door, TheDoor, thread_name
+from ui.api.door import WAIT_SECONDS, WAITERS, Caller, Door, TheDoor, thread_name
 from ui.api.turns import Turn
 from ui.errors import problem
+
+if TYPE_CHECKING:
+    from graphs.assistant import Assistant
+    from tools.kernel.events import Events
 
 router = APIRouter()
 CANCEL_SECONDS = 15.0
 NDJSON = "application/x-ndjson"
+ASSISTANT = "assistant"
 
 
 class Ask(BaseModel):
@@ -82,11 +89,12 @@ async def history(thread: str, context: Caller, door: TheDoor) -> list[dict[str,
 
 @router.get("/threads/{thread}/events")
 async def follow(thread: str, context: Caller, door: TheDoor) -> StreamingResponse:
-    """Join the turn that runs in a thread."""
-    turn = door.turns.running(context.tenant, thread_name(thread))
-    if turn is None:
-        raise NotFound(f"Nothing runs in thread {thread}.")
-    return stream(turn)
+    """The events of a thread's last turn from its beginning, and further ones while it runs."""
+    assistant = await door.assistant()
+    told = await run_in_threadpool(assistant.history, thread_name(thread), context)
+    if not told:
+        raise NotFound(f"Nothing was said in thread {thread} yet.")
+    return lines(_stored(door, assistant, thread, context), thread)
 
 
 @router.post("/threads/{thread}/resume")
@@ -110,6 +118,36 @@ async def parse(body: Parse, context: Caller, door: TheDoor) -> dict[str, Any]:
     assistant = await door.assistant()
     names = _GivenNames(body.catalogue) if body.catalogue is not None else None
     return await run_in_threadpool(_parse_all, assistant, body, context, names)
+
+
+async def _stored(
+    door: Door, assistant: Assistant, thread: str, context: RequestContext
+) -> AsyncIterator[bytes]:
+    topic, events = f"conversation:{thread}", door.kernel.events
+    after, loop = await run_in_threadpool(_turn_began, events, topic), asyncio.get_running_loop()
+    while not door.stopping.is_set():
+        found = await run_in_threadpool(events.read, topic, after)
+        for event in found:
+            after = event.id
+            if event.kind == ASSISTANT:
+                yield json.dumps(event.data).encode() + b"\n"
+        if not found:
+            told = await run_in_threadpool(assistant.history, thread, context)
+            if told[-1]["status"] != "running":
+                return
+            yield b"\n"
+            await loop.run_in_executor(WAITERS, events.wait, topic, after, WAIT_SECONDS)
+
+
+def _turn_began(events: Events, topic: str) -> int:
+    """The id of the event before the last turn's plan."""
+    after = began = 0
+    while found := events.read(topic, after):
+        for event in found:
+            if event.kind == ASSISTANT and event.data.get("kind") == "plan":
+                began = event.id - 1
+        after = found[-1].id
+    return began
 
 
 async def resumed(

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import re
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _CHANNELS = {"cli": Channel.CLI, "chat": Channel.CHAT, "mcp": Channel.MCP, "eval": Channel.EVAL}
 _THREAD = re.compile(r"^[\w.-]{1,64}$")
+WAIT_SECONDS = 3.0
+WAITERS = ThreadPoolExecutor(64, thread_name_prefix="follow")
+"""Where handlers wait for events, so that followers never take the threads that calls need."""
 OpenAssistant = Callable[["Kernel"], Awaitable["Assistant"]]
 
 
@@ -127,7 +131,9 @@ def caller(request: Request) -> RequestContext:
             "A bearer token is needed.", hint="Commands of the home's owner send it by themselves."
         )
     named = request.headers.get("x-pilothouse-channel", "").lower()
-    return RequestContext(door_of(request).principal(token.strip()), _CHANNELS.get(named, Channel.API))
+    return RequestContext(
+        door_of(request).principal(token.strip()), _CHANNELS.get(named, Channel.API)
+    )
 
 
 def require_admin(context: RequestContext) -> None:
@@ -137,7 +143,9 @@ def require_admin(context: RequestContext) -> None:
         PolicyDenied: for everybody else.
     """
     if Role.ADMIN not in context.principal.roles:
-        raise PolicyDenied(f"{context.principal.name} may not do this.", hint="It needs the role admin.")
+        raise PolicyDenied(
+            f"{context.principal.name} may not do this.", hint="It needs the role admin."
+        )
 
 
 def thread_name(thread: str) -> str:

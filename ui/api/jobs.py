@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fastapi import APIRouter
@@ -16,11 +15,9 @@ from tools.kernel.events import Event
 from tools.kernel.jobs import ENDED
 from tools.kernel.tables import JobRow
 from ui.api.conversations import lines
-from ui.api.door import Caller, Door, TheDoor
+from ui.api.door import WAIT_SECONDS, WAITERS, Caller, Door, TheDoor
 
 router = APIRouter(prefix="/jobs")
-WAIT_SECONDS = 3.0
-_waiting = ThreadPoolExecutor(64, thread_name_prefix="follow")
 
 
 @router.get("")
@@ -58,7 +55,7 @@ async def _events(
     while standing["status"] not in ENDED and not door.stopping.is_set():
         events = door.kernel.events
         found: list[Event] = await loop.run_in_executor(
-            _waiting, events.wait, f"job:{job}", after, WAIT_SECONDS
+            WAITERS, events.wait, f"job:{job}", after, WAIT_SECONDS
         )
         for event in found:
             after = event.id

@@ -1,7 +1,6 @@
 """Turns of conversations: each runs to its end in the background, whoever listens.
 
-A terminal that is closed only stops listening. What a turn has said so far is kept while it runs,
-so that somebody else can join in.
+A terminal that is closed only stops listening.
 """
 
 from __future__ import annotations
@@ -91,11 +90,6 @@ class Turns:
         task = asyncio.create_task(self._pump(key, turn, events))
         self._running[key] = (turn, task)
         return turn
-
-    def running(self, tenant: str, thread: str) -> Turn | None:
-        """The thread's running turn, if any."""
-        found = self._running.get((tenant, thread))
-        return found[0] if found else None
 
     async def ended(self, tenant: str, thread: str, timeout: float) -> None:
         """Wait for the thread's turn to end by itself; end it after `timeout` seconds."""

@@ -1,0 +1,136 @@
+"""`up`, `down`, `status`, `logs`: the platform process of the home."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ui.commands.options import AsJson
+
+Json = dict[str, Any]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("up")(up)
+    app.command("down")(down)
+    app.command("status")(status)
+    app.command("logs")(logs)
+
+
+def up(
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Run in this terminal until Ctrl-C.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Start the platform of this home; commands do it by themselves when they need it."""
+    from ui.console import note, print_json
+    from ui.home import HomeFiles
+    from ui.launch import ensure_running, running
+
+    files = HomeFiles()
+    if foreground:
+        return _foreground(files)
+    known = running(files)
+    state = known or ensure_running(files, note)
+    if as_json:
+        told = {"pid": state.pid, "url": state.url, "version": state.version}
+        print_json({"status": "running", "started": known is None, "home": str(files.home), **told})
+    else:
+        word = "was running already" if known else "runs"
+        print(f"The platform {word} on {state.url} (process {state.pid}, home {files.home}).")
+    return 0
+
+
+def _foreground(files: Any) -> int:
+    import os
+    import sys
+
+    files.prepare()
+    os.environ["PILOTHOUSE_HOME"] = str(files.home)
+    os.chdir(files.home)
+    sys.stdout.flush()
+    arguments = [sys.executable, "-P", "-m", "ui.platform", "--foreground"]
+    os.execv(sys.executable, arguments)
+
+
+def down(as_json: AsJson = False) -> int:
+    """Stop the platform; conversations, jobs and rollouts go on at the next start."""
+    from ui.client import Client
+    from ui.console import print_json
+    from ui.home import HomeFiles
+    from ui.launch import stop
+
+    files = HomeFiles()
+    state = files.read()
+
+    def ask() -> None:
+        if state is not None:
+            Client(state).post("/v1/shutdown", timeout=5)
+
+    stopped = stop(files, ask)
+    if as_json:
+        print_json({"status": "stopped", "was_running": stopped})
+    else:
+        print("The platform is stopped." if stopped else f"No platform runs on {files.home}.")
+    return 0
+
+
+def status(as_json: AsJson = False) -> int:
+    """Show what runs here."""
+    from ui import words
+    from ui.client import connect
+    from ui.console import console, print_json
+    from ui.errors import FAILED
+    from ui.home import HomeFiles
+    from ui.launch import running
+
+    files = HomeFiles()
+    if running(files) is None:
+        if as_json:
+            print_json({"status": "stopped", "home": str(files.home)})
+        else:
+            print(f"No platform runs on {files.home}; `pilothouse up` starts it.")
+        return FAILED
+    client = connect(start=False)
+    found: Json = client.get("/v1/status")
+    if as_json:
+        print_json({"status": "running", "url": client.state.url, **found})
+        return 0
+    screen = console()
+    screen.print(f"  running on {client.state.url} for {words.duration(found['seconds'])}")
+    for name in ("version", "pid", "home", "principal", "assistant", "language_model", "turns"):
+        screen.print(f"  {name.replace('_', ' ')}: {words.value(found[name])}")
+    running_jobs = [f"{j['job']} {j['operation']} {j['progress']:.0%}" for j in found["jobs"]]
+    screen.print(f"  jobs running: {', '.join(running_jobs) or 'none'}, queued: {found['queued']}")
+    screen.print(f"  approvals pending: {', '.join(found['approvals']) or 'none'}")
+    return 0
+
+
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=100_000)] = 50,
+) -> int:
+    """Show the end of the platform's log."""
+    import time
+
+    from ui.home import HomeFiles, last_lines
+
+    files = HomeFiles()
+    shown = last_lines(files.log, lines)
+    print("\n".join(shown) if shown else f"There is no log yet ({files.log}).", flush=True)
+    if not follow:
+        return 0
+    position = files.log.stat().st_size if files.log.exists() else 0
+    while True:
+        time.sleep(0.3)
+        size = files.log.stat().st_size if files.log.exists() else 0
+        position = 0 if size < position else position  # it was rotated
+        if size > position:
+            with files.log.open("rb") as file:
+                file.seek(position)
+                fresh = file.read()
+            position += len(fresh)
+            print(fresh.decode(errors="replace"), end="", flush=True)
