@@ -1,0 +1,3 @@
+"""Fixtures: a kernel over fake operations, with servers and a team."""
+
+from tests.support.fake_platform import platform  # noqa: F401

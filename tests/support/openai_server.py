@@ -1,0 +1,153 @@
+"""A local server that speaks OpenAI's chat protocol and answers from a script."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Say:
+    """Answer with words, streamed one at a time."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class CallTools:
+    """Answer with tool calls: name and arguments (a dict, or raw text that may be broken JSON)."""
+
+    calls: Sequence[tuple[str, Any]]
+
+
+@dataclass(frozen=True)
+class Fail:
+    """Answer with an HTTP status."""
+
+    status: int
+
+
+@dataclass(frozen=True)
+class Hang:
+    """Answer nothing until the server closes."""
+
+
+Turn = Say | CallTools | Fail | Hang
+
+
+@dataclass
+class Script:
+    """What the server will answer, and what it was asked."""
+
+    url: str
+    turns: list[Turn]
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def openai_server(*turns: Turn) -> Iterator[Script]:
+    """Serve on a free loopback port; the last turn repeats."""
+    closing = threading.Event()
+    script = Script("", list(turns))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            script.requests.append(body)
+            script.keys.append(self.headers.get("Authorization", ""))
+            turn = script.turns.pop(0) if len(script.turns) > 1 else script.turns[0]
+            script.asked.set()
+            if isinstance(turn, Hang):
+                closing.wait(30)
+                return
+            if isinstance(turn, Fail):
+                self._send(turn.status, "application/json", b'{"error": {"message": "no"}}')
+            elif body.get("stream"):
+                events = "".join(f"data: {json.dumps(e)}\n\n" for e in _chunks(turn, body))
+                self._send(200, "text/event-stream", f"{events}data: [DONE]\n\n".encode())
+            else:
+                self._send(200, "application/json", json.dumps(_whole(turn)).encode())
+
+        def _send(self, status: int, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    script.url = f"http://127.0.0.1:{server.server_port}/v1"
+    try:
+        yield script
+    finally:
+        closing.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+_USAGE = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}
+_BASE = {"id": "c1", "created": 1, "model": "scripted"}
+
+
+def _calls(turn: CallTools) -> list[dict[str, Any]]:
+    return [
+        {
+            "index": index,
+            "id": f"call_{index}",
+            "type": "function",
+            "function": {
+                "name": name,
+                "arguments": given if isinstance(given, str) else json.dumps(given),
+            },
+        }
+        for index, (name, given) in enumerate(turn.calls)
+    ]
+
+
+def _whole(turn: Say | CallTools) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": None}
+    if isinstance(turn, Say):
+        message["content"] = turn.text
+    else:
+        message["tool_calls"] = _calls(turn)
+    reason = "stop" if isinstance(turn, Say) else "tool_calls"
+    choice = {"index": 0, "message": message, "finish_reason": reason}
+    return {**_BASE, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
+
+
+def _chunks(turn: Say | CallTools, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def chunk(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        return {**_BASE, "object": "chat.completion.chunk", "choices": [choice]}
+
+    yield chunk({"role": "assistant", "content": ""})
+    if isinstance(turn, Say):
+        for word in turn.text.split(" "):
+            yield chunk({"content": word + " "})
+        yield chunk({}, "stop")
+    else:
+        for call in _calls(turn):
+            text = call["function"]["arguments"]
+            head = {**call, "function": {"name": call["function"]["name"], "arguments": ""}}
+            yield chunk({"tool_calls": [head]})
+            for piece in (text[: len(text) // 2], text[len(text) // 2 :]):
+                yield chunk({"tool_calls": [{"index": call["index"], "function": {"arguments": piece}}]})
+        yield chunk({}, "tool_calls")
+    if (body.get("stream_options") or {}).get("include_usage"):
+        yield {**_BASE, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE}
