@@ -195,7 +195,7 @@ def document_passages(tenant: str, name: str, document: Document) -> list[Stored
     ]
 
 
-def _named(tenant: str, name: str) -> Select[tuple[DocumentRow]]:
+def _named(tenant: str, name: str) -> Select[DocumentRow]:
     return select(DocumentRow).where(
         DocumentRow.tenant == tenant, DocumentRow.name == name, DocumentRow.status == "active"
     )

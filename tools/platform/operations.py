@@ -208,12 +208,22 @@ def undo(args: UndoArgs, call: Call) -> UndoResult:
         Conflict: what the receipt's evidence names has changed since; the message says what.
         NotFound: there is no such receipt, or nothing that can be undone.
     """
-    return _service(call.kernel).undo(args.receipt, call)
+    return _service(call.kernel).undo(args.receipt, call.context)
+
+
+@undo.normalise
+def _(args: UndoArgs, call: Call) -> UndoArgs:
+    return UndoArgs(receipt=_service(call.kernel).receipt_to_undo(args.receipt, call.context))
 
 
 @undo.preview
 def _(args: UndoArgs, call: Call) -> Preview:
-    return _service(call.kernel).preview_undo(args.receipt, call)
+    return _service(call.kernel).preview_undo(args.receipt, call.context)
+
+
+@undo.read_back
+def _(args: UndoArgs, result: UndoResult, call: Call) -> list[Evidence]:
+    return _service(call.kernel).undo_evidence(result, call.tenant)
 
 
 @undo.says

@@ -170,10 +170,10 @@ class ApprovalInfo(Result):
     status: str
     proposer: str
     second_person: bool
+    how: str
     created: datetime
     expires: datetime
     decided_by: str | None = None
-    decided: datetime | None = None
     self_approved: bool = False
     reason: str | None = None
 

@@ -1,0 +1,384 @@
+"""The platform's own records, as people see them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import select
+
+from tools.kernel.entities import EntityName
+from tools.kernel.errors import Conflict, NotFound, PolicyDenied
+from tools.kernel.identity import RequestContext, Role
+from tools.kernel.operations import Change, Effect, Evidence, Preview
+from tools.kernel.policy import authorise
+from tools.kernel.undo import check_undoable, last_undoable, undo
+from tools.platform.help import write_help
+from tools.platform.types import (
+    ApprovalInfo,
+    ApprovalList,
+    ApprovalStatus,
+    AuditEntry,
+    AuditView,
+    HelpText,
+    Identity,
+    JobCancelled,
+    JobInfo,
+    JobList,
+    ReceiptInfo,
+    ReceiptList,
+    RoleName,
+    UndoResult,
+    UserAdded,
+    UserInfo,
+    UserList,
+    UserRemoved,
+)
+
+if TYPE_CHECKING:
+    from tools.kernel.approvals import Approval
+    from tools.kernel.audit import AuditRecord
+    from tools.kernel.kernel import Kernel
+    from tools.kernel.principals import Principals
+    from tools.kernel.receipts import Receipt
+    from tools.kernel.tables import JobRow
+
+OPEN = ("running", "queued")
+MOST_NAMES = 5_000
+CANCEL_SECONDS = 8.0
+"""How long `cancel_job` waits for the job to have stopped before it answers."""
+
+
+class PlatformService:
+    """Reads the kernel's records and changes its users; safe to use from several threads."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def help(self, topic: str | None) -> HelpText:
+        """What can be said, on a topic or in all."""
+        return write_help(self._kernel.operations, topic)
+
+    def whoami(self, context: RequestContext) -> Identity:
+        """Who asks, and the scopes in which at least one operation is allowed."""
+        principal = context.principal
+        scopes: set[str] = set()
+        for operation in self._kernel.operations:
+            try:
+                authorise(principal, operation.name, operation.scope)
+            except PolicyDenied:
+                continue
+            scopes.add(operation.scope)
+        return Identity(
+            name=principal.name,
+            tenant=principal.tenant,
+            roles=sorted(r.value for r in principal.roles),
+            scopes=sorted(scopes),
+            channel=context.channel.value,
+            local=principal == self._kernel.principals.local(),
+        )
+
+    def approvals(self, tenant: str, status: ApprovalStatus | None, limit: int) -> ApprovalList:
+        """Approvals, newest first."""
+        found = self._kernel.approvals.list(tenant, status, limit)
+        return ApprovalList(approvals=[_approval(a) for a in found])
+
+    def audit(self, tenant: str, limit: int, verify: bool) -> AuditView:
+        """The newest audit records, oldest first; the chain verified if asked."""
+        entries = [_entry(r) for r in self._kernel.audit.tail(tenant, limit)]
+        if not verify:
+            return AuditView(entries=entries, verified=False)
+        verdict = self._kernel.audit.verify()
+        return AuditView(
+            entries=entries,
+            verified=True,
+            intact=verdict.intact,
+            problem=verdict.problem,
+            records=verdict.records,
+        )
+
+    def receipt_to_undo(self, receipt: str | None, context: RequestContext) -> str:
+        """The receipt's name; the newest act's that can be undone if none is given.
+
+        Raises:
+            NotFound: there is no such receipt, or nothing to undo.
+        """
+        if receipt is not None:
+            return self._kernel.receipts.get(receipt, context.tenant).name
+        return last_undoable(self._kernel, context).name
+
+    def preview_undo(self, receipt: str | None, context: RequestContext) -> Preview:
+        """What undoing would do.
+
+        Raises:
+            Conflict: if it cannot be undone; says why.
+        """
+        found = self._receipt(receipt, context)
+        check_undoable(self._kernel, found, context)
+        assert found.undo is not None  # noqa: S101 - check_undoable raises otherwise
+        inverse = self._kernel.gate.preview(found.undo.operation, found.undo.arguments, context)
+        dangerous = self._kernel.operations.get(found.undo.operation).effect is Effect.DANGEROUS
+        return inverse.model_copy(
+            update={
+                "summary": f"Undo {found.name} ({found.operation}): {inverse.summary}",
+                "changes": inverse.changes
+                or [Change(what=found.undo.operation, after=cast("Any", found.undo.arguments))],
+                "warnings": [
+                    *inverse.warnings,
+                    *(["Undoing this needs an approval of its own."] if dangerous else []),
+                ],
+            }
+        )
+
+    def undo(self, receipt: str | None, context: RequestContext) -> UndoResult:
+        """Undo an act by its receipt.
+
+        Raises:
+            Conflict: the world has moved on since; says what.
+            NeedsApproval: undoing is dangerous, and nobody has granted it yet.
+        """
+        found = self._receipt(receipt, context)
+        outcome = undo(self._kernel, found, context)
+        return UndoResult(
+            receipt=found.name,
+            operation=outcome.receipt.operation,
+            by=outcome.receipt.name,
+            says=outcome.receipt.says,
+            job=outcome.job,
+        )
+
+    def undo_evidence(self, result: UndoResult, tenant: str) -> list[Evidence]:
+        """That the receipt is marked undone, and what the undoing call itself read back."""
+        by = self._kernel.receipts.get(result.by, tenant)
+        mark = self._kernel.receipts.get(result.receipt, tenant).undone_by == by.id
+        return [
+            Evidence(fact=f"{result.receipt} is undone", value=mark, source="receipts"),
+            *by.evidence,
+        ]
+
+    def jobs(self, tenant: str, status: str | None, limit: int) -> JobList:
+        """Jobs, newest first."""
+        rows = self._kernel.jobs.list(tenant, status=status, limit=limit)
+        return JobList(jobs=[_job(r) for r in rows])
+
+    def job_to_cancel(self, tenant: str, job: int | None) -> int:
+        """The job meant; the only open one when none is given.
+
+        Raises:
+            NotFound: if no job is open.
+            Conflict: if several are.
+        """
+        if job is not None:
+            return self._kernel.jobs.get(job, tenant).id
+        rows = [r for s in OPEN for r in self._kernel.jobs.list(tenant, status=s)]
+        if not rows:
+            raise NotFound("No job is running.")
+        if len(rows) > 1:
+            told = ", ".join(f"{r.id} ({r.operation})" for r in rows[:5])
+            raise Conflict(f"{len(rows)} jobs are open: {told}.", hint="Say which one.")
+        return rows[0].id
+
+    def preview_cancel(self, tenant: str, job: int | None) -> Preview:
+        """What cancelling would stop.
+
+        Raises:
+            Conflict: if the job has ended already.
+        """
+        row = self._kernel.jobs.get(self.job_to_cancel(tenant, job), tenant)
+        if row.status not in OPEN:
+            raise Conflict(f"Job {row.id} is {row.status} already.")
+        return Preview(
+            summary=f"Stop job {row.id} ({row.operation}), which is at {row.progress:.0%}.",
+            changes=[Change(what=f"job {row.id}", before=row.status, after="cancelled")],
+        )
+
+    def cancel_job(self, tenant: str, job: int | None) -> JobCancelled:
+        """Stop a job, and wait a few seconds for it to have stopped."""
+        number = self.job_to_cancel(tenant, job)
+        before = self._kernel.jobs.cancel(number, tenant)
+        row = self._kernel.jobs.wait(number, CANCEL_SECONDS, tenant)
+        state = row.status if row.status not in OPEN else "cancelling"
+        message = f", last {row.message!r}" if row.message else ""
+        return JobCancelled(
+            job=number,
+            operation=row.operation,
+            before=before.status,
+            status=state,
+            done=f"it had come to {row.progress:.0%}{message}",
+        )
+
+    def job_evidence(self, tenant: str, job: int) -> list[Evidence]:
+        """The job's status, read again."""
+        row = self._kernel.jobs.get(job, tenant)
+        return [Evidence(fact=f"status of job {job}", value=row.status, source="jobs")]
+
+    def receipts(self, tenant: str, operation: str | None, limit: int) -> ReceiptList:
+        """Receipts, newest first."""
+        wanted = operation and self._kernel.operations.get(operation).name
+        found = self._kernel.receipts.list(tenant, limit=limit if not wanted else MOST_NAMES)
+        kept = [r for r in found if not wanted or r.operation == wanted][:limit]
+        return ReceiptList(receipts=[_receipt(r) for r in kept])
+
+    def users(self, tenant: str) -> UserList:
+        """The owner and all users."""
+        return UserList(
+            users=[
+                UserInfo(name=p.name, roles=sorted(r.value for r in p.roles), local=not number)
+                for number, p in enumerate(self._principals.list(tenant))
+            ]
+        )
+
+    def check_new_user(self, tenant: str, name: str) -> None:
+        """Refuse a name that is taken.
+
+        Raises:
+            Conflict: if it is.
+        """
+        if any(p.name == name for p in self._principals.list(tenant)):
+            raise Conflict(f"There is a user named {name!r} already.")
+
+    def add_user(self, tenant: str, name: str, role: RoleName) -> UserAdded:
+        """Add a user with a role and those that it includes; the token is shown this once."""
+        from pydantic import SecretStr
+
+        token = self._principals.add(name, ROLES[role], tenant)
+        return UserAdded(name=name, role=role, token=SecretStr(token))
+
+    def removable_user(self, tenant: str, name: str, context: RequestContext) -> list[str]:
+        """The roles of a user who can be removed.
+
+        Raises:
+            Conflict: for the owner, and for the one who asks.
+            NotFound: if there is no such user.
+        """
+        known = {p.name: p for p in self._principals.list(tenant)}
+        if name not in known:
+            raise NotFound(f"There is no user named {name!r}.")
+        if known[name] == self._principals.local():
+            raise Conflict("The owner has the home folder and cannot be removed.")
+        if name == context.principal.name:
+            raise Conflict("You cannot remove yourself; ask another admin.")
+        return sorted(r.value for r in known[name].roles)
+
+    def remove_user(self, tenant: str, name: str) -> UserRemoved:
+        """Take a user's access away."""
+        roles = next(
+            (p.roles for p in self._principals.list(tenant) if p.name == name), frozenset[Role]()
+        )
+        self._principals.remove(name, tenant)
+        return UserRemoved(name=name, roles=sorted(r.value for r in roles))
+
+    def user_evidence(self, tenant: str, name: str) -> list[Evidence]:
+        """The user's roles now; `none` without access."""
+        roles = next((p.roles for p in self._principals.list(tenant) if p.name == name), None)
+        value = ", ".join(sorted(r.value for r in roles)) if roles else "none"
+        return [Evidence(fact=f"access of {name}", value=value, source="principals")]
+
+    def job_names(self, tenant: str) -> list[EntityName]:
+        """Every job by its number."""
+        from tools.kernel.tables import JobRow
+
+        query = select(JobRow.id).where(JobRow.tenant == tenant).order_by(JobRow.id.desc())
+        with self._kernel.database.session() as session:
+            numbers = session.scalars(query.limit(MOST_NAMES)).all()
+        return [EntityName(str(n), (f"job {n}", f"#{n}")) for n in numbers]
+
+    def receipt_names(self, tenant: str) -> list[EntityName]:
+        """Every receipt as `R12`, also as `12` and by its id."""
+        from tools.kernel.tables import ReceiptRow
+
+        query = select(ReceiptRow.number, ReceiptRow.id).where(ReceiptRow.tenant == tenant)
+        with self._kernel.database.session() as session:
+            found = session.execute(query.order_by(ReceiptRow.number.desc()).limit(MOST_NAMES))
+            pairs = [(r.number, r.id) for r in found]
+        return [EntityName(f"R{n}", (str(n), f"receipt {n}", key)) for n, key in pairs]
+
+    def approval_names(self, tenant: str) -> list[EntityName]:
+        """Every approval by its id."""
+        return [EntityName(a.id) for a in self._kernel.approvals.list(tenant, None, MOST_NAMES)]
+
+    def user_names(self, tenant: str) -> list[EntityName]:
+        """Every user by name."""
+        return [EntityName(p.name) for p in self._principals.list(tenant)]
+
+    @property
+    def _principals(self) -> Principals:
+        return self._kernel.principals
+
+    def _receipt(self, receipt: str | None, context: RequestContext) -> Receipt:
+        name = self.receipt_to_undo(receipt, context)
+        return self._kernel.receipts.get(name, context.tenant)
+
+
+ROLES: dict[str, frozenset[Role]] = {
+    "viewer": frozenset({Role.VIEWER}),
+    "operator": frozenset({Role.VIEWER, Role.OPERATOR}),
+    "approver": frozenset({Role.VIEWER, Role.OPERATOR, Role.APPROVER}),
+    "admin": frozenset(Role),
+}
+"""What each role that a user is given includes."""
+
+
+def _approval(approval: Approval) -> ApprovalInfo:
+    return ApprovalInfo.model_validate(
+        {
+            "id": approval.id,
+            "operation": approval.operation,
+            "summary": approval.preview.summary,
+            "arguments": approval.arguments,
+            "status": approval.status,
+            "proposer": approval.proposer,
+            "second_person": approval.second_person,
+            "how": approval.how,
+            "created": approval.created,
+            "expires": approval.expires,
+            "decided_by": approval.decided_by,
+            "self_approved": approval.self_approved,
+            "reason": approval.reason,
+        }
+    )
+
+
+def _entry(record: AuditRecord) -> AuditEntry:
+    body = record.body
+    known = ("receipt", "approval", "error", "job")
+    return AuditEntry(
+        sequence=record.sequence,
+        at=record.at,
+        event=str(body.get("event", "")),
+        operation=body.get("operation"),
+        principal=body.get("principal"),
+        detail=", ".join(f"{key} {body[key]}" for key in known if body.get(key)),
+        hash=record.hash,
+    )
+
+
+def _job(row: JobRow) -> JobInfo:
+    error = row.error or {}
+    return JobInfo(
+        job=row.id,
+        operation=row.operation,
+        status=row.status,
+        progress=row.progress,
+        message=row.message,
+        principal=row.context.get("principal"),
+        error=error.get("message"),
+        created=row.created,
+        started=row.started,
+        ended=row.ended,
+    )
+
+
+def _receipt(receipt: Receipt) -> ReceiptInfo:
+    return ReceiptInfo(
+        number=receipt.name,
+        id=receipt.id,
+        operation=receipt.operation,
+        effect=receipt.effect,
+        status=receipt.status,
+        principal=receipt.principal,
+        says=receipt.says,
+        evidence=len(receipt.evidence),
+        undoable=receipt.undo is not None and receipt.undone_by is None,
+        job=receipt.job,
+        created=receipt.created,
+    )
