@@ -57,6 +57,7 @@ class Agent:
         self._boot = _next_boot(home)
         self._sequence = 0
         self._applied = self._slots.pointer().generation
+        self._attempted = self._applied
         self._wanted: Desired | None = None
         self._phase, self._error, self._sound = "idle", None, True
         self._changed = threading.Condition()
@@ -78,7 +79,9 @@ class Agent:
             self._home / "address.json", json.dumps({"address": self._server.address}).encode()
         )
         loops = (self._poll_loop, self._apply_loop, self._report_loop)
-        threads = [threading.Thread(target=self._guard, args=(loop,), daemon=True) for loop in loops]
+        threads = [
+            threading.Thread(target=self._guard, args=(loop,), daemon=True) for loop in loops
+        ]
         serving = threading.Thread(target=self._server.serve_forever, daemon=True)
         for thread in (serving, *threads):
             thread.start()
@@ -157,7 +160,7 @@ class Agent:
             if self._stopping.is_set() or self._wanted is not desired:
                 raise Superseded("something newer is desired")
 
-        self._phase, self._error = "working", None
+        self._attempted, self._phase, self._error = desired.generation, "working", None
         self._updater.apply(desired, go_on)
         self._applied, self._phase, self._error = desired.generation, "idle", None
         self._sound = True
@@ -189,6 +192,7 @@ class Agent:
             boot=self._boot,
             sequence=self._sequence,
             generation=self._applied,
+            attempted=self._attempted,
             phase=self._phase,
             healthy=self._sound,
             serving=[arm.assignment for arm in arms],

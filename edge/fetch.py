@@ -31,7 +31,9 @@ class Fetcher:
         self._incoming = incoming
         self._platform_key = platform_key
 
-    def fetch(self, bundle: str, go_on: Callable[[], None], memory_mb: int) -> tuple[Path, Manifest]:
+    def fetch(
+        self, bundle: str, go_on: Callable[[], None], memory_mb: int
+    ) -> tuple[Path, Manifest]:
         """Download and check a bundle; calling it again goes on where it was cut off.
 
         Args:
@@ -97,14 +99,16 @@ class Fetcher:
     def _download(
         self, bundle: str, name: str, part: Path, start: int, size: int, go_on: Callable[[], None]
     ) -> None:
-        with self._client.bundle_file(bundle, name, start) as (resumed, answer):
-            with part.open("ab" if resumed else "wb") as out:
-                written = start if resumed else 0
-                while written < size and (chunk := answer.read(min(_CHUNK, size - written))):
-                    go_on()
-                    out.write(chunk)
-                    written += len(chunk)
-                out.flush()
-                os.fsync(out.fileno())
+        with (
+            self._client.bundle_file(bundle, name, start) as (resumed, answer),
+            part.open("ab" if resumed else "wb") as out,
+        ):
+            written = start if resumed else 0
+            while written < size and (chunk := answer.read(min(_CHUNK, size - written))):
+                go_on()
+                out.write(chunk)
+                written += len(chunk)
+            out.flush()
+            os.fsync(out.fileno())
         if written < size:
             raise Unreachable(f"{name} was cut off at byte {written} of {size}")

@@ -69,7 +69,7 @@ def device_key(home: Path) -> Ed25519PrivateKey:
 
 
 def enrolment_request(name: str, token: str, key: Ed25519PrivateKey) -> dict[str, str]:
-    """The body of an enrolment: the public key, and a proof that the device holds its other half."""
+    """An enrolment's body: the public key, and a proof that the device holds its other half."""
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )

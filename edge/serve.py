@@ -72,9 +72,7 @@ class PredictionServer(ThreadingHTTPServer):
             raise
         elapsed = (time.perf_counter() - started) * 1000
         self.counters.answered(arm.assignment, predictions, elapsed)
-        answers = [
-            {"label": p.label, "confidence": round(p.confidence, 6)} for p in predictions
-        ]
+        answers = [{"label": p.label, "confidence": round(p.confidence, 6)} for p in predictions]
         return {
             **(answers[0] if "text" in body else {"predictions": answers}),
             "model": arm.assignment.model,

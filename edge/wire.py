@@ -72,6 +72,7 @@ class Report:
     boot: int
     sequence: int
     generation: int
+    attempted: int
     phase: str
     healthy: bool
     serving: list[Assignment]
@@ -132,7 +133,9 @@ class Client:
             return Desired.parse(data), str(answer.headers["ETag"])
 
     @contextmanager
-    def bundle_file(self, bundle: str, name: str, start: int) -> Iterator[tuple[bool, HTTPResponse]]:
+    def bundle_file(
+        self, bundle: str, name: str, start: int
+    ) -> Iterator[tuple[bool, HTTPResponse]]:
         """A file of a bundle from byte `start`; True if the server honoured the start.
 
         Raises:

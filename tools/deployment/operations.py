@@ -17,6 +17,7 @@ from tools.deployment.types import (
 )
 from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
+from tools.registry.usage import usage_source
 
 if TYPE_CHECKING:
     from tools.deployment.service import DeploymentService
@@ -35,6 +36,14 @@ def rollout_names(kernel: Kernel, tenant: str) -> list[EntityName]:
     from tools.deployment.service import DeploymentService
 
     return kernel.get(DeploymentService).names(tenant)
+
+
+@usage_source
+def served_where(kernel: Kernel, tenant: str, model: str, version: int) -> list[str]:
+    """Who serves a version, so that the registry does not archive it under them."""
+    from tools.deployment.service import DeploymentService
+
+    return kernel.get(DeploymentService).uses(tenant, model, version)
 
 
 @operation(

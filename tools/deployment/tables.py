@@ -56,7 +56,7 @@ class TargetRow(Record, Base):
     chosen: Mapped[bool] = mapped_column(default=False)
     awaited: Mapped[bool] = mapped_column(default=True)
     touched: Mapped[bool] = mapped_column(default=False)
-    errors_before: Mapped[int] = mapped_column(default=0)
+    traffic_before: Mapped[list[Any]] = mapped_column(default=list)
 
 
 class BundleRow(Record, Base):

@@ -29,6 +29,7 @@ class Reported:
 
     at: datetime
     generation: int
+    attempted: int
     phase: str
     healthy: bool
     serving: tuple[ServedModel, ...]
@@ -90,9 +91,7 @@ class Device:
     def refused(self) -> str | None:
         """Why it refused what it is meant to serve, if it did."""
         report = self.report
-        if report is None or report.phase != "failed" or self.confirmed:
-            return None
-        if self.changed is not None and report.at < self.changed:
+        if report is None or report.phase != "failed" or report.attempted != self.generation:
             return None
         return report.error or "the device gave no reason"
 
@@ -251,6 +250,7 @@ def _reported(row: ReportRow) -> Reported:
     return Reported(
         at=row.at,
         generation=body["generation"],
+        attempted=body["attempted"],
         phase=body["phase"],
         healthy=body["healthy"],
         serving=load_models(body["serving"]),

@@ -30,7 +30,7 @@ class EnrolmentRequest(_Message):
 
 
 class Enrolment(_Message):
-    """What the device gets: its credential, shown once, and the key that bundles are signed with."""
+    """What the device gets: its credential, shown once, and the key that signs bundles."""
 
     device: str
     profile: str
@@ -60,11 +60,16 @@ class ReportedTraffic(_Message):
 
 
 class DeviceReport(_Message):
-    """What a device says of itself. `(boot, sequence)` only ever grows."""
+    """What a device says of itself. `(boot, sequence)` only ever grows.
+
+    `generation` is the desired state that it has reached, `attempted` the one that it works on, has
+    reached, or (phase `failed`) has refused.
+    """
 
     boot: Annotated[int, Field(ge=1, le=2**31 - 1)]
     sequence: Annotated[int, Field(ge=1, le=2**31 - 1)]
     generation: Annotated[int, Field(ge=-1, le=2**31 - 1)]
+    attempted: Annotated[int, Field(ge=-1, le=2**31 - 1)]
     phase: Literal["idle", "working", "failed"]
     healthy: bool
     serving: Annotated[list[ReportedModel], Field(max_length=2)]

@@ -187,7 +187,8 @@ def enroll_device(args: EnrollDevice, call: Call) -> DeviceEnrolled:
 
 @enroll_device.normalise
 def _(args: EnrollDevice, call: Call) -> EnrollDevice:
-    return args.model_copy(update={"group": _service(call).canonical_group(call.tenant, args.group)})
+    group = _service(call).canonical_group(call.tenant, args.group)
+    return args.model_copy(update={"group": group})
 
 
 @enroll_device.preview
@@ -328,9 +329,7 @@ def _(args: ProtectGroup, call: Call) -> Preview:
     return Preview(
         summary=f"{verb} {args.group}.",
         changes=[
-            Change(
-                what=f"protection of {args.group}", before=group.protected, after=args.protected
-            )
+            Change(what=f"protection of {args.group}", before=group.protected, after=args.protected)
         ],
         risk=None if args.protected else "One person alone could then deploy to the group.",
         confirm=None if args.protected else args.group,

@@ -56,7 +56,8 @@ class DeviceService:
 
     def group_names(self, tenant: str) -> list[EntityName]:
         """Every group, also in its other number and with an article."""
-        return [EntityName(row.name, also=spellings(row.name)) for row in self._fleet.groups(tenant)]
+        groups = self._fleet.groups(tenant)
+        return [EntityName(row.name, also=spellings(row.name)) for row in groups]
 
     def canonical_group(self, tenant: str, group: str) -> str:
         """The name of the group that is meant, or the name as given for a new one."""

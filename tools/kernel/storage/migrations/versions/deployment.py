@@ -83,7 +83,7 @@ def _targets() -> None:
         sa.Column("chosen", sa.Boolean(), nullable=False),
         sa.Column("awaited", sa.Boolean(), nullable=False),
         sa.Column("touched", sa.Boolean(), nullable=False),
-        sa.Column("errors_before", sa.Integer(), nullable=False),
+        sa.Column("traffic_before", sa.JSON(), nullable=False),
         sa.Column("tenant", sa.String(64), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_ph_deployment_targets"),
@@ -92,9 +92,7 @@ def _targets() -> None:
             ["ph_deployment_rollouts.id"],
             name="fk_ph_deployment_targets_rollout",
         ),
-        sa.UniqueConstraint(
-            "rollout", "device", name="uq_ph_deployment_targets_rollout_device"
-        ),
+        sa.UniqueConstraint("rollout", "device", name="uq_ph_deployment_targets_rollout_device"),
     )
     for column in ("rollout", "tenant"):
         op.create_index(f"ix_ph_deployment_targets_{column}", "ph_deployment_targets", [column])

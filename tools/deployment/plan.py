@@ -1,0 +1,272 @@
+"""What a rollout would do: which devices, from what to what, and whether it can be done at all.
+
+Used twice: for the preview, and again by the rollout's first step on what stands by then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tools.deployment.bundles import Bundles, needed_memory_mb
+from tools.deployment.rollouts import AB_TEST, HOLDING, Rollouts
+from tools.deployment.tables import RolloutRow
+from tools.deployment.types import RolloutState, StartAbTest, StartRollout, Strategy
+from tools.devices.fleet import Device, Fleet, load_models
+from tools.devices.service import named
+from tools.devices.types import DeviceState, ServedModel
+from tools.kernel.errors import Conflict, InvalidInput
+
+if TYPE_CHECKING:
+    from tools.kernel.kernel import Kernel
+    from tools.registry.backend import ModelVersionInfo
+
+DEFAULT_CANARY_PERCENT = 34
+PROFILE_MEMORY_MB = {"phone": 512, "laptop": 2048, "server": 16384}
+SPARE_DISK_MB = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a rollout will do.
+
+    Attributes:
+        version: the registered version.
+        strategy: canary, blue_green, all or ab_test.
+        percent: of the group (of the requests, for an A/B test).
+        devices: every device that takes part in the group.
+        chosen: the names of those that are to be changed.
+        before: what each is to be put back to.
+        baseline: what devices that join the group were to serve before.
+        takes_over: the holding canary or test that it goes on from.
+        warnings: what a person should know.
+    """
+
+    version: ModelVersionInfo
+    strategy: str
+    percent: int
+    devices: tuple[Device, ...]
+    chosen: tuple[str, ...]
+    before: dict[str, tuple[ServedModel, ...]]
+    baseline: tuple[ServedModel, ...]
+    takes_over: RolloutRow | None
+    warnings: tuple[str, ...]
+
+
+class Planner:
+    """Makes plans; reads only.
+
+    Args:
+        kernel: the platform's kernel.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._fleet = kernel.get(Fleet)
+        self._rollouts = kernel.get(Rollouts)
+
+    def rollout(self, tenant: str, args: StartRollout) -> Plan:
+        """The plan of a rollout.
+
+        Raises:
+            Conflict: something stands in the way; nothing was done.
+            InvalidInput: the arguments do not go together.
+            NotFound: there is no such version.
+        """
+        strategy, percent = _reach(args)
+        version = self._version(tenant, args.model, args.version)
+        devices = self._devices(tenant, args.group)
+        held = self._held(tenant, args, strategy, percent)
+        alive = [d for d in devices if d.state == DeviceState.ONLINE]
+        chosen = (
+            choose(args.group, [d.name for d in alive], percent)
+            if strategy == Strategy.CANARY
+            else [d.name for d in devices]
+        )
+        if not held and all(self._has(d, version) for d in devices):
+            raise Conflict(
+                f"Every device of {args.group} is to serve {version} already.",
+                hint="`deployment.status` shows what each of them reports.",
+            )
+        return self._plan(tenant, version, strategy, percent, devices, chosen, held)
+
+    def ab_test(self, tenant: str, args: StartAbTest) -> Plan:
+        """The plan of an A/B test.
+
+        Raises:
+            Conflict: nothing, or not one and the same model, is served by the group now.
+            NotFound: there is no such version.
+        """
+        version = self._version(tenant, args.model, args.version)
+        devices = self._devices(tenant, args.group)
+        if (found := self._rollouts.open_of(tenant, args.group)) is not None:
+            raise in_the_way(found)
+        served = {d.serve for d in devices}
+        if len(served) != 1 or len(next(iter(served))) != 1:
+            raise Conflict(
+                f"The devices of {args.group} do not all serve one model that could be tested "
+                "against.",
+                hint="Roll one version out to the whole group first.",
+            )
+        control = next(iter(served))[0]
+        if (control.model, control.version) == (version.model, version.version):
+            raise Conflict(f"{version} is what {args.group} serves; test another version.")
+        chosen = [d.name for d in devices]
+        return self._plan(tenant, version, AB_TEST, args.percent, devices, chosen, None)
+
+    def _plan(
+        self,
+        tenant: str,
+        version: ModelVersionInfo,
+        strategy: str,
+        percent: int,
+        devices: Sequence[Device],
+        chosen: Sequence[str],
+        held: RolloutRow | None,
+    ) -> Plan:
+        warnings = self._fit(version, [d for d in devices if d.name in chosen])
+        before = {d.name: d.serve for d in devices}
+        group = self._fleet.group(tenant, devices[0].group)
+        baseline = load_models(group.baseline) if group else ()
+        if held is not None:
+            before |= {
+                t.device: load_models(t.before)
+                for t in self._rollouts.targets(held.id)
+                if t.touched
+            }
+            baseline = load_models(held.baseline_before)
+        return Plan(
+            version=version,
+            strategy=strategy,
+            percent=percent,
+            devices=tuple(devices),
+            chosen=tuple(chosen),
+            before=before,
+            baseline=baseline,
+            takes_over=held,
+            warnings=tuple(warnings),
+        )
+
+    def _version(self, tenant: str, model: str, version: int) -> ModelVersionInfo:
+        from tools.registry.service import RegistryService
+
+        registry = self._kernel.get(RegistryService)
+        found = registry.version(model, version, tenant)
+        if found.archived:
+            raise Conflict(f"{found} is archived.", hint="Restore it, or choose another version.")
+        registry.artifact(model, version, tenant)
+        return found
+
+    def _devices(self, tenant: str, group: str) -> list[Device]:
+        devices = self._fleet.devices(tenant, group)
+        enrolled = [d for d in devices if d.state != DeviceState.PENDING]
+        if not any(d.state == DeviceState.ONLINE for d in enrolled):
+            told = ", ".join(f"{d.name} is {d.state}" for d in devices) or "it has no devices"
+            raise Conflict(
+                f"No device of {group} is online: {told}.",
+                hint="Start the devices; `devices.health` shows who is silent.",
+            )
+        return enrolled
+
+    def _held(
+        self, tenant: str, args: StartRollout, strategy: str, percent: int
+    ) -> RolloutRow | None:
+        found = self._rollouts.open_of(tenant, args.group)
+        if found is None:
+            return None
+        if found.state not in HOLDING or not self._goes_on(found, args):
+            raise in_the_way(found)
+        if found.paused:
+            raise Conflict(
+                f"Rollout {found.id} of {args.group} is paused.", hint="Resume it first."
+            )
+        if (
+            found.state == RolloutState.CANARY
+            and strategy == Strategy.CANARY
+            and percent <= found.percent
+        ):
+            raise Conflict(
+                f"The canary of {args.model} v{args.version} holds at {found.percent} % of "
+                f"{args.group} already.",
+                hint="Start it with strategy all, or with a higher percentage.",
+            )
+        return found
+
+    def _goes_on(self, found: RolloutRow, args: StartRollout) -> bool:
+        wanted = (args.model, args.version)
+        if found.state == RolloutState.CANARY:
+            return (found.model, found.version) == wanted
+        served = {(found.model, found.version)}
+        for target in self._rollouts.targets(found.id):
+            served |= {(m.model, m.version) for m in load_models(target.before)}
+        return wanted in served
+
+    def _has(self, device: Device, version: ModelVersionInfo) -> bool:
+        return [(s.model, s.version) for s in device.serve] == [(version.model, version.version)]
+
+    def _fit(self, version: ModelVersionInfo, devices: Sequence[Device]) -> list[str]:
+        """Check memory and disk of every chosen device.
+
+        Raises:
+            Conflict: naming those on which it does not fit.
+        """
+        known = self._kernel.get(Bundles).known(version)
+        size = known.size if known else version.lineage.size_bytes // 3  # fp32 to int8, and some
+        memory = known.memory_mb if known else needed_memory_mb(size)
+        misfits = [why for d in devices if (why := _misfit(d, size, memory))]
+        if misfits:
+            raise Conflict(f"{version} does not fit: {'; '.join(misfits)}.")
+        silent = [d.name for d in devices if d.state == DeviceState.SILENT]
+        if not silent:
+            return []
+        verb = "is" if len(silent) == 1 else "are"
+        return [f"{', '.join(silent)} {verb} silent and will follow when back."]
+
+
+def choose(group: str, names: Sequence[str], percent: int) -> list[str]:
+    """The canary devices: always the same ones for a group, a larger share includes a smaller one.
+
+    At least one, and never all unless `percent` is 100.
+    """
+    ranked = sorted(names, key=lambda n: hashlib.sha256(f"{group}/{n}".encode()).digest())
+    count = max(1, round(len(ranked) * percent / 100))
+    if percent < 100 and len(ranked) > 1:
+        count = min(count, len(ranked) - 1)
+    return sorted(ranked[:count])
+
+
+def in_the_way(found: RolloutRow) -> Conflict:
+    """The refusal because of a rollout that is not finished."""
+    what = "An A/B test" if found.strategy == AB_TEST else "A rollout"
+    where = "holds as a canary" if found.state == RolloutState.CANARY else "is not finished"
+    return Conflict(
+        f"{what} of {found.model} v{found.version} {where} in {found.group} (rollout {found.id}).",
+        hint="Promote it with deployment.start, or end it with deployment.rollback, first.",
+    )
+
+
+def _reach(args: StartRollout) -> tuple[str, int]:
+    if args.strategy != Strategy.CANARY:
+        if args.percent not in (None, 100):
+            raise InvalidInput(
+                f"A percentage belongs to a canary; {args.strategy.value} reaches the whole group."
+            )
+        return args.strategy.value, 100
+    percent = DEFAULT_CANARY_PERCENT if args.percent is None else args.percent
+    return (Strategy.ALL.value if percent == 100 else Strategy.CANARY.value), percent
+
+
+def _misfit(device: Device, size: int, memory_mb: int) -> str | None:
+    if memory_mb > PROFILE_MEMORY_MB[device.profile.value]:
+        return f"{device.name} ({device.profile}) gives less than the {memory_mb} MB it needs"
+    free = device.report.free_disk_mb if device.report else None
+    if free is not None and free < (size >> 20) + SPARE_DISK_MB:
+        return f"{device.name} has {free:.0f} MB of free disk"
+    return None
+
+
+def described(models: Sequence[ServedModel]) -> str:
+    """What a device serves, for a person; `none` for nothing."""
+    return named(models) or "none"

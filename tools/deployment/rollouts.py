@@ -1,0 +1,181 @@
+"""The records of rollouts, and the transactions in which they and the fleet change together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from tools.deployment.tables import RolloutRow, TargetRow
+from tools.deployment.types import RolloutState
+from tools.devices.fleet import Fence
+from tools.kernel.errors import Conflict, NotFound
+from tools.kernel.storage import now
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from tools.kernel.kernel import Kernel
+
+OPEN = (
+    RolloutState.RUNNING,
+    RolloutState.CANARY,
+    RolloutState.TESTING,
+    RolloutState.ROLLING_BACK,
+)
+HOLDING = (RolloutState.CANARY, RolloutState.TESTING)
+AB_TEST = "ab_test"
+
+
+@dataclass(frozen=True, slots=True)
+class NewTarget:
+    """A device as a new rollout finds it."""
+
+    device: str
+    before: list[dict[str, Any]]
+    chosen: bool
+    awaited: bool
+    traffic: list[dict[str, Any]]
+
+
+class Rollouts:
+    """Rollout records; safe to use from several threads.
+
+    A group has at most one open rollout; the database holds that, whoever starts one.
+
+    Args:
+        kernel: the platform's kernel.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._database = kernel.database
+
+    def create(
+        self, row: RolloutRow, targets: Sequence[NewTarget], takes_over: int | None
+    ) -> RolloutRow:
+        """Store a new rollout with its targets.
+
+        Raises:
+            Conflict: the group has another open rollout.
+        """
+        try:
+            with self._database.session() as session:
+                if takes_over is not None:
+                    self._take_over(session, takes_over)
+                session.add(row)
+                session.flush()
+                session.add_all(_target(row, target) for target in targets)
+        except IntegrityError as error:
+            raise Conflict(f"Another rollout of {row.group} has just begun.") from error
+        return row
+
+    def get(self, tenant: str, rollout: int) -> RolloutRow:
+        """One rollout.
+
+        Raises:
+            NotFound: there is none of that number.
+        """
+        with self._database.session() as session:
+            row = session.get(RolloutRow, rollout)
+        if row is None or row.tenant != tenant:
+            raise NotFound(f"There is no rollout {rollout}.")
+        return row
+
+    def recent(self, tenant: str, limit: int = 200) -> list[RolloutRow]:
+        """The newest rollouts, newest first."""
+        query = select(RolloutRow).where(RolloutRow.tenant == tenant)
+        with self._database.session() as session:
+            return list(session.scalars(query.order_by(RolloutRow.id.desc()).limit(limit)))
+
+    def latest(self, tenant: str, group: str) -> RolloutRow | None:
+        """The newest rollout of a group."""
+        query = select(RolloutRow).where(RolloutRow.tenant == tenant, RolloutRow.group == group)
+        with self._database.session() as session:
+            return session.scalar(query.order_by(RolloutRow.id.desc()).limit(1))
+
+    def open_of(self, tenant: str, group: str) -> RolloutRow | None:
+        """The group's rollout that is not finished, if there is one."""
+        query = select(RolloutRow).where(
+            RolloutRow.tenant == tenant, RolloutRow.open_group == group
+        )
+        with self._database.session() as session:
+            return session.scalar(query)
+
+    def targets(self, rollout: int) -> list[TargetRow]:
+        """A rollout's devices, by name."""
+        query = select(TargetRow).where(TargetRow.rollout == rollout).order_by(TargetRow.device)
+        with self._database.session() as session:
+            return list(session.scalars(query))
+
+    def fence(
+        self,
+        rollout: int,
+        *,
+        touch: Sequence[str] = (),
+        become: Mapping[str, Any] | None = None,
+        states: Sequence[RolloutState] = (RolloutState.RUNNING,),
+        paused: bool | None = False,
+    ) -> Fence:
+        """A fence for `Fleet.change_desired`: goes on only while the rollout stands as it should.
+
+        Args:
+            rollout: its number.
+            touch: devices to be marked as changed by it.
+            become: columns of the rollout to set in the same transaction.
+            states: states in which the change may be made.
+            paused: what its pause flag has to be; None if that does not matter.
+        """
+
+        def check(session: Session) -> bool:
+            query = update(RolloutRow).where(
+                RolloutRow.id == rollout, RolloutRow.state.in_([s.value for s in states])
+            )
+            if paused is not None:
+                query = query.where(RolloutRow.paused.is_(paused))
+            values = {"touches": RolloutRow.touches + 1, **(become or {})}
+            if session.execute(query.values(**values).returning(RolloutRow.id)).first() is None:
+                return False
+            if touch:
+                session.execute(
+                    update(TargetRow)
+                    .where(TargetRow.rollout == rollout, TargetRow.device.in_(list(touch)))
+                    .values(touched=True)
+                )
+            return True
+
+        return check
+
+    def change(self, rollout: int, states: Sequence[RolloutState], **values: Any) -> bool:
+        """Set columns of a rollout if it is in one of these states; answers whether it was."""
+        with self._database.session() as session:
+            return self.fence(rollout, become=values, states=states, paused=None)(session)
+
+    def of_job(self, job: int) -> RolloutRow | None:
+        """The rollout that a job has begun, if it has."""
+        with self._database.session() as session:
+            return session.scalar(select(RolloutRow).where(RolloutRow.job == job))
+
+    def _take_over(self, session: Session, rollout: int) -> None:
+        become = closing(RolloutState.PROMOTED)
+        if not self.fence(rollout, become=become, states=HOLDING)(session):
+            raise Conflict(f"Rollout {rollout} no longer holds, or is paused.")
+
+
+def closing(state: RolloutState, **values: Any) -> dict[str, Any]:
+    """The columns of a rollout that is finished."""
+    return {"state": state.value, "open_group": None, "ended": now(), **values}
+
+
+def _target(row: RolloutRow, target: NewTarget) -> TargetRow:
+    return TargetRow(
+        tenant=row.tenant,
+        rollout=row.id,
+        device=target.device,
+        before=target.before,
+        chosen=target.chosen,
+        awaited=target.awaited,
+        traffic_before=target.traffic,
+    )
