@@ -1,0 +1,15 @@
+"""Language understanding: words in, a typed plan out, offline and in milliseconds."""
+
+from graphs.understanding.conversation import ConversationState, Focus, Pending
+from graphs.understanding.names import NameView
+from graphs.understanding.understanding import ParsedPlan, Reason, Understanding
+
+__all__ = [
+    "ConversationState",
+    "Focus",
+    "NameView",
+    "ParsedPlan",
+    "Pending",
+    "Reason",
+    "Understanding",
+]

@@ -1,0 +1,57 @@
+"""The one question that is asked when something is missing or unclear."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphs.plan import Question
+from graphs.understanding.link import version_names
+from graphs.understanding.names import NameView
+from graphs.understanding.values import choices_of
+from tools.kernel.entities import EntityKind
+from tools.kernel.operations import Operation
+
+_SHOWN = 8
+
+
+def ask(
+    operation: Operation[Any, Any],
+    slot: str,
+    names: NameView,
+    *,
+    said: str = "",
+    candidates: list[str] | None = None,
+    of: str | None = None,
+) -> Question:
+    """The question for one argument, with what may be answered.
+
+    Args:
+        operation: whose argument it is.
+        slot: the argument.
+        names: the catalogue.
+        said: a sentence before the question that tells what is wrong.
+        candidates: what may be answered; from the catalogue when left out.
+        of: the model whose versions are meant.
+    """
+    info = operation.slots.get(slot)
+    text = (info.question if info else None) or f"What is the {slot.replace('_', ' ')}?"
+    if candidates is None:
+        candidates = choices_of(operation.input.model_fields[slot])
+    if not candidates and info and info.kind is EntityKind.MODEL_VERSION:
+        candidates = [entry.name for entry in version_names(of, names)[:_SHOWN]] if of else []
+        text = f"Which version of {of}?" if of else text
+    elif not candidates and info:
+        candidates = known_names(info.kind, names)
+    return Question(
+        operation=operation.name,
+        slot=slot,
+        text=f"{said} {text}".strip(),
+        candidates=candidates[:_SHOWN],
+    )
+
+
+def known_names(kind: EntityKind | None, names: NameView) -> list[str]:
+    """The first names of a kind; older versions of a dataset (`name@2`) are left out."""
+    if kind is None:
+        return []
+    return [n.name for n in names.names(kind)[: _SHOWN * 4] if "@" not in n.name][:_SHOWN]

@@ -1,0 +1,129 @@
+"""`if it beats the champion by two points`: typed, decided at run time on real results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from graphs.plan import Condition, Step, StepRef
+from graphs.understanding.clause import Clause
+from graphs.understanding.lexicon import fields, split_phrases
+from graphs.understanding.text import Token
+from graphs.understanding.values import number_at
+from tools.kernel.operations import OperationSet
+
+_MARGIN_UNITS = frozenset(["point", "points", "percent", "%", "percentage", "pp"])
+_NOT_REAL = frozenset(["possible", "necessary", "needed", "required", "you can", "that is ok", "that's ok"])
+
+
+@dataclass
+class Wanted:
+    """What a condition compares.
+
+    Attributes:
+        compare: words of a comparison of two models, if it is one.
+        metric: the figure, if it is a threshold.
+        op: the comparison.
+        right: the number on the right.
+        margin: by how much, as a fraction.
+        inverted: True for `unless`.
+    """
+
+    compare: list[Token] | None
+    metric: str
+    op: Literal[">", ">=", "<", "<="]
+    right: float = 0.0
+    margin: float = 0.0
+    inverted: bool = False
+
+
+def read_condition(tokens: list[Token]) -> Wanted | None:
+    """What the words of a condition compare; None if they are not understood."""
+    inverted = bool(tokens) and tokens[0].low == "unless"
+    clause = Clause(list(tokens))
+    for name, op in (("beats", ">"), ("loses", "<")):
+        span = clause.find(split_phrases(fields()["versus"][name]))
+        if span is None or _threshold_follows(tokens, span[1]):
+            continue
+        margin = _margin(tokens[span[1] :])
+        return Wanted(tokens, "difference", ">=" if margin and op == ">" else op, 0.0, margin, inverted)
+    threshold = _threshold(clause)
+    if threshold is None:
+        return None
+    threshold.inverted = inverted
+    return threshold
+
+
+def is_courtesy(tokens: list[Token]) -> bool:
+    """True for `if possible` and the like, which conditions nothing."""
+    return " ".join(t.low for t in tokens[1:]) in _NOT_REAL
+
+
+def typed(wanted: Wanted, step: str, otherwise: bool = False) -> Condition:
+    """The condition on a step's result."""
+    return Condition(
+        left=StepRef(step=step, field=wanted.metric),
+        op=wanted.op,
+        right=wanted.right,
+        margin=wanted.margin,
+        otherwise=otherwise != wanted.inverted,
+    )
+
+
+def step_with(metric: str, steps: list[Step], operations: OperationSet) -> str | None:
+    """The newest step whose result has the figure."""
+    for step in reversed(steps):
+        if metric in operations.get(step.operation).output.model_fields:
+            return step.id
+    return None
+
+
+def _threshold(clause: Clause) -> Wanted | None:
+    metric = _metric(clause)
+    op: Any = None
+    for sign, options in fields()["comparisons"].items():
+        if clause.find(split_phrases(options)):
+            op = sign
+            break
+    number = _number(clause.tokens)
+    if number is None or op is None or (metric is None and not number[1]):
+        return None
+    value, share = number
+    metric = metric or "accuracy"
+    if metric in {"accuracy", "macro_f1", "validation_accuracy", "ece"} and (share or value > 1):
+        value /= 100
+    return Wanted(None, metric, op, round(value, 6))
+
+
+def _metric(clause: Clause) -> str | None:
+    best: tuple[int, str] | None = None
+    for metric, options in fields()["metrics"].items():
+        if span := clause.find(split_phrases(options)):
+            size = span[1] - span[0]
+            if best is None or size > best[0]:
+                best = (size, metric)
+    return best[1] if best else None
+
+
+def _number(tokens: list[Token]) -> tuple[float, bool] | None:
+    for index in range(len(tokens)):
+        if found := number_at(tokens, index):
+            after = tokens[found[1]].low if found[1] < len(tokens) else ""
+            return found[0], after in _MARGIN_UNITS or after == "per"
+    return None
+
+
+def _margin(tokens: list[Token]) -> float:
+    for index in range(len(tokens)):
+        found = number_at(tokens, index)
+        if found and found[1] < len(tokens) and tokens[found[1]].low in _MARGIN_UNITS:
+            return round(found[0] / 100, 6)
+        if found and index and tokens[index - 1].low == "by" and found[0] < 1:
+            return found[0]
+    return 0.0
+
+
+def _threshold_follows(tokens: list[Token], at: int) -> bool:
+    """True for `beats 90 percent`, which is a threshold."""
+    found = number_at(tokens, at)
+    return found is not None and found[1] <= len(tokens)

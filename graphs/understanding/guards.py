@@ -1,0 +1,171 @@
+"""What must not become a step: quoted and pasted text, other languages, "what if", schedules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from graphs.understanding.lexicon import lexicon, phrases, words
+from graphs.understanding.text import Token, find_phrase, tokenise
+
+_LOG = re.compile(lexicon()["guards"]["log_line"], re.I)
+_FENCE = re.compile(r"```.*?(?:```|$)", re.S)
+_CLOCK = re.compile(r"\b(?:at|by|from|until|before|after|around)\s+(?:\d{1,2}(?::\d\d)?\s?(?:am|pm|h|o'clock)\b|\d{1,2}:\d\d|noon|midnight)", re.I)
+_FINISH = re.compile(
+    r"\b(?:when|once|after|as soon as)\s+(?:the\s+)?(?:job|training|run|tuning|rollout|task)\s*(?:#|number\s+)?(?P<job>\d+)?\s*"
+    r"(?:has|is|have)?\s*(?:finishe[sd]|finished|done|ended|ends|complete[sd]?|completes|succeed(?:s|ed)|through)\b",
+    re.I,
+)
+_WEEKDAY = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+_EVERY = re.compile(
+    rf"\b(?:every|each)\s+(?:other\s+|\d+\s+|two\s+|three\s+|six\s+|working\s+)?(?:night|day|morning|evening|week|month|hour|weekday|weekend|minute|quarter|{_WEEKDAY})s?\b"
+    r"|\b(?:nightly|daily|hourly|weekly|monthly)\b(?!\s+(?:report|digest|summary|limit|cost|spending|overview|numbers))",
+    re.I,
+)
+_AT = re.compile(
+    rf"\b(?:tomorrow(?:\s+(?:morning|evening|night|afternoon|at\s+\w+))?|tonight|this\s+evening|later\s+today|at\s+midnight|at\s+noon"
+    rf"|next\s+(?:week|month|{_WEEKDAY})|on\s+(?:{_WEEKDAY})|in\s+(?:an?|one|two|three|\d+)\s+(?:hours?|minutes?|days?|weeks?)|over\s+the\s+weekend|after\s+lunch)\b",
+    re.I,
+)
+
+
+def own_words(text: str) -> tuple[str, bool]:
+    """The person's own words without pasted logs, quoted lines and reported speech.
+
+    Returns:
+        The words, and True if something was left out.
+    """
+    kept = _FENCE.sub(" ", text)
+    lines = [line for line in kept.splitlines() if line.strip()]
+    several = len(lines) > 1
+    own = [line for line in lines if not _LOG.match(line)]
+    if several and len(own) > 4:
+        own = own[:1]
+    words_ = "\n".join(own)
+    cut = _reported(words_)
+    return cut, cut.strip() != text.strip()
+
+
+def _reported(text: str) -> str:
+    """The text up to where it begins to report what something or somebody says."""
+    low = text.lower()
+    ends = [
+        low.index(cue) + len(cue)
+        for cue in lexicon()["guards"]["reporting"]
+        if re.search(rf"(?:^|\W){re.escape(cue)}", low) and cue in low
+    ]
+    return text[: min(ends)] if ends else text
+
+
+def is_foreign(tokens: Sequence[Token]) -> bool:
+    """True if the sentence is not in English."""
+    said = [t.low for t in tokens if t.kind == "word"]
+    if not said:
+        return False
+    letters = "".join(said)
+    if sum(not c.isascii() for c in letters) > 0.3 * len(letters):
+        return True
+    foreign = sum(w in words("guards", "foreign") for w in said)
+    english = sum(w in _ENGLISH for w in said)
+    return foreign >= 2 and foreign > english
+
+
+_ENGLISH = (words("words", "stop") | words("words", "determiners") | words("words", "prepositions")) - (
+    words("guards", "foreign")
+)
+
+
+def hypothetical(tokens: Sequence[Token]) -> tuple[list[Token], bool]:
+    """The sentence without its "what would happen if", and whether it had one."""
+    kept, found = list(tokens), False
+    for phrase in phrases("guards", "hypothetical"):
+        start = find_phrase(kept, phrase)
+        if start < 0 or not _whole(phrase, kept, start):
+            continue
+        found = True
+        rest = kept[start + len(phrase) :]
+        before = [t for t in kept[:start] if t.kind != "punctuation"]
+        kept = kept[:start] + _without_fillers(rest) if len(before) > 2 else _without_fillers(rest)
+    return kept, found
+
+
+def _whole(phrase: tuple[str, ...], tokens: list[Token], start: int) -> bool:
+    if phrase in {("preview",), ("suppose",), ("imagine",), ("simulate",), ("pretend",)}:
+        return start == 0
+    return True
+
+
+def _without_fillers(tokens: list[Token]) -> list[Token]:
+    fillers = phrases("guards", "hypothetical_fillers")
+    changed = True
+    while tokens and changed:
+        changed = False
+        for filler in fillers:
+            if find_phrase(tokens, filler, 0, len(filler)) == 0:
+                tokens, changed = tokens[len(filler) :], True
+                break
+    return tokens
+
+
+def present_tense(tokens: list[Token], verbs: frozenset[str]) -> list[Token]:
+    """`deployed` → `deploy` where the sentence begins with a past form of a command."""
+    if not tokens:
+        return tokens
+    first = tokens[0]
+    for stem in _stems(first.low):
+        if stem in verbs and first.low not in verbs:
+            base = Token(stem, stem, first.start, first.end, "word")
+            return [base, *tokens[1:]]
+    return tokens
+
+
+def _stems(word: str) -> list[str]:
+    stems: list[str] = []
+    if word.endswith("ed"):
+        stems += [word[:-2], word[:-1], word[:-3]]
+    if word.endswith("ing"):
+        stems += [word[:-3], word[:-3] + "e", word[:-4]]
+    stems += _IRREGULAR.get(word, [])
+    return stems
+
+
+_IRREGULAR = {"ran": ["run"], "sent": ["send"], "put": ["put"], "made": ["make"], "took": ["take"], "gave": ["give"], "went": ["go"]}
+
+
+def schedule(text: str) -> dict[str, str] | None:
+    """When the sentence wants things done, if not now."""
+    if match := _EVERY.search(text):
+        clock = _CLOCK.search(text)
+        return {"every": match.group().lower() + (f" {clock.group().lower()}" if clock else "")}
+    if match := _FINISH.search(text):
+        return {"after_job": match["job"] or "current"}
+    if match := _AT.search(text):
+        return {"at": match.group().lower()}
+    if match := _CLOCK.search(text):
+        return {"at": match.group().lower()}
+    return None
+
+
+def act(tokens: Sequence[Token]) -> str | None:
+    """What a short sentence is by itself: yes, no, cancel, greeting, thanks, farewell."""
+    said = " ".join(t.low for t in tokens if t.kind != "punctuation")
+    for name in ("cancel", "yes", "no", "thanks", "greeting", "farewell"):
+        if said in _acts(name):
+            return name
+    return None
+
+
+def _acts(name: str) -> frozenset[str]:
+    known = _ACTS.get(name)
+    if known is None:
+        known = _ACTS[name] = frozenset(
+            " ".join(t.low for t in tokenise(entry) if t.kind != "punctuation")
+            for entry in lexicon()["dialogue"][name]
+        )
+        known = _ACTS[name] = known | {f"{said} please" for said in known} | {
+            f"{said} pilothouse" for said in known
+        }
+    return known
+
+
+_ACTS: dict[str, frozenset[str]] = {}

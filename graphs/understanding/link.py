@@ -1,0 +1,158 @@
+"""Which words of a sentence name which things of the catalogue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from graphs.understanding.clause import Clause, Mention
+from graphs.understanding.lexicon import fields, words
+from graphs.understanding.names import IndexCache, NameIndex, NameView, split_name
+from graphs.understanding.text import Token
+from tools.kernel.entities import EntityKind, EntityName, fold
+
+_LONGEST = 6
+_VERSION = re.compile(r"^(?:v|ver\.?|version|rev)?\.?(\d{1,6})$", re.I)
+_ATTACHED = re.compile(r"^(?P<name>.+?)(?:@(?P<at>[\w-]+)|[-_:/.]?v(?P<v>\d+)|[:/](?P<n>\d+))$", re.I)
+_UNNUMBERED = (EntityKind.JOB, EntityKind.RECEIPT, EntityKind.MODEL_VERSION, EntityKind.ROLLOUT)
+ALIASES = ("champion", "challenger", "staging")
+
+
+class Linker:
+    """Finds names. Keeps the indices of the catalogues used last and nothing else."""
+
+    def __init__(self) -> None:
+        self._cache = IndexCache()
+
+    def index(self, kind: EntityKind, names: NameView) -> NameIndex:
+        """The index of a kind's names."""
+        return self._cache.get(names.names(kind))
+
+    def mentions(self, tokens: Sequence[Token], names: NameView) -> list[Mention]:
+        """Every exact naming of a thing: the longest at each place, for each kind by itself."""
+        found: list[Mention] = []
+        for kind in EntityKind:
+            if kind is EntityKind.MODEL_VERSION or not names.names(kind):
+                continue
+            found.extend(self._of_kind(kind, tokens, self.index(kind, names)))
+        return _without_covered(found)
+
+    def partial(self, kind: EntityKind, text: Sequence[Token], names: NameView) -> list[EntityName]:
+        """Things that part of a name, its beginning or its initials may mean."""
+        parts = [part for token in text for part in split_name(token.low)]
+        index = self.index(kind, names)
+        joined = fold("".join(token.low for token in text))
+        return index.exact(joined) or index.plural(joined) or index.partial(parts)
+
+    def near(self, kind: EntityKind, text: str, names: NameView) -> list[EntityName]:
+        """Things whose names are spelt nearly so."""
+        return self.index(kind, names).near(text)
+
+    def _of_kind(
+        self, kind: EntityKind, tokens: Sequence[Token], index: NameIndex
+    ) -> list[Mention]:
+        found: list[Mention] = []
+        at = 0
+        while at < len(tokens):
+            mention = self._longest(kind, tokens, at, index)
+            if mention is None:
+                at += 1
+            else:
+                found.append(mention)
+                at = mention.end
+        return found
+
+    def _longest(
+        self, kind: EntityKind, tokens: Sequence[Token], at: int, index: NameIndex
+    ) -> Mention | None:
+        for end in range(min(at + _LONGEST, len(tokens)), at, -1):
+            part = tokens[at:end]
+            if any(t.kind == "punctuation" and t.low not in "-_." for t in part):
+                continue
+            if part[0].kind == "punctuation" or part[-1].kind == "punctuation":
+                continue
+            if part[0].low in words("words", "determiners"):
+                continue
+            folded = fold("".join(token.low for token in part))
+            if folded.isdigit() and kind in (*_UNNUMBERED, EntityKind.DOCUMENT):
+                continue
+            if len(part) == 1 and part[0].low in words("words", "prepositions"):
+                continue
+            if exact := index.exact(folded):
+                return Mention(kind, at, end, tuple(exact))
+            if end == at + 1:
+                return self._attached(kind, part[0], at, index) or self._plural(
+                    kind, folded, at, index
+                )
+        return None
+
+    def _plural(self, kind: EntityKind, folded: str, at: int, index: NameIndex) -> Mention | None:
+        if folded in words("words", "stop") or not (found := index.plural(folded)):
+            return None
+        return Mention(kind, at, at + 1, tuple(found), "plural")
+
+    def _attached(
+        self, kind: EntityKind, token: Token, at: int, index: NameIndex
+    ) -> Mention | None:
+        match = _ATTACHED.match(token.low) if kind is EntityKind.MODEL else None
+        if match is None:
+            return None
+        found = index.exact(fold(match["name"]))
+        how = "exact"
+        if not found:
+            found, how = index.partial(split_name(match["name"])), "partial"
+        if not found:
+            return None
+        written = match["at"] or match["v"] or match["n"]
+        version = read_version(written)
+        return Mention(kind, at, at + 1, tuple(found), how, version)  # type: ignore[arg-type]
+
+
+def read_version(written: str) -> int | str | None:
+    """`v3`, `3`, `version3` as a number; an alias's other words as the alias."""
+    if match := _VERSION.match(written):
+        return int(match[1])
+    return alias_of(written)
+
+
+def alias_of(word: str) -> str | None:
+    """The alias that a word means, if it means one."""
+    for alias, others in fields()["choices"]["alias"].items():
+        if word == alias or word in others:
+            return alias
+    return None
+
+
+def version_names(model: str, names: NameView) -> list[EntityName]:
+    """The versions of a model that the catalogue knows, newest first."""
+    own = [n for n in names.names(EntityKind.MODEL_VERSION) if n.of == model]
+    return sorted(own, key=lambda n: -int(n.name) if n.name.isdigit() else 0)
+
+
+def resolve_alias(model: str, alias: str, names: NameView) -> int | None:
+    """The version that an alias of a model points at, if the catalogue tells."""
+    for entry in names.names(EntityKind.MODEL_VERSION):
+        if entry.of == model and alias in entry.also and entry.name.isdigit():
+            return int(entry.name)
+    return None
+
+
+def link(clause: Clause, linker: Linker, names: NameView) -> None:
+    """Fill a clause's mentions."""
+    clause.mentions = linker.mentions(clause.tokens, names)
+
+
+def _without_covered(found: list[Mention]) -> list[Mention]:
+    """Mentions that no longer mention of another kind covers."""
+    return [
+        m
+        for m in found
+        if not any(
+            o.start <= m.start and m.end <= o.end and (o.end - o.start) > (m.end - m.start)
+            for o in found
+        )
+        and not (
+            m.how != "exact"
+            and any(o.how == "exact" and o.start <= m.start and m.end <= o.end for o in found)
+        )
+    ]

@@ -1,0 +1,107 @@
+"""What the router sees: names, numbers and paths replaced by the kinds of things they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from graphs.understanding.clause import Clause, Mention
+from graphs.understanding.lexicon import routes, words
+from graphs.understanding.link import Linker
+from graphs.understanding.text import Token, tokenise
+from tools.kernel.entities import EntityKind, EntityName
+
+_MASKS = {
+    EntityKind.MODEL: "the model",
+    EntityKind.DATASET: "the dataset",
+    EntityKind.DEVICE_GROUP: "the devices",
+    EntityKind.DEVICE: "the device",
+    EntityKind.DOCUMENT: "the document",
+    EntityKind.RECEIPT: "the receipt",
+    EntityKind.BASE_MODEL: "the base model",
+    EntityKind.USER: "the user",
+    EntityKind.JOB: "job 7",
+}
+_ORDER = list(_MASKS)
+_VERSION = re.compile(r"^v\.?\d+$")
+_RECEIPT = re.compile(r"^r\d+$")
+
+
+class TrainingNames:
+    """The made-up names in example sentences, as a catalogue, so that they are masked as live ones."""
+
+    def __init__(self) -> None:
+        self._names = {
+            EntityKind(kind): tuple(EntityName(name) for name in names)
+            for kind, names in routes()["names"].items()
+        }
+
+    def names(self, kind: EntityKind) -> Sequence[EntityName]:
+        """The made-up names of a kind."""
+        return self._names.get(kind, ())
+
+
+@lru_cache(maxsize=1)
+def _training_names() -> TrainingNames:
+    return TrainingNames()
+
+
+def mask_example(text: str, linker: Linker) -> str:
+    """An example sentence as the router learns it."""
+    tokens = tokenise(text)
+    return mask(tokens, linker.mentions(tokens, _training_names()))
+
+
+def mask_clause(clause: Clause) -> str:
+    """A clause as the router sees it."""
+    return mask(clause.tokens, clause.mentions)
+
+
+def mask(tokens: Sequence[Token], mentions: Sequence[Mention]) -> str:
+    """The words with every name, version, number and path replaced by what it is."""
+    at = {m.start: m for m in sorted(mentions, key=_preference, reverse=True) if m.kind in _MASKS}
+    parts: list[str] = []
+    index = 0
+    while index < len(tokens):
+        mention = at.get(index)
+        if mention is not None and not _ordinary(tokens, mention):
+            _append_named(parts, _MASKS[mention.kind])
+            if mention.version is not None:
+                parts.append("v3")
+            index = mention.end
+            continue
+        parts.append(_plain(tokens[index]))
+        index += 1
+    return " ".join(part for part in parts if part).strip()
+
+
+def _preference(mention: Mention) -> tuple[int, int]:
+    return (mention.end - mention.start, -_ORDER.index(mention.kind) if mention.kind in _MASKS else -99)
+
+
+def _ordinary(tokens: Sequence[Token], mention: Mention) -> bool:
+    """True for a name that is a word of everyday ops language where it stands (`canary`)."""
+    return mention.end == mention.start + 1 and tokens[mention.start].low in words("words", "stop")
+
+
+def _append_named(parts: list[str], name: str) -> None:
+    while parts and parts[-1] in words("words", "determiners"):
+        parts.pop()
+    parts.append(name)
+
+
+def _plain(token: Token) -> str:
+    if token.kind == "path":
+        return "file.txt" if not token.low.endswith(("csv", "jsonl", "parquet", "tsv")) else "file.csv"
+    if token.kind == "number":
+        return "5"
+    if token.kind == "quote":
+        return token.low if len(token.low.split()) < 4 else "something"
+    if _VERSION.match(token.low):
+        return "v3"
+    if _RECEIPT.match(token.low):
+        return "the receipt"
+    if token.kind == "punctuation":
+        return token.low if token.low in "?%" else ""
+    return token.low

@@ -1,0 +1,120 @@
+"""References to models as people write them: `ticket-router v3`, "version 2 of it", "the champion"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphs.understanding.clause import Clause, Mention
+from graphs.understanding.lexicon import fields
+from graphs.understanding.link import alias_of, read_version
+from graphs.understanding.values import number_at
+from tools.kernel.entities import EntityKind
+
+_VERSION_WORDS = frozenset(["version", "ver", "v", "rev", "revision", "release", "versions", "ver."])
+
+
+@dataclass
+class ModelMention:
+    """A model, a version, or both, at one place of a clause.
+
+    Attributes:
+        mention: the words that name the model, if any do.
+        version: the number or the alias that was said.
+        start: index of its first token.
+        end: index after its last.
+    """
+
+    mention: Mention | None
+    version: int | str | None
+    start: int
+    end: int
+
+
+def model_mentions(clause: Clause, aliases: bool = True) -> list[ModelMention]:
+    """Models and versions in the order in which they stand.
+
+    Args:
+        clause: where to look.
+        aliases: False where an alias is what the operation sets, not what it points with.
+    """
+    named = {m.start: m for m in clause.mentions if m.kind is EntityKind.MODEL and _usable(clause, m)}
+    found: list[ModelMention] = []
+    index = 0
+    while index < len(clause.tokens):
+        if (mention := named.get(index)) is not None:
+            found.append(ModelMention(mention, mention.version, mention.start, mention.end))
+            index = mention.end
+            continue
+        version = _version(clause, index, aliases, found)
+        if version is None:
+            index += 1
+            continue
+        value, end = version
+        found.append(ModelMention(None, value, index, end))
+        index = end
+    return _paired(clause, found)
+
+
+def _usable(clause: Clause, mention: Mention) -> bool:
+    return clause.free(mention.start, mention.end)
+
+
+def _version(
+    clause: Clause, at: int, aliases: bool, found: list[ModelMention]
+) -> tuple[int | str, int] | None:
+    token = clause.tokens[at]
+    if not clause.free(at, at + 1):
+        return None
+    if token.low in _VERSION_WORDS:
+        following = at + 1
+        while following < len(clause.tokens) and clause.tokens[following].low in {"number", "#", "no", "."}:
+            following += 1
+        if number := number_at(clause.tokens, following):
+            return int(number[0]), number[1]
+        if following < len(clause.tokens):
+            written = read_version(clause.tokens[following].low)
+            if isinstance(written, int):
+                return written, following + 1
+        return None
+    if token.kind == "word" and token.low[0] in "v" and isinstance(read_version(token.low), int):
+        return int(read_version(token.low) or 0), at + 1
+    if ordinal := fields()["ordinals"].get(token.low):
+        if at + 1 < len(clause.tokens) and clause.tokens[at + 1].low in {"version", "revision"}:
+            return ordinal, at + 2
+    previous = found[-1] if found else None
+    if token.kind == "number" and token.low.isdigit() and previous and previous.end == at:
+        after = clause.tokens[at + 1].low if at + 1 < len(clause.tokens) else ""
+        if previous.mention and previous.version is None and after not in _UNITS:
+            return int(token.low), at + 1
+    if aliases and (alias := alias_of(token.low.removesuffix("'s"))) is not None:
+        return alias, at + 1
+    return None
+
+
+_UNITS = frozenset(["%", "percent", "epochs", "epoch", "trials", "times", "devices", "per", "minutes"])
+
+
+def _paired(clause: Clause, found: list[ModelMention]) -> list[ModelMention]:
+    """Versions joined with the models that they belong to."""
+    paired: list[ModelMention] = []
+    for item in found:
+        last = paired[-1] if paired else None
+        if last and _belongs(clause, last, item):
+            mention = last.mention or item.mention
+            version = last.version if last.version is not None else item.version
+            paired[-1] = ModelMention(mention, version, last.start, item.end)
+        else:
+            paired.append(item)
+    owner = next((p.mention for p in paired if p.mention), None)
+    for item in paired:
+        item.mention = item.mention or owner
+    return paired
+
+
+def _belongs(clause: Clause, last: ModelMention, item: ModelMention) -> bool:
+    between = [t.low for t in clause.tokens[last.end : item.start]]
+    if last.mention and last.version is None and item.mention is None:
+        return set(between) <= {"'s", "s", "the", ",", "(", "model", "at", "@", "in", "current", "its", "latest"}
+    if last.mention is None and item.mention and item.version is None:
+        return bool(set(between) & {"of", "for", "from"}) and len(between) < 4 or between in ([], ["model"])
+    return False

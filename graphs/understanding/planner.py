@@ -1,0 +1,186 @@
+"""Clauses become the steps of one plan: routed, filled, joined by references and conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from graphs.plan import Condition, Question, Step, references
+from graphs.understanding.clause import Clause
+from graphs.understanding.conditions import Wanted, is_courtesy, read_condition, step_with, typed
+from graphs.understanding.conversation import ConversationState
+from graphs.understanding.fill import Evidence, Filled, Filler, Scope
+from graphs.understanding.lexicon import fields
+from graphs.understanding.link import Linker, link
+from graphs.understanding.names import NameView
+from graphs.understanding.router import Route
+from tools.kernel.operations import OperationSet
+
+
+@dataclass
+class Read:
+    """A clause with its route.
+
+    Attributes:
+        clause: its words.
+        route: what it asks for; None if it was not routed.
+        evidence: which words led to which argument.
+    """
+
+    clause: Clause
+    route: Route | None = None
+    evidence: list[Evidence] = field(default_factory=list)
+    operation: str | None = None
+
+
+@dataclass
+class Draft:
+    """A plan in the making.
+
+    Attributes:
+        steps: the steps so far.
+        question: what stops it, if anything is missing.
+        unclear: a condition that was not understood.
+        confidence: the lowest probability of its clauses.
+        reads: the clauses, for the explanation.
+    """
+
+    steps: list[Step] = field(default_factory=list[Step])
+    question: Question | None = None
+    unclear: str | None = None
+    confidence: float = 1.0
+    reads: list[Read] = field(default_factory=list[Read])
+
+
+class Planner:
+    """Turns routed clauses into steps."""
+
+    def __init__(self, operations: OperationSet, linker: Linker, verbs: frozenset[str]) -> None:
+        self._operations = operations
+        self._linker = linker
+        self._verbs = verbs
+
+    def plan(
+        self,
+        reads: Sequence[Read],
+        names: NameView,
+        conversation: ConversationState,
+        answers: dict[str, Any],
+        whole: str,
+    ) -> Draft:
+        """The steps of all clauses, up to the first question."""
+        draft = Draft(reads=list(reads))
+        condition: tuple[Wanted, str] | None = None
+        for read in reads:
+            scope = Scope(
+                names, self._linker, conversation, draft.steps, answers, self._verbs, self._operations,
+                whole,
+            )  # fmt: skip
+            typed_condition: Condition | None = None
+            words = read.clause.condition
+            if words and not is_courtesy(words):
+                condition = self._condition(words, scope, draft)
+                if condition is None:
+                    return draft
+                typed_condition = typed(*condition)
+            elif read.clause.link == "otherwise" and condition is not None:
+                typed_condition = typed(*condition, otherwise=True)
+            self._add(read, scope, draft, typed_condition)
+            if draft.question is not None:
+                return draft
+        return draft
+
+    def _add(self, read: Read, scope: Scope, draft: Draft, condition: Condition | None) -> None:
+        operation = self._operations.get(read.operation or "")
+        before = draft.steps[-1] if draft.steps else None
+        filled = Filler(operation, read.clause, scope).fill()
+        read.evidence = filled.evidence
+        if filled.question is not None:
+            draft.question = filled.question
+            return
+        if filled.needs is not None:
+            self._bridge(filled, draft, condition)
+        for arguments in _every(filled):
+            self._append(draft, operation.name, arguments, condition, read.clause.link, before)
+
+    def _append(
+        self,
+        draft: Draft,
+        operation: str,
+        arguments: dict[str, Any],
+        condition: Condition | None,
+        link: str = "",
+        before: Step | None = None,
+    ) -> Step:
+        needed = [ref.step for ref in references(arguments).values()]
+        if condition is not None:
+            needed.append(condition.left.step)
+        if link == "then" and before is not None:
+            needed.append(before.id)
+        own = {step.id for step in draft.steps}
+        step = Step(
+            id=f"s{len(draft.steps) + 1}",
+            operation=operation,
+            arguments=arguments,
+            depends_on=sorted({n for n in needed if n in own}, key=lambda n: int(n[1:])),
+            condition=condition,
+        )
+        draft.steps.append(step)
+        return step
+
+    def _bridge(self, filled: Filled, draft: Draft, condition: Condition | None) -> None:
+        """Add the step that makes what is needed of what there is: a version of a job."""
+        assert filled.needs is not None  # noqa: S101 - asked by the caller
+        kind, have = filled.needs
+        by = next(b["by"] for b in fields()["bridges"] if b["need"] == kind.value)
+        known = next((s for s in draft.steps if s.operation == by and s.arguments == have), None)
+        step = known or self._append(draft, by, dict(have), condition)
+        for name in ("model", "version"):
+            filled.arguments.setdefault(name, {"step": step.id, "field": name})
+
+    def _condition(self, words: Any, scope: Scope, draft: Draft) -> tuple[Wanted, str] | None:
+        wanted = read_condition(list(words))
+        if wanted is None:
+            draft.unclear = " ".join(t.low for t in words)
+            return None
+        known = step_with(wanted.metric, draft.steps, self._operations)
+        if known is not None and not self._names_models(wanted, scope):
+            return wanted, known
+        operation = "evaluation.compare" if wanted.compare else "evaluation.run"
+        clause = Clause(list(words))
+        link(clause, self._linker, scope.names)
+        filled = Filler(self._operations.get(operation), clause, scope).fill()
+        if filled.question is not None:
+            draft.question = filled.question
+            return None
+        if filled.needs is not None:
+            self._bridge(filled, draft, None)
+        before = draft.steps[-1] if draft.steps else None
+        step = self._append(draft, operation, filled.arguments, None, "then", before)
+        return wanted, step.id
+
+    def _names_models(self, wanted: Wanted, scope: Scope) -> bool:
+        if wanted.compare is None:
+            return False
+        from graphs.understanding.models import model_mentions
+
+        clause = Clause(list(wanted.compare))
+        link(clause, self._linker, scope.names)
+        return bool(model_mentions(clause))
+
+
+def _every(filled: Filled) -> list[dict[str, Any]]:
+    """The arguments of each step: one for every combination of what was named several times."""
+    ranges: list[list[dict[str, Any]]] = [[{}]]
+    for name, further in filled.several.items():
+        changes = [value if isinstance(value, dict) and name == "model" else {name: value} for value in further]
+        ranges.append([{}, *changes])
+    combined: list[dict[str, Any]] = []
+    for change in product(*ranges):
+        arguments = dict(filled.arguments)
+        for part in change:
+            arguments.update(part)
+        combined.append(arguments)
+    return combined

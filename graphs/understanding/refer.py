@@ -1,0 +1,252 @@
+"""What "it", "that version" or "the last job" points at: an earlier step, or a thing in focus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphs.plan import Step
+from graphs.understanding.clause import Clause
+from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
+from graphs.understanding.lexicon import fields, lexicon, phrases
+from tools.kernel.entities import EntityKind
+from tools.kernel.operations import Operation, OperationSet
+
+if TYPE_CHECKING:
+    from graphs.understanding.fill import Filled
+
+_MODEL, _VERSION, _JOB = EntityKind.MODEL, EntityKind.MODEL_VERSION, EntityKind.JOB
+_GROUP = EntityKind.DEVICE_GROUP
+
+
+class Referrer:
+    """Looks backwards: through the plan's own steps first, then through the conversation."""
+
+    def __init__(
+        self,
+        operation: Operation[Any, Any],
+        clause: Clause,
+        steps: list[Step],
+        conversation: ConversationState,
+        operations: OperationSet,
+    ) -> None:
+        self.operation = operation
+        self.clause = clause
+        self.steps = steps
+        self.conversation = conversation
+        self.operations = operations
+        self.makers: list[str] | None = fields()["jobs"].get(operation.name)
+
+    def points_at(self, *kinds: EntityKind) -> bool:
+        """True if the clause has words that point back at a thing of one of the kinds."""
+        return self._pointer(*kinds) is not None
+
+    def resolve(self, out: Filled) -> None:
+        """Fill what is not said but pointed at; nothing is filled without a pointer or a step."""
+        slots = self.operation.slots
+        model = slots.get("model")
+        has_subject = bool(model and model.closed and model.kind is _MODEL) or (
+            "job" in slots and slots["job"].kind is _JOB
+        )
+        if has_subject and not {"model", "job"} & set(out.arguments):
+            self._subject(out)
+        elif "model" in out.arguments and "version" in slots and "version" not in out.arguments:
+            self._version_of_said_model(out)
+        for name, slot in slots.items():
+            if slot.kind is None or name in out.arguments or name in _SUBJECT or not slot.closed:
+                continue
+            self._single(name, slot.kind, out)
+
+    def model_of_version(self) -> Any:
+        """The model that a bare version belongs to: the one spoken of last."""
+        for step in reversed(self.steps):
+            if "model" in step.arguments:
+                return step.arguments["model"]
+            if pair := self._pair_of(step):
+                return pair[0]
+        for item in self.conversation.focus:
+            if item.kind is _VERSION and item.of is not None:
+                return item.of
+            if item.kind is _MODEL and not self._unregistered(item):
+                return item.value
+        return None
+
+    def alias_set_earlier(self, alias: str) -> dict[str, str] | None:
+        """The version that a step before in the plan gives the alias to."""
+        for step in reversed(self.steps):
+            if step.operation == "registry.promote" and step.arguments.get("alias") == alias:
+                return {"step": step.id, "field": "version"}
+        return None
+
+    # the subject: a model with its version, or the job that trained one
+
+    def _subject(self, out: Filled) -> None:
+        slots = self.operation.slots
+        pointer = self._pointer(_MODEL, _VERSION, _JOB)
+        required = any(
+            self.operation.input.model_fields[n].is_required() for n in ("model", "job") if n in slots
+        ) or {"model", "job"} <= set(slots)
+        if pointer is None and not (required and self.steps):
+            return
+        for step in reversed(self.steps):
+            if self._take_from_step(step, out):
+                self._claim(pointer, out)
+                return
+        if pointer is None:
+            return
+        for item in self.conversation.focus:
+            if self._take_from_focus(item, out):
+                self._claim(pointer, out)
+                return
+
+    def _wants_model(self) -> bool:
+        slot = self.operation.slots.get("model")
+        return slot is not None and slot.closed
+
+    def _take_from_step(self, step: Step, out: Filled) -> bool:
+        if self._wants_model():
+            if pair := self._pair_of(step):
+                return self._set_pair(out, *pair)
+            if step.arguments.get("model") is not None and "version" not in step.arguments:
+                if step.operation != "registry.register":
+                    out.arguments["model"] = step.arguments["model"]
+                    return True
+        job = self._job_of(step)
+        return job is not None and self._set_job(out, job)
+
+    def _take_from_focus(self, item: Focus, out: Filled) -> bool:
+        if self._wants_model():
+            if item.kind is _VERSION and item.of is not None:
+                return self._set_pair(out, item.of, item.value)
+            if item.kind is _MODEL and not self._unregistered(item):
+                version = self._version_in_focus(item)
+                return self._set_pair(out, item.value, version)
+        if item.kind is _JOB and (item.via in _trainers() or self.makers is None):
+            return self._set_job(out, item.value)
+        return False
+
+    def _unregistered(self, item: Focus) -> bool:
+        """True for a model's name that comes from a training or an evaluation, not a registry."""
+        return item.made and not any(
+            i.kind is _VERSION and i.of == item.value and i.via == item.via
+            for i in self.conversation.focus
+        )
+
+    def _version_in_focus(self, item: Focus) -> Any:
+        for other in self.conversation.focus:
+            if other.kind is _VERSION and other.of == item.value and other.via == item.via:
+                return other.value
+        return None
+
+    def _set_pair(self, out: Filled, model: Any, version: Any) -> bool:
+        if "model" not in self.operation.slots:
+            return False
+        out.arguments.setdefault("model", model)
+        if "version" in self.operation.slots and version is not None:
+            out.arguments.setdefault("version", version)
+        return True
+
+    def _set_job(self, out: Filled, job: Any) -> bool:
+        if "job" in self.operation.slots:
+            out.arguments["job"] = job
+            return True
+        if self._bridged():
+            out.needs = (_VERSION, {"job": job})
+            return True
+        return False
+
+    def _bridged(self) -> bool:
+        kinds = {slot.kind for slot in self.operation.slots.values()}
+        return any(bridge["need"] in kinds for bridge in fields()["bridges"])
+
+    def _pair_of(self, step: Step) -> tuple[Any, Any] | None:
+        arguments = step.arguments
+        if "model" in arguments and "version" in arguments:
+            return arguments["model"], arguments["version"]
+        output = self.operations.get(step.operation).output.model_fields
+        if "model" in output and "version" in output and output["version"].annotation is int:
+            return {"step": step.id, "field": "model"}, {"step": step.id, "field": "version"}
+        return None
+
+    def _job_of(self, step: Step) -> Any:
+        if step.operation in (self.makers or _trainers()):
+            return {"step": step.id, "field": "job"}
+        if "job" in step.arguments and step.operation in ("evaluation.run", "registry.register", *_trainers()):
+            return step.arguments["job"]
+        return None
+
+    def _version_of_said_model(self, out: Filled) -> None:
+        """The version where the model was named and a version of it is pointed at."""
+        model = out.arguments["model"]
+        pointer = self._pointer(_VERSION, only_own=True)
+        for step in reversed(self.steps):
+            pair = self._pair_of(step)
+            if pair and (pair[0] == model or pointer):
+                out.arguments["version"] = pair[1]
+                return
+        if pointer is None:
+            return
+        for item in self.conversation.focus:
+            if item.kind is _VERSION and item.of == model:
+                out.arguments["version"] = item.value
+                self._claim(pointer, out)
+                return
+
+    # everything else
+
+    def _single(self, name: str, kind: EntityKind, out: Filled) -> None:
+        required = self.operation.input.model_fields[name].is_required()
+        pointer = self._pointer(kind)
+        if pointer is None and not (required and self.steps and kind is not EntityKind.DEVICE):
+            return
+        if not required and kind is _GROUP and not self._pointer(kind, only_own=True):
+            return
+        value = self._from_steps(kind)
+        if value is None and pointer is not None:
+            value = self._from_focus(kind, own=self._pointer(kind, only_own=True) is not None)
+        if value is not None:
+            out.arguments[name] = value
+            self._claim(pointer, out)
+
+    def _from_steps(self, kind: EntityKind) -> Any:
+        for step in reversed(self.steps):
+            for name, value in step.arguments.items():
+                if kind_of_field(step.operation, name) is kind:
+                    return value
+            for name in self.operations.get(step.operation).output.model_fields:
+                if kind_of_field(step.operation, name) is kind:
+                    return {"step": step.id, "field": name}
+        return None
+
+    def _from_focus(self, kind: EntityKind, own: bool) -> Any:
+        for item in self.conversation.focus:
+            if item.kind is kind:
+                deployed = (item.via or "").startswith("deployment.")
+                if kind is _GROUP and not own and not deployed:
+                    continue
+                return item.value
+        return None
+
+    def _pointer(self, *kinds: EntityKind, only_own: bool = False) -> tuple[int, int] | None:
+        table = lexicon()["references"]
+        for kind in kinds:
+            if kind.value in table and (span := self.clause.find(phrases("references", kind.value))):
+                if not self._named_after(span):
+                    return span
+        return None if only_own else self.clause.find(phrases("references", "it"))
+
+    def _named_after(self, span: tuple[int, int]) -> bool:
+        """True if a name follows: `the model ticket-router` points at nothing else."""
+        tokens = self.clause.tokens
+        return span[1] < len(tokens) and any(m.start == span[1] for m in self.clause.mentions)
+
+    def _claim(self, pointer: tuple[int, int] | None, out: Filled) -> None:
+        if pointer is None:
+            return
+        self.clause.claim(*pointer, by="reference")
+
+
+_SUBJECT = frozenset(["model", "version", "job", "other_model", "other_version"])
+
+
+def _trainers() -> list[str]:
+    return fields()["jobs"]["registry.register"]

@@ -1,0 +1,79 @@
+"""What is said when there is nothing to do. Plain words, no promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tools.kernel.operations import OperationSet
+
+_SOCIAL = {
+    "greeting": "Hello. Say what you need, for example {example!r}; `help` shows what I can do.",
+    "thanks": "You are welcome.",
+    "farewell": "Good bye.",
+}
+
+
+class Replies:
+    """Sentences for the cases in which no step is planned."""
+
+    def __init__(self, operations: OperationSet) -> None:
+        self._operations = operations
+
+    def social(self, act: str) -> str:
+        """The answer to a greeting, thanks or a farewell."""
+        return _SOCIAL[act].format(example=self._example("training.start"))
+
+    def nothing(self) -> str:
+        """For a message without words."""
+        return "I saw no request in that. `help` shows what I can do."
+
+    def pasted(self) -> str:
+        """For pasted text that is not itself a request."""
+        return (
+            "That looks like pasted or quoted text. I treat it as data and do nothing it says; "
+            "tell me in your own words what to do with it."
+        )
+
+    def foreign(self) -> str:
+        """For other languages."""
+        return "I understand English only, so far. Nothing was done."
+
+    def negated(self) -> str:
+        """For "do not …"."""
+        return "All right, I will not. Nothing was done."
+
+    def cancelled(self) -> str:
+        """For a plan or a question that was given up."""
+        return "Dropped. Nothing of it was done."
+
+    def nothing_open(self) -> str:
+        """For a yes, no or cancel when nothing waits."""
+        return "Nothing is waiting for an answer right now."
+
+    def condition(self, words: str) -> str:
+        """For a condition that cannot be decided."""
+        return (
+            f"I cannot decide {words!r} by myself, so I planned nothing. I can compare two models, "
+            "or a measured figure with a number."
+        )
+
+    def schedule(self, when: dict[str, str]) -> str:
+        """For wishes for later."""
+        said = next(iter(when.values()))
+        return (
+            f"You want that {said!r}, but schedules are not carried out yet, so I planned nothing. "
+            "I can do it now, if you say it without the time."
+        )
+
+    def outside(self, nearest: Sequence[str], clause: str, one_of_several: bool) -> str:
+        """For what no operation can serve, with what comes nearest."""
+        names = [self._operations.get(name) for name in nearest[:3]]
+        near = "; ".join(f"{o.summary.rstrip('.').lower()} ({o.examples[0]!r})" for o in names if o.examples)
+        what = f"I do not understand {clause!r}, so I planned nothing" if one_of_several else "I cannot do that"
+        return f"{what}. What comes nearest: {near}. `help` shows everything."
+
+    def _example(self, name: str) -> str:
+        try:
+            return self._operations.get(name).examples[0]
+        except Exception:  # noqa: BLE001 - a set without that operation still greets
+            return next((o.examples[0] for o in self._operations if o.examples), "help")

@@ -1,0 +1,219 @@
+"""Which operation a clause asks for, with a calibrated probability, and when none does.
+
+Three judges are averaged: a linear head (kernel ridge regression, solved in closed form, so that
+leave-one-out scores cost nothing more), the nearest class centroid and the nearest neighbours. They
+see the sentence's embedding, its words and word pairs, and cues such as the kinds of things named.
+Names are masked by their kind, so that a model called `report-writer` does not sound like a report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
+OUTSIDE = "outside"
+"""The label of sentences that no operation can serve."""
+
+_WORDS_WEIGHT = 0.55
+_RIDGE = 0.25
+_NEIGHBOURS = 3
+_WORD = re.compile(r"[a-z0-9/'-]+|[?!]")
+
+
+class Encoder(Protocol):
+    """Makes unit vectors of sentences."""
+
+    def embed(self, texts: Sequence[str]) -> Matrix:
+        """One row a text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence that the router learns from: masked, with its label."""
+
+    text: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What the router thinks of a clause.
+
+    Attributes:
+        operation: the most probable operation.
+        probability: that it is meant, among all operations and "outside".
+        outside: probability that no operation can serve it.
+        runners: the next operations with their probabilities.
+        similarity: cosine to the nearest sentence it learnt from.
+    """
+
+    operation: str
+    probability: float
+    outside: float
+    runners: tuple[tuple[str, float], ...]
+    similarity: float
+
+
+class Router:
+    """Learnt at construction; afterwards only reads, so that threads may share it.
+
+    Args:
+        sentences: masked sentences with their labels.
+        encoder: makes the vectors.
+        cache: a folder in which the sentences' vectors are kept, by their hash.
+    """
+
+    def __init__(
+        self, sentences: Sequence[Sentence], encoder: Encoder, cache: Path | None = None
+    ) -> None:
+        self._encoder = encoder
+        self.labels = sorted({s.label for s in sentences})
+        self._of = np.array([self.labels.index(s.label) for s in sentences])
+        texts = [s.text for s in sentences]
+        self._words = _Words(texts)
+        self._vectors = np.hstack(
+            [_embedded(texts, encoder, cache), _WORDS_WEIGHT * self._words.matrix(texts)]
+        ).astype(np.float32)
+        self._fit()
+
+    def route(self, texts: Sequence[str]) -> list[Route]:
+        """The routes of masked clauses."""
+        if not texts:
+            return []
+        vectors = np.hstack(
+            [self._encoder.embed(list(texts)), _WORDS_WEIGHT * self._words.matrix(texts)]
+        ).astype(np.float32)
+        similar = vectors @ self._vectors.T
+        return [self._read(row) for row in similar]
+
+    def distribution(self, text: str) -> dict[str, float]:
+        """Every label's probability for one masked clause."""
+        vector = np.hstack(
+            [self._encoder.embed([text]), _WORDS_WEIGHT * self._words.matrix([text])]
+        ).astype(np.float32)
+        chances = self._chances((vector @ self._vectors.T)[0])
+        return dict(zip(self.labels, (float(c) for c in chances), strict=True))
+
+    def _fit(self) -> None:
+        count, classes = len(self._of), len(self.labels)
+        self._scale = 1.0 / (1.0 + _WORDS_WEIGHT**2)
+        gram = (self._vectors @ self._vectors.T).astype(np.float64) * self._scale
+        targets = -np.ones((count, classes)) / classes
+        targets[np.arange(count), self._of] += 1.0
+        sizes = np.bincount(self._of, minlength=classes).astype(np.float64)
+        weights = np.sqrt(np.median(sizes) / sizes)[self._of]
+        inverse = np.linalg.inv(gram + _RIDGE * np.diag(1.0 / weights))
+        self._head = (inverse @ targets).astype(np.float32)
+        left_out = targets - self._head / np.diag(inverse)[:, None]
+        self._member = (self._of[:, None] == np.arange(classes)).astype(np.float32)
+        self._sizes = sizes.astype(np.float32)
+        own = gram.astype(np.float32)
+        centroid = (own @ self._member - np.diag(own)[:, None] * self._member) / np.maximum(
+            self._sizes - self._member, 1
+        )
+        alone = own.copy()
+        np.fill_diagonal(alone, -1.0)
+        scores = left_out + 0.5 * centroid + 0.5 * self._nearest(alone)
+        self._sharpness = self._calibrate(scores)
+        self.left_out = _softmax(scores * self._sharpness)
+
+    def _nearest(self, similar: Matrix) -> Matrix:
+        count = similar.shape[0]
+        best = np.zeros((count, len(self.labels)), dtype=np.float32)
+        for number in range(len(self.labels)):
+            own = similar[:, self._of == number]
+            top = np.sort(own, axis=1)[:, -_NEIGHBOURS:]
+            best[:, number] = top.mean(axis=1)
+        return best
+
+    def _calibrate(self, scores: Any) -> float:
+        def loss(sharpness: float) -> float:
+            chances = _softmax(scores * sharpness)
+            return float(-np.log(chances[np.arange(len(self._of)), self._of] + 1e-9).mean())
+
+        return min((float(s) for s in np.geomspace(1, 60, 40)), key=loss)
+
+    def _chances(self, similar: Any) -> Any:
+        own = (similar * self._scale).astype(np.float32)
+        head = own @ self._head
+        centroid = (own @ self._member) / self._sizes
+        scores = head + 0.5 * centroid + 0.5 * self._nearest(own[None, :])[0]
+        return _softmax(scores[None, :] * self._sharpness)[0]
+
+    def _read(self, similar: Any) -> Route:
+        chances = self._chances(similar)
+        order = np.argsort(-chances)
+        ranked = [(self.labels[i], float(chances[i])) for i in order]
+        outside = next((c for label, c in ranked if label == OUTSIDE), 0.0)
+        inside = [pair for pair in ranked if pair[0] != OUTSIDE]
+        return Route(
+            operation=inside[0][0],
+            probability=inside[0][1],
+            outside=outside,
+            runners=tuple(inside[1:4]),
+            similarity=float(similar.max()) * self._scale,
+        )
+
+
+class _Words:
+    """Words and word pairs with their inverse document frequency, as unit rows."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        documents = Counter(term for text in texts for term in set(_terms(text)))
+        kept = sorted(term for term, count in documents.items() if count > 1)
+        self._place = {term: number for number, term in enumerate(kept)}
+        total = len(texts)
+        self._weight = np.array(
+            [math.log((1 + total) / (1 + documents[term])) for term in kept], dtype=np.float32
+        )
+
+    def matrix(self, texts: Sequence[str]) -> Matrix:
+        """One unit row a text (all zeros if no word is known)."""
+        rows = np.zeros((len(texts), len(self._place)), dtype=np.float32)
+        for number, text in enumerate(texts):
+            for term in set(_terms(text)):
+                place = self._place.get(term)
+                if place is not None:
+                    rows[number, place] = self._weight[place]
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        return rows / np.maximum(norms, 1e-9)
+
+
+def _terms(text: str) -> list[str]:
+    words = _WORD.findall(text.lower())
+    pairs = [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]
+    return words + pairs + ([f"^{words[0]}"] if words else [])
+
+
+def _softmax(scores: Any) -> Any:
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def _embedded(texts: Sequence[str], encoder: Encoder, cache: Path | None) -> Matrix:
+    if cache is None:
+        return encoder.embed(list(texts))
+    digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:24]
+    file = cache / f"router-{digest}.npy"
+    if file.is_file():
+        return np.load(file)
+    vectors = encoder.embed(list(texts))
+    cache.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_suffix(".new.npy")
+    np.save(fresh, vectors)
+    fresh.replace(file)
+    return vectors

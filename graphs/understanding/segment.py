@@ -1,0 +1,188 @@
+"""A sentence cut into its wishes, with what joins them: then, and, if, otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphs.understanding.clause import Clause, polite, strip_leading
+from graphs.understanding.lexicon import phrases, words
+from graphs.understanding.text import Token, find_phrase
+
+_ENDS = frozenset(";.!?\n")
+_NOT_CONDITIONS = frozenset(
+    ["me", "know", "check", "see", "wonder", "verify", "out", "what", "as", "sure", "ask", "even", "test"]
+)  # fmt: skip
+
+
+@dataclass
+class _Part:
+    link: str
+    tokens: list[Token]
+
+
+class Segmenter:
+    """Cuts sentences. `verbs` are the words that begin commands."""
+
+    def __init__(self, verbs: frozenset[str]) -> None:
+        self.verbs = verbs
+
+    def clauses(self, tokens: Sequence[Token]) -> list[Clause]:
+        """The wishes of a sentence in order; conditions hang on the clause that they govern."""
+        parts = self._parts(list(tokens))
+        clauses: list[Clause] = []
+        waiting: list[Token] | None = None
+        for part in parts:
+            condition, rest = self._condition(part.tokens)
+            rest = strip_leading(rest, polite())
+            if condition is not None and not rest:
+                if clauses and part is parts[-1] and waiting is None:
+                    clauses[-1].condition = clauses[-1].condition or condition
+                else:
+                    waiting = condition
+                continue
+            if not rest:
+                continue
+            clause = self._clause(part.link, rest, condition or waiting)
+            waiting = None
+            clauses.append(clause)
+        return _shared_objects(clauses, self.verbs)
+
+    def _clause(self, link: str, tokens: list[Token], condition: list[Token] | None) -> Clause:
+        negation = leading_negation(tokens)
+        tokens = strip_leading(tokens[negation:], polite()) if negation else tokens
+        clause = Clause(tokens, link=link, condition=condition, negated=bool(negation))
+        return clause
+
+    def _parts(self, tokens: list[Token]) -> list[_Part]:
+        parts: list[_Part] = []
+        link, begin, index = "", 0, 0
+        while index < len(tokens):
+            size, next_link = self._boundary(tokens, index, begin)
+            if size:
+                parts.append(_Part(link, tokens[begin:index]))
+                link, index = next_link, index + size
+                begin = index
+            else:
+                index += 1
+        parts.append(_Part(link, tokens[begin:]))
+        return [part for part in parts if any(t.kind != "punctuation" for t in part.tokens)]
+
+    def _boundary(self, tokens: list[Token], at: int, begin: int) -> tuple[int, str]:
+        """How many tokens separate two clauses here (0: none do), and how they are joined."""
+        token = tokens[at]
+        if token.kind == "punctuation" and token.low in _ENDS:
+            return (1, "and") if at > begin else (0, "")
+        for link, name in (("otherwise", "otherwise"), ("then", "strong")):
+            size = _phrase_at(tokens, at, phrases("segment", name))
+            if size and (at > begin or link == "otherwise") and at + size < len(tokens):
+                if link == "then" and not self._then(tokens, at, size):
+                    continue
+                return size, link
+        if at == begin:
+            return 0, ""
+        size = 1 if token.low == "," else _phrase_at(tokens, at, phrases("segment", "weak"))
+        if size and self._begins(tokens, at + size, at, begin):
+            return size, "and"
+        return 0, ""
+
+    def _then(self, tokens: list[Token], at: int, size: int) -> bool:
+        if size == 1 and tokens[at].low in {"next", "also", "plus", "finally"}:
+            return self._begins(tokens, at + 1, at, 0)
+        return True
+
+    def _begins(self, tokens: list[Token], at: int, before: int, begin: int) -> bool:
+        """True if a command, a question or a condition begins at `at`."""
+        rest = strip_leading(tokens[at:], polite())
+        if not rest:
+            return False
+        if leading_negation(rest) or _phrase_at(rest, 0, phrases("segment", "otherwise")):
+            return True
+        word = rest[0].low
+        if word in {"if", "unless", "provided"}:
+            return True
+        if word in words("segment", "questions"):
+            return len(rest) > 2 and tokens[before].low != ","
+        if word not in self.verbs:
+            return False
+        return self._is_verb(rest, tokens[begin:before])
+
+    def _is_verb(self, rest: list[Token], left: list[Token]) -> bool:
+        """True if the first word is used as a verb: `and test it`, not `train and test splits`."""
+        following = rest[1].low if len(rest) > 1 else ""
+        if following in {"split", "splits", "set", "sets", "version", "status", "results"}:
+            return following not in {"split", "splits", "set", "sets"} or rest[0].low in {"list", "show"}
+        last = left[-1].low if left else ""
+        if last in {"the", "a", "an", "of", "between", "both", "with", "champion"}:
+            return last == "champion"
+        if rest[0].low in _NOUNS and (not following or following in {"on", "for", "in", "of", "to", "?"}):
+            return rest[0].low in {"test", "score", "benchmark"} and following in {"on"}
+        return True
+
+    def _condition(self, tokens: list[Token]) -> tuple[list[Token] | None, list[Token]]:
+        """A part's condition and the rest of it."""
+        trimmed = [t for t in tokens]
+        while trimmed and trimmed[0].kind == "punctuation":
+            trimmed = trimmed[1:]
+        start = self._condition_start(trimmed)
+        if start is None:
+            return None, trimmed
+        condition, rest = trimmed[start:], trimmed[:start]
+        end = self._condition_end(condition)
+        rest = rest + condition[end:]
+        return [t for t in condition[:end] if t.kind != "punctuation" or t.low in "%<>="], rest
+
+    def _condition_start(self, tokens: list[Token]) -> int | None:
+        for index, token in enumerate(tokens):
+            previous = tokens[index - 1].low if index else ""
+            if token.low in {"if", "unless", "provided"} and previous not in _NOT_CONDITIONS:
+                return index - 1 if previous == "only" else index
+            if token.low == "assuming" and index and len(tokens) > index + 3:
+                following = {t.low for t in tokens[index : index + 4]}
+                return index if following & {"it", "that"} else None
+        return None
+
+    def _condition_end(self, tokens: list[Token]) -> int:
+        for index, token in enumerate(tokens):
+            if index > 1 and (token.low == "," or token.low == "then"):
+                return index
+            after_verb = index > 3 and token.low in self.verbs and token.low not in _NOUNS
+            if after_verb and tokens[index - 1].low not in words("words", "determiners"):
+                if tokens[index - 1].low not in words("words", "prepositions"):
+                    return index
+        return len(tokens)
+
+
+_NOUNS = frozenset(
+    ["test", "score", "report", "release", "benchmark", "load", "run", "show", "update", "check",
+     "measure", "label", "list", "index", "set", "mark", "point", "split", "use", "call", "name",
+     "report", "cut", "register", "rollout", "rollback", "canary", "staging", "push", "hold",
+     "profile", "end", "tag", "tune", "change", "try"]
+)  # fmt: skip
+
+
+def leading_negation(tokens: Sequence[Token]) -> int:
+    """How many tokens say "not" at the beginning; 0 if none do."""
+    if _phrase_at(tokens, 0, phrases("guards", "negation_kept")):
+        return 0
+    return _phrase_at(tokens, 0, phrases("guards", "negation"))
+
+
+def _phrase_at(tokens: Sequence[Token], at: int, options: Sequence[tuple[str, ...]]) -> int:
+    for phrase in options:
+        if find_phrase(tokens, phrase, at, min(at + len(phrase), len(tokens))) == at:
+            return len(phrase)
+    return 0
+
+
+def _shared_objects(clauses: list[Clause], verbs: frozenset[str]) -> list[Clause]:
+    """`train and evaluate X on Y`: the first verb shares the second's object."""
+    for index in range(len(clauses) - 1):
+        clause, following = clauses[index], clauses[index + 1]
+        alone = len(clause.tokens) == 1 and clause.tokens[0].low in verbs
+        if alone and following.link == "and" and len(following.tokens) > 1:
+            clauses[index] = Clause(
+                clause.tokens + following.tokens[1:], link=clause.link, condition=clause.condition,
+                negated=clause.negated,
+            )  # fmt: skip
+    return clauses

@@ -1,0 +1,79 @@
+"""Words of a sentence with their places, so that every conclusion can show what it rests on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+TokenKind = Literal["word", "number", "path", "quote", "punctuation"]
+
+_EXTENSIONS = "jsonl|json|csv|tsv|parquet|txt|md|rst|pdf|html|docx|log|zip"
+_TOKEN = re.compile(
+    rf"""
+    (?P<quote>"[^"\n]+"|“[^”\n]+”|`[^`\n]+`|(?<!\w)'[^'\n]{{2,}}'(?!\w)|‘[^’\n]{{2,}}’)
+  | (?P<path>(?:https?://|(?:~|\.{{1,2}})?/)[^\s,;"']*[\w/]
+      |[\w.\-]+(?:/[\w.\-]+)+\.(?:{_EXTENSIONS})\b
+      |[\w.\-]*[\w\-]\.(?:{_EXTENSIONS})\b
+      |[A-Za-z][\w.\-]{{2,}}(?:/[A-Za-z][\w.\-]+)+)
+  | (?P<number>\d+(?:\.\d+)?e[-+]?\d+|\d+(?:[.,]\d+)*(?![\w@]))
+  | (?P<word>[^\W_](?:[\w@]|[-.:+'’/](?=[^\W_]))*)
+  | (?P<punctuation>[^\w\s]|_)
+    """,
+    re.X | re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word, number, path, quotation or mark.
+
+    Attributes:
+        text: as written; a quotation without its marks.
+        low: in lower case, apostrophes made equal.
+        start: where it begins in the sentence.
+        end: where it ends.
+        kind: what it looks like.
+    """
+
+    text: str
+    low: str
+    start: int
+    end: int
+    kind: TokenKind
+
+
+def tokenise(text: str) -> list[Token]:
+    """The tokens of a sentence in order; nothing but white space is lost."""
+    return [_token(match) for match in _TOKEN.finditer(text)]
+
+
+def _token(match: re.Match[str]) -> Token:
+    kind = match.lastgroup or "word"
+    written = match.group()
+    inner = written[1:-1] if kind == "quote" else written
+    return Token(
+        inner,
+        inner.casefold().replace("’", "'"),
+        match.start(),
+        match.end(),
+        kind,  # type: ignore[arg-type]
+    )
+
+
+def find_phrase(
+    tokens: Sequence[Token], phrase: Sequence[str], start: int = 0, end: int | None = None
+) -> int:
+    """The index at which the words of `phrase` stand one after another, or -1."""
+    size = len(phrase)
+    for index in range(start, (len(tokens) if end is None else end) - size + 1):
+        if all(tokens[index + k].low == word for k, word in enumerate(phrase)):
+            return index
+    return -1
+
+
+def slug(words: Sequence[str]) -> str:
+    """A name for something new, from the words that were said for it: `ticket-router`."""
+    joined = "-".join(word.casefold() for word in words)
+    return re.sub(r"[^\w.\-]+|_+", "-", joined).strip("-.")

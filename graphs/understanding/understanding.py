@@ -1,0 +1,202 @@
+"""Words in, plan out: the parser that everyday ops language needs no language model for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from graphs.plan import Plan, Question
+from graphs.understanding import dialogue, guards
+from graphs.understanding.clause import Clause, join, polite, strip_leading
+from graphs.understanding.conversation import ConversationState
+from graphs.understanding.examples import command_verbs, training_sentences
+from graphs.understanding.link import Linker, link
+from graphs.understanding.mask import mask_clause
+from graphs.understanding.names import NameView
+from graphs.understanding.planner import Draft, Planner, Read
+from graphs.understanding.replies import Replies
+from graphs.understanding.router import Encoder, Route, Router
+from graphs.understanding.segment import Segmenter
+from graphs.understanding.text import Token, tokenise
+from tools.kernel.entities import EntityKind
+from tools.kernel.operations import Effect, OperationSet
+
+_LONGEST = 2000
+
+
+class Reason(BaseModel):
+    """Why a clause became what it became.
+
+    Attributes:
+        text: the clause.
+        operation: what it was taken for; None if for nothing.
+        confidence: the probability of that.
+        runners: the next operations with their probabilities.
+        arguments: argument → the words that led to it.
+    """
+
+    text: str
+    operation: str | None
+    confidence: float
+    runners: list[tuple[str, float]]
+    arguments: dict[str, str]
+
+
+class ParsedPlan(Plan):
+    """A plan with what the parser alone knows; the extra fields are never written out.
+
+    Attributes:
+        answers: what questions about this sentence were answered, by `operation.slot`.
+        reasons: what each clause was taken for, and why.
+        drops_pending: True if the person gave up the question that was open.
+    """
+
+    answers: dict[str, Any] = Field(default_factory=dict[str, Any], exclude=True)
+    reasons: list[Reason] = Field(default_factory=list[Reason], exclude=True)
+    drops_pending: bool = Field(False, exclude=True)
+
+
+class Understanding:
+    """Learns its router when it is made; afterwards every parse is pure and thread-safe.
+
+    Args:
+        operations: what can be asked for.
+        encoder: makes sentence vectors (`tools.kernel.embedding.get_embedder()`).
+        cache: a folder for the vectors of the training sentences; kept in memory when left out.
+    """
+
+    def __init__(
+        self, operations: OperationSet, encoder: Encoder, cache: Path | None = None
+    ) -> None:
+        self.operations = operations
+        self.linker = Linker()
+        self.verbs = command_verbs(operations)
+        self.router = Router(training_sentences(operations, self.linker), encoder, cache)
+        self._segmenter = Segmenter(self.verbs)
+        self._planner = Planner(operations, self.linker, self.verbs)
+        self._replies = Replies(operations)
+        self.outputs = {
+            o.name: [name for name, info in o.output.model_fields.items() if info.is_required()]
+            for o in operations
+            if not o.hidden
+        }
+
+    def prepare(self, names: NameView) -> None:
+        """Index a catalogue before the first sentence needs it."""
+        for kind in EntityKind:
+            self.linker.index(kind, names)
+
+    def parse(
+        self, text: str, names: NameView, conversation: ConversationState | None = None
+    ) -> ParsedPlan:
+        """The plan of one sentence in its conversation. Nothing is read or changed but arguments."""
+        started = time.perf_counter()
+        state = conversation or ConversationState()
+        plan = self._parse(text[:_LONGEST], names, state)
+        plan.text = plan.text or text
+        plan.ms = round((time.perf_counter() - started) * 1000, 3)
+        return plan
+
+    def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
+        own, cut = guards.own_words(text)
+        tokens = tokenise(own)
+        if not any(t.kind != "punctuation" for t in tokens):
+            return ParsedPlan(abstained=True, reply=self._replies.pasted() if cut else self._replies.nothing())
+        if reply := dialogue.answer_to_open(self, tokens, own, names, state):
+            return reply
+        if guards.is_foreign(tokens):
+            return ParsedPlan(abstained=True, reply=self._replies.foreign())
+        return self.read(own, tokens, names, state, {}, cut)
+
+    def read(
+        self,
+        text: str,
+        tokens: Sequence[Token],
+        names: NameView,
+        state: ConversationState,
+        answers: dict[str, Any],
+        cut: bool = False,
+    ) -> ParsedPlan:
+        """A sentence as a request of its own, with what was already answered about it."""
+        tokens, dry = guards.hypothetical(tokens)
+        if dry:
+            tokens = guards.present_tense(strip_leading(tokens, polite()), self.verbs)
+        clauses = self._segmenter.clauses(tokens)
+        if not clauses:
+            return ParsedPlan(abstained=True, reply=self._replies.nothing())
+        wanted = [c for c in clauses if not c.negated]
+        if not wanted:
+            return ParsedPlan(confidence=0.95, reply=self._replies.negated())
+        reads = self._route(wanted, names)
+        for read in reads:
+            if read.operation is None:
+                return self._abstained(reads, read, cut)
+        draft = self._planner.plan(reads, names, state, answers, text)
+        return self._finish(draft, text, dry, answers)
+
+    def _route(self, clauses: list[Clause], names: NameView) -> list[Read]:
+        for clause in clauses:
+            link(clause, self.linker, names)
+        routes = self.router.route([mask_clause(clause) for clause in clauses])
+        return [
+            Read(clause, route, operation=route.operation if self.sure(route) else None)
+            for clause, route in zip(clauses, routes, strict=True)
+        ]
+
+    def sure(self, route: Route) -> bool:
+        """True if a route may be acted on."""
+        if route.outside > route.probability:
+            return False
+        return route.probability >= 0.3
+
+    def _abstained(self, reads: list[Read], unknown: Read, cut: bool) -> ParsedPlan:
+        route = unknown.route
+        nearest = [route.operation, *(name for name, _ in route.runners)] if route else []
+        reply = self._replies.pasted() if cut else self._replies.outside(nearest, join(unknown.clause.tokens), len(reads) > 1)
+        confidence = max(0.0, min(1.0, 1 - (route.probability if route else 0)))
+        return ParsedPlan(abstained=True, reply=reply, confidence=round(confidence, 4), reasons=_reasons(reads))
+
+    def _finish(self, draft: Draft, text: str, dry: bool, answers: dict[str, Any]) -> ParsedPlan:
+        confidence = min((r.route.probability for r in draft.reads if r.route), default=1.0)
+        plan = ParsedPlan(
+            text=text, dry_run=dry, confidence=round(confidence, 4), answers=answers, reasons=_reasons(draft.reads)
+        )
+        if draft.unclear is not None:
+            plan.abstained, plan.reply = True, self._replies.condition(draft.unclear)
+        elif draft.question is not None:
+            plan.question = draft.question
+        else:
+            plan.steps = draft.steps
+            self._scheduled(plan, text)
+        return plan
+
+    def _scheduled(self, plan: ParsedPlan, text: str) -> None:
+        when = guards.schedule(text)
+        acts = any(self.operations.get(s.operation).effect is not Effect.READ for s in plan.steps)
+        if when is None or (not acts and "at" in when):
+            return
+        plan.steps, plan.abstained = [], True
+        plan.reply = self._replies.schedule(when)
+
+    def answers_question(
+        self, question: Question, tokens: Sequence[Token], names: NameView
+    ) -> Any:
+        """The value by which a sentence answers a question; None if it does not."""
+        return dialogue.value_for(self, question, tokens, names)
+
+
+def _reasons(reads: list[Read]) -> list[Reason]:
+    return [
+        Reason(
+            text=join(read.clause.tokens),
+            operation=read.operation,
+            confidence=round(read.route.probability, 4) if read.route else 0.0,
+            runners=[(n, round(p, 4)) for n, p in read.route.runners] if read.route else [],
+            arguments={e.slot: e.text for e in read.evidence},
+        )
+        for read in reads
+    ]

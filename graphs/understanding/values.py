@@ -1,0 +1,257 @@
+"""Numbers, shares, paths, periods, choices and new names, read from a clause."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from graphs.understanding.clause import Clause, join
+from graphs.understanding.lexicon import fields, split_phrases, words
+from graphs.understanding.text import Token, slug
+
+Span = tuple[int, int]
+_PERIOD = re.compile(
+    r"\b(?:(?:(?:the\s+)?(?:last|past|this|previous)\s+(?:\d+\s+|two\s+|three\s+|four\s+|six\s+|seven\s+|ten\s+|thirty\s+)?(?:hours?|days?|weeks?|months?|quarters?|years?))"
+    r"|since\s+(?:\d{4}-\d\d-\d\d|yesterday|(?:last\s+)?(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)|(?:january|february|march|april|may|june|july|august|september|october|november|december)(?:\s+\d{4})?)"
+    r"|from\s+\d{4}-\d\d-\d\d\s+to\s+\d{4}-\d\d-\d\d"
+    r"|(?:january|february|march|april|june|july|august|september|october|november|december)(?:\s+\d{4})?|may\s+\d{4}"
+    r"|q[1-4](?:\s+\d{4})?|\d{4}-\d\d(?:-\d\d)?|yesterday|today|(?:19|20)\d\d)\b",
+    re.I,
+)
+_POSSESSIVE = re.compile(r"'s$", re.I)
+
+
+def bare_type(info: FieldInfo) -> Any:
+    """A field's type without None."""
+    annotation = info.annotation
+    if get_origin(annotation) is Literal:
+        return annotation
+    parts = [part for part in get_args(annotation) if part is not NoneType]
+    while parts and get_origin(parts[0]) is not Literal and get_args(parts[0]):
+        parts = [part for part in get_args(parts[0]) if part is not NoneType]
+    return parts[0] if parts else annotation
+
+
+def choices_of(info: FieldInfo) -> list[str]:
+    """The values of a field that is a choice; empty if it is none."""
+    kind = bare_type(info)
+    if get_origin(kind) is Literal:
+        return [str(value) for value in get_args(kind)]
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(member.value) for member in kind]
+    return []
+
+
+def number_at(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
+    """A number in digits or words that begins at `at`, and the index after it."""
+    if not 0 <= at < len(tokens):
+        return None
+    token = tokens[at]
+    if token.kind == "number":
+        text = token.low.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+", token.low) else token.low
+        try:
+            return float(text.replace(",", ".")), at + 1
+        except ValueError:
+            return None
+    return _number_words(tokens, at)
+
+
+def _number_words(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
+    table = fields()["numbers"]
+    total, index = 0.0, at
+    while index < len(tokens):
+        parts = tokens[index].low.split("-")
+        if not all(part in table for part in parts):
+            break
+        for part in parts:
+            value = table[part]
+            total = (total or 1) * value if value in (100, 12) and index > at else total + value
+        index += 1
+    return (total, index) if index > at else None
+
+
+def read_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | None:
+    """A number beside one of the words that the table gives for it."""
+    for index in range(len(clause.tokens)):
+        found = number_at(clause.tokens, index)
+        if found is None or not clause.free(index, found[1]):
+            continue
+        value, end = found
+        scale = spec.get("scale", {})
+        after = clause.tokens[end].low if end < len(clause.tokens) else ""
+        if after in scale:
+            return value * scale[after], (index, end + 1)
+        for phrase in split_phrases(spec.get("after", [])):
+            if _stands(clause.tokens, phrase, end):
+                return value, (index, end + len(phrase))
+        for phrase in split_phrases(spec.get("before", [])):
+            if _stands(clause.tokens, phrase, index - len(phrase)):
+                return value, (index - len(phrase), end)
+    return _attached_number(clause, spec)
+
+
+def _attached_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | None:
+    """`r=16`, `lr=2e-4`, `epochs:3`, `3-epoch`."""
+    names = {p[0] for p in split_phrases(spec.get("before", []) + spec.get("after", [])) if len(p) == 1}
+    for index in range(len(clause.tokens) - 2):
+        mark = clause.tokens[index + 1].low
+        if clause.tokens[index].low in names and mark in "=:":
+            found = number_at(clause.tokens, index + 2)
+            if found and clause.free(index, found[1]):
+                return found[0], (index, found[1])
+    for index, token in enumerate(clause.tokens):
+        match = re.fullmatch(r"(\d+)[-]?([a-z]+)", token.low)
+        if match and match[2] in names and clause.free(index, index + 1):
+            return float(match[1]), (index, index + 1)
+        first, _, second = token.low.partition("-")
+        number = fields()["numbers"].get(first)
+        if number and second in names and clause.free(index, index + 1):
+            return float(number), (index, index + 1)
+    return None
+
+
+def _stands(tokens: Sequence[Token], phrase: tuple[str, ...], at: int) -> bool:
+    if at < 0 or at + len(phrase) > len(tokens):
+        return False
+    return all(tokens[at + k].low == word for k, word in enumerate(phrase))
+
+
+def read_percent(clause: Clause) -> tuple[float, Span] | None:
+    """A share: `10%`, `ten percent`, `half of`, `a third`."""
+    for index in range(len(clause.tokens)):
+        found = number_at(clause.tokens, index)
+        if found and clause.free(index, found[1]) and found[1] < len(clause.tokens):
+            end = found[1]
+            word = clause.tokens[end].low
+            if word in {"%", "percent", "percentage", "pct", "prozent"}:
+                return found[0], (index, end + 1)
+            if word == "per" and _stands(clause.tokens, ("per", "cent"), end):
+                return found[0], (index, end + 2)
+    for phrase, value in fields()["fractions"].items():
+        if span := clause.find(split_phrases([phrase])):
+            return float(value), span
+    return None
+
+
+def read_choice(
+    clause: Clause, field_name: str, values: Sequence[str], described: bool = False
+) -> tuple[str, Span] | None:
+    """The value that stands earliest in the clause, by itself or by one of its other words."""
+    table = fields()["choices"].get(field_name, {})
+    best: tuple[int, int, str, Span] | None = None
+    for value in values:
+        options = [value, value.replace("_", "-"), value.replace("_", " "), *table.get(value, [])]
+        for phrase in split_phrases(options):
+            span = clause.find([phrase])
+            if span is None:
+                continue
+            key = (-len(phrase), span[0])
+            if best is None or key < best[:2]:
+                best = (*key, value, span)
+    return (best[2], best[3]) if best else None
+
+
+def read_path(clause: Clause) -> tuple[str, Span] | None:
+    """The first path, or quoted text that looks like one."""
+    for index, token in enumerate(clause.tokens):
+        if not clause.free(index, index + 1):
+            continue
+        if token.kind == "path" or (token.kind == "quote" and re.search(r"[./\\]", token.text)):
+            return token.text, (index, index + 1)
+    for index, token in enumerate(clause.tokens[:-1]):
+        if token.low in {"folder", "directory", "dir", "path", "file"}:
+            following = clause.tokens[index + 1]
+            if following.kind in ("word", "quote") and following.low not in words("words", "stop"):
+                if following.low not in words("words", "prepositions"):
+                    return following.text, (index, index + 2)
+    return None
+
+
+def read_period(clause: Clause) -> tuple[str, Span] | None:
+    """A span of time in words that the reports understand."""
+    text = join(clause.tokens)
+    match = _PERIOD.search(text)
+    if match is None:
+        return None
+    wanted = [token for token in re.findall(r"[\w-]+", match.group().lower()) if token != "the"]
+    start = next(
+        (
+            i
+            for i in range(len(clause.tokens))
+            if _POSSESSIVE.sub("", clause.tokens[i].low) == wanted[0]
+            and all(
+                i + k < len(clause.tokens)
+                and _POSSESSIVE.sub("", clause.tokens[i + k].low).startswith(word)
+                for k, word in enumerate(wanted[:2])
+            )
+        ),
+        None,
+    )
+    written = re.sub(r"^the\s+", "", match.group(), flags=re.I)
+    span = (start, min(start + len(wanted), len(clause.tokens))) if start is not None else (0, 0)
+    return written, span
+
+
+_NAMING = split_phrases(
+    ["call it", "called", "named", "name it", "under the name", "with the name", "by the name of",
+     "naming it", "calling it", "under the name of", "name =", "name:", "and call the result",
+     "call the result", "call the model", "name the model", "name the result", "call that",
+     "call this", "titled", "as dataset", "as a dataset called", "as a dataset named", "call her",
+     "call them", "it should be called", "to be called", "should be called", "name it as"]
+)  # fmt: skip
+
+
+def read_new_name(clause: Clause, with_as: bool = False) -> tuple[str, Span] | None:
+    """A name that is given to something: `call it X`, `named X`, and `as X` where that names."""
+    options = _NAMING + ((("as",),) if with_as else ())
+    for phrase in options:
+        span = clause.find([phrase])
+        if span is None:
+            continue
+        named = _name_words(clause, span[1])
+        if named is not None:
+            return named[0], (span[0], named[1])
+    return None
+
+
+def _name_words(clause: Clause, at: int) -> tuple[str, int] | None:
+    tokens = clause.tokens
+    while at < len(tokens) and tokens[at].low in {*words("words", "determiners"), ":", "it"}:
+        at += 1
+    if at >= len(tokens):
+        return None
+    if tokens[at].kind == "quote":
+        return slug(tokens[at].text.split()), at + 1
+    end = at
+    while end < len(tokens) and end - at < 4 and tokens[end].kind == "word":
+        if tokens[end].low in _STOPS or not clause.free(end, end + 1):
+            break
+        end += 1
+        if any(c in tokens[end - 1].text for c in "-_0123456789"):
+            break
+    if end == at:
+        return None
+    return slug([t.text for t in tokens[at:end]]), end
+
+
+_STOPS = words("words", "prepositions") | frozenset(
+    ["and", "then", "but", "if", "please", "pls", "it", "dataset", "group", "profile", "role", "for", "a", "an", "the", "now", "or"]
+)  # fmt: skip
+
+
+def read_flag(clause: Clause, spec: dict[str, Any]) -> tuple[bool, Span] | None:
+    """False if one of the words for it stands in the clause."""
+    span = clause.find(split_phrases(spec.get("false", [])))
+    return (False, span) if span else None
+
+
+def as_number(value: float, info: FieldInfo) -> int | float:
+    """A number in the type of its field."""
+    if bare_type(info) is int or value == int(value):
+        return int(value)
+    return value
