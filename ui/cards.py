@@ -1,4 +1,4 @@
-"""Cards and tables: approvals, receipts, answers, reports. Only the standard library until drawn."""
+"""Cards and tables: approvals, receipts, answers, reports. Light until drawn."""
 
 from __future__ import annotations
 

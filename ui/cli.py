@@ -60,9 +60,9 @@ def root(
 ) -> None:
     """The one room that machine-learning operations are steered from."""
     if version:
-        from ui.home import version as installed
+        from ui.home import VERSION
 
-        print(f"pilothouse {installed()}")
+        print(f"pilothouse {VERSION}")
     elif context.invoked_subcommand is None:
         print(context.get_help())
 

@@ -1,4 +1,4 @@
-"""The commands' way to the platform process: HTTP on the loopback address, standard library only."""
+"""The commands' way to the platform: HTTP on the loopback address, standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from tools.kernel.errors import Unavailable
 from ui.errors import from_problem
-from ui.home import HomeFiles, RunState, version
+from ui.home import VERSION, HomeFiles, RunState
 from ui.launch import ensure_running
 
 ANSWER_SECONDS = 120.0
@@ -46,9 +46,9 @@ def connect(*, channel: str = "cli", start: bool = True) -> Client:
     state = ensure_running(files, _say) if start else running(files)
     if state is None:
         raise Unavailable(f"No platform runs on {files.home}.", hint="`pilothouse up` starts it.")
-    if state.version != version():
+    if state.version != VERSION:
         _say(
-            f"The platform runs version {state.version}, this command is {version()}: "
+            f"The platform runs version {state.version}, this command is {VERSION}: "
             "`pilothouse down` and `pilothouse up` bring them together."
         )
     return Client(state, token=os.environ.get("PILOTHOUSE_TOKEN"), channel=channel)

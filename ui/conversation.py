@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from uuid import uuid4
 
 from tools.kernel.errors import Cancelled, InvalidInput, PilothouseError
 from ui import words
@@ -49,11 +49,11 @@ class Talk:
 
     def say(self, text: str, *, yes: bool = False) -> Turn:
         """Say a sentence and carry its turn to where it needs nothing more from this person."""
-        self.thread = self.thread or uuid4().hex[:10]
+        self.thread = self.thread or os.urandom(5).hex()
         turn = Turn(thread=self.thread)
         turn = self._run(turn, self._client.ask(absolute_paths(text), self.thread, yes))
         while self._ask is not None and turn.error is None:
-            answer = self._answer(turn)
+            answer = self._answer(turn, self._ask)
             if answer is None:
                 break
             turn = self._run(turn, answer)
@@ -86,34 +86,32 @@ class Talk:
         if said:
             note(f"  {said}")
 
-    def _answer(self, turn: Turn) -> Iterable[Json] | None:
+    def _answer(self, turn: Turn, ask: Asker) -> Iterable[Json] | None:
         """Ask what the turn waits for; None if it waits for nothing that can be asked here."""
         if turn.status == "needs_confirmation":
-            return self._confirmed(turn)
+            return self._confirmed(turn, ask)
         if turn.status == "needs_approval" and turn.approval is not None:
-            granted = self.approve(turn.approval)
+            granted = self.approve(turn.approval, ask)
             approval = turn.approval["id"]
             return self._client.resume(turn.thread, approval=approval) if granted else None
         return None
 
-    def _confirmed(self, turn: Turn) -> Iterable[Json] | None:
-        assert self._ask is not None
-        answer = self._ask("  yes or no? ")
+    def _confirmed(self, turn: Turn, ask: Asker) -> Iterable[Json] | None:
+        answer = ask("  yes or no? ")
         if YES.match(answer):
             return self._client.resume(turn.thread, confirmed=True)
         if NO.match(answer) or not answer.strip():
             return self._client.resume(turn.thread, confirmed=False)
         return self._client.ask(absolute_paths(answer), turn.thread)
 
-    def approve(self, approval: Json) -> bool:
+    def approve(self, approval: Json, ask: Asker) -> bool:
         """Let the person approve an act of their own by typing what it names."""
         if approval.get("second_person"):
             console().print(f"  {approval.get('how', 'a second person must approve it')}")
             return False
-        assert self._ask is not None
         wanted = approval.get("confirm") or approval.get("operation")
         for _ in range(CONFIRM_TRIES):
-            typed = self._ask(f"  type {wanted} to approve, nothing to leave it pending: ").strip()
+            typed = ask(f"  type {wanted} to approve, nothing to leave it pending: ").strip()
             if not typed:
                 break
             try:

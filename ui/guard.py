@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from tools.kernel.errors import NeedsApproval, PilothouseError
@@ -23,7 +24,7 @@ def guarded(command: Callable[[], int | None], *, as_json: bool) -> int:
         as_json: True to print errors as one JSON object on standard output.
     """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without our arrows still works
     try:
         code = command() or 0

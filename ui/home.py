@@ -17,6 +17,8 @@ from typing import IO
 
 from tools.kernel.errors import Conflict, PilothouseError, Unavailable
 
+VERSION = "0.1.0"
+"""As in pyproject.toml; written here because asking the installed package takes too long."""
 LOG_BYTES = 5_000_000
 LOG_FILES = 3
 
@@ -25,13 +27,6 @@ def home_folder() -> Path:
     """The home: `PILOTHOUSE_HOME`, or `.pilothouse` in the user's own folder."""
     named = os.environ.get("PILOTHOUSE_HOME")
     return (Path(named) if named else Path.home() / ".pilothouse").expanduser().resolve()
-
-
-def version() -> str:
-    """The installed version of Pilothouse."""
-    from importlib.metadata import version as installed
-
-    return installed("pilothouse")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tools.kernel.errors import Unavailable
 from ui.home import HomeFiles, RunState
+
+if TYPE_CHECKING:
+    import subprocess
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -51,6 +54,8 @@ def ensure_running(files: HomeFiles, say: Say) -> RunState:
 
 def start(files: HomeFiles) -> subprocess.Popen[bytes]:
     """Start the platform in a session of its own, so that it outlives the terminal."""
+    import subprocess
+
     environment = {**os.environ, "PILOTHOUSE_HOME": str(files.home)}
     environment.pop("PILOTHOUSE_TOKEN", None)
     with files.errors.open("ab") as errors:

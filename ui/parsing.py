@@ -84,21 +84,18 @@ def _batches(file: IO[str]) -> Iterator[list[Json]]:
 
 def _line(text: str, number: int) -> Json:
     try:
-        line = json.loads(text)
+        line: Any = json.loads(text)
     except ValueError:
         line = None
-    good = isinstance(line, dict) and (
-        isinstance(line.get("text"), str)
-        or (
-            isinstance(line.get("turns"), list)
-            and line["turns"]
-            and all(isinstance(turn, str) for turn in line["turns"])
-        )
-    )
-    if good:
+    if isinstance(line, dict) and (isinstance(line.get("text"), str) or _sentences(line)):
         return {name: line[name] for name in ("text", "turns") if line.get(name) is not None}
     hint = 'Each line is {"text": "…"} or {"turns": ["…", "…"]}.'
     return {"error": problem(InvalidInput(f"Line {number} cannot be read.", hint=hint))}
+
+
+def _sentences(line: Json) -> bool:
+    turns = line.get("turns")
+    return isinstance(turns, list) and bool(turns) and all(isinstance(t, str) for t in turns)
 
 
 def _catalogue(path: Path | None) -> Json | None:
@@ -123,7 +120,7 @@ def _opened(source: str) -> Iterator[IO[str]]:
         yield sys.stdin
         return
     try:
-        file = Path(source).open(encoding="utf-8")
+        file = Path(source).open(encoding="utf-8")  # noqa: SIM115 - closed below
     except OSError as error:
         raise InvalidInput(f"{source} cannot be read: {error.strerror}.") from error
     with file:

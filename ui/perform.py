@@ -112,7 +112,7 @@ def _approved(
     if not interactive():
         note(f"Nothing was done. To go on: pilothouse approvals grant {approval.get('id')}")
         return None
-    if not Talk(client, None, prompt).approve(approval):
+    if not Talk(client, None, None).approve(approval, prompt):
         return None
     return client.call(operation, arguments, **{**more, "approval": approval["id"]})
 

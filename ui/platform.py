@@ -18,13 +18,13 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tools.kernel.errors import Conflict, InvalidInput, PilothouseError, Unavailable
 from ui.errors import DONE, FAILED, translate
-from ui.home import HomeFiles, RunState, version
+from ui.home import VERSION, HomeFiles, RunState
 from ui.platform_log import configure_log
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def run(*, foreground: bool = False, open_assistant: OpenAssistant | None = None
         files.run.unlink(missing_ok=True)
         configure_log(files.log, settings.log_level, foreground, hidden=(token,))
         listener = bind(settings.port)
-        log.info("version %s on %s, process %s", version(), settings.home, os.getpid())
+        log.info("version %s on %s, process %s", VERSION, settings.home, os.getpid())
         _serve(settings, files, listener, token, open_assistant or _open_assistant)
     finally:
         files.run.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ def _serve(
         url=f"http://127.0.0.1:{port}",
         token=token,
         started=time.time(),
-        version=version(),
+        version=VERSION,
         currency=settings.currency,
     )
 
@@ -173,8 +173,9 @@ async def _run(
     class Server(uvicorn.Server):
         """Leaves signals to us, and says when it takes requests."""
 
-        def capture_signals(self) -> AbstractContextManager[None]:
-            return nullcontext()
+        @contextmanager
+        def capture_signals(self) -> Generator[None, None, None]:
+            yield
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)

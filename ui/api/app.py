@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from fastapi import APIRouter, FastAPI, Request
@@ -82,13 +82,11 @@ def _answer(error: PilothouseError) -> JSONResponse:
 
 
 async def _expected(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, PilothouseError)
-    return _answer(error)
+    return _answer(cast("PilothouseError", error))
 
 
 async def _malformed(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    told = "; ".join(_where(e) for e in error.errors())
+    told = "; ".join(_where(e) for e in cast("RequestValidationError", error).errors())
     return _answer(InvalidInput(f"The request is malformed: {told}."))
 
 
@@ -97,11 +95,10 @@ def _where(error: Any) -> str:
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 404:
+    status, detail = cast("HTTPException", error).status_code, cast("HTTPException", error).detail
+    if status == 404:
         return _answer(NotFound(f"There is nothing at {request.url.path}."))
-    refused = {**problem(InvalidInput(str(error.detail))), "status": error.status_code}
-    return JSONResponse(refused, error.status_code)
+    return JSONResponse({**problem(InvalidInput(str(detail))), "status": status}, status)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

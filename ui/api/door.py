@@ -52,9 +52,10 @@ class Door:
         self._open = open_assistant
         self._opening: asyncio.Task[Assistant] | None = None
 
-    def begin(self) -> None:
+    def begin(self) -> asyncio.Task[Assistant]:
         """Open the assistant in the background."""
         self._opening = asyncio.create_task(self._open_assistant())
+        return self._opening
 
     async def assistant(self) -> Assistant:
         """The assistant, waited for while it is being opened.
@@ -62,10 +63,10 @@ class Door:
         Raises:
             Unavailable: if it could not be opened; the log says why.
         """
-        if self._opening is None or (self._opening.done() and self._failed(self._opening)):
-            self.begin()
-        assert self._opening is not None
-        return await asyncio.shield(self._opening)
+        opening = self._opening
+        if opening is None or (opening.done() and self._failed(opening)):
+            opening = self.begin()
+        return await asyncio.shield(opening)
 
     @property
     def assistant_state(self) -> str:

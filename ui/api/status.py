@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from ui.api.door import Caller, TheDoor, require_admin
-from ui.home import version
+from ui.home import VERSION
 
 router = APIRouter()
 health = APIRouter()
@@ -27,7 +27,7 @@ def status(context: Caller, door: TheDoor) -> dict[str, Any]:
     """What runs here."""
     kernel = door.kernel
     return {
-        "version": version(),
+        "version": VERSION,
         "pid": os.getpid(),
         "home": str(kernel.settings.home),
         "seconds": round(time.time() - _began, 1),

@@ -91,12 +91,12 @@ class Turns:
         self._running[key] = (turn, task)
         return turn
 
-    async def ended(self, tenant: str, thread: str, timeout: float) -> None:
-        """Wait for the thread's turn to end by itself; end it after `timeout` seconds."""
+    async def ended(self, tenant: str, thread: str, patience: float) -> None:
+        """Wait for the thread's turn to end by itself; end it after `patience` seconds."""
         found = self._running.get((tenant, thread))
         if found is None:
             return
-        _, pending = await asyncio.wait([found[1]], timeout=timeout)
+        _, pending = await asyncio.wait([found[1]], timeout=patience)
         for task in pending:
             task.cancel()
 

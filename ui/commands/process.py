@@ -53,7 +53,7 @@ def _foreground(files: Any) -> int:
     os.chdir(files.home)
     sys.stdout.flush()
     arguments = [sys.executable, "-P", "-m", "ui.platform", "--foreground"]
-    os.execv(sys.executable, arguments)
+    os.execv(sys.executable, arguments)  # noqa: S606 - fixed arguments
 
 
 def down(as_json: AsJson = False) -> int:
