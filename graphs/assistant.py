@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from agents.model_clients import llm_client
 from agents.team import Team
 from graphs.conversations import Conversations
 from graphs.dispatch import Dispatcher
@@ -31,8 +32,10 @@ from graphs.stream import TurnStream
 from graphs.supervisor import build_supervisor
 from graphs.tables import TurnRow
 from graphs.turns import Turns, needs_confirming
-from graphs.understanding import ConversationState, Understanding
+from graphs.understanding import ConversationState, Understanding, guards
+from graphs.understanding.text import tokenise
 from mcp_servers.caller import LocalCaller
+from mcp_servers.memory import LocalServers
 from tools.kernel.embedding import get_embedder
 from tools.kernel.errors import Conflict, NotFound, PilothouseError
 from tools.kernel.identity import RequestContext
@@ -67,9 +70,10 @@ class Assistant:
         await saver.setup()
         await saver.conn.execute("PRAGMA synchronous=NORMAL")
         caller = LocalCaller(kernel.gate)
-        team = await exit_stack.enter_async_context(
-            Team(kernel.operations, caller, settings=kernel.settings)
-        )
+        exit_stack.callback(caller.close)
+        model = llm_client(kernel.settings) if kernel.settings.model else None
+        team = Team(LocalServers(kernel.operations, caller), model)
+        exit_stack.push_async_callback(team.close)
         dispatcher = Dispatcher(kernel, team)
         graph = build_supervisor(dispatcher, saver)
         turns = Turns(kernel, graph, dispatcher)
@@ -106,12 +110,15 @@ class Assistant:
         row = await asyncio.to_thread(self._conversations.open, conversation, text, context)
         self._turns.refuse_if_busy(conversation)
         state = ConversationState.model_validate(row.state or {})
-        plan = await self._understand(text, context, state)
         waiting = await asyncio.to_thread(self._conversations.waiting, conversation)
-        if plan.decision is not None and waiting is not None:
-            async for event in self._decided(plan.decision, waiting, context):
+        decision = guards.act(tokenise(text)) if waiting is not None else None
+        if waiting is not None and decision in ("yes", "no", "cancel"):
+            async for event in self._decided(decision, waiting, context):
                 yield event
             return
+        plan = await self._understand(text, context, state)
+        if waiting is not None and _replaces(plan, waiting):
+            await self._turns.replace(waiting, context)
         turn = await asyncio.to_thread(
             self._conversations.add_turn, conversation, text, plan, context
         )
@@ -133,11 +140,14 @@ class Assistant:
         self, text: str, context: RequestContext, state: ConversationState
     ) -> Plan:
         names = self.names(context)
-        await asyncio.to_thread(names.warm)
-        plan = self.understanding.parse(text, names, state)
+        plan = await asyncio.to_thread(self._parse, text, names, state)
         if plan.abstained and self._kernel.settings.model:
             return await self._planner.plan(text, context, names, plan)
         return plan
+
+    def _parse(self, text: str, names: LiveNames, state: ConversationState) -> Plan:
+        names.warm()
+        return self.understanding.parse(text, names, state)
 
     async def _answer(
         self, turn: TurnRow, plan: Plan, context: RequestContext, stream: TurnStream
@@ -162,9 +172,7 @@ class Assistant:
                 preview = await asyncio.to_thread(
                     self._kernel.gate.preview, step.operation, step.arguments, context
                 )
-                await stream.emit(
-                    Preflight(step=step.id, preview=preview.model_dump(mode="json"))
-                )
+                await stream.emit(Preflight(step=step.id, preview=preview.model_dump(mode="json")))
             except PilothouseError as error:
                 await stream.emit(StepFailed(step=step.id, error=error.as_dict()))
 
@@ -266,3 +274,9 @@ class Assistant:
             }
             for r in self._conversations.turns(thread)
         ]
+
+
+def _replaces(plan: Plan, waiting: TurnRow) -> bool:
+    """True if a plan is the waiting one with other arguments: a correction of it."""
+    before = [step["operation"] for step in (waiting.plan or {}).get("steps", [])]
+    return bool(before) and before == [step.operation for step in plan.steps]

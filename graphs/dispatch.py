@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.config import get_stream_writer
 
-from agents.catalog import agent_for
+from agents.catalog import agent_for, agent_named
 from agents.team import PlannedCall, StepOutcome, Team
-from graphs.events import ApprovalEvent, Progress, StepFailed, StepFinished, StepStarted
+from graphs.events import ApprovalEvent, Message, Progress, StepFailed, StepFinished, StepStarted
 from graphs.plan import Plan, Step
 from graphs.steps import StepState, arguments_for
+from tools.kernel.budget import TOKENS
 from tools.kernel.errors import Cancelled, PilothouseError
 from tools.kernel.identity import RequestContext
 from tools.kernel.jobs import ENDED, unpack_context
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
 FOLLOW_SECONDS = 1.0
+OPEN_TASK = "agent."
 
 
 class Dispatcher:
@@ -66,16 +68,17 @@ class Dispatcher:
         context: RequestContext,
         write: Callable[[Any], None],
     ) -> StepState:
+        if step.operation.startswith(OPEN_TASK):
+            return await self._run_open(step, context, write)
         arguments = arguments_for(step, states)
         agent = agent_for(step.operation).name
-        write(
-            StepStarted(step=step.id, operation=step.operation, agent=agent, arguments=arguments)
-        )
+        write(StepStarted(step=step.id, operation=step.operation, agent=agent, arguments=arguments))
         call = PlannedCall(
             operation=step.operation,
             arguments=arguments,
             plan=context.plan or "",
             step=step.id,
+            idempotency_key=f"{context.plan}:{step.id}",
         )
         outcome = await self._team.run_step(call, context, lambda event: None)
         if outcome.needs_approval is not None:
@@ -86,6 +89,35 @@ class Dispatcher:
         if outcome.job is not None:
             return await self._follow(step, outcome.job, context, write)
         return self._finished(step, outcome, write)
+
+    async def _run_open(
+        self, step: Step, context: RequestContext, write: Callable[[Any], None]
+    ) -> StepState:
+        """Let an agent's language model work on an open task with its own tools."""
+        spec, task = agent_named(step.operation.removeprefix(OPEN_TASK)), step.arguments["task"]
+        write(
+            StepStarted(
+                step=step.id, operation=step.operation, agent=spec.name, arguments=step.arguments
+            )
+        )
+        opened = await self._team.run_open(task, context, spec)
+        used = opened.usage.prompt + opened.usage.completion
+        source = f"model {self._kernel.settings.model}"
+        await asyncio.to_thread(self._kernel.budget.record, context.principal, TOKENS, used, source)
+        for made in opened.calls:
+            if made.outcome.receipt:
+                result = made.outcome.result or {}
+                write(StepFinished(step=step.id, receipt=made.outcome.receipt, result=result))
+        if opened.text:
+            write(Message(text=opened.text))
+        for proposal in opened.proposals:
+            write(Message(text=f"It proposes {proposal.operation} with {proposal.arguments}."))
+        if opened.needs_approval is not None:
+            write(ApprovalEvent(step=step.id, approval=opened.needs_approval))
+            return StepState(status="waiting", approval=opened.needs_approval["id"])
+        if opened.error is not None:
+            return StepState(status="failed", error=opened.error)
+        return StepState(status="done", result={"text": opened.text})
 
     def _finished(
         self, step: Step, outcome: StepOutcome, write: Callable[[Any], None]
@@ -160,7 +192,9 @@ class Dispatcher:
 
 
 def _told(data: dict[str, Any]) -> dict[str, Any]:
-    metrics = {k: float(v) for k, v in data.get("metrics", {}).items() if isinstance(v, int | float)}
+    metrics = {
+        k: float(v) for k, v in data.get("metrics", {}).items() if isinstance(v, int | float)
+    }
     return {
         "job": data.get("job"),
         "fraction": data.get("fraction", 0.0),

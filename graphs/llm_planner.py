@@ -52,7 +52,9 @@ class DraftStep(BaseModel):
 class Draft(BaseModel):
     """A plan for what the person asked, made only of the operations listed."""
 
-    steps: list[DraftStep] = Field(default_factory=list[DraftStep], description="s1, s2, … in order.")
+    steps: list[DraftStep] = Field(
+        default_factory=list[DraftStep], description="s1, s2, … in order."
+    )
     reply: str | None = Field(
         None, description="What to say when nothing is to be done, or one question to ask back."
     )
@@ -119,8 +121,10 @@ class LlmPlanner:
         return None, problem
 
     def _candidates(self, text: str) -> list[Operation[Any, Any]]:
-        ranked = self._understanding.rank(text)[:CANDIDATES]
-        return [self._kernel.operations.get(name) for name, _ in ranked]
+        chances = self._understanding.router.distribution(text)
+        ranked = sorted(chances, key=lambda name: chances[name], reverse=True)
+        known = {o.name: o for o in self._kernel.operations if not o.hidden}
+        return [known[name] for name in ranked if name in known][:CANDIDATES]
 
     async def _ask(self, messages: list[tuple[str, str]]) -> tuple[Draft | None, int]:
         model = await asyncio.to_thread(self._model)

@@ -89,7 +89,6 @@ class Plan(BaseModel):
         confidence: calibrated probability, from 0 to 1, that the plan is what was meant.
         ms: milliseconds from words to plan.
         reply: what to say when there is nothing to do: small talk, a refusal, what can be done.
-        decision: set if the sentence only answers what waits: yes, no, or cancel.
     """
 
     id: str = Field(default_factory=lambda: uuid4().hex[:12])
@@ -101,7 +100,6 @@ class Plan(BaseModel):
     confidence: float = Field(0.0, ge=0, le=1)
     ms: float = 0.0
     reply: str | None = None
-    decision: Literal["yes", "no", "cancel"] | None = None
 
 
 def references(arguments: dict[str, Any]) -> dict[str, StepRef]:

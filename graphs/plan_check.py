@@ -1,4 +1,4 @@
-"""Checking a drafted step against its operation and the live catalogue, before anything is shown."""
+"""Checking a drafted step against its operation and the live catalogue."""
 
 from __future__ import annotations
 
@@ -52,5 +52,7 @@ def _unknown_name(
         if fold(value) not in spellings and fold(spoken) not in spellings:
             near = nearest(value, [entry.name for entry in known])
             kind = slot.kind.value.replace("_", " ")
-            return f"there is no {kind} named {value!r}" + (f" (near: {', '.join(near)})." if near else ".")
+            return f"there is no {kind} named {value!r}" + (
+                f" (near: {', '.join(near)})." if near else "."
+            )
     return None

@@ -1,4 +1,4 @@
-"""The pure part of carrying out a plan: which steps are ready, with which arguments, and whether."""
+"""The pure part of carrying out a plan: which steps are ready, and with which arguments."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command
 
-from graphs.conversations import Conversations
+from graphs.conversations import WAITING, Conversations
 from graphs.events import ConfirmEvent, Done, Message, Status
 from graphs.plan import Plan, references
 from graphs.steps import StepState
@@ -139,7 +139,7 @@ class Turns:
         plan = Plan.model_validate(snapshot.values["plan"])
         status = _status(snapshot, plan, states)
         await asyncio.to_thread(self._conversations.settle, turn.id, status, states)
-        await asyncio.to_thread(self._focus, turn, plan, states)
+        await asyncio.to_thread(self._focus, turn, plan, states, status)
         if status == "needs_confirmation":
             await stream.emit(ConfirmEvent(text="Shall I do this?", steps=plan.steps))
         if status == "cancelled" and not states:
@@ -148,7 +148,9 @@ class Turns:
         self._tasks.pop(turn.id, None)
         await stream.emit(Done(status=status, receipts=receipts))
 
-    def _focus(self, turn: TurnRow, plan: Plan, states: dict[str, StepState]) -> None:
+    def _focus(
+        self, turn: TurnRow, plan: Plan, states: dict[str, StepState], status: Status
+    ) -> None:
         row = self._conversations.get(turn.conversation, unpack_context(turn.context))
         state = ConversationState.model_validate(row.state or {})
         for step in plan.steps:
@@ -157,12 +159,19 @@ class Turns:
                 arguments = held.get("receipt", {}).get("arguments", step.arguments)
                 real = step.model_copy(update={"arguments": arguments})
                 state = state.with_results(real, held.get("result", {}))
+        if status not in WAITING:
+            state = state.settled()
         self._conversations.remember(turn.conversation, state.model_dump(mode="json"))
 
     def pending_approvals(self, turn: TurnRow, context: RequestContext) -> list[Approval]:
         """The approvals that a turn waits for."""
         ids = [s["approval"] for s in turn.results.values() if s.get("status") == "waiting"]
         return [self._kernel.approvals.get(i, context.tenant) for i in ids]
+
+    async def replace(self, turn: TurnRow, context: RequestContext) -> None:
+        """Close a waiting turn because the person has corrected it."""
+        await self.withdraw(turn, context)
+        await asyncio.to_thread(self._conversations.mark, turn.id, "replaced")
 
     async def withdraw(self, turn: TurnRow, context: RequestContext) -> None:
         """Deny, as the proposer, the approvals that a turn waits for."""
