@@ -1,4 +1,4 @@
-"""Finished trainings without training: a run, its artifact and its job, as the platform has them."""
+"""Finished trainings without training: run, artifact and job, as the platform has them."""
 
 from __future__ import annotations
 

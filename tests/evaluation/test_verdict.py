@@ -1,0 +1,62 @@
+"""The sentence says who is better only where the difference is more than chance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tools.datasets.columns import Row
+from tools.evaluation.rows import HeldOut
+from tools.evaluation.subjects import Subject
+from tools.evaluation.types import ComparisonResult
+from tools.evaluation.verdict import compared
+
+FIRST = Subject("router", 3, 7, "r", Path("x"), "h", "tickets@1", ("a", "b"), "minilm", {})
+SECOND = replace(FIRST, version=2)
+
+
+def judged(
+    only_first: int, only_second: int, both: int, second: Subject = SECOND
+) -> ComparisonResult:
+    rows = HeldOut([Row("t", "a")] * 200, 0, 0, "a")
+    counts = {
+        "first": both + only_first,
+        "second": both + only_second,
+        "only_first": only_first,
+        "only_second": only_second,
+    }
+    return compared(FIRST, second, "tickets@1", "test", rows, counts)
+
+
+def test_a_clear_lead_is_called_real() -> None:
+    found = judged(30, 5, 140)
+    assert found.better == "first"
+    assert found.p_value < 0.001
+    assert found.difference_low > 0
+    assert found.verdict == (
+        "router v3 gets 85.0% right and router v2 72.5% on 200 rows of tickets@1: router v3 is "
+        "better, and the difference is real (p < 0.001)."
+    )
+
+
+def test_the_second_can_win() -> None:
+    assert judged(5, 30, 140).better == "second"
+    assert "router v2 is better" in judged(5, 30, 140).verdict
+
+
+def test_a_small_lead_may_be_chance() -> None:
+    found = judged(9, 6, 150)
+    assert found.better == "neither"
+    assert found.difference_low < 0 < found.difference_high
+    assert "router v3 is ahead, but the difference may be chance (p = 0.607)" in found.verdict
+
+
+def test_equals_are_equal() -> None:
+    found = judged(4, 4, 150)
+    assert (found.better, found.difference) == ("neither", 0.0)
+    assert found.verdict.endswith("they are equally good.")
+
+
+def test_different_classes_are_told() -> None:
+    found = judged(4, 4, 150, replace(SECOND, labels=("a", "b", "c")))
+    assert any("different classes" in warning for warning in found.warnings)
