@@ -171,7 +171,7 @@ async def _run(
     from ui.devices_api import device_router
 
     class Server(uvicorn.Server):
-        """Leaves signals to us, and says when it takes requests."""
+        """Leaves signals to us; says when it takes requests, and only then loads the rest."""
 
         @contextmanager
         def capture_signals(self) -> Generator[None, None, None]:
@@ -180,6 +180,7 @@ async def _run(
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             ready()
+            door.begin()
 
     door = Door(kernel, token, open_assistant, shut_down=lambda: stop())
     app = create_app(door, [device_router(kernel)])

@@ -34,7 +34,6 @@ def create_app(door: Door, extra: Sequence[APIRouter] = ()) -> FastAPI:
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        door.begin()
         yield
         await door.close()
 
