@@ -50,7 +50,9 @@ async def test_an_expected_error_is_told_with_hint_and_suggestion(platform: Plat
         answer = await session.call_tool("datasets_describe", {"name": "tikets"})
     assert answer.isError
     text = answer.content[0].text
-    assert "no dataset 'tikets'" in text and "Did you mean tickets?" in text and "List them." in text
+    assert (
+        "no dataset 'tikets'" in text and "Did you mean tickets?" in text and "List them." in text
+    )
     error = answer.structuredContent["error"]
     assert (error["code"], error["suggestions"]) == ("not_found", ["tickets"])
 
@@ -139,7 +141,9 @@ async def test_a_dangerous_call_says_what_to_approve_who_may_and_how(platform: P
         assert error["command"] == f"pilothouse approvals grant {approval.id}"
         assert error["link"] == f"pilothouse://approvals/{approval.id}"
         assert error["command"] in text and error["link"] in text
-        assert "Roll phones back." in text and "approver role" in text and "nothing was done" in text
+        assert (
+            "Roll phones back." in text and "approver role" in text and "nothing was done" in text
+        )
 
         again = await session.call_tool("deployment_rollback", {"name": "phones"})
         assert again.isError and len(platform.approvals()) == 1
@@ -209,8 +213,8 @@ async def test_a_pass_is_good_for_one_request(platform: Platform) -> None:
         request = types.ClientRequest(types.CallToolRequest(params=call))
         first = await session.send_request(request, types.CallToolResult)
         assert first.structuredContent["result"]["word"] == "ada"
-        for meta in (meta, {}, {"pilothouse/pass": "guess"}, {"pilothouse/pass": 7}):
-            call.meta = types.RequestParams.Meta(**meta)
+        for worthless in (meta, {}, {"pilothouse/pass": "guess"}, {"pilothouse/pass": 7}):
+            call.meta = types.RequestParams.Meta(**worthless)
             with pytest.raises(McpError, match="no valid pass"):
                 await session.send_request(request, types.CallToolResult)
 

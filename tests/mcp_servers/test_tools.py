@@ -26,11 +26,11 @@ def test_every_operation_makes_a_valid_tool(operation: Operation) -> None:
     assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", tool.name)
     assert operation_name(tool.name) == operation.name
     Draft202012Validator.check_schema(tool.inputSchema)
-    Draft202012Validator.check_schema(tool.outputSchema)
+    Draft202012Validator.check_schema(tool.outputSchema or {})
     assert "$ref" not in json.dumps(tool.inputSchema)
     for name, argument in tool.inputSchema["properties"].items():
         assert argument.get("description"), f"{operation.name}: {name} is not described"
-    assert "Args:" not in tool.description
+    assert "Args:" not in (tool.description or "")
 
 
 def test_every_domain_has_exactly_one_server() -> None:
@@ -83,7 +83,7 @@ async def test_annotations_say_what_a_call_does(platform: Platform) -> None:
     assert (writes.readOnlyHint, writes.destructiveHint) == (False, False)
     assert (dangers.readOnlyHint, dangers.destructiveHint) == (False, True)
     assert tools["registry_list"].title == "List the models"
-    described = tools["registry_list"].description
+    described = tools["registry_list"].description or ""
     assert "Reads only." in described and "please registry.list" in described
     assert "a third sentence" not in described and "at most this many" not in described
     assert "Raises:" in described

@@ -157,12 +157,20 @@ def fake_operations(world: World) -> OperationSet:
     add("knowledge.ingest", Effect.WRITE, Named, Said, act("ingested"))
     add("reporting.roi", Effect.READ, Nothing, Wrong, lambda a, c: Wrong.model_construct(count="?"))
     add("reporting.risks", Effect.READ, Nothing, Said, _breaks)
-    add("platform.whoami", Effect.READ, Nothing, Said, lambda a, c: Said(word=c.context.principal.name))
+    add(
+        "platform.whoami",
+        Effect.READ,
+        Nothing,
+        Said,
+        lambda a, c: Said(word=c.context.principal.name),
+    )
     return operations
 
 
 def _missing(args: Named, call: Call) -> Said:
-    raise NotFound(f"There is no dataset {args.name!r}.", suggestions=["tickets"], hint="List them.")
+    raise NotFound(
+        f"There is no dataset {args.name!r}.", suggestions=["tickets"], hint="List them."
+    )
 
 
 def _enrol(args: Named, call: Call) -> Enrolled:

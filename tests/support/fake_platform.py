@@ -48,8 +48,11 @@ class Platform:
     ) -> AsyncIterator[ClientSession]:
         """An outsider's session: the door says who it is."""
         built = build_server(server, self.operations, self.caller, lambda: context)
-        async with in_memory_session(built) as session:
-            yield session
+        try:
+            async with in_memory_session(built) as session:
+                yield session
+        except BaseExceptionGroup as group:
+            raise _innermost(group) from None
 
     async def tools(self, server: str = "all", context: RequestContext = OWNER) -> ListToolsResult:
         async with self.client(server, context) as session:
@@ -59,11 +62,18 @@ class Platform:
         return self.kernel.approvals.list("default")
 
 
+def _innermost(group: BaseException) -> BaseException:
+    """What a test raised inside a session, out of the task groups' wrapping."""
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group
+
+
 @pytest.fixture
 def platform(home: Path) -> Iterator[Platform]:
     world = World()
     operations = fake_operations(world)
-    kernel = Kernel(Settings(home=home), operations)
+    kernel = Kernel(Settings.model_validate({"home": home}), operations)
     caller = LocalCaller(kernel.gate)
     yield Platform(kernel, world, operations, caller)
     world.release.set()

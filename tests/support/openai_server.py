@@ -147,7 +147,9 @@ def _chunks(turn: Say | CallTools, body: dict[str, Any]) -> Iterator[dict[str, A
             head = {**call, "function": {"name": call["function"]["name"], "arguments": ""}}
             yield chunk({"tool_calls": [head]})
             for piece in (text[: len(text) // 2], text[len(text) // 2 :]):
-                yield chunk({"tool_calls": [{"index": call["index"], "function": {"arguments": piece}}]})
+                yield chunk(
+                    {"tool_calls": [{"index": call["index"], "function": {"arguments": piece}}]}
+                )
         yield chunk({}, "tool_calls")
     if (body.get("stream_options") or {}).get("include_usage"):
         yield {**_BASE, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE}
