@@ -16,7 +16,7 @@ from graphs.understanding.conversation import ConversationState, kind_of_field
 from graphs.understanding.lexicon import fields, lexicon, split_phrases, words
 from graphs.understanding.link import Linker, resolve_alias, version_names
 from graphs.understanding.models import ModelMention, model_mentions
-from graphs.understanding.names import NameView
+from graphs.understanding.names import NameView, covers
 from graphs.understanding.refer import Referrer
 from graphs.understanding.text import slug
 from tools.kernel.entities import EntityKind, EntityName, Slot
@@ -524,7 +524,9 @@ class Filler:
         _, phrase, found, sure = best
         span = (phrase.start, phrase.end)
         said = self.clause.text(*span)
-        if sure and len(found) == 1:
+        if not found and slot.kind and not covers(self.scope.names, slot.kind):
+            self._set(name, self.clause.tokens[phrase.start].text, (phrase.start, phrase.start + 1))
+        elif sure and len(found) == 1:
             self._set(name, found[0].name, span)
             if name == "model" and "version" in self.fields:
                 self._late_version(found[0].name, span)
@@ -582,6 +584,8 @@ class Filler:
         while index < len(tokens) and tokens[index].low not in words("words", "determiners"):
             if tokens[index].low in words("words", "prepositions"):
                 return
+            if index and not self.clause.claimed[index] and tokens[index].low not in _EMPTY:
+                break
             index += 1
         while index < len(tokens) and tokens[index].low in words("words", "determiners"):
             index += 1

@@ -9,6 +9,9 @@ from graphs.understanding.lexicon import lexicon, phrases, words
 from graphs.understanding.text import Token, find_phrase, tokenise
 
 _LOG = re.compile(lexicon()["guards"]["log_line"], re.I)
+_REPORTING = re.compile(
+    r"(?:^|(?<=\W))(?:" + "|".join(re.escape(c) for c in lexicon()["guards"]["reporting"]) + ")", re.I
+)
 _FENCE = re.compile(r"```.*?(?:```|$)", re.S)
 _CLOCK = re.compile(r"\b(?:at|by|from|until|before|after|around)\s+(?:\d{1,2}(?::\d\d)?\s?(?:am|pm|h|o'clock)\b|\d{1,2}:\d\d|noon|midnight)", re.I)
 _FINISH = re.compile(
@@ -48,13 +51,12 @@ def own_words(text: str) -> tuple[str, bool]:
 
 def _reported(text: str) -> str:
     """The text up to where it begins to report what something or somebody says."""
-    low = text.lower()
-    ends = [
-        low.index(cue) + len(cue)
-        for cue in lexicon()["guards"]["reporting"]
-        if re.search(rf"(?:^|\W){re.escape(cue)}", low) and cue in low
-    ]
-    return text[: min(ends)] if ends else text
+    found = _REPORTING.search(text)
+    if found is None:
+        return text
+    before = text[: found.start()]
+    begin = max(before.rfind(mark) for mark in ".!?;\n") + 1
+    return before[:begin]
 
 
 def is_foreign(tokens: Sequence[Token]) -> bool:

@@ -27,6 +27,12 @@ class NameView(Protocol):
         ...
 
 
+def covers(names: NameView, kind: EntityKind) -> bool:
+    """False if the catalogue knows nothing of a kind, so that any name must be accepted for it."""
+    known = getattr(names, "covers", None)
+    return True if known is None else bool(known(kind))
+
+
 class NameIndex:
     """The names of one kind. Built once for a catalogue's state; every look-up is by key."""
 

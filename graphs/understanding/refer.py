@@ -209,9 +209,11 @@ class Referrer:
 
     def _from_steps(self, kind: EntityKind) -> Any:
         for step in reversed(self.steps):
+            closed = self.operations.get(step.operation).slots
             for name, value in step.arguments.items():
-                if kind_of_field(step.operation, name) is kind:
-                    return value
+                if kind_of_field(step.operation, name) is kind and name in closed:
+                    if closed[name].closed and closed[name].kind is kind:
+                        return value
             for name in self.operations.get(step.operation).output.model_fields:
                 if kind_of_field(step.operation, name) is kind:
                     return {"step": step.id, "field": name}

@@ -103,7 +103,7 @@ class Segmenter:
             return True
         if word in words("segment", "questions"):
             return len(rest) > 2 and tokens[before].low != ","
-        if word not in self.verbs:
+        if word not in self.verbs or _names_the_last(rest):
             return False
         return self._is_verb(rest, tokens[begin:before])
 
@@ -159,6 +159,11 @@ _NOUNS = frozenset(
      "report", "cut", "register", "rollout", "rollback", "canary", "staging", "push", "hold",
      "profile", "end", "tag", "tune", "change", "try"]
 )  # fmt: skip
+
+
+def _names_the_last(rest: Sequence[Token]) -> bool:
+    """True for `call it X`: it belongs to what was said before."""
+    return rest[0].low in {"call", "name"} and len(rest) > 2
 
 
 def leading_negation(tokens: Sequence[Token]) -> int:

@@ -1,0 +1,223 @@
+"""How well sentences become plans: `python -m evals.parse_eval [--json] [--split dev|held|all]`.
+
+The sentences and their expected plans stand in `datasets/ops_commands.jsonl`. A third of them is
+held out: it is looked at for the final figure only, never for single cases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphs.understanding import Understanding
+from graphs.understanding.parse_lines import FileNames, as_line, parse_turns
+from tools.kernel.operations import Effect, OperationSet
+
+DATASETS = Path(__file__).parent / "datasets"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One case with what came out.
+
+    Attributes:
+        case: the sentence with its expected plan.
+        got: the plan in the parse format.
+    """
+
+    case: dict[str, Any]
+    got: dict[str, Any]
+
+    @property
+    def exact(self) -> bool:
+        """True if everything is as expected."""
+        return (
+            self._steps(self.case) == self._steps(self.got)
+            and self.question_right
+            and self.case["abstained"] == self.got["abstained"]
+            and self.case["dry_run"] == self.got["dry_run"]
+        )
+
+    @property
+    def question_right(self) -> bool:
+        """True if the expected question was asked, or none was expected and none was asked."""
+        expected, got = self.case["question"], self.got["question"]
+        if expected is None or got is None:
+            return expected is got
+        if (expected["operation"], expected["slot"]) != (got["operation"], got["slot"]):
+            return False
+        wanted = expected.get("candidates", [])
+        return set(wanted) <= set(got["candidates"])
+
+    @property
+    def operations_right(self) -> bool:
+        """True if the same operations are planned (or asked about) in the same order."""
+        return self._operations(self.case) == self._operations(self.got)
+
+    @staticmethod
+    def _operations(plan: dict[str, Any]) -> list[str]:
+        question = plan["question"]
+        return [s["operation"] for s in plan["steps"]] + ([question["operation"]] if question else [])
+
+    @staticmethod
+    def _steps(plan: dict[str, Any]) -> list[Any]:
+        return [
+            (s["operation"], _normal(s["arguments"]), sorted(s["depends_on"]), _normal(s["condition"]))
+            for s in plan["steps"]
+        ]
+
+    def arguments(self, plan: dict[str, Any]) -> Counter[str]:
+        """Every argument of every step, for the F1."""
+        return Counter(
+            f"{s['operation']} {k}={_normal(v)}" for s in plan["steps"] for k, v in s["arguments"].items()
+        )
+
+    def false_steps(self) -> list[dict[str, Any]]:
+        """Planned steps whose operation nobody asked for."""
+        wanted = Counter(s["operation"] for s in self.case["steps"])
+        surplus: list[dict[str, Any]] = []
+        for step in self.got["steps"]:
+            if wanted[step["operation"]] > 0:
+                wanted[step["operation"]] -= 1
+            else:
+                surplus.append(step)
+        return surplus
+
+    def false_dangerous(self, operations: OperationSet) -> list[dict[str, Any]]:
+        """Dangerous steps that are not exactly among those expected, unless only tried dry."""
+        if self.got["dry_run"]:
+            return []
+        wanted = [(s["operation"], _normal(s["arguments"])) for s in self.case["steps"]]
+        if self.case["dry_run"]:
+            wanted = []
+        return [
+            s
+            for s in self.got["steps"]
+            if _dangerous(operations, s) and (s["operation"], _normal(s["arguments"])) not in wanted
+        ]
+
+
+def load(split: str = "all") -> list[dict[str, Any]]:
+    """The cases of a split: `dev`, `held` or `all`."""
+    lines = (DATASETS / "ops_commands.jsonl").read_text(encoding="utf-8").splitlines()
+    cases = [json.loads(line) for line in lines if line.strip()]
+    return [c for c in cases if split == "all" or c["split"] == split]
+
+
+def run(cases: Iterable[dict[str, Any]], understanding: Understanding) -> list[Outcome]:
+    """Parse every case against the catalogue that belongs to the cases."""
+    names = FileNames.read(DATASETS / "ops_catalogue.json")
+    understanding.prepare(names)
+    return [Outcome(c, as_line(parse_turns(c["turns"], understanding, names))) for c in cases]
+
+
+def score(outcomes: Sequence[Outcome], operations: OperationSet) -> dict[str, Any]:
+    """The figures of `docs`: shares from 0 to 1, times in milliseconds."""
+    count = len(outcomes)
+    asked = [o for o in outcomes if o.case["question"]]
+    questions = [o for o in outcomes if o.got["question"]]
+    expected, got, both = Counter[str](), Counter[str](), Counter[str]()
+    for outcome in outcomes:
+        wanted, found = outcome.arguments(outcome.case), outcome.arguments(outcome.got)
+        expected, got, both = expected + wanted, got + found, both + (wanted & found)
+    abstained = [o for o in outcomes if o.got["abstained"]]
+    should = [o for o in outcomes if o.case["abstained"]]
+    times = sorted(o.got["ms"] for o in outcomes)
+    dangerous = [s for o in outcomes for s in o.false_dangerous(operations)]
+    return {
+        "sentences": count,
+        "exact_match": _share(sum(o.exact for o in outcomes), count),
+        "operation_accuracy": _share(sum(o.operations_right for o in outcomes), count),
+        "argument_f1": _share(2 * both.total(), expected.total() + got.total()),
+        "right_question_rate": _share(sum(o.question_right for o in asked), len(asked)),
+        "needless_question_rate": _share(sum(not o.case["question"] for o in questions), count),
+        "false_action_rate": _share(sum(bool(o.false_steps()) for o in outcomes), count),
+        "false_dangerous_actions": len(dangerous),
+        "abstention_recall": _share(sum(o.got["abstained"] for o in should), len(should)),
+        "abstention_precision": _share(sum(o.case["abstained"] for o in abstained), len(abstained)),
+        "p50_ms": round(statistics.median(times), 2) if times else 0.0,
+        "p95_ms": round(times[int(len(times) * 0.95)], 2) if times else 0.0,
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the figures, and with `--cases` what went wrong."""
+    parser = argparse.ArgumentParser(prog="python -m evals.parse_eval", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--split", choices=("dev", "held", "all"), default="all")
+    parser.add_argument("--cases", action="store_true", help="show the cases that went wrong")
+    options = parser.parse_args(argv)
+    from tools.catalog import load_operations
+    from tools.kernel.embedding import get_embedder
+
+    operations = load_operations()
+    outcomes = run(load(options.split), Understanding(operations, get_embedder()))
+    figures = score(outcomes, operations)
+    if options.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        for name, value in figures.items():
+            print(f"{name:26} {value}")
+    if options.cases:
+        for outcome in outcomes:
+            if not outcome.exact:
+                print(_shown(outcome, operations))
+    return 0
+
+
+def _shown(outcome: Outcome, operations: OperationSet) -> str:
+    mark = " DANGEROUS" if outcome.false_dangerous(operations) else ""
+    return (
+        f"\n{outcome.case['id']}{mark} {outcome.case['turns']}\n  wanted {_brief(outcome.case)}"
+        f"\n  got    {_brief(outcome.got)}"
+    )
+
+
+def _brief(plan: dict[str, Any]) -> str:
+    parts = [
+        f"{s['operation']} {json.dumps(s['arguments'])} {s['depends_on']}"
+        + (f" if {json.dumps(s['condition'])}" if s["condition"] else "")
+        for s in plan["steps"]
+    ]
+    if plan["question"]:
+        q = plan["question"]
+        parts.append(f"? {q['operation']}.{q['slot']} {q.get('candidates')}")
+    parts += [flag for flag in ("abstained", "dry_run") if plan[flag]]
+    if "reply" in plan:
+        parts.append(f"({plan['reply'][:70]}) {plan['confidence']}")
+    return "\n         ".join(parts) or "nothing"
+
+
+def _dangerous(operations: OperationSet, step: dict[str, Any]) -> bool:
+    operation = operations.get(step["operation"])
+    if operation.effect is not Effect.DANGEROUS:
+        return False
+    return step["operation"] != "registry.promote" or step["arguments"].get("alias") == "champion"
+
+
+def _normal(value: Any) -> str:
+    def simple(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {k: simple(v) for k, v in part.items()}
+        if isinstance(part, str):
+            return " ".join(part.casefold().split()).rstrip("?.!")
+        if isinstance(part, bool) or part is None:
+            return part
+        return float(part) if isinstance(part, int | float) else part
+
+    return json.dumps(simple(value), sort_keys=True)
+
+
+def _share(part: float, whole: float) -> float:
+    return round(part / whole, 4) if whole else 1.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
