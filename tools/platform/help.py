@@ -83,15 +83,20 @@ def _find(shown: Sequence[Operation[Any, Any]], topic: str) -> list[Operation[An
         return inside
     if domains:
         return [o for o in shown if o.domain in domains]
-    scored = [(_fit(o, words), o) for o in shown]
+    scored = [(_fit(o, words), o) for o in shown if o.name != "platform.help"]
     best = max((score for score, _ in scored), default=0.0)
     return [o for score, o in scored if best >= 0.5 and score >= best - 0.01][:5]
 
 
 def _fit(operation: Operation[Any, Any], words: frozenset[str]) -> float:
-    """The share of the topic's words that one of the operation's sentences holds."""
+    """The share of the topic's words that one of the operation's sentences holds, and more where
+    they name its domain."""
+    if not words:
+        return 0.0
+    domain = _words(f"{operation.domain} {_ALSO.get(operation.domain, '')}")
     told = [operation.summary, operation.name.replace(".", " "), *operation.examples]
-    return max((len(words & _words(t)) / len(words) for t in told), default=0.0) if words else 0.0
+    best = max(len(words & _words(t)) for t in told)
+    return (best + 0.5 * len(words & domain)) / len(words) if best else 0.0
 
 
 def _words(text: str) -> frozenset[str]:
@@ -125,6 +130,6 @@ def _written(topics: Sequence[HelpTopic]) -> str:
         for entry in topic.entries:
             taken = f" ({', '.join(entry.arguments)})" if entry.arguments else ""
             care = ", asks for approval" if entry.effect == "dangerous" else ""
-            lines.append(f"  {entry.operation}{taken}: {entry.summary}{care}")
+            lines.append(f"  {entry.operation}{taken}: {entry.summary.rstrip('.')}{care}")
             lines.extend(f"    “{example}”" for example in entry.examples)
     return "\n".join(lines)

@@ -326,7 +326,7 @@ def _(args: CancelJobArgs, result: JobCancelled) -> str:
 )
 def receipts(args: ReceiptsArgs, call: Call) -> ReceiptList:
     """List receipts, newest first: what was done, by whom, and whether it can be undone."""
-    return _service(call.kernel).receipts(call.tenant, args.operation, args.limit)
+    return _service(call.kernel).receipts(call.tenant, args.operation, args.reads, args.limit)
 
 
 @receipts.says

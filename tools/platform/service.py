@@ -211,12 +211,15 @@ class PlatformService:
         row = self._kernel.jobs.get(job, tenant)
         return [Evidence(fact=f"status of job {job}", value=row.status, source="jobs")]
 
-    def receipts(self, tenant: str, operation: str | None, limit: int) -> ReceiptList:
-        """Receipts, newest first."""
-        wanted = operation and self._kernel.operations.get(operation).name
-        found = self._kernel.receipts.list(tenant, limit=limit if not wanted else MOST_NAMES)
-        kept = [r for r in found if not wanted or r.operation == wanted][:limit]
-        return ReceiptList(receipts=[_receipt(r) for r in kept])
+    def receipts(self, tenant: str, operation: str | None, reads: bool, limit: int) -> ReceiptList:
+        """Receipts, newest first; those of reads if asked, or if only theirs are wanted."""
+        wanted = self._kernel.operations.get(operation) if operation else None
+        all_effects = reads or (wanted is not None and wanted.effect is Effect.READ)
+        effects = () if all_effects else ("write", "dangerous")
+        most = limit if wanted is None else MOST_NAMES
+        found = self._kernel.receipts.list(tenant, effects=effects, limit=most)
+        kept = [r for r in found if wanted is None or r.operation == wanted.name]
+        return ReceiptList(receipts=[_receipt(r) for r in kept[:limit]])
 
     def users(self, tenant: str) -> UserList:
         """The owner and all users."""

@@ -83,6 +83,7 @@ class ReceiptsArgs(Args):
     operation: str | None = Field(
         None, description="Only of this operation, such as `training.start`.", max_length=128
     )
+    reads: bool = Field(False, description="Also those of calls that only read.")
     limit: Limit = 20
 
 
