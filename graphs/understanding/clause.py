@@ -127,7 +127,7 @@ class Clause:
 
     def phrases(self, skip: frozenset[str]) -> list[Phrase]:
         """Runs of words that nothing has claimed and that are not in `skip` or empty of meaning."""
-        ignored = skip | _EMPTY
+        ignored = skip | _EMPTY | _CONTRACTED
         found: list[Phrase] = []
         start = None
         for index in range(len(self.tokens) + 1):
@@ -174,6 +174,7 @@ _ADJECTIVES = frozenset(
     ["bundled", "whole", "entire", "full", "existing", "old", "latest", "newest", "current",
      "registered", "trained", "original", "good", "device", "devices", "named", "called"]
 )  # fmt: skip
+_CONTRACTED = frozenset(["w", "w/", "n't", "'s"])
 _EMPTY = words("words", "stop") | words("words", "determiners") | words("words", "prepositions")
 
 

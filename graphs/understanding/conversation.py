@@ -108,9 +108,11 @@ class ConversationState(BaseModel):
         changed = self.after(plan)
         for step in plan.steps if plan.question is None and not plan.dry_run else ():
             turn = f"t{self.turns + 1}."
+            said = {kind_of_field(step.operation, name): name for name in step.arguments}
             fields_of = {
                 name: _later(step.arguments.get(name, {"step": step.id, "field": name}), turn)
                 for name in outputs.get(step.operation, [])
+                if said.get(kind_of_field(step.operation, name), name) == name
             }
             changed.focus = _push(changed.focus, _made(step.operation, fields_of))
         return changed

@@ -580,11 +580,12 @@ class Filler:
             self._set(name, known[0].names[0].name, (known[0].start, known[0].end))
             return
         tokens = self.clause.tokens
-        index = 0
+        making = self._spec(name)["after"]
+        index = next((i + 1 for i, t in enumerate(tokens) if t.low in making), len(tokens))
         while index < len(tokens) and tokens[index].low not in words("words", "determiners"):
             if tokens[index].low in words("words", "prepositions"):
                 return
-            if index and not self.clause.claimed[index] and tokens[index].low not in _EMPTY:
+            if not self.clause.claimed[index] and tokens[index].low not in _EMPTY:
                 break
             index += 1
         while index < len(tokens) and tokens[index].low in words("words", "determiners"):
@@ -657,7 +658,7 @@ _GENERIC = frozenset(
 )  # fmt: skip
 _NOT_IN_NAMES = frozenset(["new", "fresh", "small", "good", "quick", "better", "little", "first", "simple", "decent", "fine-tuned", "full", "whole"])
 _NAME_ENDS = words("words", "prepositions") | frozenset(
-    ["and", "then", "or", "but", "that", "which", "to", "called", "named", "if", "please", "'s", "again", "out", "now"]
+    ["and", "then", "or", "but", "that", "which", "to", "trained", "called", "w", "w/", "named", "if", "please", "'s", "again", "out", "now"]
 )
 _EMPTY = words("words", "stop") | words("words", "determiners") | words("words", "prepositions")
 _SEARCHING = split_phrases(

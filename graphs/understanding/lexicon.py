@@ -38,6 +38,27 @@ def phrases(section: str, name: str) -> tuple[tuple[str, ...], ...]:
     return split_phrases(lexicon()[section][name])
 
 
+@lru_cache(maxsize=1)
+def common_words() -> frozenset[str]:
+    """Every word of the lexicon: none of them is a slip of the finger."""
+    found: set[str] = set()
+
+    def collect(value: Any) -> None:
+        if isinstance(value, str):
+            found.update(value.lower().split())
+        elif isinstance(value, dict):
+            for key, part in value.items():
+                collect(key)
+                collect(part)
+        elif isinstance(value, list):
+            for part in value:
+                collect(part)
+
+    collect(lexicon())
+    collect(fields())
+    return frozenset(found)
+
+
 def split_phrases(entries: list[str]) -> tuple[tuple[str, ...], ...]:
     """Phrases as tuples of words, longest first."""
     from graphs.understanding.text import tokenise

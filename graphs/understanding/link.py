@@ -35,7 +35,34 @@ class Linker:
             if kind is EntityKind.MODEL_VERSION or not names.names(kind):
                 continue
             found.extend(self._of_kind(kind, tokens, self.index(kind, names)))
-        return _without_covered(found)
+        return _without_covered(found + self._by_parts(tokens, found, names))
+
+    def _by_parts(
+        self, tokens: Sequence[Token], found: list[Mention], names: NameView
+    ) -> list[Mention]:
+        """Two words or more that only one name holds: `the rollback runbook`."""
+        taken = {i for m in found for i in range(m.start, m.end)}
+        parts: list[Mention] = []
+        for kind in _BY_PARTS:
+            if not names.names(kind):
+                continue
+            index = self.index(kind, names)
+            for at in range(len(tokens) - 1):
+                for size in (3, 2):
+                    span = range(at, min(at + size, len(tokens)))
+                    if len(span) < size or taken & set(span):
+                        continue
+                    said = [tokens[i] for i in span]
+                    if any(t.kind != "word" or t.low in _NO_PART for t in said):
+                        continue
+                    if not all(index.has_word(t.low.removesuffix("s")) or index.has_word(t.low) for t in said):
+                        continue
+                    holding = index.partial([p for t in said for p in split_name(t.low)])
+                    if len(holding) == 1:
+                        parts.append(Mention(kind, at, at + size, tuple(holding), "partial"))
+                        taken |= set(span)
+                        break
+        return parts
 
     def partial(self, kind: EntityKind, text: Sequence[Token], names: NameView) -> list[EntityName]:
         """Things that part of a name, its beginning or its initials may mean."""
@@ -73,7 +100,7 @@ class Linker:
                 continue
             if part[0].low in words("words", "determiners"):
                 continue
-            folded = fold("".join(token.low for token in part))
+            folded = fold("".join(token.low for token in part).removesuffix("'s"))
             if folded.isdigit() and kind in (*_UNNUMBERED, EntityKind.DOCUMENT):
                 continue
             if len(part) == 1 and part[0].low in words("words", "prepositions"):
@@ -106,6 +133,10 @@ class Linker:
         written = match["at"] or match["v"] or match["n"]
         version = read_version(written)
         return Mention(kind, at, at + 1, tuple(found), how, version)  # type: ignore[arg-type]
+
+
+_BY_PARTS = (EntityKind.MODEL, EntityKind.DATASET, EntityKind.DOCUMENT, EntityKind.DEVICE_GROUP)
+_NO_PART = words("words", "determiners") | words("words", "prepositions")
 
 
 def read_version(written: str) -> int | str | None:

@@ -56,6 +56,10 @@ class NameIndex:
         self._vocabulary = sorted(self._words)
         self._near = _Trigrams([fold(name.name) for name in names])
 
+    def has_word(self, word: str) -> bool:
+        """True if a name, or a part of one, is exactly this word."""
+        return word in self._words or fold(word) in self._exact
+
     def exact(self, folded: str) -> list[EntityName]:
         """Names equal but for case, spaces, dashes and underscores."""
         return self._unique(self._exact.get(folded, ()))

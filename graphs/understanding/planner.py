@@ -120,6 +120,9 @@ class Planner:
         if link == "then" and before is not None:
             needed.append(before.id)
         own = {step.id for step in draft.steps}
+        same = next((s for s in draft.steps if _same(s, operation, arguments, condition)), None)
+        if same is not None:
+            return same
         step = Step(
             id=f"s{len(draft.steps) + 1}",
             operation=operation,
@@ -169,6 +172,11 @@ class Planner:
         clause = Clause(list(wanted.compare))
         link(clause, self._linker, scope.names)
         return bool(model_mentions(clause))
+
+
+def _same(step: Step, operation: str, arguments: dict[str, Any], condition: Condition | None) -> bool:
+    """True for a step that was planned already: said twice is meant once."""
+    return (step.operation, step.arguments, step.condition) == (operation, arguments, condition)
 
 
 def _every(filled: Filled) -> list[dict[str, Any]]:

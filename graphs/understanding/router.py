@@ -100,6 +100,11 @@ class Router:
         similar = vectors @ self._vectors.T
         return [self._read(row) for row in similar]
 
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """The words that occur in the sentences it learnt from."""
+        return self._words.words
+
     def distribution(self, text: str) -> dict[str, float]:
         """Every label's probability for one masked clause."""
         vector = np.hstack(
@@ -180,6 +185,11 @@ class _Words:
         self._weight = np.array(
             [math.log((1 + total) / (1 + documents[term])) for term in kept], dtype=np.float32
         )
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The single words that are known."""
+        return frozenset(term for term in self._place if " " not in term and "^" not in term)
 
     def matrix(self, texts: Sequence[str]) -> Matrix:
         """One unit row a text (all zeros if no word is known)."""

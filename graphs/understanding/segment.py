@@ -81,10 +81,19 @@ class Segmenter:
                 return size, link
         if at == begin:
             return 0, ""
+        if token.low == "," and self._joint_at(tokens, at + 1):
+            return 0, ""
         size = 1 if token.low == "," else _phrase_at(tokens, at, phrases("segment", "weak"))
         if size and self._begins(tokens, at + size, at, begin):
             return size, "and"
         return 0, ""
+
+    def _joint_at(self, tokens: list[Token], at: int) -> bool:
+        """True if words that always join clauses follow: `, then …`, `, otherwise …`."""
+        size = _phrase_at(tokens, at, phrases("segment", "strong"))
+        if size and at + size < len(tokens):
+            return self._then(tokens, at, size)
+        return bool(_phrase_at(tokens, at, phrases("segment", "otherwise")))
 
     def _then(self, tokens: list[Token], at: int, size: int) -> bool:
         if size == 1 and tokens[at].low in {"next", "also", "plus", "finally"}:
@@ -146,7 +155,9 @@ class Segmenter:
         for index, token in enumerate(tokens):
             if index > 1 and (token.low == "," or token.low == "then"):
                 return index
-            after_verb = index > 3 and token.low in self.verbs and token.low not in _NOUNS
+            following = tokens[index + 1].low if index + 1 < len(tokens) else ""
+            is_verb = token.low not in _NOUNS or following in _OBJECTS
+            after_verb = index > 3 and token.low in self.verbs and is_verb
             if after_verb and tokens[index - 1].low not in words("words", "determiners"):
                 if tokens[index - 1].low not in words("words", "prepositions"):
                     return index
@@ -159,6 +170,9 @@ _NOUNS = frozenset(
      "report", "cut", "register", "rollout", "rollback", "canary", "staging", "push", "hold",
      "profile", "end", "tag", "tune", "change", "try"]
 )  # fmt: skip
+
+
+_OBJECTS = frozenset(["it", "the", "them", "that", "this", "a", "all", "me", "both"])
 
 
 def _names_the_last(rest: Sequence[Token]) -> bool:

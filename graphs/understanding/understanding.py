@@ -14,6 +14,7 @@ from graphs.understanding import dialogue, guards
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.examples import command_verbs, training_sentences
+from graphs.understanding.lexicon import common_words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
@@ -21,6 +22,7 @@ from graphs.understanding.planner import Draft, Planner, Read
 from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Route, Router
 from graphs.understanding.segment import Segmenter
+from graphs.understanding.spelling import Speller
 from graphs.understanding.text import Token, tokenise
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -76,6 +78,7 @@ class Understanding:
         self.linker = Linker()
         self.verbs = command_verbs(operations)
         self.router = Router(training_sentences(operations, self.linker), encoder, cache)
+        self._speller = Speller(common_words() | self.router.vocabulary | self.verbs, self.verbs | self.router.vocabulary)
         self._segmenter = Segmenter(self.verbs)
         self._planner = Planner(operations, self.linker, self.verbs)
         self._replies = Replies(operations)
@@ -122,7 +125,7 @@ class Understanding:
         cut: bool = False,
     ) -> ParsedPlan:
         """A sentence as a request of its own, with what was already answered about it."""
-        tokens, dry = guards.hypothetical(tokens)
+        tokens, dry = guards.hypothetical(self._spelt(tokens, names))
         if dry:
             tokens = guards.present_tense(strip_leading(tokens, polite()), self.verbs)
         clauses = self._segmenter.clauses(tokens)
@@ -137,6 +140,13 @@ class Understanding:
                 return self._abstained(reads, read, cut)
         draft = self._planner.plan(reads, names, state, answers, text)
         return self._finish(draft, text, dry, answers)
+
+    def _spelt(self, tokens: Sequence[Token], names: NameView) -> list[Token]:
+        """The tokens with slips in ordinary words corrected, but not in what may be a name."""
+        kept = frozenset(
+            t.low for t in tokens if any(self.linker.index(k, names).has_word(t.low) for k in EntityKind)
+        )
+        return self._speller.correct(tokens, kept)
 
     def _route(self, clauses: list[Clause], names: NameView) -> list[Read]:
         for clause in clauses:

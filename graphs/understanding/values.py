@@ -148,7 +148,7 @@ def read_choice(
         options = [value, value.replace("_", "-"), value.replace("_", " "), *table.get(value, [])]
         for phrase in split_phrases(options):
             span = clause.find([phrase])
-            if span is None:
+            if span is None or (span == (0, 1) and phrase[0] in _VERBS_FIRST):
                 continue
             key = (-len(phrase), span[0])
             if best is None or key < best[:2]:
@@ -196,6 +196,9 @@ def read_period(clause: Clause) -> tuple[str, Span] | None:
     span = (start, min(start + len(wanted), len(clause.tokens))) if start is not None else (0, 0)
     return written, span
 
+
+_VERBS_FIRST = frozenset(["test", "stage"])
+"""Words that are a verb, not a choice, where a clause begins with them."""
 
 _NAMING = split_phrases(
     ["call it", "called", "named", "name it", "under the name", "with the name", "by the name of",

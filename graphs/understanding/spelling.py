@@ -1,0 +1,55 @@
+"""Slips of the finger in ordinary words: `deplyo`, `evalaute`. Names are never corrected here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from graphs.understanding.text import Token
+
+_SHORTEST = 5
+
+
+class Speller:
+    """Corrects words that are one slip away from exactly one known word.
+
+    Args:
+        known: words that are right as they are.
+        targets: words that a slip may have meant.
+    """
+
+    def __init__(self, known: Iterable[str], targets: Iterable[str]) -> None:
+        self._known = frozenset(known)
+        self._near: dict[str, set[str]] = defaultdict(set)
+        for word in targets:
+            if len(word) >= _SHORTEST and word.isalpha():
+                for form in _deletions(word):
+                    self._near[form].add(word)
+
+    def correct(self, tokens: Sequence[Token], kept: frozenset[str]) -> list[Token]:
+        """The tokens with slips corrected; words in `kept` (parts of names) stay as they are."""
+        return [self._corrected(token, kept) for token in tokens]
+
+    def _corrected(self, token: Token, kept: frozenset[str]) -> Token:
+        word = token.low
+        if token.kind != "word" or len(word) < _SHORTEST or not word.isalpha():
+            return token
+        if word in self._known or word in kept:
+            return token
+        found: set[str] = set()
+        for form in _deletions(word):
+            found |= self._near.get(form, set())
+        close = {w for w in found if _slips(word, w) == 1}
+        return replace(token, low=close.pop()) if len(close) == 1 else token
+
+
+def _deletions(word: str) -> set[str]:
+    return {word} | {word[:i] + word[i + 1 :] for i in range(len(word))}
+
+
+def _slips(word: str, other: str) -> int:
+    """Letters added, left out, changed or swapped."""
+    from rapidfuzz.distance import OSA
+
+    return OSA.distance(word, other, score_cutoff=2)
