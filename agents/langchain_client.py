@@ -67,6 +67,8 @@ class LangChainClient(ChatCompletionClient):
                 f"The language model {settings.model!r} cannot be used ({type(error).__name__}).",
                 hint="Install the provider's LangChain package and set PILOTHOUSE_MODEL_KEY.",
             ) from error
+        if hasattr(model, "stream_usage"):  # OpenAI's: streamed answers tell their tokens too
+            model.stream_usage = True
         return cls(cast("BaseChatModel", model))
 
     async def create(

@@ -50,7 +50,9 @@ class PlannedModelClient(ChatCompletionClient):
 
     def __init__(self, tool: str, arguments: Mapping[str, Any]) -> None:
         call_id = f"call_{uuid4().hex[:12]}"
-        self.call = FunctionCall(id=call_id, name=tool, arguments=json.dumps(dict(arguments)))
+        self.call = FunctionCall(
+            id=call_id, name=tool, arguments=json.dumps(dict(arguments), default=str)
+        )
 
     async def create(
         self,

@@ -50,6 +50,8 @@ class OwnedSession:
             if self._ready.done():
                 raise
             self._ready.set_exception(error)
+        finally:
+            self._ready.cancel()  # whoever still waits must not wait for ever
 
 
 async def call_tool(

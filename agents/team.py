@@ -6,6 +6,7 @@ What came of a step is read from the tool's structured content, never from anybo
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from autogen_agentchat.agents import AssistantAgent
@@ -13,6 +14,7 @@ from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from autogen_core.models import ChatCompletionClient
 from mcp import types
 from mcp.client.session import ClientSession
+from mcp.shared.exceptions import McpError
 
 from agents.catalog import AgentSpec, agent_for
 from agents.events import ToolOutcome
@@ -25,6 +27,8 @@ from agents.turns import turn
 from agents.workbench import BoundTool, Rules, SessionWorkbench
 from tools.kernel.errors import PilothouseError
 from tools.kernel.identity import RequestContext
+
+log = logging.getLogger(__name__)
 
 
 class Team:
@@ -60,10 +64,20 @@ class Team:
         begun comes to its end there, and its receipt says so.
         """
         try:
-            spec = agent_for(call.operation)
-            session = await self._session(self._servers.server_of(call.domain))
+            return await self._step(call, context, on_event)
         except PilothouseError as error:
             return StepOutcome(error=error.as_dict())
+        except Exception:
+            log.exception("the step %s of plan %s failed", call.step, call.plan)
+            return StepOutcome(
+                error={"code": "internal", "message": f"{call.operation} could not be carried out."}
+            )
+
+    async def _step(
+        self, call: PlannedCall, context: RequestContext, on_event: OnEvent
+    ) -> StepOutcome:
+        spec = agent_for(call.operation)
+        session = await self._session(self._servers.server_of(call.domain))
         rules = Rules(
             spec.name,
             lambda: self._servers.issue(
@@ -116,6 +130,9 @@ class Team:
             tools = await self._toolbox(agent, context)
         except PilothouseError as error:
             return OpenOutcome(agent=agent.name, error=error.as_dict())
+        except McpError as error:
+            told = {"code": "unavailable", "message": error.error.message}
+            return OpenOutcome(agent=agent.name, error=told)
         opened = OpenTurn(agent, tools, self._servers, context, confirmed=confirmed)
         return await opened.run(task, self._model, on_event)
 
@@ -144,9 +161,12 @@ class Team:
     async def _listed(self, server: str, context: RequestContext) -> list[types.Tool]:
         key = (server, context.principal.roles)
         if key not in self._tools:
-            meta = types.RequestParams.Meta.model_validate(self._servers.issue(context))
-            session = await self._session(server)
-            listed = await session.list_tools(params=types.PaginatedRequestParams(_meta=meta))
+            session, given = await self._session(server), self._servers.issue(context)
+            meta = types.RequestParams.Meta.model_validate(given)
+            try:
+                listed = await session.list_tools(params=types.PaginatedRequestParams(_meta=meta))
+            finally:
+                self._servers.drop(given)
             self._tools[key] = listed.tools
         return self._tools[key]
 

@@ -10,7 +10,7 @@ import mcp.types as types
 
 from mcp_servers.caller import CallOutcome
 from mcp_servers.passes import Pass
-from mcp_servers.schemas import OfferedTool
+from mcp_servers.schemas import OfferedTool, at_the_terminal, secret_fields
 from tools.kernel.errors import NeedsApproval, PilothouseError
 
 REVEALED = "pilothouse/revealed"
@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 def answer(offered: OfferedTool, outcome: CallOutcome, given: Pass) -> types.CallToolResult:
     """The tool result of a call that went through."""
     result, note = bounded(outcome.result, given.limit, offered)
+    if outcome.revealed and not given.reveal:
+        fields = ", ".join(secret_fields(offered.operation)) or "secrets"
+        hidden = f"MCP does not show {fields}: use {at_the_terminal(offered.operation)}."
+        note = f"{note} {hidden}" if note else hidden
     receipt = outcome.receipt
     if given.limit is not None:
         receipt, _ = bounded(slim(receipt), given.limit, None)

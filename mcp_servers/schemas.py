@@ -9,6 +9,7 @@ from typing import Any
 import mcp.types as types
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
+from pydantic import SecretStr
 
 from mcp_servers.names import tool_name
 from tools.kernel.operations import Effect, JobHandle, Operation
@@ -107,10 +108,25 @@ def description(operation: Operation[Any, Any]) -> str:
         )
     if operation.job:
         parts.append("Runs as a job: answers at once with its number; read `job://NUMBER` later.")
+    if secret_fields(operation):
+        parts.append(
+            f"Answers with a secret that MCP does not show: run {at_the_terminal(operation)}."
+        )
     if operation.examples:
         said = " · ".join(operation.examples[:2])
         parts.append(f"For example: {said}")
     return "\n".join(part for part in parts if part)
+
+
+def secret_fields(operation: Operation[Any, Any]) -> list[str]:
+    """The fields of the result that hold secrets."""
+    fields = operation.output.model_fields
+    return [name for name, field in fields.items() if field.annotation is SecretStr]
+
+
+def at_the_terminal(operation: Operation[Any, Any]) -> str:
+    """The command that does the same and shows its secret."""
+    return f"`pilothouse call {operation.name}` in a terminal"
 
 
 def input_schema(operation: Operation[Any, Any]) -> dict[str, Any]:

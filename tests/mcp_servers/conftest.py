@@ -1,3 +1,5 @@
 """Fixtures: a kernel over fake operations, with servers and a team."""
 
-from tests.support.fake_platform import platform  # noqa: F401
+from tests.support.fake_platform import platform
+
+__all__ = ["platform"]

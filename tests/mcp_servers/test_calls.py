@@ -128,7 +128,7 @@ async def test_error_results_fit_the_declared_schema_too(platform: Platform) -> 
             ("registry_list", {"limit": 3}),
         ):
             answer = await session.call_tool(name, arguments)
-            validate(answer.structuredContent, tools[name].outputSchema)
+            validate(answer.structuredContent, tools[name].outputSchema or {})
 
 
 async def test_a_dangerous_call_says_what_to_approve_who_may_and_how(platform: Platform) -> None:
@@ -222,7 +222,10 @@ async def test_a_pass_is_good_for_one_request(platform: Platform) -> None:
 async def test_secrets_stay_masked_for_outsiders_and_models(platform: Platform) -> None:
     async with platform.client("devices") as session:
         answer = await session.call_tool("devices_enroll", {"name": "phone-1"})
+        described = {t.name: t for t in (await session.list_tools()).tools}["devices_enroll"]
     assert answer.structuredContent["result"]["token"] == "**********"
+    assert "MCP does not show token: use `pilothouse call" in answer.structuredContent["note"]
+    assert "a secret that MCP does not show" in (described.description or "")
     assert "tok-secret" not in answer.model_dump_json()
     async with platform.servers.connect("devices") as session:
         meta = platform.servers.issue(OWNER, for_model=True)
@@ -244,7 +247,7 @@ async def test_a_long_result_is_cut_with_a_note_and_still_valid(platform: Platfo
     assert "limit" in answer.structuredContent["note"]
     assert answer.structuredContent["note"] in answer.content[0].text
     assert len(answer.content[0].text) < 45_000
-    assert "note" not in short.structuredContent
+    assert "note" not in (short.structuredContent or {})
 
 
 class Slow:
@@ -296,8 +299,8 @@ async def test_progress_arrives_in_order_growing_and_before_the_answer(platform:
 
 async def test_a_cancelled_notification_stops_the_call_and_no_other(platform: Platform) -> None:
     slow = platform.caller = Slow()
+    answers: list[Any] = []
     async with platform.client("platform") as session, anyio.create_task_group() as group:
-        answers: list[Any] = []
 
         async def ask() -> None:
             try:
