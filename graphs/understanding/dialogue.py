@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphs.plan import Plan, Question, Step
+from graphs.plan import Question
 from graphs.understanding import guards, values
+from graphs.understanding.amend import amended
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
-from graphs.understanding.fill import Filled, Filler, Scope
 from graphs.understanding.lexicon import phrases
-from graphs.understanding.link import link, read_version, version_names
+from graphs.understanding.link import link, read_version
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
-from graphs.understanding.text import Token, find_phrase, tokenise
+from graphs.understanding.text import Token, tokenise
 from tools.kernel.entities import EntityKind, fold
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def answer_to_open(
     if act is not None:
         return _decided(parser, act, state)
     if state.last is not None:
-        return _amended(parser, tokens, names, state)
+        return amended(parser, tokens, names, state)
     return None
 
 
@@ -177,151 +177,3 @@ def _own_request(parser: Understanding, clause: Clause, question: Question) -> b
         return False
     route = parser.router.route([mask_clause(clause)])[0]
     return parser.sure(route) and route.operation != question.operation and route.probability > 0.6
-
-
-# corrections and continuations of the last plan
-
-
-def _amended(
-    parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
-) -> ParsedPlan | None:
-    """"no, version 4", "make it 20 percent", "and on the phones?": the last plan, changed."""
-    from graphs.understanding.understanding import ParsedPlan
-
-    last = state.last
-    assert last is not None  # noqa: S101 - asked by the caller
-    kept = [t for t in tokens if t.kind != "punctuation" or t.low in "%-"]
-    if not kept or len(kept) > _SHORT:
-        return None
-    rest, how = _continuation(list(tokens))
-    if how is None or not rest:
-        return None
-    clause = Clause(rest)
-    link(clause, parser.linker, names)
-    if _asks_anew(parser, clause, how):
-        return None
-    changed = _changed(parser, last, clause, names, state, how)
-    if changed is None:
-        return None
-    return ParsedPlan(
-        text=" ".join(t.text for t in tokens), steps=changed, confidence=0.9, dry_run=last.dry_run
-    )
-
-
-def _continuation(tokens: list[Token]) -> tuple[list[Token], str | None]:
-    stripped = [t for t in tokens]
-    while stripped and stripped[0].kind == "punctuation":
-        stripped = stripped[1:]
-    for how in ("correction", "ellipsis"):
-        rest, found = stripped, False
-        while rest:
-            size = _leading(rest, how)
-            if not size:
-                break
-            rest, found = rest[size:], True
-            while rest and rest[0].kind == "punctuation":
-                rest = rest[1:]
-        if found and rest:
-            return stripped if how == "ellipsis" else rest, how
-    return stripped, "bare"
-
-
-def _leading(tokens: list[Token], how: str) -> int:
-    for phrase in phrases("dialogue", how):
-        if find_phrase(tokens, phrase, 0, len(phrase)) == 0:
-            return len(phrase)
-    return 0
-
-
-def _asks_anew(parser: Understanding, clause: Clause, how: str) -> bool:
-    """True if the words hold a wish of their own beside what they might change."""
-    low = [t.low for t in clause.tokens]
-    covered = sum(m.end - m.start for m in clause.mentions)
-    if how == "bare":
-        return True if len(low) - covered > 3 or low[0] in parser.verbs else not _only_values(clause)
-    content = [w for w in low if w in parser.verbs]
-    if content and low[0] in parser.verbs and low[0] not in {"make", "use", "change", "set", "take", "do", "call", "name"}:
-        return True
-    return len(low) - covered > 6
-
-
-def _only_values(clause: Clause) -> bool:
-    free = [
-        t.low
-        for i, t in enumerate(clause.tokens)
-        if not any(m.start <= i < m.end for m in clause.mentions) and t.kind != "punctuation"
-    ]
-    allowed = {"version", "the", "on", "to", "only", "not", "just", "instead", "please", "percent", "epochs", "for", "with"}
-    return all(w in allowed or w[0].isdigit() or read_version(w) is not None for w in free)
-
-
-def _changed(
-    parser: Understanding,
-    last: Plan,
-    clause: Clause,
-    names: NameView,
-    state: ConversationState,
-    how: str,
-) -> list[Step] | None:
-    """The steps of the last plan with what the clause says put in; None if it fits none of them."""
-    best: tuple[int, list[Step]] | None = None
-    for number in range(len(last.steps) - 1, -1, -1):
-        step = last.steps[number]
-        operation = parser.operations.get(step.operation)
-        fresh = Clause(clause.tokens, mentions=list(clause.mentions))
-        read = _values_said(parser, operation, fresh, names, state, step)
-        said = {k: v for k, v in read.items() if step.arguments.get(k) != v}
-        if not read or (how == "bare" and not said):
-            continue
-        moved = Step(
-            id="s1" if how == "ellipsis" else step.id,
-            operation=step.operation,
-            arguments={**step.arguments, **read},
-            depends_on=[] if how == "ellipsis" else step.depends_on,
-            condition=None if how == "ellipsis" else step.condition,
-        )
-        steps = [moved] if how == "ellipsis" else [moved if s.id == step.id else s for s in last.steps]
-        if best is None or len(read) > best[0]:
-            best = (len(read), steps)
-    return best[1] if best else None
-
-
-def _values_said(
-    parser: Understanding,
-    operation: Any,
-    clause: Clause,
-    names: NameView,
-    state: ConversationState,
-    step: Step,
-) -> dict[str, Any]:
-    """The arguments of an operation that the clause itself says."""
-    kept: dict[str, Any] = {}
-    versions = model_mentions(clause)
-    if "version" in operation.input.model_fields and versions and versions[0].version is not None:
-        item = versions[0]
-        model = item.mention.names[0].name if item.mention else step.arguments.get("model")
-        known = version_names(model, names) if isinstance(model, str) else []
-        if isinstance(item.version, str):
-            number = next((n.name for n in known if item.version in n.also), None)
-            kept["version"] = int(number) if number and number.isdigit() else item.version
-        elif not known or any(n.name == str(item.version) for n in known):
-            kept["version"] = item.version
-        if item.mention:
-            kept["model"] = model
-        if kept:
-            clause.claim(item.start, item.end, "version")
-    scope = Scope(
-        names, parser.linker, ConversationState(), [], {}, parser.verbs, parser.operations, ""
-    )
-    filler = Filler(operation, clause, scope)
-    filler.out = Filled(arguments=dict(kept))
-    readers = [filler._numbers, filler._choices, filler._entities]
-    if "version" not in kept:
-        readers.insert(0, filler._models)
-    readers.append(filler._phrases)
-    for reader in readers:
-        reader()
-        if filler.out.question is not None:
-            return {}
-    free_text = {"question", "query", "topic"}
-    return {k: v for k, v in filler.out.arguments.items() if k not in free_text}

@@ -94,6 +94,14 @@ class Filler:
         self._missing()
         return self.out
 
+    def read_said(self, models: bool = True) -> None:
+        """Read only what the words say: nothing is asked for, nothing pointed at is looked up."""
+        readers = [self._numbers, self._choices, self._entities, self._phrases]
+        for reader in [self._models, *readers] if models else readers:
+            reader()
+            if self.out.question is not None:
+                return
+
     # what was answered
 
     def _answered(self) -> dict[str, Any]:

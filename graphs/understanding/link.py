@@ -64,6 +64,21 @@ class Linker:
                         break
         return parts
 
+    def misspelt(
+        self, tokens: Sequence[Token], taken: Sequence[Mention], known: frozenset[str], names: NameView
+    ) -> list[Mention]:
+        """Words that look like a slip of one name. Only for the router: they name nothing."""
+        used = {i for m in taken for i in range(m.start, m.end)}
+        found: list[Mention] = []
+        for at, token in enumerate(tokens):
+            if at in used or token.kind != "word" or len(token.low) < 5 or token.low in known:
+                continue
+            for kind in _MISSPELT:
+                if names.names(kind) and (near := self.index(kind, names).near(token.low, 1)):
+                    found.append(Mention(kind, at, at + 1, tuple(near), "partial"))
+                    break
+        return found
+
     def partial(self, kind: EntityKind, text: Sequence[Token], names: NameView) -> list[EntityName]:
         """Things that part of a name, its beginning or its initials may mean."""
         parts = [part for token in text for part in split_name(token.low)]
@@ -136,6 +151,7 @@ class Linker:
 
 
 _BY_PARTS = (EntityKind.MODEL, EntityKind.DATASET, EntityKind.DOCUMENT, EntityKind.DEVICE_GROUP)
+_MISSPELT = (EntityKind.MODEL, EntityKind.DEVICE_GROUP, EntityKind.DATASET, EntityKind.DEVICE)
 _NO_PART = words("words", "determiners") | words("words", "prepositions")
 
 

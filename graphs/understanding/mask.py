@@ -53,9 +53,9 @@ def mask_example(text: str, linker: Linker) -> str:
     return mask(tokens, linker.mentions(tokens, _training_names()))
 
 
-def mask_clause(clause: Clause) -> str:
+def mask_clause(clause: Clause, misspelt: Sequence[Mention] = ()) -> str:
     """A clause as the router sees it."""
-    return mask(clause.tokens, clause.mentions)
+    return mask(clause.tokens, [*clause.mentions, *misspelt])
 
 
 def mask(tokens: Sequence[Token], mentions: Sequence[Mention]) -> str:

@@ -12,7 +12,8 @@ from graphs.understanding.clause import Clause
 from graphs.understanding.conditions import Wanted, is_courtesy, read_condition, step_with, typed
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.fill import Evidence, Filled, Filler, Scope
-from graphs.understanding.lexicon import fields
+from graphs.understanding.amend import said_values
+from graphs.understanding.lexicon import fields, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.names import NameView
 from graphs.understanding.router import Route
@@ -93,8 +94,15 @@ class Planner:
         return draft
 
     def _add(self, read: Read, scope: Scope, draft: Draft, condition: Condition | None) -> None:
-        operation = self._operations.get(read.operation or "")
         before = draft.steps[-1] if draft.steps else None
+        if before is not None and self._continues(read.clause):
+            changed = said_values(self._operations.get(before.operation), read.clause, scope, before)
+            if changed:
+                read.operation = before.operation
+                arguments = {**before.arguments, **changed}
+                self._append(draft, before.operation, arguments, condition, read.clause.link, before)
+                return
+        operation = self._operations.get(read.operation or "")
         filled = Filler(operation, read.clause, scope).fill()
         read.evidence = filled.evidence
         if filled.question is not None:
@@ -104,6 +112,13 @@ class Planner:
             self._bridge(filled, draft, condition)
         for arguments in _every(filled):
             self._append(draft, operation.name, arguments, condition, read.clause.link, before)
+
+    def _continues(self, clause: Clause) -> bool:
+        """True for a clause without a verb, which goes on with the one before: `to the phones`."""
+        named = {i for m in clause.mentions for i in range(m.start, m.end)}
+        others = [t.low for i, t in enumerate(clause.tokens) if i not in named and t.kind == "word"]
+        small = words("words", "prepositions") | words("words", "determiners") | {"and", "also"}
+        return bool(clause.mentions) and all(word in small for word in others)
 
     def _append(
         self,

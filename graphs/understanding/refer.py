@@ -44,10 +44,10 @@ class Referrer:
         """Fill what is not said but pointed at; nothing is filled without a pointer or a step."""
         slots = self.operation.slots
         model = slots.get("model")
-        has_subject = bool(model and model.closed and model.kind is _MODEL) or (
-            "job" in slots and slots["job"].kind is _JOB
-        )
-        if has_subject and not {"model", "job"} & set(out.arguments):
+        subjects = {"model"} if model and model.closed and model.kind is _MODEL else set[str]()
+        if "job" in slots and slots["job"].kind is _JOB:
+            subjects.add("job")
+        if subjects and not subjects & set(out.arguments):
             self._subject(out)
         elif "model" in out.arguments and "version" in slots and "version" not in out.arguments:
             self._version_of_said_model(out)

@@ -14,6 +14,7 @@ from graphs.understanding import dialogue, guards
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.examples import command_verbs, training_sentences
+from graphs.understanding.fill import Scope
 from graphs.understanding.lexicon import common_words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import mask_clause
@@ -78,7 +79,8 @@ class Understanding:
         self.linker = Linker()
         self.verbs = command_verbs(operations)
         self.router = Router(training_sentences(operations, self.linker), encoder, cache)
-        self._speller = Speller(common_words() | self.router.vocabulary | self.verbs, self.verbs | self.router.vocabulary)
+        self._known = common_words() | self.router.vocabulary | self.verbs
+        self._speller = Speller(self._known, self.verbs | self.router.vocabulary)
         self._segmenter = Segmenter(self.verbs)
         self._planner = Planner(operations, self.linker, self.verbs)
         self._replies = Replies(operations)
@@ -148,14 +150,22 @@ class Understanding:
         )
         return self._speller.correct(tokens, kept)
 
+    def scope(self, names: NameView, state: ConversationState) -> Scope:
+        """What reading a clause needs beside its words."""
+        return Scope(names, self.linker, state, [], {}, self.verbs, self.operations)
+
     def _route(self, clauses: list[Clause], names: NameView) -> list[Read]:
         for clause in clauses:
             link(clause, self.linker, names)
-        routes = self.router.route([mask_clause(clause) for clause in clauses])
+        routes = self.router.route([self._masked(clause, names) for clause in clauses])
         return [
             Read(clause, route, operation=route.operation if self.sure(route) else None)
             for clause, route in zip(clauses, routes, strict=True)
         ]
+
+    def _masked(self, clause: Clause, names: NameView) -> str:
+        slips = self.linker.misspelt(clause.tokens, clause.mentions, self._known, names)
+        return mask_clause(clause, slips)
 
     def sure(self, route: Route) -> bool:
         """True if a route may be acted on."""

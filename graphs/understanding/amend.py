@@ -1,0 +1,166 @@
+"""The last plan, changed: "no, version 4", "make it 20 percent", "and on the phones?"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from graphs.plan import Plan, Step
+from graphs.understanding.clause import Clause
+from graphs.understanding.conversation import ConversationState
+from graphs.understanding.fill import Filled, Filler, Scope
+from graphs.understanding.lexicon import phrases
+from graphs.understanding.link import link, read_version, version_names
+from graphs.understanding.models import model_mentions
+from graphs.understanding.names import NameView
+from graphs.understanding.text import Token, find_phrase
+from tools.kernel.operations import Operation
+
+if TYPE_CHECKING:
+    from graphs.understanding.understanding import ParsedPlan, Understanding
+
+_SHORT = 9
+
+
+def amended(
+    parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """"no, version 4", "make it 20 percent", "and on the phones?": the last plan, changed."""
+    from graphs.understanding.understanding import ParsedPlan
+
+    last = state.last
+    assert last is not None  # noqa: S101 - asked by the caller
+    kept = [t for t in tokens if t.kind != "punctuation" or t.low in "%-"]
+    if not kept or len(kept) > _SHORT:
+        return None
+    rest, how = _continuation(list(tokens))
+    if how is None or not rest:
+        return None
+    clause = Clause(rest)
+    link(clause, parser.linker, names)
+    if _asks_anew(parser, clause, how):
+        return None
+    changed = _changed(parser, last, clause, names, state, how)
+    if changed is None:
+        return None
+    return ParsedPlan(
+        text=" ".join(t.text for t in tokens), steps=changed, confidence=0.9, dry_run=last.dry_run
+    )
+
+
+def _continuation(tokens: list[Token]) -> tuple[list[Token], str | None]:
+    stripped = [t for t in tokens]
+    while stripped and stripped[0].kind == "punctuation":
+        stripped = stripped[1:]
+    for how in ("correction", "ellipsis"):
+        rest, found = stripped, False
+        while rest:
+            size = _leading(rest, how)
+            if not size:
+                break
+            rest, found = rest[size:], True
+            while rest and rest[0].kind == "punctuation":
+                rest = rest[1:]
+        if found and rest:
+            return stripped if how == "ellipsis" else rest, how
+    return stripped, "bare"
+
+
+def _leading(tokens: list[Token], how: str) -> int:
+    for phrase in phrases("dialogue", how):
+        if find_phrase(tokens, phrase, 0, len(phrase)) == 0:
+            return len(phrase)
+    return 0
+
+
+def _asks_anew(parser: Understanding, clause: Clause, how: str) -> bool:
+    """True if the words hold a wish of their own beside what they might change."""
+    low = [t.low for t in clause.tokens]
+    covered = sum(m.end - m.start for m in clause.mentions)
+    if how == "bare":
+        return True if len(low) - covered > 3 or low[0] in parser.verbs else not _only_values(clause)
+    content = [w for w in low if w in parser.verbs]
+    if content and low[0] in parser.verbs and low[0] not in {"make", "use", "change", "set", "take", "do", "call", "name"}:
+        return True
+    return len(low) - covered > 6
+
+
+def _only_values(clause: Clause) -> bool:
+    free = [
+        t.low
+        for i, t in enumerate(clause.tokens)
+        if not any(m.start <= i < m.end for m in clause.mentions) and t.kind != "punctuation"
+    ]
+    allowed = {"version", "the", "on", "to", "only", "not", "just", "instead", "please", "percent", "epochs", "for", "with"}
+    return all(w in allowed or w[0].isdigit() or read_version(w) is not None for w in free)
+
+
+def _changed(
+    parser: Understanding,
+    last: Plan,
+    clause: Clause,
+    names: NameView,
+    state: ConversationState,
+    how: str,
+) -> list[Step] | None:
+    """The steps of the last plan with what the clause says put in; None if it fits none of them."""
+    best: tuple[int, list[Step]] | None = None
+    scope = parser.scope(names, state)
+    for number in range(len(last.steps) - 1, -1, -1):
+        step = last.steps[number]
+        operation = parser.operations.get(step.operation)
+        fresh = Clause(clause.tokens, mentions=list(clause.mentions))
+        read = said_values(operation, fresh, scope, step)
+        said = {k: v for k, v in read.items() if step.arguments.get(k) != v}
+        if not read or (how == "bare" and not said):
+            continue
+        moved = Step(
+            id="s1" if how == "ellipsis" else step.id,
+            operation=step.operation,
+            arguments={**step.arguments, **read},
+            depends_on=[] if how == "ellipsis" else step.depends_on,
+            condition=None if how == "ellipsis" else step.condition,
+        )
+        steps = [moved] if how == "ellipsis" else [moved if s.id == step.id else s for s in last.steps]
+        if best is None or len(read) > best[0]:
+            best = (len(read), steps)
+    return best[1] if best else None
+
+
+def said_values(
+    operation: Operation[Any, Any], clause: Clause, scope: Scope, step: Step
+) -> dict[str, Any]:
+    """The arguments of an operation that a clause itself says; none if anything is unclear."""
+    names = scope.names
+    kept = _said_version(operation, clause, names, step)
+    filler = Filler(operation, clause, replace(scope, conversation=ConversationState(), steps=[]))
+    filler.out = Filled(arguments=dict(kept))
+    filler.read_said(models="version" not in kept)
+    if filler.out.question is not None:
+        return {}
+    free_text = {"question", "query", "topic"}
+    return {k: v for k, v in filler.out.arguments.items() if k not in free_text}
+
+
+def _said_version(
+    operation: Operation[Any, Any], clause: Clause, names: NameView, step: Step
+) -> dict[str, Any]:
+    """The version (and the model, if it is named with it) that a clause says."""
+    found = model_mentions(clause)
+    if "version" not in operation.input.model_fields or not found or found[0].version is None:
+        return {}
+    item = found[0]
+    model = item.mention.names[0].name if item.mention else step.arguments.get("model")
+    known = version_names(model, names) if isinstance(model, str) else []
+    said: dict[str, Any] = {}
+    if isinstance(item.version, str):
+        number = next((n.name for n in known if item.version in n.also), None)
+        said["version"] = int(number) if number and number.isdigit() else item.version
+    elif not known or any(n.name == str(item.version) for n in known):
+        said["version"] = item.version
+    if item.mention:
+        said["model"] = model
+    if said:
+        clause.claim(item.start, item.end, "version")
+    return said
