@@ -68,7 +68,7 @@ class LangChainClient(ChatCompletionClient):
                 hint="Install the provider's LangChain package and set PILOTHOUSE_MODEL_KEY.",
             ) from error
         if hasattr(model, "stream_usage"):  # OpenAI's: streamed answers tell their tokens too
-            model.stream_usage = True
+            setattr(model, "stream_usage", True)  # noqa: B010
         return cls(cast("BaseChatModel", model))
 
     async def create(
