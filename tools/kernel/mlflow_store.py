@@ -21,6 +21,7 @@ from tools.kernel.errors import Unavailable
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from tools.kernel.kernel import Kernel
     from tools.kernel.settings import Settings
 
 _clients: dict[str, MlflowClient] = {}
@@ -41,6 +42,11 @@ def client(settings: Settings) -> MlflowClient:
         if uri not in _clients:
             _clients[uri] = _open(uri, settings)
         return _clients[uri]
+
+
+def tracking(kernel: Kernel) -> MlflowClient:
+    """The process's MLflow client for a kernel's database; see `client`."""
+    return client(kernel.settings)
 
 
 def store_uri(settings: Settings) -> str:

@@ -1,0 +1,85 @@
+"""From torch to ONNX, int8 weights, and how near the two are."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import numpy as np
+import torch
+
+from tools.training.batching import pad
+
+if TYPE_CHECKING:
+    from tools.training.export import Classifier
+
+OPSET = 17
+_BATCH = 16
+
+
+def write_onnx(classifier: Classifier, out: Path, *, quantise: bool) -> None:
+    """Write the file; it appears whole, by a rename."""
+    plain = out.with_name(f".{out.name}.{uuid4().hex[:8]}.fp32")
+    small = plain.with_suffix(".int8")
+    try:
+        _export(classifier, plain)
+        if quantise:
+            _quantise(plain, small)
+        (small if quantise else plain).replace(out)
+    finally:
+        plain.unlink(missing_ok=True)
+        small.unlink(missing_ok=True)
+
+
+def _export(classifier: Classifier, path: Path) -> None:
+    input_ids, mask = pad([[101, 2023, 2003, 102], [101, 102]])
+    axes = {0: "batch", 1: "sequence"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            classifier.model,
+            (input_ids, mask),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["input_ids", "attention_mask"],
+            output_names=["logits"],
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "batch"}},
+        )
+
+
+def _quantise(source: Path, target: Path) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    logging.getLogger().setLevel(logging.ERROR)  # it logs advice for every export on the root
+    quantize_dynamic(
+        str(source),
+        str(target),
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        op_types_to_quantize=["MatMul", "Gather"],
+    )
+
+
+def compare(classifier: Classifier, onnx: Path, texts: Sequence[str]) -> tuple[float, float]:
+    """The largest difference of any logit, and the share of texts labelled alike."""
+    if not texts:
+        return 0.0, 1.0
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = ort.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
+    expected = classifier.logits(texts)
+    found = np.zeros_like(expected)
+    ids = classifier.encode(texts)
+    for start in range(0, len(ids), _BATCH):
+        input_ids, mask = pad(ids[start : start + _BATCH])
+        feed = {"input_ids": input_ids.numpy(), "attention_mask": mask.numpy()}
+        found[start : start + _BATCH] = session.run(["logits"], feed)[0]
+    alike = expected.argmax(axis=1) == found.argmax(axis=1)
+    return float(np.abs(expected - found).max()), float(alike.mean())
