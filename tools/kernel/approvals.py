@@ -1,19 +1,29 @@
 """Approvals: a person's decision on one exact call, kept by the server, used once.
 
-A grant is bound to the digest of operation, canonical arguments, proposer, tenant, plan and step,
-and sealed with the home's key: neither a model's words nor a changed database row can stand in for
-it. It can be given through any door and expires.
+A grant is bound to the digest of operation, canonical arguments, proposer, tenant, plan and step.
+Requests and grants are sealed with the home's key, and a use is noted in the audit: neither a
+model's words nor a changed database row can stand in for a decision, change what was decided on,
+or use it twice. A grant can be given through any door, and expires.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Any
 from uuid import uuid4
 
-from pydantic import BaseModel
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
 
+from tools.kernel.approval_records import (
+    Approval,
+    Status,
+    bound_digest,
+    call_digest,
+    confirmation,
+    shown,
+    standing,
+)
 from tools.kernel.audit import Audit
 from tools.kernel.canonical import digest
 from tools.kernel.errors import ApprovalInvalid, Conflict, InvalidInput, NotFound, PolicyDenied
@@ -25,54 +35,6 @@ from tools.kernel.policy import may_approve
 from tools.kernel.settings import Settings
 from tools.kernel.storage import Database, now
 from tools.kernel.tables import ApprovalRow
-
-Status = Literal["pending", "granted", "denied", "expired", "used", "revoked"]
-
-
-class Approval(BaseModel):
-    """One approval as doors show it.
-
-    Attributes:
-        id: what `approvals grant` takes.
-        preview: what would be done, with its differences, risk and cost.
-        confirm: what a person types who approves an act of their own.
-        second_person: True if the proposer may not be the approver.
-        how: how to decide it.
-    """
-
-    id: str
-    operation: str
-    arguments: dict[str, Any]
-    proposer: str
-    tenant: str
-    channel: str
-    conversation: str | None
-    plan: str | None
-    step: str | None
-    preview: Preview
-    second_person: bool
-    status: Status
-    created: str
-    expires: str
-    decided_by: str | None
-    self_approved: bool
-    reason: str | None
-    confirm: str
-    how: str
-
-
-def call_digest(operation: str, arguments: dict[str, Any], context: RequestContext) -> str:
-    """What an approval is bound to: SHA-256 over the exact call and who makes it."""
-    return digest(
-        {
-            "operation": operation,
-            "arguments": arguments,
-            "principal": context.principal.name,
-            "tenant": context.tenant,
-            "plan": context.plan,
-            "step": context.step,
-        }
-    )
 
 
 class Approvals:
@@ -96,35 +58,49 @@ class Approvals:
     ) -> Approval:
         """The pending approval for a call: the one that waits already, or a new one."""
         bound = call_digest(operation, arguments, context)
-        with self._database.session() as session:
-            waiting = session.scalar(
-                select(ApprovalRow).where(
-                    ApprovalRow.digest == bound,
-                    ApprovalRow.status == "pending",
-                    ApprovalRow.expires > now(),
-                )
+        with self._database.writing() as session:
+            query = select(ApprovalRow).where(
+                ApprovalRow.digest == bound,
+                ApprovalRow.second_person == preview.second_person,
+                _stands("pending"),
             )
-            if waiting is not None:
-                return _approval(waiting)
-            row = ApprovalRow(
-                id="A" + uuid4().hex[:10],
-                tenant=context.tenant,
-                operation=operation,
-                arguments=arguments,
-                digest=bound,
-                proposer=context.principal.name,
-                channel=context.channel.value,
-                conversation=context.conversation,
-                plan=context.plan,
-                step=context.step,
-                preview=preview.model_dump(mode="json"),
-                second_person=preview.second_person,
-                status="pending",
-                expires=now() + timedelta(minutes=self._settings.approval_minutes),
-            )
+            for waiting in session.scalars(query):
+                if waiting.seal == self._request_seal(waiting):
+                    return shown(waiting)
+            row = self._new(operation, arguments, preview, context, bound)
             session.add(row)
-        self._tell(row, "approval.requested", context.principal.name)
-        return _approval(row)
+            self._tell(session, row, "approval.requested", context.principal.name)
+        self._events.wake()
+        return shown(row)
+
+    def _new(
+        self,
+        operation: str,
+        arguments: dict[str, Any],
+        preview: Preview,
+        context: RequestContext,
+        bound: str,
+    ) -> ApprovalRow:
+        row = ApprovalRow(
+            id="A" + uuid4().hex[:10],
+            tenant=context.tenant,
+            created=now(),
+            operation=operation,
+            arguments=arguments,
+            digest=bound,
+            proposer=context.principal.name,
+            channel=context.channel.value,
+            conversation=context.conversation,
+            plan=context.plan,
+            step=context.step,
+            preview=preview.model_dump(mode="json"),
+            second_person=preview.second_person,
+            self_approved=False,
+            status="pending",
+            expires=now() + timedelta(minutes=self._settings.approval_minutes),
+        )
+        row.seal = self._request_seal(row)
+        return row
 
     def get(self, approval: str, tenant: str) -> Approval:
         """One approval.
@@ -132,17 +108,16 @@ class Approvals:
         Raises:
             NotFound: if there is none of that id.
         """
-        return _approval(self._row(approval, tenant))
+        return shown(self._row(approval, tenant))
 
     def list(self, tenant: str, status: Status | None = None, limit: int = 100) -> list[Approval]:
         """The newest approvals, newest first."""
-        self._expire(tenant)
         query = select(ApprovalRow).where(ApprovalRow.tenant == tenant)
         if status is not None:
-            query = query.where(ApprovalRow.status == status)
+            query = query.where(_stands(status))
         with self._database.session() as session:
             rows = session.scalars(query.order_by(ApprovalRow.created.desc()).limit(limit)).all()
-        return [_approval(r) for r in rows]
+        return [shown(r) for r in rows]
 
     def grant(self, approval: str, principal: Principal, confirm: str | None = None) -> Approval:
         """Approve a call. Who approves an act of their own types the approval's `confirm` text.
@@ -150,45 +125,47 @@ class Approvals:
         Raises:
             NotFound, Conflict: if there is no such approval, or it is no longer pending.
             PolicyDenied: if this principal may not decide it.
+            ApprovalInvalid: if the request was not made by this platform, or altered since.
             InvalidInput: if the confirmation does not match; nothing is granted.
         """
         row = self._pending(approval, principal)
+        if row.seal != self._request_seal(row) or row.digest != bound_digest(row):
+            raise ApprovalInvalid(f"Request {row.id} does not bear this home's seal.")
         own = row.proposer == principal.name
         if own and row.second_person:
             raise PolicyDenied(
                 f"{principal.name} proposed this and may not approve it: a second person must.",
-                hint=f"Somebody else with the approver role runs `pilothouse approvals grant {row.id}`.",
+                hint="Somebody else with the approver role runs"
+                f" `pilothouse approvals grant {row.id}`.",
             )
-        if own and (confirm or "").strip() != _confirm(row):
+        if own and (confirm or "").strip() != confirmation(row):
             raise InvalidInput(
-                f"To approve your own act, type exactly {_confirm(row)!r}; nothing was granted.",
+                f"To approve your own act, type exactly {confirmation(row)!r};"
+                " nothing was granted.",
                 hint=f"`pilothouse approvals grant {row.id}` asks for it.",
             )
-        seal = self._seal(row, principal.name, own)
-        self._decide(
-            row, "granted", principal.name, {"seal": seal, "self_approved": own}, reason=None
-        )
-        return self.get(row.id, row.tenant)
+        seal = self._grant_seal(row, principal.name, own)
+        return self._decide(row, "granted", principal.name, seal=seal, self_approved=own)
 
     def deny(self, approval: str, principal: Principal, reason: str = "") -> Approval:
         """Refuse a call; the proposer may always withdraw their own."""
         row = self._pending(approval, principal, own_suffices=True)
-        self._decide(row, "denied", principal.name, {}, reason=reason or None)
-        return self.get(row.id, row.tenant)
+        return self._decide(row, "denied", principal.name, reason=reason or None, seal=None)
 
     def revoke(self, approval: str, principal: Principal) -> Approval:
-        """Take back a grant that has not been used yet.
+        """Take back a grant that has not been used yet; the proposer may withdraw their own.
 
         Raises:
             Conflict: if it was used, or never granted.
         """
         row = self._row(approval, principal.tenant)
-        if not may_approve(principal):
+        if not may_approve(principal) and row.proposer != principal.name:
             raise PolicyDenied(f"{principal.name} may not decide approvals.")
-        if row.status != "granted":
-            raise Conflict(f"Approval {row.id} is {row.status}; only an unused grant is revoked.")
-        self._decide(row, "revoked", principal.name, {}, reason=None, expected="granted")
-        return self.get(row.id, row.tenant)
+        if standing(row) != "granted":
+            raise Conflict(
+                f"Approval {row.id} is {standing(row)}; only an unused grant is revoked."
+            )
+        return self._decide(row, "revoked", principal.name, expected="granted", seal=None)
 
     def find_grant(
         self,
@@ -196,77 +173,103 @@ class Approvals:
         operation: str,
         arguments: dict[str, Any],
         context: RequestContext,
+        *,
+        second_person: bool = False,
     ) -> Approval | None:
         """The grant for exactly this call, checked; None if nobody has granted it yet.
 
         Args:
             approval: an approval's id, when the caller names one.
+            operation: what is called.
+            arguments: the canonical arguments.
+            context: who calls, as which step of which plan.
+            second_person: True if the call, as things stand now, needs another approver than
+                its proposer, whatever the grant says.
 
         Raises:
             ApprovalInvalid: if the named approval does not fit this call, or was tampered with.
         """
         bound = call_digest(operation, arguments, context)
         if approval is None:
-            query = select(ApprovalRow).where(
-                ApprovalRow.digest == bound, ApprovalRow.status == "granted"
-            )
-            with self._database.session() as session:
-                rows = session.scalars(query.order_by(ApprovalRow.decided.desc())).all()
-            fitting = [r for r in rows if r.expires > now() and self._genuine(r)]
-            return _approval(fitting[0]) if fitting else None
+            return self._any_grant(bound, context, second_person)
         try:
-            row = self._row(approval, context.tenant)
+            row = self._row(str(approval), context.tenant)
         except NotFound as error:
             raise ApprovalInvalid(f"There is no approval {approval!r}.") from error
-        if row.status == "pending" and row.expires > now() and row.digest == bound:
+        if standing(row) == "pending" and row.digest == bound:
             return None
-        self._require_fit(row, bound)
-        return _approval(row)
+        self._require_fit(row, bound, context, second_person)
+        return shown(row)
 
-    def consume(self, approval: Approval) -> None:
-        """Use a grant up, atomically; only one call ever gets it.
+    def _any_grant(
+        self, bound: str, context: RequestContext, second_person: bool
+    ) -> Approval | None:
+        query = select(ApprovalRow).where(
+            ApprovalRow.digest == bound, ApprovalRow.tenant == context.tenant, _stands("granted")
+        )
+        with self._database.session() as session:
+            rows = session.scalars(query.order_by(ApprovalRow.decided.desc())).all()
+        for row in rows:
+            if self._misfit(row, context, second_person) is None:
+                return shown(row)
+        return None
+
+    def consume(self, approval: Approval, session: Session) -> None:
+        """Use a grant up, within the transaction that lets its call act; only one call gets it.
 
         Raises:
-            ApprovalInvalid: if another call was faster.
+            ApprovalInvalid: if another call was faster, or it was taken back meanwhile.
         """
-        with self._database.session() as session:
-            done = cast(
-                "CursorResult[Any]",
-                session.execute(
-                    update(ApprovalRow)
-                    .where(ApprovalRow.id == approval.id, ApprovalRow.status == "granted")
-                    .values(status="used")
-                ),
-            )
-        if done.rowcount != 1:
-            raise ApprovalInvalid(f"Approval {approval.id} was used already.")
+        used = session.execute(
+            update(ApprovalRow)
+            .where(ApprovalRow.id == approval.id, _stands("granted"))
+            .values(status="used", seal=None)
+            .returning(ApprovalRow.created)
+        ).first()
+        since = used[0].isoformat(timespec="microseconds") if used else ""
+        if used is None or self._audit.spent(session, approval.id, since):
+            raise ApprovalInvalid(f"Approval {approval.id} was used already; nothing was done.")
 
-    def _require_fit(self, row: ApprovalRow, bound: str) -> None:
+    def _require_fit(
+        self, row: ApprovalRow, bound: str, context: RequestContext, second_person: bool
+    ) -> None:
         if row.digest != bound:
             raise ApprovalInvalid(
                 f"Approval {row.id} was given for another call: {row.operation} {row.arguments}.",
                 hint="Ask for a new approval with these arguments.",
             )
+        if standing(row) == "expired":
+            raise ApprovalInvalid(
+                f"Approval {row.id} expired at {row.expires:%Y-%m-%d %H:%M} UTC; nothing was done."
+            )
         if row.status != "granted":
             why = f": {row.reason}" if row.reason else ""
             raise ApprovalInvalid(f"Approval {row.id} is {row.status}{why}; nothing was done.")
-        if row.expires <= now():
-            raise ApprovalInvalid(f"Approval {row.id} expired at {row.expires:%Y-%m-%d %H:%M} UTC.")
-        if not self._genuine(row):
-            raise ApprovalInvalid(f"Approval {row.id} does not bear this home's seal.")
+        misfit = self._misfit(row, context, second_person)
+        if misfit:
+            raise ApprovalInvalid(f"Approval {row.id} {misfit}; nothing was done.")
 
-    def _seal(self, row: ApprovalRow, by: str, own: bool) -> str:
-        parts = (row.id, row.digest, by, str(own), str(row.second_person), row.expires.isoformat())
-        return self._keys.seal("approval", *parts)
+    def _misfit(self, row: ApprovalRow, context: RequestContext, second_person: bool) -> str | None:
+        """Why a granted row does not let this caller act, whatever its columns say."""
+        own = row.decided_by == context.principal.name
+        if row.decided_by is None or row.seal is None:
+            return "does not bear this home's seal"
+        if row.seal != self._grant_seal(row, row.decided_by, own):
+            return "does not bear this home's seal"
+        if own and (second_person or row.second_person):
+            return "was given by its proposer, but a second person must approve this"
+        return None
 
-    def _genuine(self, row: ApprovalRow) -> bool:
-        if row.decided_by is None or (row.second_person and row.decided_by == row.proposer):
-            return False
-        expected = self._seal(row, row.decided_by, row.self_approved)
-        return row.seal is not None and row.seal == expected
+    def _request_seal(self, row: ApprovalRow) -> str:
+        seen = digest([row.operation, row.arguments, row.proposer, row.plan, row.step, row.preview])
+        parts = (row.id, row.tenant, row.digest, seen, str(row.second_person))
+        return self._keys.seal("approval request", *parts, row.expires.isoformat())
+
+    def _grant_seal(self, row: ApprovalRow, by: str, own: bool) -> str:
+        parts = (row.id, row.tenant, row.digest, by, str(own), str(row.second_person))
+        return self._keys.seal("approval grant", *parts, row.expires.isoformat())
 
     def _row(self, approval: str, tenant: str) -> ApprovalRow:
-        self._expire(tenant)
         with self._database.session() as session:
             row = session.get(ApprovalRow, approval.strip())
         if row is None or row.tenant != tenant:
@@ -284,8 +287,8 @@ class Approvals:
             raise PolicyDenied(
                 f"{principal.name} may not decide approvals.", hint="It needs the role approver."
             )
-        if row.status != "pending":
-            raise Conflict(f"Approval {row.id} is {row.status}, not pending.")
+        if standing(row) != "pending":
+            raise Conflict(f"Approval {row.id} is {standing(row)}, not pending.")
         return row
 
     def _decide(
@@ -293,85 +296,53 @@ class Approvals:
         row: ApprovalRow,
         status: Status,
         by: str,
-        extra: dict[str, Any],
         *,
-        reason: str | None,
         expected: Status = "pending",
-    ) -> None:
+        reason: str | None = None,
+        **extra: Any,
+    ) -> Approval:
         values = {"status": status, "decided": now(), "decided_by": by, "reason": reason, **extra}
-        self._audit.append(
-            row.tenant,
-            {
-                "event": f"approval.{status}",
-                "approval": row.id,
-                "principal": by,
-                "operation": row.operation,
-                "arguments": row.arguments,
-                "proposer": row.proposer,
-                "reason": reason,
-            },
-        )
-        with self._database.session() as session:
-            done = cast(
-                "CursorResult[Any]",
-                session.execute(
-                    update(ApprovalRow)
-                    .where(ApprovalRow.id == row.id, ApprovalRow.status == expected)
-                    .values(**values)
-                ),
-            )
-        if done.rowcount != 1:
-            raise Conflict(f"Approval {row.id} was decided by somebody else meanwhile.")
-        self._tell(row, f"approval.{status}", by)
-
-    def _expire(self, tenant: str) -> None:
-        with self._database.session() as session:
-            session.execute(
+        with self._audit.writing() as ledger:
+            decided = ledger.session.scalar(
                 update(ApprovalRow)
-                .where(
-                    ApprovalRow.tenant == tenant,
-                    ApprovalRow.status.in_(("pending", "granted")),
-                    ApprovalRow.expires <= now(),
-                )
-                .values(status="expired")
+                .where(ApprovalRow.id == row.id, _stands(expected))
+                .values(**values)
+                .returning(ApprovalRow)
             )
+            if decided is None:
+                raise Conflict(f"Approval {row.id} was decided by somebody else meanwhile.")
+            told = {"operation": row.operation, "arguments": row.arguments, "reason": reason}
+            ledger.append(
+                row.tenant,
+                {
+                    "event": f"approval.{status}",
+                    "approval": row.id,
+                    "principal": by,
+                    "proposer": row.proposer,
+                    **told,
+                },
+            )
+            self._tell(ledger.session, row, f"approval.{status}", by)
+        self._events.wake()
+        return shown(decided)
 
-    def _tell(self, row: ApprovalRow, kind: str, by: str) -> None:
+    def _tell(self, session: Session, row: ApprovalRow, kind: str, by: str) -> None:
         data = {"approval": row.id, "operation": row.operation, "by": by}
-        self._events.publish("approvals", kind, data, row.tenant)
+        self._events.add(session, "approvals", kind, data, row.tenant)
         if row.conversation:
-            self._events.publish(f"conversation:{row.conversation}", kind, data, row.tenant)
+            topic = f"conversation:{row.conversation}"
+            self._events.add(session, topic, kind, data, row.tenant)
 
 
-def _confirm(row: ApprovalRow) -> str:
-    return Preview.model_validate(row.preview).confirm or row.operation
+def _stands(status: Status) -> ColumnElement[bool]:
+    """The condition that an approval stands so now; see `standing`."""
+    written = ApprovalRow.status == status
+    if status == "expired":
+        unused = ApprovalRow.status.in_(("pending", "granted"))
+        return or_(written, and_(unused, ApprovalRow.expires <= now()))
+    if status in ("pending", "granted"):
+        return and_(written, ApprovalRow.expires > now())
+    return written
 
 
-def _approval(row: ApprovalRow) -> Approval:
-    status = "expired" if row.status == "pending" and row.expires <= now() else row.status
-    who = (
-        "somebody other than the proposer"
-        if row.second_person
-        else "the proposer or another person"
-    )
-    return Approval(
-        id=row.id,
-        operation=row.operation,
-        arguments=row.arguments,
-        proposer=row.proposer,
-        tenant=row.tenant,
-        channel=row.channel,
-        conversation=row.conversation,
-        plan=row.plan,
-        step=row.step,
-        preview=Preview.model_validate(row.preview),
-        second_person=row.second_person,
-        status=cast("Status", status),
-        created=row.created.isoformat(),
-        expires=row.expires.isoformat(),
-        decided_by=row.decided_by,
-        self_approved=row.self_approved,
-        reason=row.reason,
-        confirm=_confirm(row),
-        how=f"{who} with the approver role runs `pilothouse approvals grant {row.id}`",
-    )
+__all__ = ["Approval", "Approvals", "Status", "call_digest"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tools.kernel.entities import Catalogue, EntityKind, Slot, nearest, parse_model_reference
+from tools.kernel.entities import Catalogue, EntityKind, nearest, parse_model_reference
 from tools.kernel.errors import InvalidInput, NotFound
 from tools.kernel.operations import Args, Operation
 
@@ -44,73 +44,84 @@ def _refuse_unknown(operation: Operation[Any, Any], given: Mapping[str, Any]) ->
 def _split_references(
     operation: Operation[Any, Any], given: dict[str, Any], catalogue: Catalogue, tenant: str
 ) -> dict[str, Any]:
-    fields = operation.input.model_fields
     for model, version in (("model", "version"), ("other_model", "other_version")):
-        value = given.get(model)
-        if not isinstance(value, str) or version not in fields:
+        if version not in operation.input.model_fields:
             continue
-        known = {n.name for n in catalogue.names(EntityKind.MODEL, tenant)}
-        if value in known:
-            continue
-        reference = parse_model_reference(value)
-        if reference.alias or reference.version:
-            given[model] = reference.name
-            found = reference.version or _aliased(
-                reference.name, reference.alias, catalogue, tenant
-            )
-            if given.get(version) not in (None, found, str(found)):
-                raise InvalidInput(
-                    f"{value!r} names version {found}, but {version} says {given[version]}."
-                )
-            given[version] = found
-    alias = given.get("version")
-    if isinstance(alias, str) and isinstance(given.get("model"), str):
-        text = alias.strip().lstrip("@")
-        digits = text[1:] if text[:1] in "vV" else text
-        given["version"] = (
-            int(digits) if digits.isdigit() else _aliased(given["model"], text, catalogue, tenant)
-        )
+        owner = given.get(model, given.get("model"))
+        if isinstance(given.get(version), str) and isinstance(owner, str):
+            name = parse_model_reference(owner).name
+            given[version] = _number(name, given[version], catalogue, tenant)
+        if isinstance(given.get(model), str):
+            _split_reference(given, model, version, catalogue, tenant)
     return given
 
 
-def _aliased(model: str, alias: str | None, catalogue: Catalogue, tenant: str) -> int:
+def _split_reference(
+    given: dict[str, Any], model: str, version: str, catalogue: Catalogue, tenant: str
+) -> None:
+    value = given[model]
+    if catalogue.knows(EntityKind.MODEL, value, tenant):
+        return
+    reference = parse_model_reference(value)
+    if reference.alias is None and reference.version is None:
+        return
+    found = reference.version
+    if found is None:
+        found = _aliased(reference.name, str(reference.alias), catalogue, tenant)
+    if given.get(version) not in (None, found):
+        raise InvalidInput(f"{value!r} names version {found}, but {version} says {given[version]}.")
+    given[model], given[version] = reference.name, found
+
+
+def _number(model: str, written: str, catalogue: Catalogue, tenant: str) -> int:
+    """The version that `3`, `v3`, `version 3`, `@challenger` or `challenger` stands for."""
+    text = written.strip().lstrip("@")
+    digits = text.casefold().removeprefix("version").removeprefix("v").strip()
+    if digits.isdecimal() and len(digits) < 10:
+        return int(digits)
+    return _aliased(model, text, catalogue, tenant)
+
+
+def _aliased(model: str, alias: str, catalogue: Catalogue, tenant: str) -> int:
     name = catalogue.resolve(EntityKind.MODEL, model, tenant)
-    return int(catalogue.resolve(EntityKind.MODEL_VERSION, str(alias), tenant, of=name))
+    return int(catalogue.resolve(EntityKind.MODEL_VERSION, alias, tenant, of=name))
 
 
 def _link(operation: Operation[Any, Any], args: Args, catalogue: Catalogue, tenant: str) -> Args:
     linked: dict[str, Any] = {}
-    for name, slot in operation.slots.items():
+    versions_last = sorted(
+        operation.slots.items(), key=lambda item: item[1].kind is EntityKind.MODEL_VERSION
+    )
+    for name, slot in versions_last:
         value = getattr(args, name)
         if value is not None and slot.kind is not None and slot.closed:
-            linked[name] = _linked(name, value, slot, args, linked, catalogue, tenant)
+            linked[name] = _linked(name, value, slot.kind, args, linked, catalogue, tenant)
     return args.model_copy(update=linked)
 
 
 def _linked(
     name: str,
     value: Any,
-    slot: Slot,
+    kind: EntityKind,
     args: Args,
     linked: dict[str, Any],
     catalogue: Catalogue,
     tenant: str,
 ) -> Any:
-    assert slot.kind is not None
     of = None
-    if slot.kind is EntityKind.MODEL_VERSION:
+    if kind is EntityKind.MODEL_VERSION:
         owner = _owner(name, args)
         of = linked.get(owner) or getattr(args, owner, None)
         if of is None:
             return value
-    if slot.kind is EntityKind.JOB:
-        value = str(value).lstrip("#")
     try:
-        found = catalogue.resolve(slot.kind, str(value), tenant, of=of)
+        if isinstance(value, list | tuple):
+            return type(value)(catalogue.resolve(kind, str(each), tenant, of=of) for each in value)
+        text = str(value).lstrip("#") if kind is EntityKind.JOB else str(value)
+        return type(value)(catalogue.resolve(kind, text, tenant, of=of))
     except NotFound as error:
         error.message = f"{name}: {error.message}"
         raise
-    return type(getattr(args, name))(found)
 
 
 def _owner(version: str, args: Args) -> str:

@@ -1,21 +1,26 @@
-"""The audit: append-only, each record chained to the one before by SHA-256.
+"""The audit: append-only, each record chained to the one before by a keyed hash (HMAC-SHA-256).
 
-The newest link is also kept in a sealed file beside the database, so that cutting off the end, or
-writing the whole chain anew, is found as well as a changed record in the middle.
+Without the home's key nobody can alter, add or replace a record unseen. The newest link is also
+kept in a sealed file beside the database, so that cutting off the end is found as well. A chain
+that was cut or replaced is never mended: what follows goes on from the sealed link, so that the
+damage stays visible to every later `verify`.
 """
 
 from __future__ import annotations
 
-import hashlib
+import fcntl
 import json
+import logging
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
 
 from tools.kernel.canonical import canonical
 from tools.kernel.errors import Unavailable
@@ -23,7 +28,10 @@ from tools.kernel.keys import Keys
 from tools.kernel.storage import Database, now
 from tools.kernel.tables import AuditRow
 
+log = logging.getLogger(__name__)
+
 GENESIS = "0" * 64
+BROKEN = "the sealed head was missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +53,36 @@ class AuditVerdict:
     problem: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Tip:
+    sequence: int
+    link: str
+
+
+class Ledger:
+    """A writing transaction in which audit records, and what they tell of, are stored together.
+
+    Attributes:
+        session: the transaction; what else is written in it stands or falls with the records.
+    """
+
+    def __init__(self, session: Session, audit: Audit) -> None:
+        self.session = session
+        self._audit = audit
+        self.tip: _Tip | None = None
+
+    def append(self, tenant: str, body: dict[str, Any]) -> int:
+        """Add a record; returns its sequence number."""
+        self.tip = self._audit.link_up(self.session, self.tip, tenant, body)
+        return self.tip.sequence
+
+
 class Audit:
     """Append and verify; safe to use from several threads and processes.
 
     Args:
         database: where the records are kept.
-        keys: seal the newest link.
+        keys: the home's keys: links and the newest link's seal are made with them.
         head: the file that holds the newest link.
     """
 
@@ -59,6 +91,7 @@ class Audit:
         self._keys = keys
         self._head = head
         self._lock = threading.Lock()
+        self._behind = False
 
     def append(self, tenant: str, body: dict[str, Any]) -> int:
         """Add a record; returns its sequence number.
@@ -66,30 +99,24 @@ class Audit:
         Raises:
             Unavailable: if it cannot be written; the caller must then not act.
         """
-        text = canonical(body)
-        with self._lock:
-            for _ in range(50):
-                try:
-                    return self._append(tenant, text)
-                except IntegrityError:  # another process took the number
-                    continue
-        raise Unavailable("The audit is too busy to take a record; nothing was done.")
+        with self.writing() as ledger:
+            return ledger.append(tenant, body)
 
-    def _append(self, tenant: str, text: str) -> int:
-        at = now().isoformat()
-        with self._database.session() as session:
-            last = session.execute(
-                select(AuditRow.sequence, AuditRow.hash).order_by(AuditRow.sequence.desc()).limit(1)
-            ).first()
-            sequence, previous = (last[0] + 1, last[1]) if last else (1, GENESIS)
-            link = _link(previous, sequence, tenant, at, text)
-            session.add(
-                AuditRow(
-                    sequence=sequence, tenant=tenant, at=at, body=text, previous=previous, hash=link
-                )
-            )
-        self._write_head(sequence, link)
-        return sequence
+    @contextmanager
+    def writing(self) -> Iterator[Ledger]:
+        """A transaction for records and what they tell of; one at a time over all processes.
+
+        Raises:
+            Unavailable: if it cannot be written; nothing of it was.
+        """
+        with self._alone():
+            with self._database.writing() as session:
+                ledger = Ledger(session, self)
+                if self._behind:
+                    self._catch_up(session)
+                yield ledger
+            if ledger.tip is not None:
+                self._keep_head(ledger.tip)
 
     def tail(self, tenant: str, limit: int = 20) -> list[AuditRecord]:
         """The newest records of a tenant, oldest first."""
@@ -100,48 +127,143 @@ class Audit:
 
     def verify(self) -> AuditVerdict:
         """Walk the whole chain and compare it with the sealed head."""
-        previous, expected, hashes = GENESIS, 1, dict[int, str]()
+        head, sealed = self._read_head(), self._head.exists()  # before the rows, which only grow
+        previous, expected, at_head = GENESIS, 1, ""
+        query = select(AuditRow).order_by(AuditRow.sequence).execution_options(yield_per=1000)
         with self._database.session() as session:
-            rows = session.scalars(
-                select(AuditRow).order_by(AuditRow.sequence).execution_options(yield_per=1000)
-            )
-            for row in rows:
-                problem = _problem(row, expected, previous)
+            for row in session.scalars(query):
+                problem = self._problem(row, expected, previous)
                 if problem:
                     return AuditVerdict(expected - 1, False, problem)
                 previous, expected = row.hash, expected + 1
-                hashes[row.sequence] = row.hash
-        return self._compare_head(expected - 1, hashes)
+                if head is not None and row.sequence == head.sequence:
+                    at_head = row.hash
+        problem = _head_problem(head, sealed, expected - 1, at_head)
+        return AuditVerdict(expected - 1, problem is None, problem)
 
-    def _compare_head(self, records: int, hashes: dict[int, str]) -> AuditVerdict:
-        if not self._head.exists():
-            problem = "the sealed head is missing" if records else None
-            return AuditVerdict(records, problem is None, problem)
-        sequence, link, seal = (*self._head.read_text().split(), "", "", "")[:3]
+    def spent(self, session: Session, approval: str, since: str) -> bool:
+        """True if a record from `since` (an ISO time) on tells of a call with this approval."""
+        query = select(AuditRow.at, AuditRow.body).order_by(AuditRow.sequence.desc())
+        for at, body in session.execute(query.execution_options(yield_per=200)):
+            if at < since:
+                return False
+            if approval in body:
+                told = json.loads(body)
+                if told.get("event") == "call.allowed" and told.get("approval") == approval:
+                    return True
+        return False
+
+    def link_up(
+        self, session: Session, tip: _Tip | None, tenant: str, body: dict[str, Any]
+    ) -> _Tip:
+        """Store the next record of a chain whose newest link is `tip`; for `Ledger`."""
+        last = tip or self._tip(session)
+        text, at = canonical(body), stamp()
+        link = self._link(last.link, last.sequence + 1, tenant, at, text)
+        session.execute(
+            insert(AuditRow).values(
+                sequence=last.sequence + 1,
+                tenant=tenant,
+                at=at,
+                body=text,
+                previous=last.link,
+                hash=link,
+            )
+        )
+        return _Tip(last.sequence + 1, link)
+
+    def _tip(self, session: Session) -> _Tip:
+        """Where the chain goes on: at the sealed head, also where records behind it are gone."""
+        query = select(AuditRow.sequence, AuditRow.hash)
+        found = session.execute(query.order_by(AuditRow.sequence.desc()).limit(1)).first()
+        last = _Tip(found[0], found[1]) if found else None
+        head = self._read_head()
+        if head is None:
+            return self._tip_without_head(last)
+        if last is None or last.sequence <= head.sequence:
+            return head
+        at_head = session.scalar(select(AuditRow.hash).where(AuditRow.sequence == head.sequence))
+        # A crash, or another home on the same server, leaves the head behind: no damage.
+        return last if at_head == head.link else _Tip(last.sequence, head.link)
+
+    def _tip_without_head(self, last: _Tip | None) -> _Tip:
+        if last is None:
+            return _Tip(0, BROKEN if self._head.exists() else GENESIS)
+        return _Tip(last.sequence, BROKEN) if self._database.is_sqlite else last
+
+    def _link(self, previous: str, sequence: int, tenant: str, at: str, text: str) -> str:
+        return self._keys.seal("audit link", previous, str(sequence), tenant, at, text)
+
+    def _problem(self, row: AuditRow, expected: int, previous: str) -> str | None:
+        if row.sequence != expected:
+            return f"record {expected} is missing"
+        if row.previous == BROKEN:
+            return f"the sealed head was missing or altered when record {row.sequence} was written"
+        if row.previous != previous:
+            return f"record {row.sequence} does not follow the one before it"
+        if row.hash != self._link(row.previous, row.sequence, row.tenant, row.at, row.body):
+            return f"record {row.sequence} was altered"
+        return None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                handle = self._head.with_suffix(".lock").open("w")
+            except OSError as error:
+                raise _unwritable(error) from error
+            with handle:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                yield
+
+    def _read_head(self) -> _Tip | None:
+        try:
+            sequence, link, seal = self._head.read_text().split()
+        except (OSError, ValueError):
+            return None
         if not self._keys.sealed(seal, "audit", sequence, link):
-            return AuditVerdict(records, False, "the sealed head was altered")
-        if hashes.get(int(sequence)) != link:
-            problem = f"record {sequence}, the newest when it was written, is missing or replaced"
-            return AuditVerdict(records, False, problem)
-        return AuditVerdict(records, True)
+            return None
+        return _Tip(int(sequence), link)
 
-    def _write_head(self, sequence: int, link: str) -> None:
-        seal = self._keys.seal("audit", str(sequence), link)
+    def _keep_head(self, tip: _Tip) -> None:
+        try:
+            self._write_head(tip)
+            self._behind = False
+        except OSError as error:  # the records stand; nothing more is taken until the head does
+            self._behind = True
+            log.error("the audit's head could not be written: %s", error)
+
+    def _catch_up(self, session: Session) -> None:
+        try:
+            self._write_head(self._tip(session))
+            self._behind = False
+        except OSError as error:
+            raise _unwritable(error) from error
+
+    def _write_head(self, tip: _Tip) -> None:
+        seal = self._keys.seal("audit", str(tip.sequence), tip.link)
         fresh = self._head.with_suffix(f".{os.getpid()}")
-        fresh.write_text(f"{sequence} {link} {seal}\n")
+        fresh.write_text(f"{tip.sequence} {tip.link} {seal}\n")
         fresh.replace(self._head)
 
 
-def _link(previous: str, sequence: int, tenant: str, at: str, text: str) -> str:
-    joined = "\x1f".join((previous, str(sequence), tenant, at, text))
-    return hashlib.sha256(joined.encode()).hexdigest()
+def stamp() -> str:
+    """The time as audit records carry it: ISO 8601, in UTC, with microseconds."""
+    return now().isoformat(timespec="microseconds")
 
 
-def _problem(row: AuditRow, expected: int, previous: str) -> str | None:
-    if row.sequence != expected:
-        return f"record {expected} is missing"
-    if row.previous != previous:
-        return f"record {row.sequence} does not follow the one before it"
-    if row.hash != _link(row.previous, row.sequence, row.tenant, row.at, row.body):
-        return f"record {row.sequence} was altered"
+def _head_problem(head: _Tip | None, exists: bool, records: int, at_head: str) -> str | None:
+    if head is None and not exists:
+        return "the sealed head is missing" if records else None
+    if head is None:
+        return "the sealed head was altered"
+    if at_head != head.link:
+        return f"record {head.sequence}, the newest when it was written, is missing or replaced"
     return None
+
+
+def _unwritable(error: OSError) -> Unavailable:
+    return Unavailable(
+        f"The audit cannot be written ({error.strerror}); nothing was done.",
+        hint="Check the home's free space and permissions.",
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
 
 from tools.kernel.errors import BudgetExceeded
 from tools.kernel.identity import Principal
@@ -26,17 +27,32 @@ class Budget:
     def record(self, principal: Principal, what: str, amount: float, source: str) -> None:
         """Note that `amount` of money or tokens was used for `source`."""
         if amount:
-            row = UsageRow(
-                tenant=principal.tenant,
-                principal=principal.name,
-                what=what,
-                amount=amount,
-                source=source,
-            )
             with self._database.session() as session:
-                session.add(row)
+                _insert(session, principal, what, amount, source)
 
-    def used(self, principal: Principal, what: str) -> float:
+    @staticmethod
+    def reserve(session: Session, principal: Principal, amount: float, source: str) -> None:
+        """Count a job's estimated cost as used while it runs; `settle` puts the real cost there."""
+        _insert(session, principal, MONEY, amount, source)
+
+    @staticmethod
+    def settle(session: Session, principal: Principal, amount: float, source: str) -> None:
+        """Replace what was reserved for `source` by what it really cost."""
+        settled = session.execute(
+            update(UsageRow)
+            .where(
+                UsageRow.tenant == principal.tenant,
+                UsageRow.principal == principal.name,
+                UsageRow.what == MONEY,
+                UsageRow.source == source,
+            )
+            .values(amount=amount, created=now())
+            .returning(UsageRow.id)
+        ).first()
+        if settled is None and amount:
+            _insert(session, principal, MONEY, amount, source)
+
+    def used(self, principal: Principal, what: str, session: Session | None = None) -> float:
         """What the principal used within the last 24 hours."""
         query = select(func.coalesce(func.sum(UsageRow.amount), 0.0)).where(
             UsageRow.tenant == principal.tenant,
@@ -44,11 +60,20 @@ class Budget:
             UsageRow.what == what,
             UsageRow.created > now() - timedelta(days=1),
         )
-        with self._database.session() as session:
+        if session is not None:
             return float(session.scalar(query) or 0.0)
+        with self._database.session() as own:
+            return float(own.scalar(query) or 0.0)
 
-    def check_money(self, principal: Principal, estimate: float | None) -> None:
+    def check_money(
+        self, principal: Principal, estimate: float | None, session: Session | None = None
+    ) -> None:
         """Let an estimated cost pass.
+
+        Args:
+            principal: who would spend it.
+            estimate: money; None and 0 pass always.
+            session: a writing session, when what passes is reserved in it.
 
         Raises:
             BudgetExceeded: if it is more than what is left today.
@@ -56,7 +81,7 @@ class Budget:
         limit = self._settings.daily_budget
         if limit is None or not estimate:
             return
-        left = limit - self.used(principal, MONEY)
+        left = limit - self.used(principal, MONEY, session)
         if estimate > left:
             unit = self._settings.currency
             raise BudgetExceeded(
@@ -77,3 +102,8 @@ class Budget:
                 f"{principal.name} has used today's {limit} language-model tokens.",
                 hint="Wait, or raise PILOTHOUSE_MODEL_BUDGET_TOKENS.",
             )
+
+
+def _insert(session: Session, principal: Principal, what: str, amount: float, source: str) -> None:
+    row = {"tenant": principal.tenant, "principal": principal.name}
+    session.execute(insert(UsageRow).values(**row, what=what, amount=amount, source=source))

@@ -3,37 +3,45 @@
 Protocol: `python -m MODULE spec.json`; the child prints one JSON object a line on standard output:
 `{"progress": 0.3, "message": "…", "metrics": {…}}` as often as it likes, and last
 `{"result": {…}}` or `{"error": {"code", "message", "hint"}}`. Standard error goes to
-`child.log` in the job's folder.
+`child.log` in the job's folder, and so does what native libraries print; other lines are ignored.
+
+The child is started by way of this module, which ties it to its parent's life before the module's
+own imports begin.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
+import math
 import os
+import queue
+import runpy
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tools.kernel import errors
 from tools.kernel.errors import Cancelled, OperationFailed, PilothouseError
-from tools.kernel.settings import Settings
 
 if TYPE_CHECKING:
     from tools.kernel.jobs import JobContext
+    from tools.kernel.settings import Settings
 
 GRACE_SECONDS = 5.0
+LOOK_SECONDS = 0.25
 _PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)  # loaded here: nothing may be loaded between fork and exec
 
 
 def emit(**event: Any) -> None:
     """For the child: print one event."""
-    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.write("\n" + json.dumps(event) + "\n")  # whatever stands on the line before
     sys.stdout.flush()
 
 
@@ -58,50 +66,103 @@ def run_child(
     """Run the child to its end; see `JobContext.child`."""
     path = job.workdir / f"{module.rpartition('.')[2]}.spec.json"
     path.write_text(json.dumps(spec))
+    command = [sys.executable, "-m", __name__, str(os.getpid()), module, str(path)]
     with (job.workdir / "child.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", module, str(path)],
+        process = _nursery.start(
+            command,
             stdout=subprocess.PIPE,
             stderr=log,
             stdin=subprocess.DEVNULL,
             env=_environment(settings),
             cwd=Path(__file__).parents[2],
-            preexec_fn=_die_with_parent,
+            start_new_session=True,  # a terminal's Ctrl-C is the platform's to answer
         )
     watcher = _Watcher(job, process)
     watcher.start()
     try:
         outcome = _listen(process, job, on_event)
-    finally:
-        _end(process)
-        watcher.join()
-    if watcher.cancelled:
-        raise Cancelled(f"Job {job.id} was cancelled while {module} computed; it was stopped.")
+    except BaseException:
+        watcher.finish(0)
+        raise
+    watcher.finish(GRACE_SECONDS)
+    if watcher.stopped_by is not None:
+        raise watcher.stopped_by
     return _outcome(outcome, process.returncode, job)
 
 
+class _Nursery:
+    """Starts processes from one thread that lives as long as the process.
+
+    The kernel sends the parent-death signal when the *thread* that started a child ends, so a
+    worker thread must not be a parent.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._orders: queue.SimpleQueue[tuple[Future[Any], tuple[Any, ...], dict[str, Any]]]
+        self._orders = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def start(self, *args: Any, **kwargs: Any) -> subprocess.Popen[bytes]:
+        """`subprocess.Popen(*args, **kwargs)`."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():  # not begun, or after a fork
+                self._thread = threading.Thread(target=self._run, name="nursery", daemon=True)
+                self._thread.start()
+        made: Future[subprocess.Popen[bytes]] = Future()
+        self._orders.put((made, args, kwargs))
+        return made.result()
+
+    def _run(self) -> None:
+        while True:
+            made, args, kwargs = self._orders.get()
+            try:
+                made.set_result(subprocess.Popen(*args, **kwargs))
+            except BaseException as error:
+                made.set_exception(error)
+
+
+_nursery = _Nursery()
+
+
 class _Watcher(threading.Thread):
-    """Ends the child as soon as its job is cancelled."""
+    """Ends the child as soon as its job is cancelled, its process stops, or nobody listens."""
 
     def __init__(self, job: JobContext, process: subprocess.Popen[bytes]) -> None:
-        super().__init__(daemon=True)
+        super().__init__(name=f"child of job {job.id}", daemon=True)
         self._job = job
         self._process = process
-        self.cancelled = False
+        self._unheard = threading.Event()
+        self.stopped_by: BaseException | None = None
+
+    def finish(self, grace: float) -> None:
+        """The child has closed its output, or nobody listens any more: see that it ends."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace)
+        self._unheard.set()
+        self.join()
 
     def run(self) -> None:
         """Look until the child has ended."""
         while self._process.poll() is None:
-            try:
-                self._job.check_cancelled()
-            except Cancelled:
-                self.cancelled = True
+            reason = self._reason()
+            if reason is not None or self._unheard.is_set():
+                self.stopped_by = reason
                 _end(self._process)
                 return
-            try:
-                self._process.wait(0.25)
-            except subprocess.TimeoutExpired:
-                continue
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(LOOK_SECONDS)
+
+    def _reason(self) -> BaseException | None:
+        try:
+            self._job.check_cancelled()
+        except Cancelled:
+            return Cancelled(f"Job {self._job.id} was cancelled while it computed; it was stopped.")
+        except PilothouseError:
+            return None  # the database is busy: look again
+        except BaseException as interrupted:
+            return interrupted
+        return None
 
 
 def _listen(
@@ -110,27 +171,55 @@ def _listen(
     on_event: Callable[[dict[str, Any]], None] | None,
 ) -> dict[str, Any] | None:
     outcome: dict[str, Any] | None = None
-    assert process.stdout is not None
-    for line in process.stdout:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # a library's stray print is no event
-        if not isinstance(event, dict):
+    for line in process.stdout or ():
+        event = _event(line)
+        if event is None:
             continue
         if "result" in event or "error" in event:
             outcome = event
         elif "progress" in event:
-            job.progress(event["progress"], event.get("message", ""), **event.get("metrics", {}))
+            metrics = event.get("metrics")
+            job.progress(
+                event["progress"],
+                str(event.get("message", "")),
+                **_figures(metrics if isinstance(metrics, dict) else {}),
+            )
         if on_event is not None:
             on_event(event)
     return outcome
 
 
+def _event(line: bytes) -> dict[str, Any] | None:
+    """The event that a line holds; None for anything else, such as a library's stray print."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, dict):
+        return None
+    event = cast("dict[str, Any]", event)
+    if "progress" in event and not _is_figure(event["progress"]):
+        return None
+    for name in ("result", "error"):
+        if name in event and not isinstance(event[name], dict):
+            return None
+    return event
+
+
+def _figures(metrics: dict[str, Any]) -> dict[str, float]:
+    taken = ("fraction", "message")
+    return {k: v for k, v in metrics.items() if _is_figure(v) and k not in taken}
+
+
+def _is_figure(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)
+
+
 def _outcome(event: dict[str, Any] | None, code: int | None, job: JobContext) -> dict[str, Any]:
     if event is not None and "error" in event:
         raise _raised(event["error"])
-    if event is None or code != 0:
+    if event is None:
         raise OperationFailed(
             f"The computing process of job {job.id} ended with code {code} and no result.",
             hint=f"Its log: {job.workdir / 'child.log'}",
@@ -144,33 +233,52 @@ def _raised(data: dict[str, Any]) -> PilothouseError:
         for c in vars(errors).values()
         if isinstance(c, type) and issubclass(c, PilothouseError) and c is not errors.NeedsApproval
     }
-    kind = known.get(data.get("code", ""), OperationFailed)
-    return kind(data["message"], hint=data.get("hint"), suggestions=data.get("suggestions", ()))
+    kind = known.get(str(data.get("code", "")), OperationFailed)
+    message = str(data.get("message") or "The computing process failed.")
+    suggestions = data.get("suggestions") or ()
+    return kind(message, hint=data.get("hint"), suggestions=[str(s) for s in suggestions])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
+    """Stop a child and what it started itself: politely, then for good."""
+    if process.poll() is not None:
+        return
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            return
+    process.wait()
 
 
 def _environment(settings: Settings) -> dict[str, str]:
     threads = str(settings.threads)
     pinned = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    database = {"PILOTHOUSE_DATABASE_URL": settings.database_url} if settings.database_url else {}
     return {
         **os.environ,
         **dict.fromkeys(pinned, threads),
+        **database,
         "PILOTHOUSE_HOME": str(settings.home),
         "PILOTHOUSE_THREADS": threads,
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "ORT_DISABLE_TELEMETRY": "1",
     }
 
 
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _begin(parent: int, module: str, spec: str) -> None:
+    """In the child: die with the parent, keep standard output for events, run the module."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the signal was asked for
+        sys.exit(1)
+    sys.stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.argv = [module, spec]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _begin(int(sys.argv[1]), sys.argv[2], sys.argv[3])

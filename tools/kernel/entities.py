@@ -82,13 +82,61 @@ def entity_source(kind: EntityKind) -> Callable[[Loader], Loader]:
     return register
 
 
+class _Names:
+    """A snapshot of one kind's names, and the indexes that make looking one up cheap."""
+
+    def __init__(self, entries: Sequence[EntityName]) -> None:
+        self.entries = tuple(entries)
+        self._lock = threading.Lock()
+        self._indexes: dict[str | None, _Index] = {}
+
+    def index(self, of: str | None) -> _Index:
+        """The index over the names of one owner, or over all; made at its first use."""
+        with self._lock:
+            found = self._indexes.get(of)
+            if found is None:
+                found = _Index([e for e in self.entries if of is None or e.of == of])
+                self._indexes[of] = found
+            return found
+
+
+class _Index:
+    """Looks a name up as it is written, then folded; canonical names go before other spellings."""
+
+    def __init__(self, entries: Sequence[EntityName]) -> None:
+        self.names = [e.name for e in entries]
+        self.folded = [fold(name) for name in self.names]
+        self._written: dict[str, str] = {}
+        self._names: dict[str, list[str]] = {}
+        self._spellings: dict[str, list[str]] = {}
+        for entry, folded in zip(entries, self.folded, strict=True):
+            self._written[entry.name] = entry.name
+            _note(self._names, folded, entry.name)
+            for also in entry.also:
+                _note(self._spellings, fold(also), entry.name)
+
+    def find(self, name: str) -> list[str]:
+        """The names that are meant: one, or none, or several that differ in punctuation only."""
+        exact = self._written.get(name)
+        if exact is not None:
+            return [exact]
+        folded = fold(name)
+        return self._names.get(folded) or self._spellings.get(folded) or []
+
+
+def _note(index: dict[str, list[str]], folded: str, name: str) -> None:
+    names = index.setdefault(folded, [])
+    if folded and name not in names:
+        names.append(name)
+
+
 class Catalogue:
     """The names that exist now, for each tenant; safe to use from several threads."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._lock = threading.Lock()
-        self._names: dict[tuple[str, EntityKind], tuple[EntityName, ...]] = {}
+        self._names: dict[tuple[str, EntityKind], _Names] = {}
         self._version = 0
 
     @property
@@ -98,17 +146,7 @@ class Catalogue:
 
     def names(self, kind: EntityKind, tenant: str) -> tuple[EntityName, ...]:
         """All names of a kind, loaded at the first use after a change."""
-        key = (tenant, kind)
-        with self._lock:
-            known, version = self._names.get(key), self._version
-        if known is not None:
-            return known
-        loader = _LOADERS.get(kind)
-        loaded = tuple(loader(self._kernel, tenant)) if loader else ()
-        with self._lock:
-            if version == self._version:
-                self._names[key] = loaded
-        return loaded
+        return self._snapshot(kind, tenant).entries
 
     def changed(self) -> None:
         """Forget the snapshot; called after every act that may have changed a name."""
@@ -116,45 +154,79 @@ class Catalogue:
             self._names.clear()
             self._version += 1
 
+    def knows(self, kind: EntityKind, name: str, tenant: str) -> bool:
+        """True if exactly one name is meant by `name`."""
+        return len(self._snapshot(kind, tenant).index(None).find(name)) == 1
+
     def resolve(self, kind: EntityKind, name: str, tenant: str, *, of: str | None = None) -> str:
         """The canonical name for `name`.
 
-        Only differences of case, spaces, dashes and underscores are bridged, never a misspelling.
+        A name is taken as it is written where it exists so. Otherwise only differences of case,
+        spaces, dashes and underscores are bridged, never a misspelling, and only where one name
+        is meant.
 
         Raises:
-            NotFound: with the nearest names as suggestions.
+            NotFound: with the nearest names, or those among which it does not decide.
         """
-        known = [n for n in self.names(kind, tenant) if of is None or n.of == of]
-        folded = fold(name)
-        for entry in known:
-            if folded == fold(entry.name) or any(folded == fold(also) for also in entry.also):
-                return entry.name
+        index = self._snapshot(kind, tenant).index(of)
+        found = index.find(name)
+        if len(found) == 1:
+            return found[0]
+        what = kind.value.replace("_", " ")
+        if found:
+            raise NotFound(
+                f"{name!r} can mean more than one {what}.",
+                suggestions=found[:3],
+                hint="Write the name exactly.",
+            )
         raise NotFound(
-            f"There is no {kind.value.replace('_', ' ')} named {name!r}"
-            + (f" of {of!r}." if of else "."),
-            suggestions=nearest(name, [n.name for n in known]),
-            hint=None if known else f"No {kind.value.replace('_', ' ')} exists yet.",
+            f"There is no {what} named {name!r}" + (f" of {of!r}." if of else "."),
+            suggestions=_nearest(name, index.names, index.folded, 3),
+            hint=None if index.names else f"No {what} exists yet.",
         )
+
+    def _snapshot(self, kind: EntityKind, tenant: str) -> _Names:
+        key = (tenant, kind)
+        with self._lock:
+            known, version = self._names.get(key), self._version
+        if known is not None:
+            return known
+        loader = _LOADERS.get(kind)
+        loaded = _Names(loader(self._kernel, tenant) if loader else ())
+        with self._lock:
+            if version == self._version:
+                self._names[key] = loaded
+        return loaded
+
+
+_ARTICLE = re.compile(r"^the\s+")
+_BRIDGED = re.compile(r"[\s_\-]+")
 
 
 def fold(name: str) -> str:
     """A name without case, spaces, dashes, underscores and a leading article."""
-    return re.sub(r"[\s_\-]+", "", re.sub(r"^the\s+", "", name.strip().casefold()))
+    return _BRIDGED.sub("", _ARTICLE.sub("", name.strip().casefold()))
 
 
 def nearest(name: str, known: Sequence[str], limit: int = 3) -> list[str]:
     """The known names nearest to a misspelt one, best first (similarity of at least 0.55)."""
+    return _nearest(name, known, [fold(n) for n in known], limit)
+
+
+def _nearest(name: str, known: Sequence[str], folded: Sequence[str], limit: int) -> list[str]:
     from rapidfuzz import fuzz, process
 
-    found = process.extract(
-        fold(name), {n: fold(n) for n in known}, scorer=fuzz.WRatio, limit=limit, score_cutoff=55
-    )
-    return [key for _, _, key in found]
+    wanted = fold(name)[:_LONGEST]
+    found = process.extract(wanted, folded, scorer=fuzz.WRatio, limit=limit, score_cutoff=55)
+    return [known[place] for _, _, place in found]
 
 
+_LONGEST = 200  # more of a name does not help to find what was meant, and costs time
 _REFERENCE = re.compile(
-    r"^(?P<name>.+?)(?:\s*@\s*(?P<alias>[a-z][\w-]*)|[\s:/]+(?:v|version\s*)?(?P<version>\d+))?$",
-    re.I,
+    r"^(?P<name>.+?)"
+    r"(?:\s*@\s*v?(?P<at>[0-9]{1,9})|\s*@\s*(?P<alias>[a-z][\w-]*)"
+    r"|(?:[\s:/]+|,\s*)(?:v|version\s*)?(?P<version>[0-9]{1,9}))?$",
+    re.I | re.S,
 )
 
 
@@ -172,7 +244,7 @@ def parse_model_reference(text: str) -> ModelReference:
     match = _REFERENCE.match(text.strip())
     if match is None:
         return ModelReference(text.strip())
-    version = match["version"]
+    version = match["version"] or match["at"]
     return ModelReference(
         match["name"].strip(),
         int(version) if version else None,

@@ -41,6 +41,10 @@ class PilothouseError(Exception):
             "suggestions": list(self.suggestions),
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is pickled: the job engine keeps the errors of steps."""
+        return _revived, (type(self), self.__dict__)
+
     def __str__(self) -> str:
         """The message with its suggestions and hint, as a person reads it."""
         parts = [self.message]
@@ -141,3 +145,9 @@ class Unavailable(PilothouseError):
 
     code = "unavailable"
     status = 503
+
+
+def _revived(kind: type[PilothouseError], state: dict[str, Any]) -> PilothouseError:
+    error = kind.__new__(kind, state["message"])
+    error.__dict__.update(state)
+    return error

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
 
 from tools.kernel.storage import Database, now
 from tools.kernel.tables import EventRow
@@ -42,15 +43,28 @@ class Events:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._arrived = threading.Condition()
+        self._published = 0
 
     def publish(self, topic: str, kind: str, data: dict[str, Any], tenant: str = "default") -> int:
         """Store an event and wake whoever waits; returns its id."""
-        row = EventRow(tenant=tenant, topic=topic, kind=kind, data=data, at=now())
-        with self._database.session() as session:
-            session.add(row)
+        with self._database.writing() as session:
+            event = self.add(session, topic, kind, data, tenant)
+        self.wake()
+        return event
+
+    @staticmethod
+    def add(
+        session: Session, topic: str, kind: str, data: dict[str, Any], tenant: str = "default"
+    ) -> int:
+        """Store an event together with what it tells of; `wake` once that is committed."""
+        row = {"tenant": tenant, "topic": topic, "kind": kind, "data": data, "at": now()}
+        return int(session.scalar(insert(EventRow).values(**row).returning(EventRow.id)) or 0)
+
+    def wake(self) -> None:
+        """Let whoever waits look again."""
         with self._arrived:
+            self._published += 1
             self._arrived.notify_all()
-        return row.id
 
     def read(
         self, topic: str, after: int = 0, limit: int = 500, tenant: str | None = None
@@ -63,13 +77,18 @@ class Events:
             rows = session.scalars(query.order_by(EventRow.id).limit(limit)).all()
         return [Event(r.id, r.topic, r.kind, r.data, r.at) for r in rows]
 
-    def wait(self, topic: str, after: int = 0, timeout: float = 10.0) -> list[Event]:
+    def wait(
+        self, topic: str, after: int = 0, timeout: float = 10.0, tenant: str | None = None
+    ) -> list[Event]:
         """Like `read`, but blocks up to `timeout` seconds until there is one."""
         deadline = time.monotonic() + timeout
         while True:
             with self._arrived:
-                found = self.read(topic, after)
-                left = deadline - time.monotonic()
-                if found or left <= 0:
-                    return found
-                self._arrived.wait(min(left, 1.0))
+                seen = self._published
+            found = self.read(topic, after, tenant=tenant)
+            left = deadline - time.monotonic()
+            if found or left <= 0:
+                return found
+            with self._arrived:
+                if seen == self._published:
+                    self._arrived.wait(min(left, 1.0))

@@ -1,7 +1,10 @@
 """The gate: the only caller of operations, from whichever door. It fails closed.
 
-identity → policy → input checked against the live catalogue → approval grant → budget →
-idempotency → run → read-back → receipt and audit.
+identity → policy → idempotency → input checked against the live catalogue → preview → approval
+grant → budget → run → read-back → receipt and audit.
+
+What lets an act happen (the grant's use, the audit record, a job's row) is one transaction, and so
+is what proves it (receipt, audit record, the key's settling): a crash leaves both or neither.
 """
 
 from __future__ import annotations
@@ -9,15 +12,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
 from tools.kernel.approvals import Approval, call_digest
 from tools.kernel.arguments import read_arguments
+from tools.kernel.audit import Ledger
 from tools.kernel.errors import (
     Cancelled,
+    InvalidInput,
     NeedsApproval,
     OperationFailed,
     PilothouseError,
@@ -26,6 +31,7 @@ from tools.kernel.errors import (
 from tools.kernel.identity import RequestContext
 from tools.kernel.operations import Args, Call, Effect, JobHandle, Operation, Preview
 from tools.kernel.policy import authorise
+from tools.kernel.proof import file_receipt, prove
 from tools.kernel.receipts import Receipt, ReceiptStatus
 from tools.kernel.secrets import masked
 from tools.kernel.telemetry import span
@@ -45,8 +51,21 @@ class Outcome:
     job: int | None = None
 
 
+@dataclass(slots=True)
+class _Attempt:
+    """A call on its way through the gate: what was asked, and how far it came."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    context: RequestContext
+    approval: str | None = None
+    key: str | None = None
+    allowed: bool = False
+    acted: bool = False
+
+
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class _Admitted:
     """A call that policy and catalogue let in."""
 
     operation: Operation[Any, Any]
@@ -73,7 +92,13 @@ class Gate:
         Raises:
             PilothouseError: for whatever would stop the call before approval.
         """
-        return self._admit(name, arguments, context).preview
+        attempt = _Attempt(name, arguments, context)
+        try:
+            return self._admit(attempt, self._known(attempt)).preview
+        except PilothouseError:
+            raise
+        except Exception as error:
+            raise _unexpected(attempt) from error
 
     def call(
         self,
@@ -98,215 +123,235 @@ class Gate:
             PilothouseError: anything else that is expected; unexpected failures are logged and
                 become `OperationFailed`.
         """
+        attempt = _Attempt(name, arguments, context, approval, idempotency_key)
         try:
-            admitted = self._admit(name, arguments, context)
-            return self._once(admitted, approval, idempotency_key)
+            return self._once(attempt, self._known(attempt))
         except PilothouseError as error:
-            self._refused(name, arguments, context, error)
+            self._refused(attempt, error)
             raise
+        except Exception as error:
+            failure = _unexpected(attempt)
+            self._refused(attempt, failure)
+            raise failure from error
 
-    def _admit(self, name: str, arguments: Mapping[str, Any], context: RequestContext) -> Admitted:
+    def _known(self, attempt: _Attempt) -> Operation[Any, Any]:
+        """The operation, if its caller is known and may make calls of its declared effect."""
+        context = attempt.context
         if not context.principal.name or not context.principal.roles:
             raise Unauthenticated("Nobody is known behind this call.")
-        kernel = self._kernel
-        operation = kernel.operations.get(name)
-        authorise(context.principal, name, operation.scope)
-        args = read_arguments(operation, arguments, kernel.catalogue, context.tenant)
+        current = self._kernel.principals.current(context.principal)
+        attempt.context = replace(context, principal=current)
+        given = cast("Any", attempt.arguments)
+        if not isinstance(given, Mapping) or not all(
+            isinstance(k, str) for k in cast("Any", given)
+        ):
+            attempt.arguments = {}
+            raise InvalidInput(f"{_plain(attempt.name, 128)}: arguments are given by name.")
+        operation = self._kernel.operations.get(str(attempt.name))
+        authorise(current, operation.name, operation.scope)
+        return operation
+
+    def _once(self, attempt: _Attempt, operation: Operation[Any, Any]) -> Outcome:
+        if attempt.key is None:
+            return self._act(attempt, operation)
+        context, idempotency = attempt.context, self._kernel.idempotency
+        asked = call_digest(operation.name, dict(attempt.arguments), context)
+        known = idempotency.claim(attempt.key, asked, context, repeatable=operation.idempotent)
+        if known is not None:
+            return self._replayed(operation, known, context)
+        try:
+            return self._act(attempt, operation)
+        except BaseException:
+            if not attempt.acted:
+                self._release(attempt.key, context)
+            raise
+
+    def _replayed(
+        self, operation: Operation[Any, Any], receipt_id: str, context: RequestContext
+    ) -> Outcome:
+        receipt = self._kernel.receipts.get(receipt_id, context.tenant)
+        shape = JobHandle if receipt.status == "started" else operation.output
+        return Outcome(shape.model_validate(receipt.result), receipt, receipt.job)
+
+    def _release(self, key: str, context: RequestContext) -> None:
+        try:
+            self._kernel.idempotency.release(key, context)
+        except PilothouseError:
+            log.error("the idempotency key of a refused call could not be given back")
+
+    def _act(self, attempt: _Attempt, operation: Operation[Any, Any]) -> Outcome:
+        admitted = self._admit(attempt, operation)
+        grant = self._granted(admitted, attempt.approval)
+        channel = attempt.context.channel.value
+        with span(operation.name, effect=admitted.effect.value, channel=channel):
+            if operation.job:
+                return self._start(attempt, admitted, grant)
+            return self._run(attempt, admitted, grant)
+
+    def _admit(self, attempt: _Attempt, operation: Operation[Any, Any]) -> _Admitted:
+        kernel, context = self._kernel, attempt.context
+        args = read_arguments(operation, attempt.arguments, kernel.catalogue, context.tenant)
         call = Call(kernel, context, operation)
         normalise = operation.hooks.get("normalise")
         args = normalise(args, call) if normalise else args
         effect = operation.effect_for(args)
-        authorise(context.principal, name, f"{operation.domain}:{effect.value}")
+        authorise(context.principal, operation.name, f"{operation.domain}:{effect.value}")
         hook = operation.hooks.get("preview")
         preview = hook(args, call) if hook else Preview(summary=operation.summary)
-        return Admitted(operation, args, effect, preview, call)
+        return _Admitted(operation, args, effect, preview, call)
 
-    def _once(
-        self, admitted: Admitted, approval: str | None, idempotency_key: str | None
-    ) -> Outcome:
-        if idempotency_key is None:
-            return self._approved(admitted, approval)
-        context, idempotency = admitted.call.context, self._kernel.idempotency
-        digest = call_digest(admitted.operation.name, admitted.arguments, context)
-        known = idempotency.claim(idempotency_key, digest, context)
-        if known is not None:
-            return self._replayed(admitted, known)
-        try:
-            outcome = self._approved(admitted, approval)
-        except BaseException:
-            idempotency.release(idempotency_key, context)
-            raise
-        idempotency.settle(idempotency_key, outcome.receipt.id, context)
-        return outcome
-
-    def _replayed(self, admitted: Admitted, receipt_id: str) -> Outcome:
-        receipt = self._kernel.receipts.get(receipt_id, admitted.call.tenant)
-        shape = JobHandle if receipt.status == "started" else admitted.operation.output
-        return Outcome(shape.model_validate(receipt.result), receipt, receipt.job)
-
-    def _approved(self, admitted: Admitted, approval: str | None) -> Outcome:
-        grant = self._granted(admitted, approval)
-        self._kernel.budget.check_money(admitted.call.context.principal, admitted.preview.cost)
-        if grant is not None:
-            self._kernel.approvals.consume(grant)
-        if admitted.effect is not Effect.READ:
-            self._record(admitted, "allowed", approval=grant.id if grant else None)
-        with span(
-            admitted.operation.name,
-            effect=admitted.effect.value,
-            channel=admitted.call.context.channel.value,
-        ):
-            return (
-                self._start(admitted, grant)
-                if admitted.operation.job
-                else self._run(admitted, grant)
-            )
-
-    def _granted(self, admitted: Admitted, approval: str | None) -> Approval | None:
+    def _granted(self, admitted: _Admitted, approval: str | None) -> Approval | None:
         if admitted.effect is not Effect.DANGEROUS:
             return None
-        name, arguments, context = (
-            admitted.operation.name,
-            admitted.arguments,
-            admitted.call.context,
+        name, arguments = admitted.operation.name, admitted.arguments
+        preview, context = admitted.preview, admitted.call.context
+        grant = self._kernel.approvals.find_grant(
+            approval, name, arguments, context, second_person=preview.second_person
         )
-        grant = self._kernel.approvals.find_grant(approval, name, arguments, context)
         if grant is not None:
             return grant
-        wanted = self._kernel.approvals.request(name, arguments, admitted.preview, context)
+        wanted = self._kernel.approvals.request(name, arguments, preview, context)
         raise NeedsApproval(
-            f"{admitted.preview.summary} This needs an approval ({wanted.id}); nothing was done.",
+            f"{preview.summary} This needs an approval ({wanted.id}); nothing was done.",
             approval=wanted.model_dump(mode="json"),
             hint=f"Who may: {wanted.how}.",
         )
 
-    def _start(self, admitted: Admitted, grant: Approval | None) -> Outcome:
-        receipt = self._new_receipt(admitted, grant, "started", 0.0)
-        job = self._kernel.jobs.create(
-            admitted.operation.name, admitted.arguments, admitted.call.context, receipt.id
-        )
-        handle = JobHandle(job=job, operation=admitted.operation.name)
-        says = f"Job {job} started: {admitted.preview.summary}"
-        receipt = receipt.model_copy(update={"job": job, "result": masked(handle), "says": says})
-        stored = self._store(receipt)
-        self._kernel.jobs.enqueue(job)
-        return Outcome(handle, stored, job)
-
-    def _run(self, admitted: Admitted, grant: Approval | None) -> Outcome:
-        began = time.perf_counter()
-        try:
-            result = admitted.operation.function(admitted.args, admitted.call)
-        except PilothouseError:
-            raise
-        except Exception as error:
-            log.exception("%s failed", admitted.operation.name)
-            raise OperationFailed(
-                f"{admitted.operation.name} failed unexpectedly ({type(error).__name__}).",
-                hint=f"The log has the details under request {admitted.call.context.request_id}.",
-            ) from error
-        seconds = time.perf_counter() - began
-        receipt = self._new_receipt(admitted, grant, "done", seconds)
-        stored = self._store(
-            prove(admitted.operation, admitted.args, result, admitted.call, receipt)
-        )
-        if admitted.effect is not Effect.READ:
-            self._kernel.catalogue.changed()
-        return Outcome(result, stored, None)
-
-    def _new_receipt(
-        self, admitted: Admitted, grant: Approval | None, status: ReceiptStatus, seconds: float
-    ) -> Receipt:
-        context = admitted.call.context
-        return Receipt(
-            operation=admitted.operation.name,
-            effect=admitted.effect.value,
-            arguments=admitted.arguments,
-            principal=context.principal.name,
-            tenant=context.tenant,
-            channel=context.channel.value,
-            conversation=context.conversation,
-            plan=context.plan,
-            step=context.step,
-            status=status,
-            seconds=round(seconds, 3),
-            approval=grant.id if grant else None,
-            self_approved=grant.self_approved if grant else False,
-        )
-
-    def _store(self, receipt: Receipt) -> Receipt:
-        sequence = self._kernel.audit.append(
-            receipt.tenant,
-            {
-                "event": f"call.{receipt.status}",
-                "receipt": receipt.id,
-                "operation": receipt.operation,
-                "arguments": receipt.arguments,
-                "principal": receipt.principal,
-                "channel": receipt.channel,
-                "conversation": receipt.conversation,
-                "approval": receipt.approval,
-                "evidence": [e.model_dump(mode="json") for e in receipt.evidence],
-            },
-        )
-        return self._kernel.receipts.add(receipt.model_copy(update={"audit": sequence}))
-
-    def store(self, receipt: Receipt) -> Receipt:
-        """Write a receipt and its audit record; for the job engine, which completes jobs."""
-        return self._store(receipt)
-
-    def _record(self, admitted: Admitted, decision: str, **more: Any) -> None:
-        context = admitted.call.context
-        self._kernel.audit.append(
+    def _allow(
+        self, ledger: Ledger, attempt: _Attempt, admitted: _Admitted, grant: Approval | None
+    ) -> None:
+        """The last word before an act: money is left, the grant is used up, the audit knows."""
+        kernel, context = self._kernel, admitted.call.context
+        kernel.budget.check_money(context.principal, admitted.preview.cost, ledger.session)
+        if grant is not None:
+            kernel.approvals.consume(grant, ledger.session)
+        if attempt.key is not None:
+            kernel.idempotency.acting(attempt.key, context, ledger.session)
+        ledger.append(
             context.tenant,
             {
-                "event": f"call.{decision}",
+                "event": "call.allowed",
                 "operation": admitted.operation.name,
                 "arguments": admitted.arguments,
                 "principal": context.principal.name,
                 "channel": context.channel.value,
                 "request": context.request_id,
-                **more,
+                "approval": grant.id if grant else None,
             },
         )
 
-    def _refused(
-        self,
-        name: str,
-        arguments: Mapping[str, Any],
-        context: RequestContext,
-        error: PilothouseError,
-    ) -> None:
+    def _start(self, attempt: _Attempt, admitted: _Admitted, grant: Approval | None) -> Outcome:
+        kernel, name, context = self._kernel, admitted.operation.name, admitted.call.context
+        kernel.jobs.require_engine()
+        receipt = _new_receipt(admitted, grant, "started", 0.0)
+        with kernel.audit.writing() as ledger:
+            self._allow(ledger, attempt, admitted, grant)
+            job = kernel.jobs.create(ledger.session, name, admitted.arguments, context, receipt.id)
+            cost = admitted.preview.cost
+            if cost:
+                kernel.budget.reserve(ledger.session, context.principal, cost, f"job {job}")
+            handle = JobHandle(job=job, operation=name)
+            says = f"Job {job} started: {admitted.preview.summary}"
+            told = {"job": job, "result": masked(handle), "says": says}
+            stored = self._file(ledger, attempt, receipt.model_copy(update=told))
+        attempt.allowed = attempt.acted = True
+        kernel.catalogue.changed()
+        kernel.jobs.enqueue(job)
+        return Outcome(handle, stored, job)
+
+    def _run(self, attempt: _Attempt, admitted: _Admitted, grant: Approval | None) -> Outcome:
+        kernel, operation = self._kernel, admitted.operation
+        if admitted.effect is Effect.READ:
+            kernel.budget.check_money(attempt.context.principal, admitted.preview.cost)
+        else:
+            with kernel.audit.writing() as ledger:
+                self._allow(ledger, attempt, admitted, grant)
+            attempt.allowed = True
+        began = time.perf_counter()
+        try:
+            result = operation.function(admitted.args, admitted.call)
+            if not isinstance(result, operation.output):
+                raise TypeError(f"{operation.name} answered {type(result).__name__}")
+            attempt.acted = admitted.effect is not Effect.READ
+            receipt = _new_receipt(admitted, grant, "done", time.perf_counter() - began)
+            proven = prove(operation, admitted.args, result, admitted.call, receipt)
+            return Outcome(result, self._store(attempt, proven))
+        finally:
+            if admitted.effect is not Effect.READ:
+                kernel.catalogue.changed()
+
+    def _store(self, attempt: _Attempt, receipt: Receipt) -> Receipt:
+        try:
+            with self._kernel.audit.writing() as ledger:
+                return self._file(ledger, attempt, receipt)
+        except PilothouseError as error:
+            if not attempt.acted:
+                raise
+            raise OperationFailed(
+                f"{receipt.operation} was done, but its receipt could not be kept: {error.message}",
+                hint="See what stands now before asking for it again.",
+            ) from error
+
+    def _file(self, ledger: Ledger, attempt: _Attempt, receipt: Receipt) -> Receipt:
+        stored = file_receipt(self._kernel, ledger, receipt)
+        if attempt.key is not None:
+            self._kernel.idempotency.settle(attempt.key, stored.id, attempt.context, ledger.session)
+        return stored
+
+    def _refused(self, attempt: _Attempt, error: PilothouseError) -> None:
         if isinstance(error, Cancelled):
             return
-        body = {
-            "event": "call.refused",
-            "operation": name[:128],
-            "arguments": sorted(str(key)[:64] for key in arguments),
-            "principal": context.principal.name,
-            "channel": context.channel.value,
-            "request": context.request_id,
+        body: dict[str, Any] = {
+            "event": "call.failed" if attempt.allowed else "call.refused",
+            "operation": _plain(attempt.name, 128),
+            "arguments": sorted(_plain(key, 64) for key in attempt.arguments),
+            "principal": attempt.context.principal.name,
+            "channel": attempt.context.channel.value,
+            "request": attempt.context.request_id,
             "error": error.code,
         }
+        if isinstance(error, NeedsApproval):
+            body["approval"] = error.approval.get("id")
         try:
-            self._kernel.audit.append(context.tenant, body)
+            self._kernel.audit.append(attempt.context.tenant, body)
         except PilothouseError:
-            log.error("a refusal (%s of %s) could not be audited", error.code, name)
+            log.error("a refusal (%s of %s) could not be audited", error.code, attempt.name)
 
 
-def prove(
-    operation: Operation[Any, Any], args: Args, result: BaseModel, call: Call, receipt: Receipt
+def _new_receipt(
+    admitted: _Admitted, grant: Approval | None, status: ReceiptStatus, seconds: float
 ) -> Receipt:
-    """The receipt with what the operation's hooks read back, say, and offer as undo."""
-    read_back, inverse = operation.hooks.get("read_back"), operation.hooks.get("inverse")
-    says = operation.hooks.get("says")
-    return receipt.model_copy(
-        update={
-            "result": masked(result),
-            "evidence": read_back(args, result, call) if read_back else [],
-            "undo": inverse(args, result, call) if inverse else None,
-            "says": says(args, result) if says else operation.summary,
-        }
+    context = admitted.call.context
+    return Receipt(
+        operation=admitted.operation.name,
+        effect=admitted.effect.value,
+        arguments=admitted.arguments,
+        principal=context.principal.name,
+        tenant=context.tenant,
+        channel=context.channel.value,
+        conversation=context.conversation,
+        plan=context.plan,
+        step=context.step,
+        status=status,
+        seconds=round(seconds, 3),
+        approval=grant.id if grant else None,
+        self_approved=grant.self_approved if grant else False,
     )
 
 
-__all__ = ["Gate", "Outcome", "prove"]
+def _unexpected(attempt: _Attempt) -> OperationFailed:
+    """For the caller: that it failed. What and where is for the log alone."""
+    request = attempt.context.request_id
+    log.exception("%s failed (request %s)", _plain(attempt.name, 128), request)
+    return OperationFailed(
+        f"{_plain(attempt.name, 128)} failed unexpectedly.",
+        hint=f"The platform's log has the details under request {request}.",
+    )
+
+
+def _plain(value: object, longest: int) -> str:
+    """Foreign text, cut and without what cannot be stored."""
+    return str(value)[:longest].encode(errors="replace").decode()
+
+
+__all__ = ["Gate", "Outcome"]

@@ -7,24 +7,21 @@ twice, or taking it up after a crash, never runs it twice.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
-from tools.kernel.budget import MONEY
-from tools.kernel.errors import Cancelled, OperationFailed, PilothouseError
-from tools.kernel.gate import prove
-from tools.kernel.jobs import JobContext, Jobs, unpack_context
-from tools.kernel.operations import Call, Operation
-from tools.kernel.receipts import Receipt
-from tools.kernel.secrets import masked
+from tools.kernel.completion import complete, completed_before, fail
+from tools.kernel.errors import Cancelled, Conflict, OperationFailed, PilothouseError, Unavailable
+from tools.kernel.jobs import OPEN, Interrupted, JobContext, Jobs, unpack_context
+from tools.kernel.operations import Call
+from tools.kernel.storage import now
 from tools.kernel.tables import JobRow
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from tools.kernel.kernel import Kernel
 
 log = logging.getLogger(__name__)
@@ -32,8 +29,12 @@ T = TypeVar("T")
 
 COMPUTE_QUEUE = "pilothouse-compute"
 COMPUTE_AT_ONCE = 2
+THREADS = 64  # a rollout that waits for its devices holds one
+STOP_SECONDS = 15.0
+RETRY_SECONDS = 5.0
 # Recovery takes up only workflows of the same version; a restart after an update must do so too.
 ENGINE_VERSION = "1"
+FINISHED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 _running: dict[str, JobEngine] = {}
 
@@ -49,32 +50,67 @@ class JobEngine:
     def __init__(self, kernel: Kernel, jobs: Jobs) -> None:
         self._kernel = kernel
         self._jobs = jobs
+        self._idle = threading.Condition()
+        self._active = 0
+        self._stopping = threading.Event()
 
-    def launch(self) -> None:
-        """Start DBOS on the home's job database and take up what a crash cut off."""
+    def launch(self, attached: Callable[[], None]) -> None:
+        """Start DBOS on the home's job database and take up what a crash cut off.
+
+        Args:
+            attached: called once jobs can be carried out, before any is.
+
+        Raises:
+            Conflict: if an engine runs in this process already.
+        """
+        if "engine" in _running:
+            raise Conflict("This process runs the jobs of another home already.")
         _running["engine"] = self
+        attached()
         config: DBOSConfig = {
             "name": "pilothouse",
             "system_database_url": self._kernel.settings.jobs_database,
             "application_version": ENGINE_VERSION,
             "executor_id": "platform",
             "log_level": "ERROR",
+            "max_executor_threads": THREADS,
         }
         DBOS(config=config)
         DBOS.launch()
         DBOS.register_queue(
             COMPUTE_QUEUE, worker_concurrency=COMPUTE_AT_ONCE, polling_interval_sec=0.1
         )
+        self._adopt()
 
     def close(self) -> None:
-        """Stop; running workflows are taken up at the next launch."""
+        """Cut off what runs, and stop; it is taken up at the next launch."""
+        self._stopping.set()
+        with self._idle:
+            self._idle.wait_for(lambda: self._active == 0, STOP_SECONDS)
         DBOS.destroy()
         _running.pop("engine", None)
 
     def enqueue(self, job: int) -> None:
-        """Hand a job to DBOS: rollouts start at once, compute waits for its turn."""
+        """Hand a job to DBOS: rollouts start at once, compute waits for its turn.
+
+        The job is stored already, so that a hand-over that fails is tried again, here and at the
+        next start.
+        """
+        try:
+            self._hand_over(job)
+        except Exception:
+            log.exception("job %s could not be handed over; it is tried again", job)
+            again = threading.Timer(RETRY_SECONDS, self._again, [job])
+            again.daemon = True
+            again.start()
+
+    def _again(self, job: int) -> None:
+        if not self._stopping.is_set():
+            self.enqueue(job)
+
+    def _hand_over(self, job: int) -> None:
         row = self._row(job)
-        with SetWorkflowID(f"job-{job}"):
+        with SetWorkflowID(_workflow(job)):
             if row.operation.startswith("deployment."):
                 DBOS.start_workflow(_job, job)
             else:
@@ -86,65 +122,95 @@ class JobEngine:
 
     def carry_out(self, job: int) -> None:
         """Run a job's operation to its end and write its second receipt, once."""
-        row = self._jobs.begin(job)
-        if row.status not in ("queued", "running"):
-            return
-        operation = self._kernel.operations.get(row.operation)
-        context = unpack_context(row.context)
-        workdir = self._kernel.settings.folder("work", "jobs", str(job))
-        running = JobContext(self._jobs, job, row.tenant, workdir)
-        call = Call(self._kernel, context, operation, running)
+        with self._counted():
+            row = self._stored(lambda: self._begin(job))
+            if row is not None:
+                self._run(row)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._idle:
+            self._active += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._active -= 1
+                self._idle.notify_all()
+
+    def _begin(self, job: int) -> JobRow | None:
+        """Mark a job as running (again); None if it has ended already."""
+        if completed_before(self._kernel, self._row(job)):
+            return None
+        with self._kernel.database.writing() as session:
+            row = session.get_one(JobRow, job)
+            if row.status not in OPEN:
+                return None
+            row.status, row.attempts = "running", row.attempts + 1
+            row.started = row.started or now()
+        self._jobs.changed()
+        return row
+
+    def _run(self, row: JobRow) -> None:
+        workdir = self._kernel.settings.folder("work", "jobs", str(row.id))
+        running = JobContext(self._jobs, row.id, row.tenant, workdir)
         try:
             running.check_cancelled()
+            operation = self._kernel.operations.get(row.operation)
+            call = Call(self._kernel, unpack_context(row.context), operation, running)
             args = operation.input.model_validate(row.arguments)
             result = operation.function(args, call)
-            self._complete(row, operation, args, result, call)
-        except Cancelled as error:
-            self._fail(row, "cancelled", error)
-        except PilothouseError as error:
-            self._fail(row, "failed", error)
+            worked = running.worked()
+            end = lambda: complete(self._kernel, row, args, result, call, worked)  # noqa: E731
         except Exception as error:
-            log.exception("job %s (%s) failed", job, row.operation)
-            what = f"Job {job} ({row.operation}) failed unexpectedly ({type(error).__name__})."
-            self._fail(row, "failed", OperationFailed(what, hint="`pilothouse logs` says more."))
+            if self._stopping.is_set():  # what failed was cut off
+                raise Interrupted(f"job {row.id} goes on at the next start") from error
+            status, told = _told(row, error)
+            worked = running.worked()
+            end = lambda: fail(self._kernel, row, status, told, worked)  # noqa: E731
+        self._stored(end)
 
-    def _complete(
-        self, row: JobRow, operation: Operation[Any, Any], args: Any, result: BaseModel, call: Call
-    ) -> None:
-        receipt = prove(operation, args, result, call, self._receipt(row, "done"))
-        self._settle(row, receipt, masked(result), None)
+    def _stored(self, write: Callable[[], T]) -> T:
+        """Write a job's beginning or end, and wait while the disk is full or the server away."""
+        while True:
+            try:
+                return write()
+            except Unavailable as error:
+                log.error("a job's state could not be stored, it is tried again: %s", error)
+                if self._stopping.wait(RETRY_SECONDS):
+                    raise Interrupted("its state is stored at the next start") from error
 
-    def _fail(self, row: JobRow, status: str, error: PilothouseError) -> None:
-        receipt = self._receipt(row, status).model_copy(
-            update={"says": str(error), "error": error.as_dict()}
-        )
-        self._settle(row, receipt, None, error.as_dict())
+    def _adopt(self) -> None:
+        """Take up open jobs that the engine does not know, end those it regards as finished."""
+        for row in self._open_jobs():
+            known = DBOS.get_workflow_status(_workflow(row.id))
+            if known is None:
+                self.enqueue(row.id)
+            elif known.status in FINISHED and not completed_before(self._kernel, row):
+                what = f"Job {row.id} ({row.operation}) was cut off and cannot go on."
+                fail(self._kernel, row, "failed", OperationFailed(what, hint="Start it anew."))
 
-    def _settle(
-        self,
-        row: JobRow,
-        receipt: Receipt,
-        result: dict[str, Any] | None,
-        error: dict[str, Any] | None,
-    ) -> None:
-        if self._kernel.receipts.for_job(row.id) is None:
-            self._kernel.gate.store(receipt)
-            principal = unpack_context(row.context).principal
-            self._kernel.budget.record(principal, MONEY, receipt.cost, f"job {row.id}")
-        self._kernel.catalogue.changed()
-        self._jobs.end(row.id, receipt.status, result, error)
+    def _open_jobs(self) -> list[JobRow]:
+        from sqlalchemy import select
 
-    def _receipt(self, row: JobRow, status: str) -> Receipt:
-        started = self._kernel.receipts.get(str(row.receipt), row.tenant)
-        seconds = time.time() - row.started.timestamp() if row.started else 0.0
-        cost = seconds / 3600 * self._kernel.settings.hourly_rate
-        fresh = Receipt.model_validate(
-            {**started.model_dump(exclude={"id", "number", "created"}), "status": status}
-        )
-        return fresh.model_copy(
-            update={"seconds": round(seconds, 3), "cost": round(cost, 6), "job": row.id}
-        )
+        with self._kernel.database.session() as session:
+            return list(session.scalars(select(JobRow).where(JobRow.status.in_(OPEN))))
 
     def _row(self, job: int) -> JobRow:
         with self._kernel.database.session() as session:
             return session.get_one(JobRow, job)
+
+
+def _workflow(job: int) -> str:
+    return f"job-{job}"
+
+
+def _told(row: JobRow, error: Exception) -> tuple[Any, PilothouseError]:
+    """The status and the error that people see."""
+    if isinstance(error, Cancelled):
+        return "cancelled", error
+    if isinstance(error, PilothouseError):
+        return "failed", error
+    log.error("job %s (%s) failed", row.id, row.operation, exc_info=error)
+    what = f"Job {row.id} ({row.operation}) failed unexpectedly ({type(error).__name__})."
+    return "failed", OperationFailed(what, hint="`pilothouse logs` says more.")

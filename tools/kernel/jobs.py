@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
+from sqlalchemy.orm import Session
 
 from tools.kernel.errors import Cancelled, Conflict, NotFound, Unavailable
 from tools.kernel.identity import Channel, Principal, RequestContext, Role
-from tools.kernel.storage import now
 from tools.kernel.tables import JobRow
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OPEN = ("queued", "running")
 ENDED = ("done", "failed", "cancelled")
+CANCELLING = "cancelling"
+
+
+class Interrupted(BaseException):
+    """The process stops; a job that is cut off so goes on at the next start. Never catch it."""
 
 
 class JobContext:
@@ -40,6 +45,7 @@ class JobContext:
         self.workdir = workdir
         self._jobs = jobs
         self._tenant = tenant
+        self._worked_until = time.monotonic()
 
     def step(self, name: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run a step durably: once finished it is never run again, its result is kept.
@@ -54,27 +60,37 @@ class JobContext:
 
     def progress(self, fraction: float, message: str = "", **metrics: float) -> None:
         """Tell how far the job is, from 0 to 1, with figures worth showing."""
-        self._jobs.report(self.id, self._tenant, fraction, message, metrics)
+        self._jobs.report(self.id, self._tenant, fraction, message, metrics, self.worked())
 
     def check_cancelled(self) -> None:
         """Stop here if the job was cancelled.
 
         Raises:
             Cancelled: if so.
+            Interrupted: if this process stops; let it pass.
         """
+        if self._jobs.stopping:
+            raise Interrupted(f"job {self.id} goes on at the next start")
         if self._jobs.is_cancelled(self.id):
             raise Cancelled(f"Job {self.id} was cancelled.")
 
     def sleep(self, seconds: float) -> None:
-        """Wait durably; ends early when the job is cancelled.
+        """Wait durably; ends early when the job is cancelled. Waiting costs nothing.
 
         Raises:
             Cancelled: if it was.
         """
         deadline = self.step("sleep until", _deadline, seconds)
+        worked = self.worked()
         while time.time() < deadline:
             self._jobs.wait_for_cancel(self.id, min(0.5, max(deadline - time.time(), 0.0)))
             self.check_cancelled()
+        self._worked_until = time.monotonic() - worked
+
+    def worked(self) -> float:
+        """The seconds of work since this was last asked; what a job costs is counted from it."""
+        since, self._worked_until = self._worked_until, time.monotonic()
+        return max(self._worked_until - since, 0.0)
 
     def child(
         self,
@@ -94,6 +110,7 @@ class JobContext:
         """
         from tools.kernel.child import run_child
 
+        self.check_cancelled()
         return run_child(self, self._jobs.settings, module, spec, on_event)
 
 
@@ -106,7 +123,9 @@ class Jobs:
         self._events = kernel.events
         self.settings = kernel.settings
         self._changed = threading.Condition()
+        self._changes = 0
         self._engine: JobEngine | None = None
+        self.stopping = False
 
     @property
     def engine(self) -> JobEngine:
@@ -119,26 +138,43 @@ class Jobs:
             raise Unavailable("Jobs are not running in this process.", hint="`pilothouse up`")
         return self._engine
 
+    def require_engine(self) -> None:
+        """Refuse, before anything is stored, what this process could not run.
+
+        Raises:
+            Unavailable: if it does not run jobs.
+        """
+        self.engine  # noqa: B018
+
     def start(self) -> None:
         """Launch the engine; jobs that a crash cut off go on where they were."""
         if self._engine is None:
             from tools.kernel.job_engine import JobEngine
 
-            self._engine = JobEngine(self._kernel, self)
-            self._engine.launch()
-            self._adopt_orphans()
+            self.stopping = False
+            engine = JobEngine(self._kernel, self)
+            engine.launch(lambda: self._attach(engine))
+
+    def _attach(self, engine: JobEngine) -> None:
+        self._engine = engine
 
     def stop(self) -> None:
-        """Stop the engine; what runs goes on at the next start."""
+        """Stop the engine; what runs is cut off, and goes on at the next start."""
         if self._engine is not None:
+            self.stopping = True
+            self.changed()
             self._engine.close()
             self._engine = None
 
     def create(
-        self, operation: str, arguments: dict[str, Any], context: RequestContext, receipt: str
+        self,
+        session: Session,
+        operation: str,
+        arguments: dict[str, Any],
+        context: RequestContext,
+        receipt: str,
     ) -> int:
-        """Make a queued job; returns its number."""
-        self.engine  # noqa: B018 - refuse before anything is stored
+        """Make a queued job within the transaction of its first receipt; returns its number."""
         row = JobRow(
             tenant=context.tenant,
             operation=operation,
@@ -148,9 +184,8 @@ class Jobs:
             status="queued",
             metrics={},
         )
-        with self._database.session() as session:
-            session.add(row)
-        self._kernel.catalogue.changed()
+        session.add(row)
+        session.flush()
         return row.id
 
     def enqueue(self, job: int) -> None:
@@ -187,22 +222,38 @@ class Jobs:
             return list(session.scalars(query.order_by(JobRow.id.desc()).limit(limit)).all())
 
     def cancel(self, job: int, tenant: str) -> JobRow:
-        """Ask a job to stop; it does so at its next step, or at once if a child computes.
+        """Stop a job: a queued one at once, a running one at its next step or with its child.
+
+        While it stops its message is `cancelling`; a `job.cancelling` event tells the same.
 
         Raises:
             Conflict: if it has ended already.
         """
+        from tools.kernel.completion import end_queued
+
         row = self.get(job, tenant)
-        if row.status in ENDED:
-            raise Conflict(f"Job {job} is {row.status} already.")
-        self._update(job, {"error": {"cancel": True}}, only=OPEN)
+        if row.status == "queued" and end_queued(self._kernel, job):
+            return self.get(job, tenant)
+        with self._database.writing() as session:
+            marked = session.execute(
+                update(JobRow)
+                .where(JobRow.id == job, JobRow.status.in_(OPEN))
+                .values(cancelling=True, message=CANCELLING)
+                .returning(JobRow.id)
+            ).first()
+            if marked is not None:
+                data = {"job": job, "message": CANCELLING}
+                self._events.add(session, f"job:{job}", f"job.{CANCELLING}", data, tenant)
+        if marked is None:
+            raise Conflict(f"Job {job} is {self.get(job, tenant).status} already.")
+        self._events.wake()
+        self.changed()
         return self.get(job, tenant)
 
     def is_cancelled(self, job: int) -> bool:
         """True once a cancel was asked for."""
         with self._database.session() as session:
-            error = session.scalar(select(JobRow.error).where(JobRow.id == job))
-        return bool(error and error.get("cancel"))
+            return bool(session.scalar(select(JobRow.cancelling).where(JobRow.id == job)))
 
     def wait_for_cancel(self, job: int, timeout: float) -> bool:
         """Wait up to `timeout` seconds for a cancel; True if it came."""
@@ -214,70 +265,47 @@ class Jobs:
         """Block until the job has ended, or `timeout` seconds have passed; returns its row."""
         deadline = time.monotonic() + timeout
         while True:
+            seen = self._changes
+            row = self.get(job, tenant)
+            left = deadline - time.monotonic()
+            if row.status in ENDED or left <= 0:
+                return row
             with self._changed:
-                row = self.get(job, tenant)
-                left = deadline - time.monotonic()
-                if row.status in ENDED or left <= 0:
-                    return row
-                self._changed.wait(min(left, 1.0))
-
-    def begin(self, job: int) -> JobRow:
-        """Mark a job as running (again); returns its row. For the engine."""
-        with self._database.session() as session:
-            row = session.get_one(JobRow, job)
-            if row.status in OPEN:
-                row.status, row.attempts = "running", row.attempts + 1
-                row.started = row.started or now()
-        return row
-
-    def end(
-        self, job: int, status: str, result: dict[str, Any] | None, error: dict[str, Any] | None
-    ) -> None:
-        """Mark a job as ended and tell everybody who waits. For the engine."""
-        values: dict[str, Any] = {
-            "status": status,
-            "result": result,
-            "error": error,
-            "ended": now(),
-        }
-        if status == "done":
-            values["progress"] = 1.0
-        if self._update(job, values, only=OPEN):
-            data = {"job": job, "error": error, "result": result}
-            with self._database.session() as session:
-                tenant = session.get_one(JobRow, job).tenant
-            self._events.publish(f"job:{job}", f"job.{status}", data, tenant)
+                if seen == self._changes:
+                    self._changed.wait(min(left, 1.0))
 
     def report(
-        self, job: int, tenant: str, fraction: float, message: str, metrics: dict[str, float]
+        self,
+        job: int,
+        tenant: str,
+        fraction: float,
+        message: str,
+        metrics: dict[str, float],
+        worked: float = 0.0,
     ) -> None:
         """Store and publish a job's progress."""
         share = min(max(fraction, 0.0), 1.0)
-        values = {"progress": share, "message": message}
+        values: dict[str, Any] = {
+            "progress": share,
+            "message": case((JobRow.cancelling, CANCELLING), else_=message),
+            "seconds": JobRow.seconds + worked,
+        }
         if metrics:
             values["metrics"] = metrics
-        self._update(job, values, only=OPEN)
         data = {"job": job, "fraction": share, "message": message, "metrics": metrics}
-        self._events.publish(f"job:{job}", "job.progress", data, tenant)
+        with self._database.writing() as session:
+            session.execute(
+                update(JobRow).where(JobRow.id == job, JobRow.status.in_(OPEN)).values(**values)
+            )
+            self._events.add(session, f"job:{job}", "job.progress", data, tenant)
+        self._events.wake()
+        self.changed()
 
-    def _update(self, job: int, values: dict[str, Any], only: tuple[str, ...]) -> bool:
-        with self._database.session() as session:
-            changed = session.execute(
-                update(JobRow)
-                .where(JobRow.id == job, JobRow.status.in_(only))
-                .values(**values)
-                .returning(JobRow.id)
-            ).first()
+    def changed(self) -> None:
+        """Let whoever waits for a job look again."""
         with self._changed:
+            self._changes += 1
             self._changed.notify_all()
-        return changed is not None
-
-    def _adopt_orphans(self) -> None:
-        """Enqueue jobs whose row was stored but which a crash kept from the engine."""
-        with self._database.session() as session:
-            queued = list(session.scalars(select(JobRow.id).where(JobRow.status.in_(OPEN))))
-        for job in queued:
-            self.engine.enqueue(job)
 
 
 def pack_context(context: RequestContext) -> dict[str, Any]:

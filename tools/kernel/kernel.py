@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any, TypeVar, cast
 
@@ -23,6 +24,7 @@ from tools.kernel.settings import Settings
 from tools.kernel.storage import Database
 
 S = TypeVar("S")
+log = logging.getLogger(__name__)
 
 
 class Kernel:
@@ -39,7 +41,7 @@ class Kernel:
     def __init__(
         self, settings: Settings | None = None, operations: OperationSet | None = None
     ) -> None:
-        self.settings = settings or Settings()  # pyright: ignore[reportCallIssue]
+        self.settings = settings or Settings()
         self._open_home()
         if operations is None:
             load_operations()
@@ -74,10 +76,13 @@ class Kernel:
     def stop(self) -> None:
         """Stop running jobs, close what services hold open, and the database."""
         self.jobs.stop()
-        for service in self._services.values():
+        for service in reversed(self._services.values()):
             close = getattr(service, "close", None)
             if callable(close):
-                close()
+                try:
+                    close()
+                except Exception:
+                    log.exception("%s could not be closed", type(service).__name__)
         self.database.close()
 
     def _open_home(self) -> None:

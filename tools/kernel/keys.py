@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
 import secrets
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.kernel.errors import Unavailable
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+KEY_BYTES = 32
 
 
 class Keys:
@@ -26,7 +32,7 @@ class Keys:
 
     def seal(self, *parts: str) -> str:
         """An HMAC-SHA256 over the parts, in hex, that nobody without the home's key can make."""
-        message = "\x1f".join(parts).encode()
+        message = json.dumps(parts).encode()
         return hmac.new(self._seal_key, message, hashlib.sha256).hexdigest()
 
     def sealed(self, seal: str | None, *parts: str) -> bool:
@@ -55,16 +61,25 @@ class Keys:
         return self._key("signing.key")
 
     def _key(self, name: str) -> bytes:
+        try:
+            key = self._read_or_make(name)
+        except OSError as error:
+            raise Unavailable(f"The home's key {name} cannot be read: {error.strerror}.") from error
+        if len(key) != KEY_BYTES:
+            raise Unavailable(f"The home's key {name} is damaged: it has {len(key)} bytes.")
+        return key
+
+    def _read_or_make(self, name: str) -> bytes:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / name
-        fresh = self._folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
         if not path.exists():
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
-                f.write(secrets.token_bytes(32))
+            fresh = self._folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
             try:
-                os.link(fresh, path)  # the first of several processes wins
-            except FileExistsError:
-                pass
+                handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(secrets.token_bytes(KEY_BYTES))
+                with suppress(FileExistsError):  # the first of several processes wins
+                    os.link(fresh, path)
             finally:
-                fresh.unlink()
+                fresh.unlink(missing_ok=True)
         return path.read_bytes()

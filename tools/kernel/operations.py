@@ -57,7 +57,9 @@ class Effect(StrEnum):
 class Args(BaseModel):
     """Base of every operation's input: unknown arguments are refused, spaces trimmed."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", str_strip_whitespace=True, frozen=True, allow_inf_nan=False
+    )
 
 
 class Result(BaseModel):

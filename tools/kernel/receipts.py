@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from pydantic import BaseModel, Field
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from tools.kernel.errors import NotFound
@@ -74,22 +74,23 @@ class Receipts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, receipt: Receipt) -> Receipt:
-        """Store a receipt under the next number; returns it with the number.
+    def add(self, receipt: Receipt, session: Session) -> Receipt:
+        """Store a receipt under the next number, within a `Database.writing` session.
 
         The second completion of a job returns the receipt of the first.
         """
-        with self._database.session() as session:
-            known = self._completed(session, receipt)
-            if known is not None:
-                return known
-            numbered = receipt.model_copy(update={"number": _next_number(session)})
-            session.add(_row(numbered))
-            if numbered.job is not None and numbered.status != "started":
-                session.add(JobReferenceRow(job=numbered.job, receipt=numbered.id))
+        known = self.completion(receipt, session)
+        if known is not None:
+            return known
+        numbered = receipt.model_copy(update={"number": _next_number(session)})
+        session.execute(insert(ReceiptRow).values(**_columns(numbered)))
+        if numbered.job is not None and numbered.status != "started":
+            session.add(JobReferenceRow(job=numbered.job, receipt=numbered.id))
         return numbered
 
-    def _completed(self, session: Session, receipt: Receipt) -> Receipt | None:
+    @staticmethod
+    def completion(receipt: Receipt, session: Session) -> Receipt | None:
+        """The receipt that has completed this receipt's job already, if one has."""
         if receipt.job is None or receipt.status == "started":
             return None
         reference = session.get(JobReferenceRow, receipt.job)
@@ -105,7 +106,7 @@ class Receipts:
         text = str(reference).strip()
         query = select(ReceiptRow).where(ReceiptRow.tenant == tenant)
         digits = text[1:] if text[:1] in "Rr" else text
-        if digits.isdigit() and len(digits) < 10:
+        if digits.isdecimal() and len(digits) < 10:
             query = query.where(ReceiptRow.number == int(digits))
         else:
             query = query.where(ReceiptRow.id == text)
@@ -150,35 +151,35 @@ class Receipts:
         with self._database.session() as session:
             session.execute(update(ReceiptRow).where(ReceiptRow.id == receipt).values(undone_by=by))
 
+    @staticmethod
+    def settle_undoing(started: str, completed: Receipt, session: Session) -> None:
+        """After a job that was to undo something: note its end, or that nothing was undone."""
+        by = completed.id if completed.status == "done" else None
+        session.execute(
+            update(ReceiptRow).where(ReceiptRow.undone_by == started).values(undone_by=by)
+        )
+
 
 def _next_number(session: Session) -> int:
-    counter = session.get(ReceiptCounterRow, "receipt")
-    if counter is None:
-        session.add(ReceiptCounterRow(name="receipt", value=0))
-        session.flush()
     bump = (
         update(ReceiptCounterRow)
         .where(ReceiptCounterRow.name == "receipt")
         .values(value=ReceiptCounterRow.value + 1)
         .returning(ReceiptCounterRow.value)
     )
-    return int(session.scalar(bump) or 0)
+    number = session.scalar(bump)
+    if number is None:
+        number = 1
+        session.execute(insert(ReceiptCounterRow).values(name="receipt", value=number))
+    return number
 
 
-def _row(receipt: Receipt) -> ReceiptRow:
-    return ReceiptRow(
-        id=receipt.id,
-        tenant=receipt.tenant,
-        created=receipt.created,
-        number=receipt.number,
-        operation=receipt.operation,
-        effect=receipt.effect,
-        principal=receipt.principal,
-        conversation=receipt.conversation,
-        job=receipt.job,
-        status=receipt.status,
-        body=receipt.model_dump(mode="json", exclude={"undone_by"}),
-    )
+def _columns(receipt: Receipt) -> dict[str, Any]:
+    shared = ("id", "tenant", "created", "number", "operation", "effect", "principal")
+    return {
+        **{name: getattr(receipt, name) for name in (*shared, "conversation", "job", "status")},
+        "body": receipt.model_dump(mode="json", exclude={"undone_by"}),
+    }
 
 
 def _receipt(row: ReceiptRow) -> Receipt:

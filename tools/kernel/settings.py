@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tools.kernel.errors import InvalidInput
 
 
 class Settings(BaseSettings):
@@ -30,7 +33,9 @@ class Settings(BaseSettings):
         log_level: of the platform process.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PILOTHOUSE_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="PILOTHOUSE_", extra="ignore", env_ignore_empty=True
+    )
 
     home: Path = Field(default_factory=lambda: Path.home() / ".pilothouse")
     database_url: str | None = None
@@ -47,6 +52,17 @@ class Settings(BaseSettings):
     approval_minutes: int = Field(60, ge=1, le=7 * 24 * 60)
     device_report_seconds: float = Field(30.0, gt=0)
     log_level: str = "INFO"
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment; what is given by name goes before it.
+
+        Raises:
+            InvalidInput: naming each variable that is wrong.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InvalidInput(_told(error), hint="`pilothouse doctor` shows them all.") from None
 
     @field_validator("home")
     @classmethod
@@ -68,3 +84,11 @@ class Settings(BaseSettings):
         path = self.home.joinpath(*parts)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
+
+
+def _told(error: ValidationError) -> str:
+    """Which variables are wrong, without their values, which may be secret."""
+    return "; ".join(
+        f"PILOTHOUSE_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+        for problem in error.errors(include_input=False)
+    )

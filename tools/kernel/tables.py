@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tools.kernel.storage.base import Base, Record
@@ -80,7 +80,7 @@ class AuditRow(Base):
 
 
 class IdempotencyRow(Record, Base):
-    """The outcome of a call that carried an idempotency key."""
+    """A call that carried an idempotency key: who makes it, whether it acts, and its receipt."""
 
     __tablename__ = "ph_idempotency"
     __table_args__ = (UniqueConstraint("tenant", "principal", "key"),)
@@ -90,6 +90,8 @@ class IdempotencyRow(Record, Base):
     key: Mapped[str] = mapped_column(String(200))
     digest: Mapped[str] = mapped_column(String(64))
     receipt: Mapped[str | None] = mapped_column(String(32))
+    claimant: Mapped[str] = mapped_column(String(160), default="", server_default="")
+    acting: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class JobRow(Record, Base):
@@ -109,6 +111,8 @@ class JobRow(Record, Base):
     result: Mapped[dict[str, Any] | None]
     error: Mapped[dict[str, Any] | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    cancelling: Mapped[bool] = mapped_column(default=False, server_default=false())
+    seconds: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
 

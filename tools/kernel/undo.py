@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
+from tools.kernel.canonical import canonical
 from tools.kernel.errors import Conflict, NotFound
 from tools.kernel.gate import Outcome
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
-from tools.kernel.operations import Call, Evidence
+from tools.kernel.operations import Call, Evidence, Inverse
 from tools.kernel.receipts import Receipt
+
+_one_at_a_time = threading.RLock()  # two people who undo the same thing must not both act
 
 
 def last_undoable(kernel: Kernel, context: RequestContext) -> Receipt:
@@ -17,16 +22,23 @@ def last_undoable(kernel: Kernel, context: RequestContext) -> Receipt:
         NotFound: if there is none.
     """
     acts = ("write", "dangerous")
-    scopes = [{"conversation": context.conversation}] if context.conversation else []
-    for scope in [*scopes, {"principal": context.principal.name}]:
-        for receipt in kernel.receipts.list(context.tenant, effects=acts, **scope):
+    of_conversation = {"conversation": context.conversation}
+    of_principal = {"principal": context.principal.name}
+    for scope in (of_conversation, of_principal) if context.conversation else (of_principal,):
+        found = kernel.receipts.list(
+            context.tenant,
+            conversation=scope.get("conversation"),
+            principal=scope.get("principal"),
+            effects=acts,
+        )
+        for receipt in found:
             if receipt.undo is not None and receipt.undone_by is None:
                 return receipt
     raise NotFound("There is nothing to undo.", hint="`pilothouse receipts` lists what was done.")
 
 
-def check_undoable(kernel: Kernel, receipt: Receipt, context: RequestContext) -> None:
-    """Compare what the receipt's evidence says with what is there now.
+def check_undoable(kernel: Kernel, receipt: Receipt, context: RequestContext) -> Inverse:
+    """Compare what the receipt's evidence says with what is there now; returns the inverse.
 
     Raises:
         Conflict: if it has no inverse, was undone already, or the world has moved on: says what.
@@ -44,6 +56,7 @@ def check_undoable(kernel: Kernel, receipt: Receipt, context: RequestContext) ->
             + ".",
             hint="Decide anew on what stands now.",
         )
+    return receipt.undo
 
 
 def undo(kernel: Kernel, receipt: Receipt, context: RequestContext) -> Outcome:
@@ -53,10 +66,11 @@ def undo(kernel: Kernel, receipt: Receipt, context: RequestContext) -> Outcome:
         Conflict: see `check_undoable`.
         NeedsApproval: if the inverse is dangerous and nobody has granted it yet.
     """
-    check_undoable(kernel, receipt, context)
-    assert receipt.undo is not None
-    outcome = kernel.gate.call(receipt.undo.operation, receipt.undo.arguments, context)
-    kernel.receipts.mark_undone(receipt.id, outcome.receipt.id)
+    with _one_at_a_time:
+        receipt = kernel.receipts.get(receipt.id, context.tenant)
+        inverse = check_undoable(kernel, receipt, context)
+        outcome = kernel.gate.call(inverse.operation, inverse.arguments, context)
+        kernel.receipts.mark_undone(receipt.id, outcome.receipt.id)
     return outcome
 
 
@@ -78,5 +92,5 @@ def _moved(before: list[Evidence], after: list[Evidence]) -> list[str]:
     return [
         f"{e.fact} was {e.value!r} and is {found.get(e.fact, 'gone')!r}"
         for e in before
-        if e.guard and found.get(e.fact, "gone") != e.value
+        if e.guard and canonical(found.get(e.fact, "gone")) != canonical(e.value)
     ]

@@ -1,0 +1,117 @@
+"""What an approval is: how doors show it, what it is bound to, and how it stands now."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel
+
+from tools.kernel.canonical import digest
+from tools.kernel.identity import RequestContext
+from tools.kernel.operations import Preview
+from tools.kernel.storage import now
+from tools.kernel.tables import ApprovalRow
+
+Status = Literal["pending", "granted", "denied", "expired", "used", "revoked"]
+
+
+class Approval(BaseModel):
+    """One approval as doors show it.
+
+    Attributes:
+        id: what `approvals grant` takes.
+        preview: what would be done, with its differences, risk and cost.
+        confirm: what a person types who approves an act of their own.
+        second_person: True if the proposer may not be the approver.
+        how: how to decide it.
+    """
+
+    id: str
+    operation: str
+    arguments: dict[str, Any]
+    proposer: str
+    tenant: str
+    channel: str
+    conversation: str | None
+    plan: str | None
+    step: str | None
+    preview: Preview
+    second_person: bool
+    status: Status
+    created: str
+    expires: str
+    decided_by: str | None
+    self_approved: bool
+    reason: str | None
+    confirm: str
+    how: str
+
+
+def call_digest(operation: str, arguments: dict[str, Any], context: RequestContext) -> str:
+    """What an approval is bound to: SHA-256 over the exact call and who makes it."""
+    return digest(
+        {
+            "operation": operation,
+            "arguments": arguments,
+            "principal": context.principal.name,
+            "tenant": context.tenant,
+            "plan": context.plan,
+            "step": context.step,
+        }
+    )
+
+
+def bound_digest(row: ApprovalRow) -> str:
+    """`call_digest` of what a row shows; differs from the row's own if either was altered."""
+    return digest(
+        {
+            "operation": row.operation,
+            "arguments": row.arguments,
+            "principal": row.proposer,
+            "tenant": row.tenant,
+            "plan": row.plan,
+            "step": row.step,
+        }
+    )
+
+
+def standing(row: ApprovalRow) -> Status:
+    """How an approval stands now; what is open expires by itself."""
+    if row.status in ("pending", "granted") and row.expires <= now():
+        return "expired"
+    return cast("Status", row.status)
+
+
+def confirmation(row: ApprovalRow) -> str:
+    """What a person types who approves an act of their own."""
+    return Preview.model_validate(row.preview).confirm or row.operation
+
+
+def shown(row: ApprovalRow) -> Approval:
+    """A row as doors show it."""
+    who = (
+        "somebody other than the proposer"
+        if row.second_person
+        else "the proposer or another person"
+    )
+    return Approval(
+        id=row.id,
+        operation=row.operation,
+        arguments=row.arguments,
+        proposer=row.proposer,
+        tenant=row.tenant,
+        channel=row.channel,
+        conversation=row.conversation,
+        plan=row.plan,
+        step=row.step,
+        preview=Preview.model_validate(row.preview),
+        second_person=row.second_person,
+        status=standing(row),
+        created=row.created.isoformat(),
+        expires=row.expires.isoformat(),
+        decided_by=row.decided_by,
+        self_approved=row.self_approved,
+        reason=row.reason,
+        confirm=confirmation(row),
+        how=f"{who} with the approver role runs `pilothouse approvals grant {row.id}`",
+    )
