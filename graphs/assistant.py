@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -36,10 +37,12 @@ from graphs.understanding import ConversationState, Understanding, guards
 from graphs.understanding.text import tokenise
 from mcp_servers.caller import LocalCaller
 from mcp_servers.memory import LocalServers
+from tools.kernel.assets import assets_dir
 from tools.kernel.embedding import get_embedder
 from tools.kernel.errors import Conflict, NotFound, PilothouseError
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
+from tools.kernel.operations import OperationSet
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +59,16 @@ class Assistant:
         self.understanding = understanding
 
     @classmethod
-    async def open(cls, kernel: Kernel) -> Assistant:
+    async def open(cls, kernel: Kernel, understanding: Understanding | None = None) -> Assistant:
         """Put understanding, agents, MCP servers and graph together, and go on with what a crash
         cut off.
 
         Args:
             kernel: a started kernel.
+            understanding: the parser, when one is there already; else it is made.
         """
-        understanding = await asyncio.to_thread(Understanding, kernel.operations, get_embedder())
+        if understanding is None:
+            understanding = await asyncio.to_thread(make_understanding, kernel.operations)
         exit_stack = AsyncExitStack()
         database = str(kernel.settings.home / "threads.db")
         saver = await exit_stack.enter_async_context(AsyncSqliteSaver.from_conn_string(database))
@@ -280,3 +285,10 @@ def _replaces(plan: Plan, waiting: TurnRow) -> bool:
     """True if a plan is the waiting one with other arguments: a correction of it."""
     before = [step["operation"] for step in (waiting.plan or {}).get("steps", [])]
     return bool(before) and before == [step.operation for step in plan.steps]
+
+
+def make_understanding(operations: OperationSet) -> Understanding:
+    """The parser, with its sentence vectors kept beside the model assets for the next start."""
+    cache = assets_dir() / "cache"
+    usable = os.access(cache if cache.exists() else cache.parent, os.W_OK)
+    return Understanding(operations, get_embedder(), cache if usable else None)

@@ -32,6 +32,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+_ENDINGS = {"skipped": "was not run", "failed": "failed", "cancelled": "was cancelled"}
 ENDED = ("done", "failed", "skipped", "cancelled")
 
 
@@ -63,7 +64,7 @@ def blocked(step: Step, states: Mapping[str, StepState]) -> str | None:
     for need in sorted(needs(step)):
         status = states[need].get("status")
         if status != "done":
-            return f"{need} was {'not run' if status == 'skipped' else status}"
+            return f"{need} {_ENDINGS.get(status or '', 'did not succeed')}"
     if step.condition is None:
         return None
     held, figures = holds(step.condition, states)
