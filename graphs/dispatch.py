@@ -13,6 +13,7 @@ from agents.team import PlannedCall, StepOutcome, Team
 from graphs.events import ApprovalEvent, Message, Progress, StepFailed, StepFinished, StepStarted
 from graphs.plan import Plan, Step
 from graphs.steps import StepState, arguments_for
+from tools.kernel.approvals import Approval
 from tools.kernel.budget import TOKENS
 from tools.kernel.errors import Cancelled, PilothouseError
 from tools.kernel.identity import RequestContext
@@ -80,6 +81,15 @@ class Dispatcher:
             step=step.id,
             idempotency_key=f"{context.plan}:{step.id}",
         )
+        return await self._call(step, call, context, write)
+
+    async def _call(
+        self,
+        step: Step,
+        call: PlannedCall,
+        context: RequestContext,
+        write: Callable[[Any], None],
+    ) -> StepState:
         outcome = await self._team.run_step(call, context, lambda event: None)
         if outcome.needs_approval is not None:
             write(ApprovalEvent(step=step.id, approval=outcome.needs_approval))
@@ -100,7 +110,8 @@ class Dispatcher:
                 step=step.id, operation=step.operation, agent=spec.name, arguments=step.arguments
             )
         )
-        opened = await self._team.run_open(task, context, spec)
+        # The turn was confirmed before any step began, plain changes included.
+        opened = await self._team.run_open(task, context, spec, confirmed=True)
         used = opened.usage.prompt + opened.usage.completion
         source = f"model {self._kernel.settings.model}"
         await asyncio.to_thread(self._kernel.budget.record, context.principal, TOKENS, used, source)
@@ -123,7 +134,7 @@ class Dispatcher:
         self, step: Step, outcome: StepOutcome, write: Callable[[Any], None]
     ) -> StepState:
         result, receipt = outcome.result or {}, outcome.receipt or {}
-        write(StepFinished(step=step.id, receipt=receipt, result=result))
+        write(StepFinished(step=step.id, receipt=receipt, result=result, revealed=outcome.revealed))
         return StepState(status="done", result=result, receipt=receipt)
 
     async def _follow(
@@ -173,13 +184,7 @@ class Dispatcher:
             if approval.status == "pending":
                 continue
             if approval.status == "granted":
-                shared: StepInput = {
-                    "plan": state["plan"],
-                    "context": state["context"],
-                    "states": state["states"],
-                    "step": step.model_dump(mode="json"),
-                }
-                changed.update((await self.run(shared))["states"])
+                changed.update(await self._granted(state, step, approval))
                 continue
             why = f": {approval.reason}" if approval.reason else ""
             error = {
@@ -189,6 +194,28 @@ class Dispatcher:
             write(StepFailed(step=step.id, error=error))
             changed[step.id] = StepState(status="failed", error=error)
         return {"states": changed}
+
+    async def _granted(
+        self, state: TurnState, step: Step, approval: Approval
+    ) -> dict[str, StepState]:
+        """Carry out a step whose approval was granted: exactly the call that was approved."""
+        if not step.operation.startswith(OPEN_TASK):
+            shared: StepInput = {
+                "plan": state["plan"],
+                "context": state["context"],
+                "states": state["states"],
+                "step": step.model_dump(mode="json"),
+            }
+            return (await self.run(shared))["states"]
+        context = unpack_context(state["context"]).for_step(approval.plan or "", step.id)
+        call = PlannedCall(
+            operation=approval.operation,
+            arguments=approval.arguments,
+            plan=approval.plan,
+            step=approval.step,
+            approval=approval.id,
+        )
+        return {step.id: await self._call(step, call, context, get_stream_writer())}
 
 
 def _told(data: dict[str, Any]) -> dict[str, Any]:

@@ -68,12 +68,17 @@ class Progress(_Event):
 
 
 class StepFinished(_Event):
-    """A step is done; what is said of it comes from the receipt."""
+    """A step is done; what is said of it comes from the receipt.
+
+    Attributes:
+        revealed: the result with its secrets, for the asker's own screen; never stored.
+    """
 
     kind: Literal["step_finished"] = "step_finished"
     step: str
     receipt: dict[str, Any]
     result: dict[str, Any]
+    revealed: dict[str, Any] | None = None
 
 
 class StepFailed(_Event):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, Required, TypedDict
 
 from graphs.plan import Condition, Plan, Step, StepRef, references
 from tools.kernel.errors import InvalidInput
@@ -15,7 +15,7 @@ Outcome = Literal["done", "failed", "skipped", "waiting", "cancelled"]
 class StepState(TypedDict, total=False):
     """How a step stands, as the graph's checkpoints keep it."""
 
-    status: Outcome
+    status: Required[Outcome]
     result: dict[str, Any]
     receipt: dict[str, Any]
     error: dict[str, Any]

@@ -38,7 +38,7 @@ class TurnStream:
         """Number, store and deliver an event."""
         self._seq += 1
         numbered = event.model_copy(update={"seq": self._seq, "thread": self._conversation})
-        data: dict[str, Any] = EVENT.dump_python(numbered, mode="json")
+        data: dict[str, Any] = EVENT.dump_python(numbered, mode="json", exclude={"revealed"})
         await asyncio.to_thread(
             self._events.publish, topic(self._conversation), KIND, data, self._tenant
         )

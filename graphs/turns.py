@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from langgraph.types import Command
 
 from graphs.conversations import WAITING, Conversations
+from graphs.dispatch import OPEN_TASK
 from graphs.events import ConfirmEvent, Done, Message, Status
 from graphs.plan import Plan, references
 from graphs.steps import StepState
@@ -144,7 +145,7 @@ class Turns:
             await stream.emit(ConfirmEvent(text="Shall I do this?", steps=plan.steps))
         if status == "cancelled" and not states:
             await stream.emit(Message(text="Nothing was done."))
-        receipts = [s["receipt"]["id"] for s in states.values() if s.get("receipt")]
+        receipts = [r["id"] for s in states.values() if (r := s.get("receipt"))]
         self._tasks.pop(turn.id, None)
         await stream.emit(Done(status=status, receipts=receipts))
 
@@ -230,6 +231,8 @@ def needs_confirming(plan: Plan, operations: OperationSet) -> bool:
 
 
 def _effect(name: str, arguments: dict[str, Any], operations: OperationSet) -> Effect:
+    if name.startswith(OPEN_TASK):
+        return Effect.WRITE  # an agent that looks around by itself may change plain things
     operation = operations.get(name)
     plain = {k: v for k, v in arguments.items() if k not in references(arguments)}
     try:
