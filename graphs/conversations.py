@@ -76,9 +76,7 @@ class Conversations:
     ) -> TurnRow:
         """Store a new turn as running."""
         with self._database.session() as session:
-            count = session.scalar(
-                select(func.count()).where(TurnRow.conversation == conversation)
-            )
+            count = session.scalar(select(func.count()).where(TurnRow.conversation == conversation))
             number = int(count or 0) + 1
             row = TurnRow(
                 id=f"{conversation}.{number}",
