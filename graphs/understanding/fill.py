@@ -20,7 +20,7 @@ from graphs.understanding.names import NameView, covers
 from graphs.understanding.refer import Referrer
 from graphs.understanding.text import slug
 from tools.kernel.entities import EntityKind, EntityName, Slot
-from tools.kernel.operations import Operation
+from tools.kernel.operations import Effect, Operation
 
 _MODELS = (EntityKind.MODEL, EntityKind.MODEL_VERSION)
 
@@ -65,6 +65,7 @@ class Scope:
     answers: dict[str, Any]
     verbs: frozenset[str]
     operations: Any
+    known: frozenset[str] = frozenset()
     whole: str = ""
 
 
@@ -483,7 +484,7 @@ class Filler:
         for name, slot in self._wanting():
             skip = self.scope.verbs
             best: tuple[float, Phrase, list[EntityName], bool] | None = None
-            for phrase in self.clause.phrases(skip):
+            for phrase in self._unnamed(slot.kind, self.clause.phrases(skip)):
                 judged = self._judge(slot, phrase, self.fields[name].is_required())
                 if judged and (best is None or judged[0] > best[0]):
                     best = judged
@@ -491,6 +492,13 @@ class Filler:
                 self._settle(name, slot, best)
             if self.out.question is not None:
                 return
+
+    def _unnamed(self, kind: EntityKind | None, found: list[Phrase]) -> list[Phrase]:
+        """Phrases that do not already name a thing of another kind."""
+        others = [m for m in self.clause.mentions if m.kind is not kind and m.how == "exact"]
+        return [
+            p for p in found if not any(m.start <= p.start and p.end <= m.end for m in others)
+        ]
 
     def _wanting(self) -> list[tuple[str, Slot]]:
         wanting = [
@@ -521,7 +529,9 @@ class Filler:
             one = Phrase(index, index + 1, phrase.preposition, phrase.determiner, phrase.head)
             judged = self._judge(slot, one, required)
             if judged is not None and judged[2]:
-                return judged
+                rest = [t.low for t in tokens if t is not self.clause.tokens[index]]
+                covered = self.operation.effect is not Effect.DANGEROUS and set(rest) <= self.scope.known
+                return judged if covered else (3 + place, phrase, judged[2], False)
         if place >= 2 or (required and (place > 0 or slot.kind is EntityKind.MODEL)):
             return place, phrase, [], False
         return None

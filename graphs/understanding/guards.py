@@ -59,6 +59,15 @@ def _reported(text: str) -> str:
     return before[:begin]
 
 
+def negated_inside(tokens: Sequence[Token], verbs: frozenset[str]) -> bool:
+    """True if a "not" stands before the last command of a clause: `I never told you to …`."""
+    if any(find_phrase(tokens, p) >= 0 for p in phrases("guards", "negation_harmless")):
+        return False
+    negations = [i for i, t in enumerate(tokens) if t.low in words("guards", "negation_inside")]
+    last = max((i for i, t in enumerate(tokens) if t.low in verbs), default=-1)
+    return any(i < last for i in negations)
+
+
 def is_foreign(tokens: Sequence[Token]) -> bool:
     """True if the sentence is not in English."""
     said = [t.low for t in tokens if t.kind == "word"]

@@ -43,6 +43,7 @@ class Draft:
     Attributes:
         steps: the steps so far.
         question: what stops it, if anything is missing.
+        asked: the clause that the question is about.
         unclear: a condition that was not understood.
         confidence: the lowest probability of its clauses.
         reads: the clauses, for the explanation.
@@ -50,6 +51,7 @@ class Draft:
 
     steps: list[Step] = field(default_factory=list[Step])
     question: Question | None = None
+    asked: Read | None = None
     unclear: str | None = None
     confidence: float = 1.0
     reads: list[Read] = field(default_factory=list[Read])
@@ -58,7 +60,14 @@ class Draft:
 class Planner:
     """Turns routed clauses into steps."""
 
-    def __init__(self, operations: OperationSet, linker: Linker, verbs: frozenset[str]) -> None:
+    def __init__(
+        self,
+        operations: OperationSet,
+        linker: Linker,
+        verbs: frozenset[str],
+        known: frozenset[str],
+    ) -> None:
+        self._known = known
         self._operations = operations
         self._linker = linker
         self._verbs = verbs
@@ -77,7 +86,7 @@ class Planner:
         for read in reads:
             scope = Scope(
                 names, self._linker, conversation, draft.steps, answers, self._verbs, self._operations,
-                whole,
+                self._known, whole,
             )  # fmt: skip
             typed_condition: Condition | None = None
             words = read.clause.condition
@@ -106,7 +115,7 @@ class Planner:
         filled = Filler(operation, read.clause, scope).fill()
         read.evidence = filled.evidence
         if filled.question is not None:
-            draft.question = filled.question
+            draft.question, draft.asked = filled.question, read
             return
         if filled.needs is not None:
             self._bridge(filled, draft, condition)

@@ -68,6 +68,15 @@ class Route:
     similarity: float
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """How sure the router must be before an operation is planned."""
+
+    read: float = 0.3
+    write: float = 0.4
+    dangerous: float = 0.55
+
+
 class Router:
     """Learnt at construction; afterwards only reads, so that threads may share it.
 

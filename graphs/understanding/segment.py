@@ -142,8 +142,11 @@ class Segmenter:
         return [t for t in condition[:end] if t.kind != "punctuation" or t.low in "%<>="], rest
 
     def _condition_start(self, tokens: list[Token]) -> int | None:
+        asks = bool(tokens) and tokens[0].low in _ASKING
         for index, token in enumerate(tokens):
             previous = tokens[index - 1].low if index else ""
+            if asks and index and token.low == "if":
+                continue
             if token.low in {"if", "unless", "provided"} and previous not in _NOT_CONDITIONS:
                 return index - 1 if previous == "only" else index
             if token.low == "assuming" and index and len(tokens) > index + 3:
@@ -171,6 +174,9 @@ _NOUNS = frozenset(
      "profile", "end", "tag", "tune", "change", "try"]
 )  # fmt: skip
 
+
+_ASKING = frozenset(["what", "what's", "whats", "how", "which", "would", "will", "who", "is", "are", "could"])
+"""A question that begins so asks about its `if`; it does not hang on it."""
 
 _OBJECTS = frozenset(["it", "the", "them", "that", "this", "a", "all", "me", "both"])
 

@@ -21,7 +21,8 @@ from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.planner import Draft, Planner, Read
 from graphs.understanding.replies import Replies
-from graphs.understanding.router import Encoder, Route, Router
+from graphs.understanding.refit import Refit
+from graphs.understanding.router import Encoder, Needs, Route, Router
 from graphs.understanding.segment import Segmenter
 from graphs.understanding.spelling import Speller
 from graphs.understanding.text import Token, tokenise
@@ -82,8 +83,10 @@ class Understanding:
         self._known = common_words() | self.router.vocabulary | self.verbs
         self._speller = Speller(self._known, self.verbs | self.router.vocabulary)
         self._segmenter = Segmenter(self.verbs)
-        self._planner = Planner(operations, self.linker, self.verbs)
+        self._refit = Refit(operations)
+        self._planner = Planner(operations, self.linker, self.verbs, self._known)
         self._replies = Replies(operations)
+        self._needs = Needs()
         self.outputs = {
             o.name: [name for name, info in o.output.model_fields.items() if info.is_required()]
             for o in operations
@@ -137,10 +140,15 @@ class Understanding:
         if not wanted:
             return ParsedPlan(confidence=0.95, reply=self._replies.negated())
         reads = self._route(wanted, names)
+        reads = [r for r in reads if not self._forbidden(r)]
+        if not reads:
+            return ParsedPlan(confidence=0.9, reply=self._replies.negated())
         for read in reads:
             if read.operation is None:
                 return self._abstained(reads, read, cut)
         draft = self._planner.plan(reads, names, state, answers, text)
+        if draft.question is not None and not answers and self._alien(draft):
+            return self._abstained(reads, draft.reads[-1], cut)
         return self._finish(draft, text, dry, answers)
 
     def _spelt(self, tokens: Sequence[Token], names: NameView) -> list[Token]:
@@ -152,12 +160,13 @@ class Understanding:
 
     def scope(self, names: NameView, state: ConversationState) -> Scope:
         """What reading a clause needs beside its words."""
-        return Scope(names, self.linker, state, [], {}, self.verbs, self.operations)
+        return Scope(names, self.linker, state, [], {}, self.verbs, self.operations, self._known)
 
     def _route(self, clauses: list[Clause], names: NameView) -> list[Read]:
         for clause in clauses:
             link(clause, self.linker, names)
         routes = self.router.route([self._masked(clause, names) for clause in clauses])
+        routes = [self._refit.fitted(r, c) for r, c in zip(routes, clauses, strict=True)]
         return [
             Read(clause, route, operation=route.operation if self.sure(route) else None)
             for clause, route in zip(clauses, routes, strict=True)
@@ -167,11 +176,18 @@ class Understanding:
         slips = self.linker.misspelt(clause.tokens, clause.mentions, self._known, names)
         return mask_clause(clause, slips)
 
+    def _forbidden(self, read: Read) -> bool:
+        """True for something dangerous in a clause that says not to do it, in whatever words."""
+        if read.operation is None or self.operations.get(read.operation).effect is not Effect.DANGEROUS:
+            return False
+        return guards.negated_inside(read.clause.tokens, self.verbs)
+
     def sure(self, route: Route) -> bool:
         """True if a route may be acted on."""
         if route.outside > route.probability:
             return False
-        return route.probability >= 0.3
+        effect = self.operations.get(route.operation).effect
+        return route.probability >= getattr(self._needs, effect.value)
 
     def _abstained(self, reads: list[Read], unknown: Read, cut: bool) -> ParsedPlan:
         route = unknown.route
@@ -179,6 +195,21 @@ class Understanding:
         reply = self._replies.pasted() if cut else self._replies.outside(nearest, join(unknown.clause.tokens), len(reads) > 1)
         confidence = max(0.0, min(1.0, 1 - (route.probability if route else 0)))
         return ParsedPlan(abstained=True, reply=reply, confidence=round(confidence, 4), reasons=_reasons(reads))
+
+    def _alien(self, draft: Draft) -> bool:
+        """True if a clause that lacks something speaks of nothing known here: `promote my blog post`."""
+        read = draft.asked
+        if read is None or read.clause.mentions or read.evidence:
+            return False
+        if any(by for by in read.clause.claimed):
+            return False
+        strange = [
+            t.low
+            for t in read.clause.tokens
+            if t.kind == "word" and t.low.isalpha() and t.low not in self._known
+        ]
+        near = draft.question is not None and "Did you mean" in draft.question.text
+        return len(strange) >= 2 and not near
 
     def _finish(self, draft: Draft, text: str, dry: bool, answers: dict[str, Any]) -> ParsedPlan:
         confidence = min((r.route.probability for r in draft.reads if r.route), default=1.0)

@@ -1,0 +1,63 @@
+"""A route judged again by what the clause names: an operation must have a use for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphs.understanding.clause import Clause
+from graphs.understanding.lexicon import words
+from graphs.understanding.router import Route
+from tools.kernel.entities import EntityKind
+from tools.kernel.operations import OperationSet
+
+_USELESS = 0.3
+"""What the probability of an operation is multiplied by for a named thing that it cannot take."""
+
+_JUDGED = frozenset(
+    [EntityKind.MODEL, EntityKind.DATASET, EntityKind.DEVICE, EntityKind.DEVICE_GROUP, EntityKind.USER]
+)
+
+
+class Refit:
+    """Knows which kinds of things each operation takes."""
+
+    def __init__(self, operations: OperationSet) -> None:
+        self._kinds: dict[str, frozenset[EntityKind]] = {}
+        for operation in operations:
+            kinds = {slot.kind for slot in operation.slots.values() if slot.kind}
+            free = any(name in _FREE_TEXT for name in operation.input.model_fields)
+            self._kinds[operation.name] = frozenset(EntityKind) if free else frozenset(kinds)
+
+    def fitted(self, route: Route, clause: Clause) -> Route:
+        """The route, led by the operation that fits what is named best."""
+        named = {
+            m.kind
+            for m in clause.mentions
+            if m.kind in _JUDGED and m.how == "exact" and not self._ordinary(clause, m.start, m.end)
+        }
+        spans = {
+            (m.start, m.end): {o.kind for o in clause.mentions if (o.start, o.end) == (m.start, m.end)}
+            for m in clause.mentions
+            if m.kind in named
+        }
+        if not spans:
+            return route
+        ranked = [(route.operation, route.probability), *route.runners]
+        judged = sorted(
+            ((p * self._use(name, list(spans.values())), p, name) for name, p in ranked), reverse=True
+        )
+        best = judged[0]
+        if best[2] == route.operation:
+            return route
+        others = tuple((name, p) for _, p, name in judged[1:])
+        return replace(route, operation=best[2], probability=max(best[1], best[0]), runners=others)
+
+    def _use(self, operation: str, spans: list[set[EntityKind]]) -> float:
+        kinds = self._kinds.get(operation, frozenset())
+        return _USELESS ** sum(not (options & kinds) for options in spans)
+
+    def _ordinary(self, clause: Clause, start: int, end: int) -> bool:
+        return end == start + 1 and clause.tokens[start].low in words("words", "stop")
+
+
+_FREE_TEXT = frozenset(["question", "query", "topic", "audience", "path"])
