@@ -49,6 +49,13 @@ def tracking(kernel: Kernel) -> MlflowClient:
     return client(kernel.settings)
 
 
+def is_laid(kernel: Kernel) -> bool:
+    """True if MLflow's tables are there; asked without importing MLflow or making them."""
+    from sqlalchemy import inspect
+
+    return inspect(kernel.database.engine).has_table("registered_models")
+
+
 def store_uri(settings: Settings) -> str:
     """The URI under which MLflow opens the platform's database; it waits 30 s for a busy SQLite."""
     url = settings.database
