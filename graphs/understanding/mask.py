@@ -12,7 +12,7 @@ from graphs.understanding.link import Linker
 from graphs.understanding.text import Token, tokenise
 from tools.kernel.entities import EntityKind, EntityName
 
-_MASKS = {
+MASKS = {
     EntityKind.MODEL: "the model",
     EntityKind.DATASET: "the dataset",
     EntityKind.DEVICE_GROUP: "the devices",
@@ -23,7 +23,7 @@ _MASKS = {
     EntityKind.USER: "the user",
     EntityKind.JOB: "job 7",
 }
-_ORDER = list(_MASKS)
+_ORDER = list(MASKS)
 _VERSION = re.compile(r"^v\.?\d+$")
 _RECEIPT = re.compile(r"^r\d+$")
 
@@ -60,13 +60,13 @@ def mask_clause(clause: Clause, misspelt: Sequence[Mention] = ()) -> str:
 
 def mask(tokens: Sequence[Token], mentions: Sequence[Mention]) -> str:
     """The words with every name, version, number and path replaced by what it is."""
-    at = {m.start: m for m in sorted(mentions, key=_preference, reverse=True) if m.kind in _MASKS}
+    at = {m.start: m for m in sorted(mentions, key=_preference, reverse=True) if m.kind in MASKS}
     parts: list[str] = []
     index = 0
     while index < len(tokens):
         mention = at.get(index)
         if mention is not None and not _ordinary(tokens, mention):
-            _append_named(parts, _MASKS[mention.kind])
+            _append_named(parts, MASKS[mention.kind])
             if mention.version is not None:
                 parts.append("v3")
             index = mention.end
@@ -77,7 +77,7 @@ def mask(tokens: Sequence[Token], mentions: Sequence[Mention]) -> str:
 
 
 def _preference(mention: Mention) -> tuple[int, int]:
-    return (mention.end - mention.start, -_ORDER.index(mention.kind) if mention.kind in _MASKS else -99)
+    return (mention.end - mention.start, -_ORDER.index(mention.kind) if mention.kind in MASKS else -99)
 
 
 def _ordinary(tokens: Sequence[Token], mention: Mention) -> bool:

@@ -8,13 +8,11 @@ Names are masked by their kind, so that a model called `report-writer` does not 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -73,7 +71,7 @@ class Needs:
     """How sure the router must be before an operation is planned."""
 
     read: float = 0.3
-    write: float = 0.4
+    write: float = 0.35
     dangerous: float = 0.55
 
 
@@ -83,11 +81,11 @@ class Router:
     Args:
         sentences: masked sentences with their labels.
         encoder: makes the vectors.
-        cache: a folder in which the sentences' vectors are kept, by their hash.
+        vectors: the sentences' unit vectors, if they are known already.
     """
 
     def __init__(
-        self, sentences: Sequence[Sentence], encoder: Encoder, cache: Path | None = None
+        self, sentences: Sequence[Sentence], encoder: Encoder, vectors: Matrix | None = None
     ) -> None:
         self._encoder = encoder
         self.labels = sorted({s.label for s in sentences})
@@ -95,7 +93,10 @@ class Router:
         texts = [s.text for s in sentences]
         self._words = _Words(texts)
         self._vectors = np.hstack(
-            [_embedded(texts, encoder, cache), _WORDS_WEIGHT * self._words.matrix(texts)]
+            [
+                encoder.embed(texts) if vectors is None else vectors,
+                _WORDS_WEIGHT * self._words.matrix(texts),
+            ]
         ).astype(np.float32)
         self._fit()
 
@@ -130,7 +131,8 @@ class Router:
         targets[np.arange(count), self._of] += 1.0
         sizes = np.bincount(self._of, minlength=classes).astype(np.float64)
         weights = np.sqrt(np.median(sizes) / sizes)[self._of]
-        inverse = np.linalg.inv(gram + _RIDGE * np.diag(1.0 / weights))
+        ridge = np.diag(_RIDGE / weights)
+        inverse = np.linalg.inv((gram + ridge).astype(np.float32)).astype(np.float64)
         self._head = (inverse @ targets).astype(np.float32)
         left_out = targets - self._head / np.diag(inverse)[:, None]
         self._member = (self._of[:, None] == np.arange(classes)).astype(np.float32)
@@ -221,18 +223,3 @@ def _terms(text: str) -> list[str]:
 def _softmax(scores: Any) -> Any:
     shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
-
-
-def _embedded(texts: Sequence[str], encoder: Encoder, cache: Path | None) -> Matrix:
-    if cache is None:
-        return encoder.embed(list(texts))
-    digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:24]
-    file = cache / f"router-{digest}.npy"
-    if file.is_file():
-        return np.load(file)
-    vectors = encoder.embed(list(texts))
-    cache.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_suffix(".new.npy")
-    np.save(fresh, vectors)
-    fresh.replace(file)
-    return vectors

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -15,9 +14,9 @@ from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.fill import Scope
-from graphs.understanding.lexicon import common_words
+from graphs.understanding.lexicon import common_words, phrases
 from graphs.understanding.link import Linker, link
-from graphs.understanding.mask import mask_clause
+from graphs.understanding.mask import MASKS, mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.planner import Draft, Planner, Read
 from graphs.understanding.replies import Replies
@@ -26,6 +25,7 @@ from graphs.understanding.router import Encoder, Needs, Route, Router
 from graphs.understanding.segment import Segmenter
 from graphs.understanding.spelling import Speller
 from graphs.understanding.text import Token, tokenise
+from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
 
@@ -70,16 +70,15 @@ class Understanding:
     Args:
         operations: what can be asked for.
         encoder: makes sentence vectors (`tools.kernel.embedding.get_embedder()`).
-        cache: a folder for the vectors of the training sentences; kept in memory when left out.
     """
 
-    def __init__(
-        self, operations: OperationSet, encoder: Encoder, cache: Path | None = None
-    ) -> None:
+    def __init__(self, operations: OperationSet, encoder: Encoder) -> None:
         self.operations = operations
         self.linker = Linker()
         self.verbs = command_verbs(operations)
-        self.router = Router(training_sentences(operations, self.linker), encoder, cache)
+        sentences = training_sentences(operations, self.linker)
+        vectors = sentence_vectors([s.text for s in sentences], encoder)
+        self.router = Router(sentences, encoder, vectors)
         self._known = common_words() | self.router.vocabulary | self.verbs
         self._speller = Speller(self._known, self.verbs | self.router.vocabulary)
         self._segmenter = Segmenter(self.verbs)
@@ -140,6 +139,7 @@ class Understanding:
         if not wanted:
             return ParsedPlan(confidence=0.95, reply=self._replies.negated())
         reads = self._route(wanted, names)
+        self._in_context(reads, names, state)
         reads = [r for r in reads if not self._forbidden(r)]
         if not reads:
             return ParsedPlan(confidence=0.9, reply=self._replies.negated())
@@ -171,6 +171,19 @@ class Understanding:
             Read(clause, route, operation=route.operation if self.sure(route) else None)
             for clause, route in zip(clauses, routes, strict=True)
         ]
+
+    def _in_context(self, reads: list[Read], names: NameView, state: ConversationState) -> None:
+        """Route anew what is unclear by itself, with "it" read as the thing in focus: `retire it`."""
+        kind = next((item.kind for item in state.focus if item.kind in MASKS), None)
+        for read in reads:
+            span = read.clause.find(phrases("references", "it")) if kind else None
+            if read.operation is not None or span is None or kind is None or read.clause.mentions:
+                continue
+            low = [t.low for t in read.clause.tokens]
+            words_ = [*low[: span[0]], MASKS[kind], *low[span[1] :]]
+            route = self.router.route([" ".join(words_)])[0]
+            if self.sure(route):
+                read.route, read.operation = route, route.operation
 
     def _masked(self, clause: Clause, names: NameView) -> str:
         slips = self.linker.misspelt(clause.tokens, clause.mentions, self._known, names)
