@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -37,7 +36,6 @@ from graphs.understanding import ConversationState, Understanding, guards
 from graphs.understanding.text import tokenise
 from mcp_servers.caller import LocalCaller
 from mcp_servers.memory import LocalServers
-from tools.kernel.assets import assets_dir
 from tools.kernel.embedding import get_embedder
 from tools.kernel.errors import Conflict, NotFound, PilothouseError
 from tools.kernel.identity import RequestContext
@@ -288,7 +286,5 @@ def _replaces(plan: Plan, waiting: TurnRow) -> bool:
 
 
 def make_understanding(operations: OperationSet) -> Understanding:
-    """The parser, with its sentence vectors kept beside the model assets for the next start."""
-    cache = assets_dir() / "cache"
-    usable = os.access(cache if cache.exists() else cache.parent, os.W_OK)
-    return Understanding(operations, get_embedder(), cache if usable else None)
+    """The parser over all operations."""
+    return Understanding(operations, get_embedder())
