@@ -23,7 +23,7 @@ class Datasets:
         self._rows = rows
 
     def rows(self, tenant: str, reference: str, split: str | None = None) -> list[Row]:
-        return [r for r in self._rows[reference] if r.split == split]
+        return [r for r in self._rows[reference] if split in (None, r.split)]
 
 
 def subject(dataset: str = "tickets", labels: tuple[str, ...] = LABELS) -> Subject:
@@ -34,9 +34,9 @@ def row(text: str, label: str = "billing", split: str = "test") -> Row:
     return Row(text, label, split)
 
 
-def measured_on(*subjects: Subject, **rows: list[Row]) -> HeldOut:
+def measured_on(*subjects: Subject, split: str = "test", **rows: list[Row]) -> HeldOut:
     datasets = cast("Any", Datasets(**rows))
-    return held_out(datasets, "default", "tickets", "test", subjects or (subject(),))
+    return held_out(datasets, "default", "tickets", split, subjects or (subject(),))
 
 
 TRAIN = [row(f"trained {i}", split="train") for i in range(5)]
@@ -94,3 +94,17 @@ def test_written_rows_come_back_one_a_line(tmp_path: Path) -> None:
 def test_text_hashes_bridge_case_and_spaces_only() -> None:
     assert text_hash(" Hello  World\n") == text_hash("hello world")
     assert text_hash("hello world") != text_hash("hello, world")
+
+
+def test_rows_that_chose_the_weights_are_not_held_out_from_a_test() -> None:
+    tickets = [*TRAIN, row("a", split="validation"), row("A"), row("b"), row("c")]
+    found = measured_on(tickets=tickets)
+    assert [r.text for r in found.rows] == ["b", "c"]
+    assert not any("validation" in warning for warning in found.warnings)
+
+
+def test_measuring_on_the_validation_split_is_called_unfair() -> None:
+    tickets = [*TRAIN, row("a", split="validation"), row("b")]
+    found = measured_on(split="validation", tickets=tickets)
+    assert [r.text for r in found.rows] == ["a"]
+    assert any("test split is the fair one" in warning for warning in found.warnings)

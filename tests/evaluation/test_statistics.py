@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +28,9 @@ def test_scores_agree_with_scikit_learn() -> None:
     confusion = statistics.confusion_matrix(truth, predicted, 4)
     assert (confusion == confusion_matrix(truth, predicted, labels=range(4))).all()
     ours = statistics.class_scores(confusion, LABELS)
-    theirs = precision_recall_fscore_support(truth, predicted, labels=range(4), zero_division=0)
+    theirs: Any = precision_recall_fscore_support(
+        truth, predicted, labels=range(4), zero_division=cast("Any", 0)
+    )
     assert [s.precision for s in ours] == pytest.approx(theirs[0])
     assert [s.recall for s in ours] == pytest.approx(theirs[1])
     assert [s.f1 for s in ours] == pytest.approx(theirs[2])

@@ -50,7 +50,7 @@ def run_evaluation(args: RunEvaluation, call: Call) -> EvaluationResult:
     """Measure a model on held-out rows, against a majority-class and an untrained baseline.
 
     Reports accuracy with a 95 % bootstrap interval, macro-F1, scores by class, the confusion
-    matrix, calibration error and latency. Rows whose text is in the training split are left out.
+    matrix, calibration error and latency. Rows whose text the training saw are left out.
 
     Args:
         model: a registered model.
@@ -60,7 +60,7 @@ def run_evaluation(args: RunEvaluation, call: Call) -> EvaluationResult:
         split: test or validation.
 
     Raises:
-        Conflict: the held-out rows are (almost) all in the training split, or none is left.
+        Conflict: the training saw most of the rows, or knows none of their labels.
     """
     return _service(call).run(args, call)
 

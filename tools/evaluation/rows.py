@@ -27,26 +27,28 @@ class HeldOut:
 
     Attributes:
         rows: those that no subject was trained on and whose label all subjects know.
-        overlap: rows left out because their text is in a training split.
+        overlap: rows left out because a training saw their text.
         skipped: rows left out because of their label.
         majority: the commonest class of the first subject's training split.
+        chosen_by: True if these rows chose which weights the training kept.
     """
 
     rows: list[Row]
     overlap: int
     skipped: int
     majority: str
+    chosen_by: bool = False
 
     @property
     def warnings(self) -> list[str]:
         """What a reader must know about the rows."""
         told: list[str] = []
         if self.overlap:
-            told.append(
-                f"{self.overlap} rows were left out: their text is in the training split too."
-            )
+            told.append(f"{self.overlap} rows were left out: the training saw their text.")
         if self.skipped:
             told.append(f"{self.skipped} rows were left out: the model does not know their label.")
+        if self.chosen_by:
+            told.append("The validation split chose the weights; the test split is the fair one.")
         if len(self.rows) < 100:
             told.append(f"Only {len(self.rows)} rows: the interval is wide.")
         return told
@@ -83,8 +85,10 @@ def held_out(
         Conflict: if most rows were trained on, or no label is known.
     """
     every = datasets.rows(tenant, dataset, split)
-    trained = {s.dataset: datasets.rows(tenant, s.dataset, "train") for s in subjects}
-    seen = {text_hash(row.text) for rows in trained.values() for row in rows}
+    trained = {s.dataset: datasets.rows(tenant, s.dataset) for s in subjects}
+    # The validation split chose which weights were kept, so it is not held out from a test either.
+    used = ("train", "validation") if split == "test" else ("train",)
+    seen = {text_hash(r.text) for rows in trained.values() for r in rows if r.split in used}
     unseen = [row for row in every if text_hash(row.text) not in seen]
     overlap = len(every) - len(unseen)
     if overlap > MOST_OVERLAP * len(every):
@@ -100,6 +104,6 @@ def held_out(
             f"No {split} row of {dataset} has a label that {subjects[0]} knows.",
             hint=f"It knows: {', '.join(sorted(known)[:12]) or 'none in common'}.",
         )
-    first = Counter(row.label for row in trained[subjects[0].dataset])
+    first = Counter(r.label for r in trained[subjects[0].dataset] if r.split == "train")
     majority = min(first, key=lambda label: (-first[label], label))
-    return HeldOut(rows, overlap, len(unseen) - len(rows), majority)
+    return HeldOut(rows, overlap, len(unseen) - len(rows), majority, chosen_by=split != "test")

@@ -111,7 +111,7 @@ class EvaluationResult(Result):
         accuracy: fraction of rows predicted right.
         accuracy_low: lower end of the 95 % bootstrap interval over rows.
         accuracy_high: upper end of it.
-        macro_f1: mean F1 over the classes of the model.
+        macro_f1: mean F1 over the classes that occur in the rows.
         baseline_majority: accuracy of always answering the training split's commonest class.
         baseline_untrained: accuracy of the encoder as published, with the head that the training
             started from (drawn at random from the training's seed): the model before any step.
@@ -123,7 +123,7 @@ class EvaluationResult(Result):
         classes: scores by class.
         worst: the classes with the lowest F1, worst first.
         plot: path of the drawn confusion matrix.
-        overlap: rows whose text is in the training split too (left out of every number above).
+        overlap: rows whose text the training saw (left out of every number above).
         skipped: rows whose label the model does not know (left out too).
         warnings: what a reader must know.
     """

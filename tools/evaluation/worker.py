@@ -1,12 +1,11 @@
 """The computing process of an evaluation: `python -m tools.evaluation.worker spec.json`.
 
-Prints JSON lines: progress, and at the end the result or the error. Touches no database.
+Reports progress and its result as `tools.kernel.child` says. Touches no database.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 
 from tools.evaluation import statistics
 from tools.evaluation.charts import draw_confusion
-from tools.kernel.errors import InvalidInput, PilothouseError
+from tools.kernel.child import child_main, emit
+from tools.kernel.errors import InvalidInput
 
 if TYPE_CHECKING:
     from tools.evaluation.statistics import Floats, Ints
@@ -27,16 +27,10 @@ TIMED_ROWS = 100
 WARM_UP_ROWS = 5
 
 
-def main(spec_path: str) -> int:
-    """Carry out the task of a spec file; answers with the process's exit code."""
-    spec: dict[str, Any] = json.loads(Path(spec_path).read_text())
+def carry_out(spec: dict[str, Any]) -> dict[str, Any]:
+    """Do the task that a spec names."""
     tasks = {"measure": measure, "compare": compare}
-    try:
-        tell({"result": tasks[spec["task"]](spec)})
-    except PilothouseError as error:
-        tell({"error": error.as_dict()})
-        return 1
-    return 0
+    return tasks[spec["task"]](spec)
 
 
 def measure(spec: dict[str, Any]) -> dict[str, Any]:
@@ -146,7 +140,7 @@ def predict(
         batch = order[at : at + BATCH]
         found[batch] = classifier.probabilities([texts[i] for i in batch])
         share = min(at + BATCH, len(order)) / len(order)
-        tell({"progress": start + (end - start) * share, "message": message})
+        emit(progress=start + (end - start) * share, message=message)
     return found
 
 
@@ -183,10 +177,5 @@ def indices(answers: Sequence[str], labels: Sequence[str]) -> Ints:
     return np.array([places[answer] for answer in answers], dtype=np.int64)
 
 
-def tell(event: dict[str, Any]) -> None:
-    """Print one event for the process that waits."""
-    print(json.dumps(event), flush=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    child_main(carry_out)
