@@ -186,7 +186,10 @@ def _draw_report(screen: Console, result: Json) -> None:
 
 
 def _draw_answer(screen: Console, result: Json) -> None:
-    screen.print(f"\n  {result['text']}\n", soft_wrap=not screen.is_terminal)
+    screen.print()
+    for line in result["text"].splitlines():
+        screen.print(f"  {line}", soft_wrap=not screen.is_terminal)
+    screen.print()
     for citation in result.get("citations") or []:
         place = f"{citation['source']}, {citation['heading']}"
         screen.print(f"  [{citation['number']}] {place} ({citation['start']}–{citation['end']})")
@@ -211,7 +214,8 @@ def _draw_rows(screen: Console, result: Json) -> None:
         return
     rows: list[Json] = lists[0]
     columns = [c for c in rows[0] if not any(isinstance(r.get(c), dict | list) for r in rows)]
-    columns = [c for c in columns if any(r.get(c) not in (None, "") for r in rows)][:8]
+    columns = [c for c in columns if any(r.get(c) not in (None, "") for r in rows)]
+    columns = [c for c in columns if not c.endswith(("sha256", "hash"))][:8]
     screen.print(table(columns, [[_cell(row.get(c)) for c in columns] for row in rows]))
 
 

@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -92,7 +92,9 @@ class Client:
         """Call one operation; `{result, receipt, job}`, or `{preview}` with `dry_run=True`."""
         return self.post(f"/v1/operations/{quote(operation)}", {"arguments": arguments, **more})
 
-    def stream(self, method: str, path: str, body: Json | None = None) -> Iterator[Json]:
+    def stream(
+        self, method: str, path: str, body: Json | None = None
+    ) -> Generator[Json, None, None]:
         """Follow a resource that answers with a line of JSON for each event.
 
         Raises:
@@ -108,16 +110,16 @@ class Client:
 
     def ask(
         self, text: str, thread: str | None = None, auto_confirm: bool = False
-    ) -> Iterator[Json]:
+    ) -> Generator[Json, None, None]:
         """Say a sentence; the assistant's events."""
         body = {"text": text, "thread": thread, "auto_confirm": auto_confirm}
         return self.stream("POST", "/v1/ask", body)
 
-    def resume(self, thread: str, **answer: Any) -> Iterator[Json]:
+    def resume(self, thread: str, **answer: Any) -> Generator[Json, None, None]:
         """Go on with a thread that waits, with `confirmed=` or `approval=`."""
         return self.stream("POST", f"/v1/threads/{quote(thread)}/resume", answer)
 
-    def follow_job(self, job: int, after: int = 0) -> Iterator[Json]:
+    def follow_job(self, job: int, after: int = 0) -> Generator[Json, None, None]:
         """A job's events until it ends, beginning with how it stands."""
         return self.stream("GET", f"/v1/jobs/{job}/events?after={after}")
 

@@ -83,7 +83,7 @@ def show_outcome(operation: str, answer: Json) -> None:
     screen, receipt = console(), answer["receipt"]
     screen.print(f"  ✔ {receipt.get('says') or operation} ({receipt_name(receipt)})", style="green")
     for line in receipt_lines(receipt):
-        screen.print(f"      {line}", style="dim")
+        screen.print(f"      {line}", style="dim", soft_wrap=not screen.is_terminal)
     draw_result(screen, operation, answer["result"])
     for name, value in (answer.get("revealed") or {}).items():
         if value != answer["result"].get(name):

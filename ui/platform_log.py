@@ -16,7 +16,17 @@ _SECRET = re.compile(
     r"ph_[\w-]{16,}|(?<=[Bb]earer )[\w.~+/-]{8,}=*|sk-[\w-]{16,}"
     r"|(?<=token=)[^\s&\"']+|(?<=password=)[^\s&\"']+"
 )
-_QUIET = ("alembic", "dbos", "httpx", "httpcore", "mlflow", "chromadb", "autogen_core", "uvicorn")
+_QUIET = (
+    "alembic",
+    "autogen_core",
+    "chromadb",
+    "dbos",
+    "httpcore",
+    "httpx",
+    "mcp",
+    "mlflow",
+    "uvicorn",
+)
 
 
 class Masking(logging.Formatter):

@@ -87,11 +87,11 @@ class Renderer:
             self._begin_plan(plan)
 
     def _begin_plan(self, plan: Json) -> None:
-        self.screen.print(_headline(plan), style="dim")
+        self._say(_headline(plan), "dim")
         for step in plan["steps"]:
             view = self._steps[step["id"]]
             condition = _condition(step)
-            self.screen.print(f"  ○ {view.number} {view.operation}  {view.about}{condition}")
+            self._say(f"  ○ {view.number} {view.operation}  {view.about}{condition}")
 
     def _on_step_started(self, event: Json) -> None:
         view = self._step(event)
@@ -140,20 +140,20 @@ class Renderer:
         question: Json = event["question"]
         offered = ", ".join(map(str, question.get("candidates") or []))
         self.close()
-        self.screen.print(f"  ? {question['text']}" + (f"  ({offered})" if offered else ""))
+        self._say(f"  ? {question['text']}" + (f"  ({offered})" if offered else ""))
 
     def _on_confirm(self, event: Json) -> None:
         self.close()
-        self.screen.print(f"  ? {event['text']}")
+        self._say(f"  ? {event['text']}")
 
     def _on_message(self, event: Json) -> None:
         self.close()
-        self.screen.print(f"  {event['text']}")
+        self._say(f"  {event['text']}")
 
     def _on_done(self, event: Json) -> None:
         self.close()
         if event["status"] == "cancelled":
-            self.screen.print("  cancelled", style="yellow")
+            self._say("  cancelled", "yellow")
 
     def _step(self, event: Json) -> StepView:
         found = self._steps.get(event["step"])
@@ -166,7 +166,7 @@ class Renderer:
 
     def _changed(self, view: StepView) -> None:
         if view.state == "running":
-            self.screen.print(f"  ◐ {view.number} {view.operation}  {view.agent}  {view.about}")
+            self._say(f"  ◐ {view.number} {view.operation}  {view.agent}  {view.about}")
         else:
             self._print(view.state, view.lines, view.number)
 
@@ -175,7 +175,7 @@ class Renderer:
         fraction, now = view.fraction or 0.0, time.monotonic()
         if fraction - told >= PROGRESS_STEP or now - at >= PROGRESS_SECONDS:
             self._told[view.id] = (fraction, now)
-            self.screen.print(f"      {fraction:4.0%}  {view.progress}", style="dim")
+            self._say(f"      {fraction:4.0%}  {view.progress}", style="dim")
 
     def _result(self, operation: str, result: Json) -> None:
         draw_result(self.screen, operation, result)
@@ -184,11 +184,15 @@ class Renderer:
         self.close()
         self.screen.print(card)
 
+    def _say(self, line: str, style: str = "") -> None:
+        """A line; in a pipe it is never broken, so that it can be searched."""
+        self.screen.print(line, style=style, soft_wrap=not self.screen.is_terminal)
+
     def _print(self, state: str, lines: list[str], number: str = "") -> None:
         mark, style = _MARKS.get(state, _MARKS["waiting"])
         for n, line in enumerate(lines):
             head = f"  {mark} {number} ".rstrip() + " " if n == 0 else "      "
-            self.screen.print(f"{head}{line}", style=style if n == 0 else "dim")
+            self._say(f"{head}{line}", style=style if n == 0 else "dim")
 
 
 class LiveRenderer(Renderer):

@@ -55,7 +55,7 @@ class Scripted:
     ) -> AsyncIterator[AssistantEvent]:
         word, _, rest = text.partition(" ")
         if word == "question":
-            yield PlanEvent(plan=Plan(text=text))
+            yield PlanEvent(plan=Plan(text=text, confidence=0.5))
             asked = Question(
                 operation="training.start",
                 slot="dataset",
@@ -66,13 +66,15 @@ class Scripted:
             yield Done(status="needs_input")
             return
         if word == "boom":
-            yield PlanEvent(plan=Plan(text=text))
+            yield PlanEvent(plan=Plan(text=text, confidence=0.5))
             raise RuntimeError("nobody expected this")
         if word == "slow":
             async for event in self._slow(text, thread, int(rest or 100)):
                 yield event
             return
-        plan = Plan(id=f"plan-{thread}-{rest}", text=text, steps=[self._step(word, rest)])
+        plan = Plan(
+            id=f"plan-{thread}-{rest}", text=text, confidence=0.5, steps=[self._step(word, rest)]
+        )
         yield PlanEvent(plan=plan)
         if word == "dry":
             preview = self._kernel.gate.preview(
@@ -103,7 +105,7 @@ class Scripted:
         return Step(id="s1", operation="platform.whoami")
 
     async def _slow(self, text: str, thread: str, ticks: int) -> AsyncIterator[AssistantEvent]:
-        plan = Plan(text=text, steps=[Step(id="s1", operation="training.start")])
+        plan = Plan(text=text, confidence=0.5, steps=[Step(id="s1", operation="training.start")])
         yield PlanEvent(plan=plan)
         for tick in range(ticks):
             if thread in self._cancelled:

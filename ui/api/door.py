@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
+from tools.kernel.entities import EntityKind
 from tools.kernel.errors import InvalidInput, PolicyDenied, Unauthenticated, Unavailable
 from tools.kernel.identity import Channel, Principal, RequestContext, Role
 from ui.api.turns import Turns
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from graphs.assistant import Assistant
     from tools.kernel.kernel import Kernel
 
+log = logging.getLogger(__name__)
 _CHANNELS = {"cli": Channel.CLI, "chat": Channel.CHAT, "mcp": Channel.MCP, "eval": Channel.EVAL}
 _THREAD = re.compile(r"^[\w.-]{1,64}$")
 WAIT_SECONDS = 3.0
@@ -51,6 +55,7 @@ class Door:
         self._token = token
         self._open = open_assistant
         self._opening: asyncio.Task[Assistant] | None = None
+        self._warming: asyncio.Task[None] | None = None
 
     def begin(self) -> asyncio.Task[Assistant]:
         """Open the assistant in the background."""
@@ -107,12 +112,23 @@ class Door:
 
     async def _open_assistant(self) -> Assistant:
         try:
-            return await self._open(self.kernel)
+            assistant = await self._open(self.kernel)
         except ImportError as error:
             raise Unavailable(
                 f"The assistant could not be loaded: {error}.",
                 hint="`make setup` installs what is missing.",
             ) from error
+        self._warming = asyncio.create_task(run_in_threadpool(self._warm))
+        return assistant
+
+    def _warm(self) -> None:
+        """Read every name once, so that the first sentence does not wait for the backends."""
+        tenant = self.kernel.principals.local().tenant
+        for kind in EntityKind:
+            try:
+                self.kernel.catalogue.names(kind, tenant)
+            except Exception:  # the first sentence that needs these names tells what is wrong
+                log.warning("the names of kind %s could not be read", kind, exc_info=True)
 
 
 def door_of(request: Request) -> Door:
