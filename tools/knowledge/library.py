@@ -109,7 +109,7 @@ class Library:
         Returns:
             How many passages it has.
         """
-        with self._database.session() as session:
+        with self._database.writing() as session:
             former = session.scalar(_named(tenant, name))
             if former is not None:
                 _drop_passages(session, former.id)
@@ -133,7 +133,7 @@ class Library:
     def forget(self, tenant: str, name: str) -> None:
         """Delete every content that the document ever had here, and all its passages."""
         query = select(DocumentRow.id).where(DocumentRow.tenant == tenant, DocumentRow.name == name)
-        with self._database.session() as session:
+        with self._database.writing() as session:
             for document in session.scalars(query).all():
                 _drop_passages(session, document)
                 session.execute(delete(DocumentRow).where(DocumentRow.id == document))
@@ -148,7 +148,7 @@ class Library:
 
     def restore(self, tenant: str, name: str, batch: str) -> None:
         """Give a document back the content that an ingest replaced."""
-        with self._database.session() as session:
+        with self._database.writing() as session:
             newer = session.scalar(_named(tenant, name))
             if newer is not None:
                 _drop_passages(session, newer.id)
@@ -173,7 +173,7 @@ class Library:
     def note_seed(self, tenant: str, name: str, sha256: str) -> None:
         """Remember that a built-in document was read with this content."""
         query = select(SeedRow).where(SeedRow.tenant == tenant, SeedRow.name == name)
-        with self._database.session() as session:
+        with self._database.writing() as session:
             row = session.scalar(query) or SeedRow(tenant=tenant, name=name)
             row.sha256 = sha256
             session.add(row)

@@ -4,60 +4,34 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from tools.kernel.entities import EntityName, nearest
-from tools.kernel.errors import Conflict, InvalidInput, NotFound
+from tools.kernel.errors import Conflict, NotFound
 from tools.kernel.operations import Evidence
 from tools.knowledge import seeds
-from tools.knowledge.answering import THRESHOLD, Candidate, select
+from tools.knowledge.answering import THRESHOLD, select
 from tools.knowledge.index import Found, PassageIndex, Snapshot
-from tools.knowledge.library import Library, StoredPassage, document_passages
-from tools.knowledge.outline import SEPARATOR
-from tools.knowledge.reading import Document, file_sha256, find_files, read
+from tools.knowledge.ingesting import PlannedFile, PlannedIngest, is_bundled, plan_file, plan_ingest
+from tools.knowledge.library import Library, document_passages
+from tools.knowledge.reading import file_sha256, read
 from tools.knowledge.types import (
     Answer,
-    Citation,
     ForgottenSource,
     IngestedSource,
     IngestResult,
     IngestWithdrawn,
-    Passage,
     SearchResults,
     Source,
     SourceList,
 )
+from tools.knowledge.views import answer_view, no_answer, passage_view, source_view
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
     from tools.knowledge.store import PassageStore
-    from tools.knowledge.tables import DocumentRow
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedFile:
-    """What ingesting one file would do; `known` is the hash of the content it would replace."""
-
-    source: str
-    document: Document
-    status: Literal["added", "replaced", "unchanged"]
-    known: str | None
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the file's bytes."""
-        return self.document.sha256
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedIngest:
-    """What ingesting a path would do."""
-
-    files: list[PlannedFile]
-    skipped: list[str]
 
 
 class KnowledgeService:
@@ -93,7 +67,7 @@ class KnowledgeService:
         self._seed(tenant)
         counts = self._library.counts(tenant)
         rows = self._library.active(tenant)
-        return SourceList(sources=[_source(row, counts.get(row.id, 0)) for row in rows])
+        return SourceList(sources=[source_view(row, counts.get(row.id, 0)) for row in rows])
 
     def source(self, tenant: str, name: str) -> Source:
         """One document.
@@ -108,13 +82,13 @@ class KnowledgeService:
             raise NotFound(
                 f"There is no document named {name!r}.", suggestions=nearest(name, known)
             )
-        return _source(row, len(self._library.passages(tenant, name)))
+        return source_view(row, len(self._library.passages(tenant, name)))
 
     def search(self, tenant: str, query: str, limit: int) -> SearchResults:
         """The passages that fit a query best."""
         self._seed(tenant)
         found = self._index.search(tenant, query, limit)
-        return SearchResults(query=query, passages=[_passage(f) for f in found])
+        return SearchResults(query=query, passages=[passage_view(f) for f in found])
 
     def ask(self, tenant: str, question: str) -> Answer:
         """An answer made of the documents' own sentences, or the statement that there is none."""
@@ -122,8 +96,8 @@ class KnowledgeService:
         selection = select(question, found, snapshot)
         near = list(dict.fromkeys(f.passage.source for f in found))[:3]
         if not selection.chosen or selection.confidence < THRESHOLD:
-            return _no_answer(question, selection.confidence, near)
-        return _answer(question, selection.chosen, selection.confidence, near)
+            return no_answer(question, selection.confidence, near)
+        return answer_view(question, selection.chosen, selection.confidence, near)
 
     def found(self, question: str, tenant: str) -> tuple[list[Found], Snapshot]:
         """The passages that a question is answered from."""
@@ -137,21 +111,7 @@ class KnowledgeService:
             InvalidInput: if a file cannot be read.
             NotFound: if nothing is at `path`.
         """
-        base, files, skipped = find_files(path)
-        known = {row.name: row for row in self._library.active(tenant)}
-        planned: list[PlannedFile] = []
-        taken: dict[str, str] = {name: row.path for name, row in known.items()}
-        for file in files:
-            try:
-                document = read(file)
-            except InvalidInput as error:
-                if len(files) == 1:
-                    raise
-                skipped.append(error.message)
-                continue
-            planned.append(_plan_file(document, _name(file, base, taken), known))
-            taken[planned[-1].source] = str(file)
-        return PlannedIngest(planned, skipped)
+        return plan_ingest(path, {row.name: row for row in self._library.active(tenant)})
 
     def ingest(self, tenant: str, path: str) -> IngestResult:
         """Read a file or folder; the same content again changes nothing."""
@@ -242,7 +202,7 @@ class KnowledgeService:
             parts = cuts[planned.source]
             former = self._index.store.ids(tenant, planned.source)
             self._library.add(
-                tenant, planned.source, planned.document, batch, builtin or _is_bundled(planned)
+                tenant, planned.source, planned.document, batch, builtin or is_bundled(planned)
             )
             self._index.put(tenant, parts, vectors[at : at + len(parts)])
             self._index.store.remove(tenant, sorted(former - {p.id for p in parts}))
@@ -260,7 +220,7 @@ class KnowledgeService:
             fresh = [d for d in documents if read_before.get(d.path.name) != d.sha256]
             known = {row.name: row for row in self._library.active(tenant)}
             wanted = [
-                _plan_file(d, d.path.name, known)
+                plan_file(d, d.path.name, known)
                 for d in fresh
                 if d.path.name not in read_before or d.path.name in known
             ]
@@ -277,101 +237,6 @@ def _open_store(folder: Path) -> PassageStore:
     return ChromaStore(folder)
 
 
-def _is_bundled(planned: PlannedFile) -> bool:
-    return planned.document.path.parent == seeds.BUNDLED.resolve()
-
-
-def _plan_file(document: Document, name: str, known: dict[str, DocumentRow]) -> PlannedFile:
-    row = known.get(name)
-    if row is None:
-        return PlannedFile(name, document, "added", None)
-    if row.sha256 == document.sha256:
-        return PlannedFile(name, document, "unchanged", row.sha256)
-    return PlannedFile(name, document, "replaced", row.sha256)
-
-
-def _name(file: Path, base: Path, taken: dict[str, str]) -> str:
-    """The shortest path below `base`, or more of the path if another file has that name."""
-    name = file.relative_to(base).as_posix()
-    parents = list(base.parts[1:])
-    while name in taken and taken[name] != str(file) and parents:
-        name = f"{parents.pop()}/{name}"
-    return name
-
-
 def _spellings(name: str, title: str) -> tuple[str, ...]:
     stem = Path(name).stem
     return tuple(dict.fromkeys(s for s in (stem, Path(name).name, title) if s and s != name))
-
-
-def _source(row: DocumentRow, chunks: int) -> Source:
-    return Source(
-        name=row.name,
-        title=row.title,
-        path=row.path,
-        kind=row.kind,
-        sha256=row.sha256,
-        characters=len(row.text),
-        chunks=chunks,
-        builtin=row.builtin,
-        ingested=row.created,
-    )
-
-
-def _passage(found: Found) -> Passage:
-    part = found.passage
-    return Passage(
-        source=part.source,
-        heading=part.heading,
-        chunk=part.id,
-        start=part.start,
-        end=part.end,
-        text=part.text,
-        score=round(found.score, 6),
-        similarity=round(found.similarity, 4),
-    )
-
-
-def _answer(
-    question: str, chosen: Sequence[Candidate], confidence: float, near: list[str]
-) -> Answer:
-    citations = [_citation(number, c) for number, c in enumerate(chosen, 1)]
-    lines: list[str] = []
-    for citation, candidate in zip(citations, chosen, strict=True):
-        mark = "- " if candidate.unit.kind == "item" else ""
-        lines.append(f"{mark}{candidate.unit.text} [{citation.number}]")
-    return Answer(
-        question=question,
-        answered=True,
-        text="\n".join(lines),
-        citations=citations,
-        confidence=round(confidence, 3),
-        nearest=near,
-    )
-
-
-def _citation(number: int, candidate: Candidate) -> Citation:
-    part: StoredPassage = candidate.passage
-    unit = candidate.unit
-    heading = SEPARATOR.join(unit.heading) if unit.heading else part.heading
-    return Citation(
-        number=number,
-        source=part.source,
-        heading=heading,
-        chunk=part.id,
-        start=unit.start,
-        end=unit.end,
-        quote=part.text[unit.start - part.start : unit.end - part.start],
-        sha256=part.sha256,
-    )
-
-
-def _no_answer(question: str, confidence: float, near: list[str]) -> Answer:
-    hint = f" The nearest documents are {', '.join(near)}." if near else ""
-    return Answer(
-        question=question,
-        answered=False,
-        text=f"I found nothing in the documents that answers this.{hint}",
-        confidence=round(confidence, 3),
-        nearest=near,
-    )

@@ -14,17 +14,13 @@ from tools.kernel.policy import authorise
 from tools.kernel.undo import check_undoable, last_undoable, undo
 from tools.platform.help import write_help
 from tools.platform.types import (
-    ApprovalInfo,
     ApprovalList,
     ApprovalStatus,
-    AuditEntry,
     AuditView,
     HelpText,
     Identity,
     JobCancelled,
-    JobInfo,
     JobList,
-    ReceiptInfo,
     ReceiptList,
     RoleName,
     UndoResult,
@@ -33,14 +29,12 @@ from tools.platform.types import (
     UserList,
     UserRemoved,
 )
+from tools.platform.views import approval_view, entry_view, job_view, receipt_view
 
 if TYPE_CHECKING:
-    from tools.kernel.approvals import Approval
-    from tools.kernel.audit import AuditRecord
     from tools.kernel.kernel import Kernel
     from tools.kernel.principals import Principals
     from tools.kernel.receipts import Receipt
-    from tools.kernel.tables import JobRow
 
 OPEN = ("running", "queued")
 MOST_NAMES = 5_000
@@ -80,11 +74,11 @@ class PlatformService:
     def approvals(self, tenant: str, status: ApprovalStatus | None, limit: int) -> ApprovalList:
         """Approvals, newest first."""
         found = self._kernel.approvals.list(tenant, status, limit)
-        return ApprovalList(approvals=[_approval(a) for a in found])
+        return ApprovalList(approvals=[approval_view(a) for a in found])
 
     def audit(self, tenant: str, limit: int, verify: bool) -> AuditView:
         """The newest audit records, oldest first; the chain verified if asked."""
-        entries = [_entry(r) for r in self._kernel.audit.tail(tenant, limit)]
+        entries = [entry_view(r) for r in self._kernel.audit.tail(tenant, limit)]
         if not verify:
             return AuditView(entries=entries, verified=False)
         verdict = self._kernel.audit.verify()
@@ -158,7 +152,7 @@ class PlatformService:
     def jobs(self, tenant: str, status: str | None, limit: int) -> JobList:
         """Jobs, newest first."""
         rows = self._kernel.jobs.list(tenant, status=status, limit=limit)
-        return JobList(jobs=[_job(r) for r in rows])
+        return JobList(jobs=[job_view(r) for r in rows])
 
     def job_to_cancel(self, tenant: str, job: int | None) -> int:
         """The job meant; the only open one when none is given.
@@ -219,7 +213,7 @@ class PlatformService:
         most = limit if wanted is None else MOST_NAMES
         found = self._kernel.receipts.list(tenant, effects=effects, limit=most)
         kept = [r for r in found if wanted is None or r.operation == wanted.name]
-        return ReceiptList(receipts=[_receipt(r) for r in kept[:limit]])
+        return ReceiptList(receipts=[receipt_view(r) for r in kept[:limit]])
 
     def users(self, tenant: str) -> UserList:
         """The owner and all users."""
@@ -319,69 +313,3 @@ ROLES: dict[str, frozenset[Role]] = {
     "admin": frozenset(Role),
 }
 """What each role that a user is given includes."""
-
-
-def _approval(approval: Approval) -> ApprovalInfo:
-    return ApprovalInfo.model_validate(
-        {
-            "id": approval.id,
-            "operation": approval.operation,
-            "summary": approval.preview.summary,
-            "arguments": approval.arguments,
-            "status": approval.status,
-            "proposer": approval.proposer,
-            "second_person": approval.second_person,
-            "how": approval.how,
-            "created": approval.created,
-            "expires": approval.expires,
-            "decided_by": approval.decided_by,
-            "self_approved": approval.self_approved,
-            "reason": approval.reason,
-        }
-    )
-
-
-def _entry(record: AuditRecord) -> AuditEntry:
-    body = record.body
-    known = ("receipt", "approval", "error", "job")
-    return AuditEntry(
-        sequence=record.sequence,
-        at=record.at,
-        event=str(body.get("event", "")),
-        operation=body.get("operation"),
-        principal=body.get("principal"),
-        detail=", ".join(f"{key} {body[key]}" for key in known if body.get(key)),
-        hash=record.hash,
-    )
-
-
-def _job(row: JobRow) -> JobInfo:
-    error = row.error or {}
-    return JobInfo(
-        job=row.id,
-        operation=row.operation,
-        status=row.status,
-        progress=row.progress,
-        message=row.message,
-        principal=row.context.get("principal"),
-        error=error.get("message"),
-        created=row.created,
-        started=row.started,
-        ended=row.ended,
-    )
-
-
-def _receipt(receipt: Receipt) -> ReceiptInfo:
-    return ReceiptInfo(
-        number=receipt.name,
-        id=receipt.id,
-        operation=receipt.operation,
-        effect=receipt.effect,
-        status=receipt.status,
-        principal=receipt.principal,
-        says=receipt.says,
-        evidence=len(receipt.evidence),
-        undoable=receipt.undo is not None and receipt.undone_by is None,
-        job=receipt.job,
-        created=receipt.created,
-    )

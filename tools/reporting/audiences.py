@@ -32,7 +32,7 @@ def write(
 ) -> list[Section]:
     """The sections of a summary: each a heading and its lines, figures filled in."""
     found = _WRITERS[audience](sheet, records)
-    return [*((title, lines) for title, lines in found if lines), _risks(audience, sheet, findings)]
+    return [*((title, lines) for title, lines in found if lines), _risks(sheet, findings)]
 
 
 def _board(sheet: Sheet, records: Records) -> list[Section]:
@@ -232,9 +232,8 @@ def _evidence(sheet: Sheet, records: Records) -> list[str]:
     return lines
 
 
-def _risks(audience: Audience, sheet: Sheet, findings: Sequence[Finding]) -> Section:
-    shown = [f for f in findings if audience != "finance" or f.severity == "high"][:MOST_RISKS]
-    lines = [f"{f.severity.capitalize()}: {sheet.text(f.title)}" for f in shown]
+def _risks(sheet: Sheet, findings: Sequence[Finding]) -> Section:
+    lines = [f"{f.severity.capitalize()}: {sheet.text(f.title)}" for f in findings[:MOST_RISKS]]
     return "Risks", lines or ["No risk shows in the records."]
 
 

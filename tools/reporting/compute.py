@@ -80,7 +80,7 @@ def _jobs(sheet: Sheet, records: Records, settings: Settings) -> None:
     sheet.count("jobs_open", "jobs not ended", still, "jobs queued or running")
     ended = compute_jobs(records)
     seconds = sum(j.seconds or 0.0 for j in ended)
-    sources = [f"job {j.id}" for j in ended] or ["no record"]
+    sources = [f"job {j.id}" for j in ended] or ["no such record"]
     _seconds(sheet, "compute_seconds", "time of ended jobs", seconds, sources)
     rate = settings.hourly_rate
     cost = seconds / 3600 * rate
@@ -96,7 +96,7 @@ def _jobs(sheet: Sheet, records: Records, settings: Settings) -> None:
     source = ["setting hourly_rate"]
     sheet.add("rate", "an hour of compute", rate, currency, source, "set", money(rate, currency))
     tokens = sum(amount for _, amount in records.tokens)
-    used = [f"usage {number}" for number, _ in records.tokens] or ["no record"]
+    used = [f"usage {number}" for number, _ in records.tokens] or ["no such record"]
     sheet.add("tokens", "tokens of the language model", tokens, "tokens", used, "sum of usage")
 
 
@@ -146,7 +146,7 @@ def _approvals(sheet: Sheet, records: Records) -> None:
 def _evaluations(sheet: Sheet, records: Records) -> None:
     made = [s for e in records.evaluations for s in e.source]
     count = len(records.evaluations)
-    sheet.add("evaluations", "evaluations", count, "", made or ["no record"], "results stored")
+    sheet.add("evaluations", "evaluations", count, "", made or ["no such record"], "results stored")
     for number, evaluation in enumerate(latest_evaluations(records.evaluations), 1):
         if number > MOST_EVALUATIONS:
             break
@@ -200,7 +200,7 @@ def _rollouts(sheet: Sheet, records: Records) -> None:
         label = f"rollouts {name.replace('_', ' ')}"
         sheet.count(f"rollouts_{name}", label, found, f"state is {' or '.join(states)}")
     touched = sum(r.touched for r in rollouts)
-    changed = [f"rollout {r.id}" for r in rollouts if r.touched] or ["no record"]
+    changed = [f"rollout {r.id}" for r in rollouts if r.touched] or ["no such record"]
     sheet.add("touched", "devices changed by rollouts", touched, "", changed, "targets touched")
 
 
@@ -213,7 +213,7 @@ def _devices(sheet: Sheet, records: Records) -> None:
     answering = [d for d in devices if d.requests]
     served = sum(d.requests for d in answering)
     failed = sum(d.errors for d in answering)
-    source = [f"device {d.name}" for d in answering] or ["no record"]
+    source = [f"device {d.name}" for d in answering] or ["no such record"]
     label = "requests served since the devices were started"
     sheet.add("requests", label, served, "", source, "sum over the last reports")
     share = failed / served if served else 0.0

@@ -44,7 +44,7 @@ class Sheet:
 
     def count(self, id: str, label: str, source: Sequence[str], query: str) -> None:
         """Add the number of records in `source`."""
-        self.add(id, label, len(source), "", source or ["no record"], query)
+        self.add(id, label, len(source), "", source or ["no such record"], query)
 
     def value(self, id: str) -> float:
         """A figure's value; 0 if there is none of that id."""

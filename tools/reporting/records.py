@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect, select
 
@@ -145,7 +145,7 @@ class _Reader:
         key = table.__mapper__.primary_key[0]
         query = select(table).where(table.tenant == self.tenant).order_by(key)
         with self.kernel.database.session() as session:
-            return cast("list[Any]", list(session.scalars(query.limit(MOST))))
+            return list(session.scalars(query.limit(MOST)))
 
     def within(self, table: type[Any]) -> list[Any]:
         return [row for row in self.rows(table) if self.span.holds(row.created)]

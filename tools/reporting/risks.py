@@ -74,7 +74,7 @@ def _models(records: Records) -> list[Finding]:
                 Finding(
                     severity="high" if "champion" in aliases else "medium",
                     title=f"`{literal(name)}` is {' and '.join(aliases)} and was never evaluated.",
-                    advice=f"Evaluate {name} on data that it has not seen.",
+                    advice="Evaluate it on data that it has not seen.",
                     source=[f"model {name}"],
                 )
             )

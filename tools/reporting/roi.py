@@ -68,15 +68,15 @@ def write(sheet: Sheet, settings: Settings) -> list[Section]:
         measured.append(text(line))
     else:
         measured.append("No compute was used.")
-    result = [text("Time saved: {hours}, worth {saved}; less the cost of compute: {net}.")]
-    if sheet.has("ratio"):
-        result.append(text("That is {ratio} the cost of compute."))
     assumed = [
         text("One act saves {minutes} of a person's work."),
         text("An hour of a person's work costs {person}."),
         "Both are assumptions, not measurements: give `minutes_saved_per_act` and "
         "`person_hourly_rate` to change them.",
     ]
+    result = [text("Time saved: {hours}, worth {saved}; less the cost of compute: {net}.")]
+    if sheet.has("ratio"):
+        result.append(text("That is {ratio} the cost of compute."))
     left_out = [
         "People's time for setting up and deciding, hardware, and the worth of better models are "
         f"not recorded and not counted. Amounts are in {literal(settings.currency)}."
