@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
+import random
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from edge.agent import Agent
-from edge.errors import EdgeError, Refused
+from edge.errors import EdgeError, Refused, Unreachable
 from edge.identity import Identity, device_key, enrolment_request
 from edge.profiles import PROFILES
 from edge.wire import Client
 
 RETIRED, REFUSED = 3, 2
+_ENROL_SECONDS = 60.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"another device program runs in {home}", file=sys.stderr)
             return REFUSED
         try:
-            identity = Identity.load(home) or enroll(options, home)
+            identity = Identity.load(home) or enroll_patiently(options, home)
         except EdgeError as error:
             print(f"enrolment failed: {error}", file=sys.stderr)
             return REFUSED
@@ -47,6 +50,23 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{identity.device} is retired", file=sys.stderr)
         return RETIRED
     return 0
+
+
+def enroll_patiently(options: Any, home: Path) -> Identity:
+    """Enrol, and wait up to a minute for a platform that does not answer yet.
+
+    Raises:
+        EdgeError: it was refused, or did not answer.
+    """
+    deadline = time.monotonic() + _ENROL_SECONDS
+    while True:
+        try:
+            return enroll(options, home)
+        except Unreachable as error:
+            if time.monotonic() > deadline:
+                raise
+            print(f"trying again: {error}", file=sys.stderr)
+            time.sleep(random.uniform(0.2, 2.0))  # noqa: S311
 
 
 def enroll(options: Any, home: Path) -> Identity:

@@ -174,15 +174,17 @@ class Client:
                 if error.code == 304:
                     yield 304, cast(HTTPResponse, error)
                     return
-                raise _meaning(error) from error
+                raise _meaning(error, self._identity is None) from error
         except (URLError, HTTPException, OSError, ValueError) as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from error
 
 
-def _meaning(error: HTTPError) -> EdgeError:
+def _meaning(error: HTTPError, enrolling: bool) -> EdgeError:
     text = error.read(2000).decode("utf-8", "replace")
     if error.code == 410:
         return Retired("the server says that this device is retired")
+    if error.code == 401 and enrolling:
+        return Refused("the platform does not accept the enrolment token")
     if error.code in (400, 403, 404, 409, 416, 422):
         return Refused(f"the server answered {error.code}: {text}")
     return Unreachable(f"the server answered {error.code}: {text}")

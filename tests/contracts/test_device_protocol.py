@@ -33,7 +33,7 @@ SHA = "ab" * 32
 OTHER = "cd" * 32
 MODEL = ServedModel(model="router", version=1, bundle=SHA)
 
-NOT_KNOWN = (Unauthenticated, Unreachable)
+NOT_KNOWN = (Unauthenticated, Unreachable, Refused)
 RETIRED = (RetiredDevice, Retired)
 NOT_FOUND = (NotFound, Refused)
 MALFORMED = (InvalidInput, Refused)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -19,7 +20,9 @@ from fastapi import FastAPI
 
 from tests.registry.trained import add_training
 from tests.support.classifier import write_classifier
+from tools.deployment.rollouts import Rollouts
 from tools.devices.fleet import Device, Fleet
+from tools.devices.protocol import DeviceProtocol
 from tools.devices.types import DeviceEnrolled
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
@@ -32,6 +35,7 @@ class DeviceServer:
     """The device protocol of one kernel on a free port of the loopback address."""
 
     def __init__(self, kernel: Kernel, port: int = 0) -> None:
+        self._protocol = kernel.get(DeviceProtocol)
         app = FastAPI()
         app.include_router(device_router(kernel))
         config = uvicorn.Config(
@@ -49,7 +53,8 @@ class DeviceServer:
         return f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
-        """Stop serving."""
+        """Stop serving; devices that wait for a change are sent away."""
+        self._protocol.send_away()
         self._server.should_exit = True
         self._thread.join(10)
 
@@ -138,6 +143,40 @@ class FleetUnderTest:
         while not met():
             assert time.monotonic() < deadline, f"not in {seconds} s: {what}"
             watch.wait_report(watch.reports, 0.2)
+
+    def freeze_once_planned(self, version: int, *names: str) -> None:
+        """Stop devices (SIGSTOP) once a rollout of a version counts on them, before it tells them.
+
+        Its bundle is being built then, which takes seconds.
+        """
+        rollouts = self.kernel.get(Rollouts)
+
+        def planned() -> bool:
+            row = rollouts.open_of("default", "thinkpads")
+            return row is not None and row.version == version
+
+        self.until(planned, "the rollout is planned", 60)
+        for name in names:
+            self._signal(name, signal.SIGSTOP)
+
+    def thaw(self, *names: str) -> None:
+        """Let frozen devices go on."""
+        for name in names:
+            self._signal(name, signal.SIGCONT)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        process = self.devices[name].process
+        assert process is not None
+        os.kill(process.pid, number)
+
+    def latest(self, group: str = "thinkpads") -> dict[str, Any]:
+        """The group's newest rollout."""
+        status: Any = self.kernel.gate.call("deployment.status", {"group": group}, self.context)
+        return status.result.model_dump(mode="json")["groups"][0]["rollout"]
+
+    def happened(self, kind: str) -> bool:
+        """True if a rollout's event of this kind was published."""
+        return any(event.kind == kind for event in self.kernel.events.read("deployment"))
 
     def register(self, model: str = "ticket-router", *, shift: int = 0, padding: int = 0) -> int:
         """Register a tiny classifier as the model's next version; returns the version."""

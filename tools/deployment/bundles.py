@@ -30,6 +30,7 @@ SIGNED_PREFIX = b"pilothouse-bundle-v1\n"
 FILES = ("model.onnx", "tokenizer.json")
 RUNTIME_MB = 128
 GOLDEN = 6
+LEAST_AGREEMENT = 0.7
 _PROBES = (
     "I was charged twice for my last order and would like the money back.",
     "The app closes by itself whenever I open the settings page.",
@@ -158,9 +159,6 @@ def build(spec: dict[str, Any]) -> dict[str, Any]:
     """
     source, out = Path(spec["source"]), Path(spec["out"])
     _export(source, out)
-    for extra in out.iterdir():
-        if extra.name not in FILES:
-            shutil.rmtree(extra) if extra.is_dir() else extra.unlink()
     manifest: dict[str, Any] = {
         "format": 1,
         "model": spec["model"],
@@ -187,9 +185,14 @@ def _export(source: Path, out: Path) -> None:
         return
     from tools.training.export import export_onnx
 
-    export_onnx(source, out)
-    if missing := [name for name in FILES if not (out / name).is_file()]:
-        raise OperationFailed(f"The export of {source.name} wrote no {missing[0]}.")
+    exported = export_onnx(source, out / "model.onnx", _PROBES)
+    if exported.agreement < LEAST_AGREEMENT:
+        raise OperationFailed(
+            f"The int8 model labels only {exported.agreement:.0%} of {exported.texts} probes like "
+            "the trained one.",
+            hint="Quantisation harmed it; evaluate it, and train it longer.",
+        )
+    shutil.copyfile(source / "tokenizer.json", out / "tokenizer.json")
 
 
 def _golden(folder: Path, manifest: dict[str, Any]) -> list[dict[str, str]]:
@@ -231,8 +234,7 @@ def _labels(source: Path) -> list[str]:
 
 
 def _max_length(source: Path) -> int:
-    stated = _read(source / "tokenizer_config.json").get("model_max_length", 128)
-    return min(int(stated), 512)
+    return min(int(_read(source / "classifier.json").get("max_length", 128)), 512)
 
 
 def _read(path: Path) -> dict[str, Any]:

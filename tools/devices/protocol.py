@@ -158,8 +158,12 @@ class DeviceProtocol:
                 if state.etag != etag:
                     return state
                 left = deadline - loop.time()
-                if left <= 0 or self._fleet.watch.closed or not await waiter.wait(left):
+                if left <= 0 or self._fleet.watch.away or not await waiter.wait(left):
                     return None
+
+    def send_away(self) -> None:
+        """End all long polls and hold none any more: call it when the server begins to stop."""
+        self._fleet.watch.send_away()
 
     def bundle_file(self, device: int, bundle: str, name: str) -> Path:
         """The path of a file of a bundle that this device is to have.

@@ -136,7 +136,7 @@ class DeviceService:
     def enroll(self, tenant: str, name: str, group: str, profile: Profile) -> DeviceEnrolled:
         """Make the record of a device and its one-time token."""
         self.check_enroll(tenant, name, group)
-        token = secrets.token_urlsafe(32)
+        token = secrets.token_hex(32)  # no dash in front that a command line would misread
         expires = now() + timedelta(hours=TOKEN_HOURS)
         with self._kernel.database.session() as session:
             if not session.scalar(select(GroupRow.id).where(_named(GroupRow, tenant, group))):

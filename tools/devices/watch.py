@@ -48,6 +48,7 @@ class Watch:
         self._reports = threading.Condition()
         self._reported = 0
         self.closed = False
+        self.away = False
 
     @contextmanager
     def waiting(self, device: int) -> Iterator[Waiter]:
@@ -89,15 +90,20 @@ class Watch:
         with self._reports:
             self._reports.wait_for(lambda: self._reported != seen or self.closed, seconds)
 
+    def send_away(self) -> None:
+        """End all long polls, and hold none from now on: the server is about to stop."""
+        self.away = True
+        self.wake()
+
     def close(self) -> None:
         """Wake everybody for good."""
         self.closed = True
         self.reported()
-        self.wake()
+        self.send_away()
 
     async def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         known: int | None = None
-        while not self.closed and self._anybody(loop):
+        while not self.away and self._anybody(loop):
             stamp = await asyncio.to_thread(self._stamp)
             if known is not None and stamp != known:
                 self.wake()
