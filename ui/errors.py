@@ -68,16 +68,32 @@ def from_problem(data: dict[str, Any]) -> PilothouseError:
 
 def translate(error: BaseException) -> PilothouseError | None:
     """An error of the system in a person's words; None if it is none that a person can mend."""
-    if isinstance(error, PilothouseError):
-        return error
-    if isinstance(error, OSError) and error.errno in _MENDABLE:
-        return disk_trouble(error)
-    if error.__cause__ is not None and error.__cause__ is not error:
-        return translate(error.__cause__)
+    for cause in _chain(error):
+        if isinstance(cause, PilothouseError):
+            return cause
+        if isinstance(cause, OSError) and cause.errno in _MENDABLE:
+            return disk_trouble(cause)
+        if type(cause).__module__ == "sqlite3" and str(cause) in _SQLITE:
+            return disk_trouble(OSError(_SQLITE[str(cause)], str(cause)))
     return None
 
 
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that it was raised for."""
+    found: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__
+    return iter(found)
+
+
 _MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
+_SQLITE = {
+    "database or disk is full": errno.ENOSPC,
+    "attempt to write a readonly database": errno.EROFS,
+    "unable to open database file": errno.EACCES,
+}
 
 
 def _classes(base: type[PilothouseError]) -> Iterator[type[PilothouseError]]:

@@ -19,6 +19,8 @@ from tools.kernel.errors import Conflict, PilothouseError, Unavailable
 
 VERSION = "0.1.0"
 """As in pyproject.toml; written here because asking the installed package takes too long."""
+LAST_WORDS = "pilothouse: "
+NEEDED_BYTES = 1_000_000
 LOG_BYTES = 5_000_000
 LOG_FILES = 3
 
@@ -139,13 +141,23 @@ class HomeFiles:
             else:
                 return handle
 
-    def tail(self, lines: int = 20) -> list[str]:
-        """The last lines of what the platform said when it failed, else of its log."""
-        for path in (self.errors, self.log):
-            found = last_lines(path, lines)
-            if found:
-                return found
-        return []
+    def tail(self, lines: int = 12) -> str:
+        """Why the platform failed: its last words, else the end of its log."""
+        said = last_lines(self.errors, 50)
+        for number in range(len(said) - 1, -1, -1):
+            if said[number].startswith(LAST_WORDS):
+                return "\n".join([said[number].removeprefix(LAST_WORDS), *said[number + 1 :]])
+        if self._disk_is_full():
+            return str(disk_trouble(OSError(errno.ENOSPC, "", str(self.home))))
+        found = said[-lines:] or last_lines(self.log, lines)
+        return "\n".join(found) if found else f"Its log is {self.log}."
+
+    def _disk_is_full(self) -> bool:
+        try:
+            room = os.statvfs(self.home)
+        except OSError:
+            return False
+        return room.f_bavail * room.f_frsize < NEEDED_BYTES
 
 
 def last_lines(path: Path, count: int) -> list[str]:

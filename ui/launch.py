@@ -93,11 +93,11 @@ def wait_ready(
         if ended and not files.is_running():
             time.sleep(0.2)  # the one that runs may be between taking the lock and its first word
             if not files.is_running():
-                raise Unavailable("The platform did not start.", hint=_told(files))
+                raise Unavailable("The platform did not start.", hint=files.tail())
         time.sleep(0.05)
     raise Unavailable(
         f"The platform was not ready within {timeout:.0f} s.",
-        hint=f"`pilothouse logs` shows what it does.\n{_told(files)}",
+        hint=f"`pilothouse logs` shows what it does.\n{files.tail()}",
     )
 
 
@@ -130,8 +130,3 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except OSError:
         return
-
-
-def _told(files: HomeFiles) -> str:
-    lines = files.tail(12)
-    return "\n".join(lines) if lines else f"Its log is {files.log}."

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from tools.kernel.errors import Conflict, InvalidInput, PilothouseError, Unavailable
 from ui.errors import DONE, FAILED, translate
-from ui.home import VERSION, HomeFiles, RunState
+from ui.home import LAST_WORDS, VERSION, HomeFiles, RunState
 from ui.platform_log import configure_log
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
         known = translate(error)
         if known is None:
             log.exception("the platform failed")
-            print(f"The platform failed: {type(error).__name__}: {error}", file=sys.stderr)
+            print(f"{LAST_WORDS}{type(error).__name__}: {error}", file=sys.stderr)
             return FAILED
         log.error("%s", known)
-        print(known, file=sys.stderr)
+        print(f"{LAST_WORDS}{known}", file=sys.stderr)
         return known.exit_code
     return DONE
 
@@ -166,6 +166,7 @@ async def _run(
 ) -> None:
     import uvicorn
 
+    from tools.devices.protocol import DeviceProtocol
     from ui.api.app import create_app
     from ui.api.door import Door
     from ui.devices_api import device_router
@@ -197,6 +198,7 @@ async def _run(
 
     def stop() -> None:
         _stop_soon(server)
+        kernel.get(DeviceProtocol).send_away()
         quiet.append(asyncio.ensure_future(door.quiet()))
 
     loop = asyncio.get_running_loop()
@@ -234,11 +236,9 @@ async def _open_assistant(kernel: Kernel) -> Assistant:
     began = time.perf_counter()
     try:
         assistant = await (await asyncio.to_thread(load)).open(kernel)
-    except PilothouseError:
-        raise
     except Exception as error:
         log.exception("the assistant could not be opened")
-        raise Unavailable(
+        raise translate(error) or Unavailable(
             f"The assistant could not be opened ({type(error).__name__}).",
             hint="`pilothouse logs` says why, `pilothouse doctor` looks for the cause.",
         ) from error

@@ -181,7 +181,7 @@ def _told(line: str) -> None:
 
 
 def _show_log() -> None:
-    for line in HomeFiles().tail(15):
+    for line in HomeFiles().tail(15).splitlines():
         note(f"  log: {line}")
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -163,3 +164,22 @@ def _until(holds: object, seconds: float = 15) -> None:
     while callable(holds) and not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_the_reason_of_a_failed_start_is_the_platforms_last_word(tmp_path: Path) -> None:
+    files = HomeFiles(tmp_path)
+    files.prepare()
+    files.errors.write_text("a library's noise\npilothouse: Port 1 is in use.\nUse another.\n")
+    assert files.tail() == "Port 1 is in use.\nUse another."
+    files.errors.write_text("Traceback\nnoise\n")
+    assert files.tail() == "Traceback\nnoise"
+
+
+def test_a_full_database_is_a_full_disk() -> None:
+    try:
+        raise sqlite3.OperationalError("database or disk is full")
+    except sqlite3.OperationalError as cause:
+        error = RuntimeError("an insert failed")
+        error.__cause__ = cause
+    told = translate(error)
+    assert told is not None and "full" in told.message
