@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 import time
 from collections.abc import Callable
@@ -73,8 +74,7 @@ def test_the_rollback_question_is_answered_from_the_rollback_runbook(
 
 
 def test_the_first_use_of_a_home_takes_under_three_seconds(kernel: Kernel) -> None:
-    import chromadb  # noqa: F401 - the import's own time is the process's, not the home's
-
+    importlib.import_module("chromadb")  # its own time is the process's, not the home's
     began = time.perf_counter()
     _service(kernel).sources("default")
     assert time.perf_counter() - began < 3.0
@@ -147,7 +147,7 @@ def test_an_ingested_document_is_answered_from(
     assert after.citations[0].source == "leave.md"
     assert_citations_resolve(kernel, after)
     values = {e.fact: e.value for e in outcome.receipt.evidence}
-    assert values["passages of leave.md"] == values["vectors of leave.md"] > 0
+    assert values["passages of leave.md"] == values["vectors of leave.md"] == 1
     assert outcome.receipt.undo is not None
     assert outcome.receipt.undo.operation == "knowledge.forget"
 
