@@ -17,6 +17,7 @@ for variable in [name for name in os.environ if name.startswith(("PILOTHOUSE_", 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 from tools.kernel.errors import NeedsApproval
 from tools.kernel.gate import Outcome

@@ -195,7 +195,7 @@ class Approvals:
         try:
             row = self._row(str(approval), context.tenant)
         except NotFound as error:
-            raise ApprovalInvalid(f"There is no approval {approval!r}.") from error
+            raise ApprovalInvalid(error.message, hint=error.hint) from error
         if standing(row) == "pending" and row.digest == bound:
             return None
         self._require_fit(row, bound, context, second_person)
@@ -270,11 +270,14 @@ class Approvals:
         return self._keys.seal("approval grant", *parts, row.expires.isoformat())
 
     def _row(self, approval: str, tenant: str) -> ApprovalRow:
-        with self._database.session() as session:
-            row = session.get(ApprovalRow, approval.strip())
+        wanted = approval.strip()
+        row: ApprovalRow | None = None
+        if wanted.isascii() and wanted.isalnum():
+            with self._database.session() as session:
+                row = session.get(ApprovalRow, wanted)
         if row is None or row.tenant != tenant:
             raise NotFound(
-                f"There is no approval {approval!r}.",
+                f"There is no approval {wanted[:40]!r}.",
                 hint="`pilothouse approvals list` shows them.",
             )
         return row

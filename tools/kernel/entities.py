@@ -200,7 +200,7 @@ class Catalogue:
 
 
 _ARTICLE = re.compile(r"^the\s+")
-_BRIDGED = re.compile(r"[\s_\-]+")
+_BRIDGED = re.compile(r"(?!^-\d)[\s_\-]+")  # a minus before a number is none of them
 
 
 def fold(name: str) -> str:

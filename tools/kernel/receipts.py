@@ -110,11 +110,13 @@ class Receipts:
             query = query.where(ReceiptRow.number == int(digits))
         else:
             query = query.where(ReceiptRow.id == text)
-        with self._database.session() as session:
-            row = session.scalar(query)
+        row: ReceiptRow | None = None
+        if text.isascii():
+            with self._database.session() as session:
+                row = session.scalar(query)
         if row is None:
             raise NotFound(
-                f"There is no receipt {text!r}.", hint="`pilothouse receipts` lists them."
+                f"There is no receipt {text[:40]!r}.", hint="`pilothouse receipts` lists them."
             )
         return _receipt(row)
 
