@@ -29,8 +29,6 @@ def amended(
     """"no, version 4", "make it 20 percent", "and on the phones?": the last plan, changed."""
     from graphs.understanding.understanding import ParsedPlan
 
-    last = state.last
-    assert last is not None  # noqa: S101 - asked by the caller
     kept = [t for t in tokens if t.kind != "punctuation" or t.low in "%-"]
     if not kept or len(kept) > _SHORT:
         return None
@@ -41,12 +39,12 @@ def amended(
     link(clause, parser.linker, names)
     if _asks_anew(parser, clause, how):
         return None
-    changed = _changed(parser, last, clause, names, state, how)
-    if changed is None:
-        return None
-    return ParsedPlan(
-        text=" ".join(t.text for t in tokens), steps=changed, confidence=0.9, dry_run=last.dry_run
-    )
+    for plan in state.recent if how != "bare" else state.recent[:1]:
+        changed = _changed(parser, plan, clause, names, state, how)
+        if changed is not None:
+            said = " ".join(t.text for t in tokens)
+            return ParsedPlan(text=said, steps=changed, confidence=0.9, dry_run=plan.dry_run)
+    return None
 
 
 def _continuation(tokens: list[Token]) -> tuple[list[Token], str | None]:

@@ -12,6 +12,7 @@ from graphs.understanding.lexicon import fields
 from tools.kernel.entities import EntityKind
 
 _KEPT = 60
+_RECENT = 4
 
 
 class Focus(BaseModel):
@@ -52,14 +53,14 @@ class ConversationState(BaseModel):
     Attributes:
         turns: how many sentences were planned.
         focus: things that can be referred to, newest first.
-        last: the last plan that had steps: what corrections and "and on the phones?" change.
+        recent: the last plans that had steps, newest first: what corrections change.
         proposed: a plan that waits for a yes; set until it is carried out or dropped.
         pending: the question that waits for an answer; a change of subject does not lose it.
     """
 
     turns: int = 0
     focus: list[Focus] = Field(default_factory=list[Focus])
-    last: Plan | None = None
+    recent: list[Plan] = Field(default_factory=list[Plan])
     proposed: Plan | None = None
     pending: Pending | None = None
 
@@ -74,7 +75,7 @@ class ConversationState(BaseModel):
             changed.pending = Pending(text=plan.text, question=plan.question, answers=answers)
             return changed
         if plan.steps:
-            changed.last = plan
+            changed.recent = [plan, *self.recent][:_RECENT]
             changed.proposed = None if plan.dry_run else plan
             if self.pending and _answers(self.pending, plan):
                 changed.pending = None

@@ -43,7 +43,7 @@ def answer_to_open(
             return answered
     if act is not None:
         return _decided(parser, act, state)
-    if state.last is not None:
+    if state.recent:
         return amended(parser, tokens, names, state)
     return None
 

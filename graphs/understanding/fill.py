@@ -93,15 +93,23 @@ class Filler:
             if self.out.question is not None:
                 return self.out
         self._missing()
+        if isinstance(model := self.out.arguments.get("model"), str):
+            self._late_version(model)
         return self.out
 
     def read_said(self, models: bool = True) -> None:
         """Read only what the words say: nothing is asked for, nothing pointed at is looked up."""
-        readers = [self._numbers, self._choices, self._entities, self._phrases]
+        readers = [self._periods, self._numbers, self._choices, self._entities, self._phrases]
         for reader in [self._models, *readers] if models else readers:
             reader()
             if self.out.question is not None:
                 return
+
+    def _periods(self) -> None:
+        for name in self.fields:
+            if self._spec(name).get("reader") == "period":
+                if period := values.read_period(self.clause):
+                    self._set(name, *period)
 
     # what was answered
 
@@ -547,13 +555,14 @@ class Filler:
         elif sure and len(found) == 1:
             self._set(name, found[0].name, span)
             if name == "model" and "version" in self.fields:
-                self._late_version(found[0].name, span)
+                self._late_version(found[0].name)
         elif sure:
             self._ambiguous(name, said, found)
         else:
             self._unknown(name, slot, said, found)
 
-    def _late_version(self, model: str, span: tuple[int, int]) -> None:
+    def _late_version(self, model: str) -> None:
+        """A version that was read before its model: an alias becomes its number."""
         version = self.out.arguments.get("version")
         if isinstance(version, str):
             number = resolve_alias(model, version, self.scope.names)

@@ -12,6 +12,8 @@ _LOG = re.compile(lexicon()["guards"]["log_line"], re.I)
 _REPORTING = re.compile(
     r"(?:^|(?<=\W))(?:" + "|".join(re.escape(c) for c in lexicon()["guards"]["reporting"]) + ")", re.I
 )
+_SPEAKER = re.compile(r"^\s*[\w.@ -]{1,30}:\s")
+_REMIND = re.compile(r"\b(?:remind|notify|wake|ping)\s+(?:me|us|the team)\b", re.I)
 _FENCE = re.compile(r"```.*?(?:```|$)", re.S)
 _CLOCK = re.compile(r"\b(?:at|by|from|until|before|after|around)\s+(?:\d{1,2}(?::\d\d)?\s?(?:am|pm|h|o'clock)\b|\d{1,2}:\d\d|noon|midnight)", re.I)
 _FINISH = re.compile(
@@ -40,11 +42,13 @@ def own_words(text: str) -> tuple[str, bool]:
     """
     kept = _FENCE.sub(" ", text)
     lines = [line for line in kept.splitlines() if line.strip()]
-    several = len(lines) > 1
-    own = [line for line in lines if not _LOG.match(line)]
-    if several and len(own) > 4:
-        own = own[:1]
-    words_ = "\n".join(own)
+    own: list[str] = []
+    for line in lines:
+        several = len(lines) > 1
+        if _LOG.match(line) or (several and (_SPEAKER.match(line) or line.rstrip().endswith(":"))):
+            break  # what follows a pasted line is taken as pasted too
+        own.append(line)
+    words_ = "\n".join(own if len(own) < 5 else own[:1])
     cut = _reported(words_)
     return cut, cut.strip() != text.strip()
 
@@ -59,13 +63,18 @@ def _reported(text: str) -> str:
     return before[:begin]
 
 
-def negated_inside(tokens: Sequence[Token], verbs: frozenset[str]) -> bool:
-    """True if a "not" stands before the last command of a clause: `I never told you to …`."""
-    if any(find_phrase(tokens, p) >= 0 for p in phrases("guards", "negation_harmless")):
+def negated_inside(tokens: Sequence[Token]) -> bool:
+    """True if a "not" stands anywhere in a clause, but for turns of phrase that forbid nothing."""
+    harmless = (*phrases("guards", "negation_harmless"), *phrases("guards", "negation_kept"))
+    if any(find_phrase(tokens, phrase) >= 0 for phrase in harmless):
         return False
-    negations = [i for i, t in enumerate(tokens) if t.low in words("guards", "negation_inside")]
-    last = max((i for i, t in enumerate(tokens) if t.low in verbs), default=-1)
-    return any(i < last for i in negations)
+    for index, token in enumerate(tokens):
+        if token.low in words("guards", "negation_inside"):
+            return True
+        following = tokens[index + 1] if index + 1 < len(tokens) else None
+        if token.low == "no" and following is not None and following.kind == "word":
+            return True
+    return False
 
 
 def is_foreign(tokens: Sequence[Token]) -> bool:
@@ -152,7 +161,7 @@ def schedule(text: str) -> dict[str, str] | None:
         return {"after_job": match["job"] or "current"}
     if match := _AT.search(text):
         return {"at": match.group().lower()}
-    if match := _CLOCK.search(text):
+    if match := _CLOCK.search(text) or _REMIND.search(text):
         return {"at": match.group().lower()}
     return None
 

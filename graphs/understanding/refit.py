@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from graphs.understanding.clause import Clause
 from graphs.understanding.lexicon import words
-from graphs.understanding.router import Route
+from graphs.understanding.router import Route, Sentence
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import OperationSet
 
@@ -21,7 +22,9 @@ _JUDGED = frozenset(
 class Refit:
     """Knows which kinds of things each operation takes."""
 
-    def __init__(self, operations: OperationSet) -> None:
+    def __init__(self, operations: OperationSet, sentences: Sequence[Sentence]) -> None:
+        asked = [s.label for s in sentences if s.text.split()[0] in _ASKING]
+        self._asked = {label for label in asked if asked.count(label) > 1}
         self._kinds: dict[str, frozenset[EntityKind]] = {}
         for operation in operations:
             kinds = {slot.kind for slot in operation.slots.values() if slot.kind}
@@ -40,15 +43,20 @@ class Refit:
             for m in clause.mentions
             if m.kind in named
         }
-        if not spans:
+        question = clause.tokens[0].low in _ASKING
+        if not spans and not question:
             return route
         ranked = [(route.operation, route.probability), *route.runners]
         judged = sorted(
-            ((p * self._use(name, list(spans.values())), p, name) for name, p in ranked), reverse=True
+            (
+                (p * self._use(name, list(spans.values())) * self._form(name, question), p, name)
+                for name, p in ranked
+            ), reverse=True
         )
         best = judged[0]
         if best[2] == route.operation:
-            return route
+            form = self._form(best[2], question)
+            return route if form == 1 else replace(route, probability=best[1] * form)
         others = tuple((name, p) for _, p, name in judged[1:])
         return replace(route, operation=best[2], probability=max(best[1], best[0]), runners=others)
 
@@ -56,8 +64,16 @@ class Refit:
         kinds = self._kinds.get(operation, frozenset())
         return _USELESS ** sum(not (options & kinds) for options in spans)
 
+    def _form(self, operation: str, question: bool) -> float:
+        """Low for an act that nobody asks for with a question word."""
+        return 1.0 if not question or operation in self._asked else _USELESS
+
     def _ordinary(self, clause: Clause, start: int, end: int) -> bool:
         return end == start + 1 and clause.tokens[start].low in words("words", "stop")
 
 
+_ASKING = frozenset(
+    ["what", "what's", "which", "who", "whose", "how", "how's", "when", "where", "why", "did",
+     "does", "do", "is", "are", "has", "have", "was", "were", "any", "anything"]
+)  # fmt: skip
 _FREE_TEXT = frozenset(["question", "query", "topic", "audience", "path"])

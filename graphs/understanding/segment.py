@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from graphs.understanding.clause import Clause, polite, strip_leading
 from graphs.understanding.lexicon import phrases, words
@@ -41,12 +42,12 @@ class Segmenter:
                 else:
                     waiting = condition
                 continue
-            if not rest:
+            if not rest or tuple(t.low for t in rest) in polite():
                 continue
             clause = self._clause(part.link, rest, condition or waiting)
             waiting = None
             clauses.append(clause)
-        return _shared_objects(clauses, self.verbs)
+        return _shared_objects(_shared_verbs(clauses), self.verbs)
 
     def _clause(self, link: str, tokens: list[Token], condition: list[Token] | None) -> Clause:
         negation = leading_negation(tokens)
@@ -110,11 +111,21 @@ class Segmenter:
         word = rest[0].low
         if word in {"if", "unless", "provided"}:
             return True
+        if self._shown_too(rest, tokens[begin:before]):
+            return True
         if word in words("segment", "questions"):
             return len(rest) > 2 and tokens[before].low != ","
         if word not in self.verbs or _names_the_last(rest):
             return False
         return self._is_verb(rest, tokens[begin:before])
+
+    def _shown_too(self, rest: list[Token], left: list[Token]) -> bool:
+        """True for `show me the health … and the status …`: a second thing to be shown."""
+        first = strip_leading(left, polite())
+        if not first or first[0].low not in _SHOWING:
+            return False
+        nouns = [t for t in rest if t.low not in words("words", "determiners")]
+        return bool(nouns) and nouns[0].low in _SHOWN
 
     def _is_verb(self, rest: list[Token], left: list[Token]) -> bool:
         """True if the first word is used as a verb: `and test it`, not `train and test splits`."""
@@ -124,8 +135,11 @@ class Segmenter:
         last = left[-1].low if left else ""
         if last in {"the", "a", "an", "of", "between", "both", "with", "champion"}:
             return last == "champion"
-        if rest[0].low in _NOUNS and (not following or following in {"on", "for", "in", "of", "to", "?"}):
-            return rest[0].low in {"test", "score", "benchmark"} and following in {"on"}
+        if rest[0].low in _NOUNS:
+            if following in _OBJECTS or (rest[0].low in _TESTS and following == "on"):
+                return True
+            named = len(rest) > 1 and rest[1].kind in ("word", "quote", "path")
+            return named and following not in words("words", "prepositions")
         return True
 
     def _condition(self, tokens: list[Token]) -> tuple[list[Token] | None, list[Token]]:
@@ -175,6 +189,12 @@ _NOUNS = frozenset(
 )  # fmt: skip
 
 
+_SHOWING = frozenset(["show", "list", "give", "display", "tell", "see", "print"])
+_SHOWN = frozenset(
+    ["models", "datasets", "devices", "jobs", "risks", "approvals", "receipts", "users", "documents",
+     "status", "health", "audit", "trainings", "rollouts", "sources", "groups", "roi"]
+)  # fmt: skip
+_TESTS = frozenset(["test", "score", "benchmark"])
 _ASKING = frozenset(["what", "what's", "whats", "how", "which", "would", "will", "who", "is", "are", "could"])
 """A question that begins so asks about its `if`; it does not hang on it."""
 
@@ -198,6 +218,17 @@ def _phrase_at(tokens: Sequence[Token], at: int, options: Sequence[tuple[str, ..
         if find_phrase(tokens, phrase, at, min(at + len(phrase), len(tokens))) == at:
             return len(phrase)
     return 0
+
+
+def _shared_verbs(clauses: list[Clause]) -> list[Clause]:
+    """`show me X and the Y`: the second clause gets the verb of the first."""
+    for before, clause in pairwise(clauses):
+        nouns = [t for t in clause.tokens if t.low not in words("words", "determiners")]
+        if before.tokens[0].low in _SHOWING and nouns and nouns[0].low in _SHOWN:
+            size = 2 if len(before.tokens) > 1 and before.tokens[1].low in {"me", "us"} else 1
+            clause.tokens = [*before.tokens[:size], *clause.tokens]
+            clause.claimed = [""] * len(clause.tokens)
+    return clauses
 
 
 def _shared_objects(clauses: list[Clause], verbs: frozenset[str]) -> list[Clause]:

@@ -82,7 +82,7 @@ class Understanding:
         self._known = common_words() | self.router.vocabulary | self.verbs
         self._speller = Speller(self._known, self.verbs | self.router.vocabulary)
         self._segmenter = Segmenter(self.verbs)
-        self._refit = Refit(operations)
+        self._refit = Refit(operations, sentences)
         self._planner = Planner(operations, self.linker, self.verbs, self._known)
         self._replies = Replies(operations)
         self._needs = Needs()
@@ -109,7 +109,7 @@ class Understanding:
         return plan
 
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
-        own, cut = guards.own_words(text)
+        own, cut = guards.own_words(text.replace("->", "to"))
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
             return ParsedPlan(abstained=True, reply=self._replies.pasted() if cut else self._replies.nothing())
@@ -136,6 +136,8 @@ class Understanding:
         if not clauses:
             return ParsedPlan(abstained=True, reply=self._replies.nothing())
         wanted = [c for c in clauses if not c.negated]
+        if len(clauses) > 1:
+            wanted = [c for c in wanted if guards.act(c.tokens) is None]
         if not wanted:
             return ParsedPlan(confidence=0.95, reply=self._replies.negated())
         reads = self._route(wanted, names)
@@ -190,10 +192,10 @@ class Understanding:
         return mask_clause(clause, slips)
 
     def _forbidden(self, read: Read) -> bool:
-        """True for something dangerous in a clause that says not to do it, in whatever words."""
-        if read.operation is None or self.operations.get(read.operation).effect is not Effect.DANGEROUS:
+        """True for an act in a clause that says not to do it, in whatever words."""
+        if read.operation is None or self.operations.get(read.operation).effect is Effect.READ:
             return False
-        return guards.negated_inside(read.clause.tokens, self.verbs)
+        return guards.negated_inside(read.clause.tokens)
 
     def sure(self, route: Route) -> bool:
         """True if a route may be acted on."""
@@ -212,9 +214,7 @@ class Understanding:
     def _alien(self, draft: Draft) -> bool:
         """True if a clause that lacks something speaks of nothing known here: `promote my blog post`."""
         read = draft.asked
-        if read is None or read.clause.mentions or read.evidence:
-            return False
-        if any(by for by in read.clause.claimed):
+        if read is None or read.clause.mentions or "reference" in read.clause.claimed:
             return False
         strange = [
             t.low
@@ -235,15 +235,17 @@ class Understanding:
             plan.question = draft.question
         else:
             plan.steps = draft.steps
-            self._scheduled(plan, text)
+        if not plan.abstained:
+            self._scheduled(plan, draft, text)
         return plan
 
-    def _scheduled(self, plan: ParsedPlan, text: str) -> None:
+    def _scheduled(self, plan: ParsedPlan, draft: Draft, text: str) -> None:
         when = guards.schedule(text)
-        acts = any(self.operations.get(s.operation).effect is not Effect.READ for s in plan.steps)
+        asked = [read.operation for read in draft.reads if read.operation]
+        acts = any(self.operations.get(name).effect is not Effect.READ for name in asked)
         if when is None or (not acts and "at" in when):
             return
-        plan.steps, plan.abstained = [], True
+        plan.steps, plan.question, plan.abstained = [], None, True
         plan.reply = self._replies.schedule(when)
 
     def answers_question(

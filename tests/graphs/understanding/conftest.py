@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from graphs.understanding import Understanding
+from graphs.understanding.parse_lines import FileNames
+from tools.catalog import load_operations
+from tools.kernel.embedding import get_embedder
+
+CATALOGUE = Path(__file__).parents[3] / "evals" / "datasets" / "ops_catalogue.json"
+
+
+@pytest.fixture(scope="session")
+def understanding() -> Understanding:
+    return Understanding(load_operations(), get_embedder())
+
+
+@pytest.fixture(scope="session")
+def names() -> FileNames:
+    return FileNames(json.loads(CATALOGUE.read_text()))

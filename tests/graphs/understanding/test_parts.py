@@ -1,0 +1,100 @@
+"""Clauses, values and conditions by themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphs.understanding import guards
+from graphs.understanding.clause import Clause, join
+from graphs.understanding.conditions import read_condition
+from graphs.understanding.lexicon import fields
+from graphs.understanding.segment import Segmenter
+from graphs.understanding.text import tokenise
+from graphs.understanding.understanding import Understanding
+from graphs.understanding.values import number_at, read_number, read_path, read_percent, read_period
+
+
+@pytest.mark.parametrize(
+    ("sentence", "clauses"),
+    [
+        ("train on a and b", 1),
+        ("train on a and evaluate it on b", 2),
+        ("compare the champion and the challenger", 1),
+        ("list models, list datasets and show jobs", 3),
+        ("deploy v3 to kiosks; roll back the phones", 2),
+        ("evaluate it, then, if it is better than v2, promote it", 2),
+        ("check the train and test splits of tickets", 1),
+        ("train on a with lora and call it b", 1),
+    ],
+)
+def test_sentences_are_cut_into_wishes(
+    understanding: Understanding, sentence: str, clauses: int
+) -> None:
+    found = Segmenter(understanding.verbs).clauses(tokenise(sentence))
+    assert len(found) == clauses, [join(c.tokens) for c in found]
+
+
+def test_a_condition_hangs_on_what_it_governs(understanding: Understanding) -> None:
+    cut = Segmenter(understanding.verbs).clauses
+    first, second = cut(tokenise("evaluate v3 and, if it beats v2 by two points, deploy it"))
+    assert first.condition is None and second.condition is not None
+    (trailing,) = cut(tokenise("promote v3 if its accuracy is above 90 percent"))
+    assert trailing.condition is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [("12", 12), ("2e-4", 2e-4), ("twenty-five", 25), ("three hundred", 300), ("1,500", 1500)],
+)
+def test_numbers_are_read_in_digits_and_words(words: str, value: float) -> None:
+    found = number_at(tokenise(words), 0)
+    assert found is not None and found[0] == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [("with 10%", 10), ("ten percent", 10), ("half of them", 50), ("a third of the phones", 33)],
+)
+def test_shares_are_read(words: str, value: float) -> None:
+    found = read_percent(Clause(tokenise(words)))
+    assert found is not None and found[0] == value
+
+
+@pytest.mark.parametrize("words", ["for 3 epochs", "three epochs", "epochs=3", "3-epoch run"])
+def test_numbers_belong_to_the_word_beside_them(words: str) -> None:
+    found = read_number(Clause(tokenise(words)), fields()["fields"]["epochs"])
+    assert found is not None and found[0] == 3
+
+
+@pytest.mark.parametrize(
+    "path", ["data/x.csv", "/srv/a b.jsonl".replace(" ", "_"), "~/m.parquet", "./d", "notes.md"]
+)
+def test_paths_are_read_as_written(path: str) -> None:
+    found = read_path(Clause(tokenise(f"add {path} please")))
+    assert found is not None and found[0] == path
+
+
+@pytest.mark.parametrize("words", ["last week", "last 30 days", "since monday", "march 2026"])
+def test_periods_are_read(words: str) -> None:
+    found = read_period(Clause(tokenise(f"a report for {words} please")))
+    assert found is not None and found[0] == words
+
+
+def test_conditions_are_typed() -> None:
+    wanted = read_condition(tokenise("if it beats the champion by two points"))
+    assert wanted and (wanted.metric, wanted.op, wanted.margin) == ("difference", ">=", 0.02)
+    wanted = read_condition(tokenise("if accuracy is above 90 percent"))
+    assert wanted and (wanted.metric, wanted.op, wanted.right) == ("accuracy", ">", 0.9)
+    assert read_condition(tokenise("if the boss agrees")) is None
+
+
+def test_pasted_text_is_left_out() -> None:
+    assert guards.own_words("look:\n2026-01-01 ERROR roll back")[0].strip() == ""
+    assert guards.own_words("roll back the kiosks")[1] is False
+
+
+@pytest.mark.parametrize(
+    "sentence", ["zeige mir bitte alle modelle", "montre les modèles sur le serveur", "モデル一覧"]
+)
+def test_other_languages_are_recognised(sentence: str) -> None:
+    assert guards.is_foreign(tokenise(sentence))
