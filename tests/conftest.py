@@ -82,7 +82,7 @@ def context(kernel: Kernel) -> RequestContext:
 def call(kernel: Kernel, context: RequestContext) -> Callable[..., Outcome]:
     """Call an operation as the owner: `call("datasets.list")`."""
 
-    def run(name: str, **arguments: Any) -> Outcome:
+    def run(name: str, /, **arguments: Any) -> Outcome:
         return kernel.gate.call(name, arguments, context)
 
     return run
@@ -92,7 +92,7 @@ def call(kernel: Kernel, context: RequestContext) -> Callable[..., Outcome]:
 def approved(kernel: Kernel, context: RequestContext) -> Callable[..., Outcome]:
     """Call a dangerous operation as the owner, who approves it by typing what is asked."""
 
-    def run(name: str, **arguments: Any) -> Outcome:
+    def run(name: str, /, **arguments: Any) -> Outcome:
         try:
             return kernel.gate.call(name, arguments, context)
         except NeedsApproval as needed:
@@ -107,7 +107,7 @@ def approved(kernel: Kernel, context: RequestContext) -> Callable[..., Outcome]:
 def finished(kernel: Kernel, approved: Callable[..., Outcome]) -> Callable[..., dict[str, Any]]:
     """Call an operation that runs as a job, wait for its end, and return its result."""
 
-    def run(name: str, **arguments: Any) -> dict[str, Any]:
+    def run(name: str, /, **arguments: Any) -> dict[str, Any]:
         outcome = approved(name, **arguments)
         assert outcome.job is not None
         row = kernel.jobs.wait(outcome.job, timeout=110)
