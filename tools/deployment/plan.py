@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DEFAULT_CANARY_PERCENT = 34
 PROFILE_MEMORY_MB = {"phone": 512, "laptop": 2048, "server": 16384}
 SPARE_DISK_MB = 32
+USUAL_BYTES = 25 << 20
+"""Size of an int8 bundle; an adapter alone says little about it, full fp32 weights are thrice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ class Planner:
             Conflict: naming those on which it does not fit.
         """
         known = self._kernel.get(Bundles).known(version)
-        size = known.size if known else version.lineage.size_bytes // 3  # fp32 to int8, and some
+        size = known.size if known else max(version.lineage.size_bytes // 3, USUAL_BYTES)
         memory = known.memory_mb if known else needed_memory_mb(size)
         misfits = [why for d in devices if (why := _misfit(d, size, memory))]
         if misfits:
