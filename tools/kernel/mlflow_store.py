@@ -85,8 +85,8 @@ def artifact_folder(settings: Settings, run_id: str) -> Path:
     """The local folder of a run's artifacts."""
     from urllib.parse import unquote, urlparse
 
-    uri: str = client(settings).get_run(run_id).info.artifact_uri
-    return Path(unquote(urlparse(uri).path))
+    uri = client(settings).get_run(run_id).info.artifact_uri
+    return Path(unquote(urlparse(str(uri)).path))
 
 
 def _open(uri: str, settings: Settings) -> MlflowClient:

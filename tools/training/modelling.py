@@ -30,11 +30,6 @@ class TextClassifier(nn.Module):
         """The logits, batch × classes."""
         return self.head(mean_pool(self.encoder(input_ids, attention_mask), attention_mask))
 
-    def from_depth(self, hidden: Tensor, attention_mask: Tensor, depth: int) -> Tensor:
-        """The logits from the hidden states that the first `depth` layers gave."""
-        hidden = self.encoder.upper(hidden, attention_mask, depth)
-        return self.head(mean_pool(hidden, attention_mask))
-
 
 def new_head(encoder: Encoder, classes: int, seed: int) -> nn.Linear:
     """An untrained head; the same seed draws the same one."""
@@ -94,7 +89,7 @@ def save_adapter(
         layers_pattern="layer",
         base_model_name_or_path=base,
         inference_mode=True,
-    ).save_pretrained(folder)
+    ).save_pretrained(str(folder))
     config = folder / "adapter_config.json"
     ordered = json.loads(config.read_text())
     ordered["target_modules"] = sorted(ordered["target_modules"])
@@ -115,8 +110,8 @@ def merge_adapter(encoder: Encoder, folder: Path) -> None:
                 continue
             b = found[name.replace(".lora_A.", ".lora_B.")]
             target = modules[name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")]
-            assert isinstance(target, nn.Linear)
-            target.weight += scale * (b @ a)
+            weight = target.get_parameter("weight")
+            weight += scale * (b @ a)
 
 
 def counted(module: nn.Module) -> tuple[int, int]:

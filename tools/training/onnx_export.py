@@ -80,6 +80,6 @@ def compare(classifier: Classifier, onnx: Path, texts: Sequence[str]) -> tuple[f
     for start in range(0, len(ids), _BATCH):
         input_ids, mask = pad(ids[start : start + _BATCH])
         feed = {"input_ids": input_ids.numpy(), "attention_mask": mask.numpy()}
-        found[start : start + _BATCH] = session.run(["logits"], feed)[0]
+        found[start : start + _BATCH] = np.asarray(session.run(["logits"], feed)[0])
     alike = expected.argmax(axis=1) == found.argmax(axis=1)
     return float(np.abs(expected - found).max()), float(alike.mean())

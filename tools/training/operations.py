@@ -86,7 +86,7 @@ def _(args: StartTraining, call: Call) -> Preview:
 
 @start.read_back
 def _(args: StartTraining, result: TrainingResult, call: Call) -> list[Evidence]:
-    return _service(call.kernel).evidence(result.run_id)
+    return _service(call.kernel).evidence(result.run_id, call.tenant)
 
 
 @start.inverse
@@ -126,7 +126,8 @@ def estimate(args: EstimateTraining, call: Call) -> TrainingEstimate:
 
 @estimate.normalise
 def _(args: EstimateTraining, call: Call) -> EstimateTraining:
-    return _service(call.kernel).normalise(args, call.tenant)
+    filled = _service(call.kernel).normalise(args, call.tenant)
+    return EstimateTraining(**filled.model_dump())
 
 
 @estimate.says
@@ -288,7 +289,7 @@ def _(args: TuneTraining, call: Call) -> Preview:
 
 @tune.read_back
 def _(args: TuneTraining, result: TuningResult, call: Call) -> list[Evidence]:
-    return _service(call.kernel).evidence(result.run_id)
+    return _service(call.kernel).evidence(result.run_id, call.tenant)
 
 
 @tune.inverse
@@ -309,18 +310,18 @@ def _(args: TuneTraining, result: TuningResult) -> str:
 @operation("training.delete_run", effect=Effect.WRITE, hidden=True, idempotent=True)
 def delete_run(args: RunArgs, call: Call) -> RunState:
     """Mark a training run as deleted; refused while a registered version comes from it."""
-    return _service(call.kernel).delete_run(args.run_id)
+    return _service(call.kernel).delete_run(args.run_id, call.tenant)
 
 
 @delete_run.preview
 def _(args: RunArgs, call: Call) -> Preview:
-    name = _service(call.kernel).check_deletable(args.run_id)
+    name = _service(call.kernel).check_deletable(args.run_id, call.tenant)
     return Preview(summary=f"Delete the training run of {name} ({args.run_id}).")
 
 
 @delete_run.read_back
 def _(args: RunArgs, result: RunState, call: Call) -> list[Evidence]:
-    return _service(call.kernel).stage_evidence(args.run_id)
+    return _service(call.kernel).stage_evidence(args.run_id, call.tenant)
 
 
 @delete_run.inverse
@@ -336,12 +337,12 @@ def _(args: RunArgs, result: RunState) -> str:
 @operation("training.restore_run", effect=Effect.WRITE, hidden=True, idempotent=True)
 def restore_run(args: RunArgs, call: Call) -> RunState:
     """Bring a deleted training run back."""
-    return _service(call.kernel).restore_run(args.run_id)
+    return _service(call.kernel).restore_run(args.run_id, call.tenant)
 
 
 @restore_run.read_back
 def _(args: RunArgs, result: RunState, call: Call) -> list[Evidence]:
-    return _service(call.kernel).stage_evidence(args.run_id)
+    return _service(call.kernel).stage_evidence(args.run_id, call.tenant)
 
 
 @restore_run.inverse

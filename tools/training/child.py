@@ -1,0 +1,219 @@
+"""The computing process of a training: `python -m tools.training.child spec.json`.
+
+Prints JSON lines (progress, then the result or an error) and touches no database; see
+`tools.kernel.child`. Writes the classifier's folder and, beside it, `curve.json` and `curve.png`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.kernel.child import child_main, emit
+from tools.kernel.errors import Unavailable
+from tools.training.spec import TrainingSpec
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from tools.training.loop import EpochScore, Examples, State, Trainer
+    from tools.training.modelling import TextClassifier
+
+_ANSWER_SECONDS = 10.0
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+)
+
+
+def train(
+    spec: TrainingSpec,
+    report: Callable[[float, str, dict[str, float]], None],
+    after_epoch: Callable[[EpochScore], bool] | None = None,
+) -> dict[str, Any]:
+    """Carry out a training and write the classifier's folder.
+
+    Args:
+        spec: what to train.
+        report: receives the share done, a line, and the figures.
+        after_epoch: receives each epoch's score; True ends the training.
+
+    Returns:
+        The measured part of a `TrainingResult`.
+
+    Raises:
+        Unavailable: if files cannot be written (a full disk).
+    """
+    report(0.0, "loading the base model", {})
+    try:
+        trainer = make_trainer(spec, report, after_epoch)
+        state = trainer.run()
+        report(0.96, "writing the classifier", {})
+        write_folder(spec, trainer)
+        return summary(spec, trainer, state)
+    except OSError as error:
+        raise Unavailable(
+            f"The training could not read or write its files: {error.strerror or error}.",
+            hint="Free some space and start it again.",
+        ) from error
+
+
+def make_trainer(
+    spec: TrainingSpec,
+    report: Callable[[float, str, dict[str, float]], None],
+    after_epoch: Callable[[EpochScore], bool] | None = None,
+) -> Trainer:
+    """Load model and data."""
+    import torch
+
+    from tools.training.encoder import load_encoder
+    from tools.training.export import load_tokenizer
+    from tools.training.loop import Trainer
+    from tools.training.modelling import TextClassifier, new_head
+
+    if spec.method == "lora":
+        import_module("peft")  # now, so that the measured time holds no imports
+    torch.set_num_threads(spec.threads)
+    encoder = load_encoder(Path(spec.base_folder))
+    model = TextClassifier(encoder, new_head(encoder, len(spec.labels), spec.seed))
+    tokenizer = load_tokenizer(Path(spec.base_folder), spec.max_length)
+    splits = [_examples(spec, tokenizer, name) for name in ("train", "validation")]
+    return Trainer(spec, model, splits[0], splits[1], report, after_epoch)
+
+
+def _examples(spec: TrainingSpec, tokenizer: Tokenizer, split: str) -> Examples:
+    from tools.training.loop import Examples
+
+    lines = (Path(spec.data) / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows: list[dict[str, str]] = [json.loads(line) for line in lines]
+    places = {label: place for place, label in enumerate(spec.labels)}
+    ids = [encoding.ids for encoding in tokenizer.encode_batch([row["text"] for row in rows])]
+    return Examples(ids, [places[row["label"]] for row in rows])
+
+
+def write_folder(spec: TrainingSpec, trainer: Trainer) -> None:
+    """Write the classifier's folder, whole or not at all."""
+    from safetensors.torch import save_file
+
+    target = Path(spec.output)
+    staging = target.with_name(f".{target.name}.new")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        base = Path(spec.base_folder)
+        for name in _TOKENIZER_FILES:
+            if (base / name).is_file():
+                shutil.copyfile(base / name, staging / name)
+        _write_facts(spec, staging)
+        head = {n: v.detach().clone() for n, v in trainer.model.head.state_dict().items()}
+        save_file(head, staging / "head.safetensors")
+        _write_encoder(spec, trainer, staging)
+        shutil.rmtree(target, ignore_errors=True)
+        staging.rename(target)
+    except OSError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def _write_encoder(spec: TrainingSpec, trainer: Trainer, folder: Path) -> None:
+    from safetensors.torch import save_file
+
+    from tools.training.modelling import adapter_state, save_adapter
+
+    encoder = trainer.model.encoder
+    if spec.method == "lora":
+        layers = len(encoder.encoder.layer)
+        state = adapter_state(encoder)
+        save_adapter(state, folder / "adapter", spec.rank, trainer.depth, layers, spec.base_model)
+    elif spec.method == "full":
+        weights = {n: v.detach().clone() for n, v in encoder.state_dict().items()}
+        save_file(weights, folder / "model.safetensors")
+
+
+def _write_facts(spec: TrainingSpec, folder: Path) -> None:
+    from tools.training.export import FORMAT
+
+    config = json.loads((Path(spec.base_folder) / "config.json").read_text())
+    config["id2label"] = {str(i): label for i, label in enumerate(spec.labels)}
+    config["label2id"] = {label: i for i, label in enumerate(spec.labels)}
+    facts = {
+        "format": FORMAT,
+        "base_model": spec.base_model,
+        "method": spec.method,
+        "max_length": spec.max_length,
+        "pooling": "mean",
+    }
+    for name, value in (
+        ("config.json", config),
+        ("labels.json", spec.labels),
+        ("classifier.json", facts),
+    ):
+        (folder / name).write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def summary(spec: TrainingSpec, trainer: Trainer, state: State) -> dict[str, Any]:
+    """What was measured, and the curve and its picture beside the classifier."""
+    from tools.training.curve import draw_curve
+    from tools.training.modelling import counted
+
+    trained, total = _sizes(spec, trainer.model, counted(trainer.model))
+    beside = Path(spec.output).parent
+    curve = {"epochs": [asdict(score) for score in state.scores], "steps": state.steps}
+    (beside / "curve.json").write_text(json.dumps(curve))
+    draw_curve(curve, beside / "curve.png")
+    best = state.best
+    return {
+        "epochs": state.scores[-1].epoch,
+        "best_epoch": best.epoch,
+        "initial_loss": state.scores[0].validation_loss,
+        "final_loss": best.validation_loss,
+        "validation_accuracy": best.validation_accuracy,
+        "validation_macro_f1": best.validation_macro_f1,
+        "seconds": state.seconds,
+        "resumed": state.resumed,
+        "stopped": state.stopped,
+        "trained_parameters": trained,
+        "total_parameters": total,
+        "examples_per_second": state.step * spec.batch_size / max(0.001, state.seconds),
+    }
+
+
+def _sizes(spec: TrainingSpec, model: TextClassifier, counts: tuple[int, int]) -> tuple[int, int]:
+    if spec.method == "full":
+        return counts[1], counts[1]
+    return counts
+
+
+def _report(share: float, line: str, figures: dict[str, float]) -> None:
+    emit(progress=share, message=line, metrics=figures)
+
+
+def _ask(answers: Path, score: EpochScore) -> bool:
+    """Tell a tuning's parent the score; wait for its answer, a file with `stop` or `go`."""
+    answer = answers / f"epoch-{score.epoch}"
+    answer.unlink(missing_ok=True)
+    emit(epoch=score.epoch, validation_accuracy=score.validation_accuracy)
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while time.monotonic() < deadline:
+        if answer.is_file() and (word := answer.read_text()):
+            return word == "stop"
+        time.sleep(0.02)
+    return False
+
+
+def _main(spec: dict[str, Any]) -> dict[str, Any]:
+    ask = partial(_ask, Path(spec["answers"])) if "answers" in spec else None
+    return train(TrainingSpec.from_dict(spec), _report, ask)
+
+
+if __name__ == "__main__":
+    child_main(_main)

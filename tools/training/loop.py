@@ -1,0 +1,355 @@
+"""The training loop: epochs, losses, the best weights, checkpoints, and going on from one.
+
+A run that is cut off and resumed gives the same numbers as one that is not: batches follow from
+seed and epoch, and a checkpoint holds weights, optimiser, random state and position.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tools.training.batching import epoch_batches, even_batches, pad, pad_hidden
+from tools.training.encoder import mean_pool
+from tools.training.modelling import TextClassifier, add_adapter
+from tools.training.spec import TrainingSpec
+
+Report = Callable[[float, str, dict[str, float]], None]
+_CACHE_BYTES = 1 << 30
+_EVALUATION_BATCH = 32
+
+
+@dataclass(slots=True)
+class Examples:
+    """Token ids and classes of one split, and what the frozen layers say of them if cached."""
+
+    ids: list[list[int]]
+    targets: list[int]
+    hidden: list[Tensor] | None = None
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each row."""
+        return [len(row) for row in self.ids]
+
+
+@dataclass(slots=True)
+class EpochScore:
+    """What was measured after an epoch; epoch 0 is before the first step.
+
+    Attributes:
+        training_loss: mean over the epoch's steps; None for epoch 0.
+        validation_loss: mean cross-entropy.
+        validation_accuracy: share of rows labelled rightly.
+        validation_macro_f1: mean F1 over the classes.
+    """
+
+    epoch: int
+    training_loss: float | None
+    validation_loss: float
+    validation_accuracy: float
+    validation_macro_f1: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Greater is better: accuracy first, then a smaller loss."""
+        return self.validation_accuracy, -self.validation_loss
+
+
+@dataclass(slots=True)
+class State:
+    """Where a training stands; everything but the weights."""
+
+    epoch: int = 1
+    batch: int = 0
+    step: int = 0
+    epoch_loss: float = 0.0
+    epoch_rows: int = 0
+    seconds: float = 0.0
+    resumed: int = 0
+    stopped: str = ""
+    scores: list[EpochScore] = field(default_factory=list[EpochScore])
+    steps: list[tuple[int, float, float]] = field(default_factory=list[tuple[int, float, float]])
+
+    @property
+    def best(self) -> EpochScore:
+        """The best epoch so far."""
+        return max(self.scores, key=lambda score: score.rank)
+
+
+class Trainer:
+    """Trains one classifier.
+
+    Args:
+        spec: what to do.
+        model: the classifier, not yet adapted.
+        train: the training split.
+        validation: the validation split.
+        report: receives the share done, a line and the figures, several times a second at most.
+        after_epoch: called with each score; returns True to stop early (pruning).
+    """
+
+    def __init__(
+        self,
+        spec: TrainingSpec,
+        model: TextClassifier,
+        train: Examples,
+        validation: Examples,
+        report: Report,
+        after_epoch: Callable[[EpochScore], bool] | None = None,
+    ) -> None:
+        self.spec = spec
+        self.model = model
+        self.train_set = train
+        self.validation = validation
+        self._report = report
+        self._after_epoch = after_epoch
+        layers = len(model.encoder.encoder.layer)
+        self.depth = layers - math.ceil(layers * spec.trained_share)
+        self.state = State()
+        self.best_weights: dict[str, Tensor] = {}
+        self._began = time.monotonic()
+        self._saved = self._reported = self._began
+        self._batches_an_epoch = math.ceil(len(train.ids) / spec.batch_size)
+
+    def run(self) -> State:
+        """Train to the end, from the checkpoint if there is one; the model has the best weights."""
+        torch.manual_seed(self.spec.seed)
+        self._freeze()
+        self._optimiser = self._make_optimiser()
+        if not self._resume():
+            self._start()
+        while self.state.epoch <= self.spec.epochs and not self.state.stopped:
+            self._epoch()
+        self.model.load_state_dict(self.best_weights, strict=False)
+        self.state.seconds = self._elapsed()
+        return self.state
+
+    # Preparing
+
+    def _freeze(self) -> None:
+        spec, encoder = self.spec, self.model.encoder
+        encoder.requires_grad_(spec.method == "full")
+        if self.depth > 0:
+            self._report(0.0, "reading the texts once through the frozen layers", {})
+            self._cache(self.train_set)
+            self._cache(self.validation)
+        if spec.method == "lora":
+            add_adapter(encoder, spec.rank, self.depth, spec.seed)
+
+    def _cache(self, examples: Examples) -> None:
+        size = self.model.head.in_features
+        if sum(examples.lengths) * size * 4 > _CACHE_BYTES:
+            return
+        hidden: list[Tensor] = [torch.empty(0)] * len(examples.ids)
+        with torch.no_grad():
+            for chosen in even_batches(examples.lengths, _EVALUATION_BATCH):
+                for i, row in zip(chosen, self._lower(examples, chosen), strict=True):
+                    hidden[i] = row[: len(examples.ids[i])].clone()
+        examples.hidden = hidden
+
+    def _lower(self, examples: Examples, chosen: list[int]) -> Tensor:
+        input_ids, mask = pad([examples.ids[i] for i in chosen])
+        with torch.no_grad():
+            return self.model.encoder.lower(input_ids, mask, self.depth)
+
+    def _start(self) -> None:
+        self.state.scores.append(self._evaluate(0, None))
+        self._remember()
+        self._save()
+
+    # Training
+
+    def _epoch(self) -> None:
+        state, spec = self.state, self.spec
+        batches = epoch_batches(self.train_set.lengths, spec.batch_size, spec.seed, state.epoch)
+        while state.batch < len(batches):
+            self._step(batches[state.batch])
+            state.batch += 1
+            now = time.monotonic()
+            if now - self._saved >= spec.checkpoint_seconds:
+                self._save()
+            if now - self._reported >= 0.5:
+                self._tell()
+        score = self._evaluate(state.epoch, state.epoch_loss / max(1, state.epoch_rows))
+        state.scores.append(score)
+        if state.best is score:
+            self._remember()
+        self._stop_early(score)
+        state.epoch, state.batch = state.epoch + 1, 0
+        state.epoch_loss, state.epoch_rows = 0.0, 0
+        self._save()
+        self._tell()
+
+    def _stop_early(self, score: EpochScore) -> None:
+        state = self.state
+        if score.epoch - state.best.epoch >= self.spec.patience:
+            state.stopped = f"no better for {self.spec.patience} epochs"
+        elif self._after_epoch is not None and self._after_epoch(score):
+            state.stopped = "pruned"
+
+    def _step(self, chosen: list[int]) -> None:
+        state = self.state
+        rate = self._schedule(state.step)
+        for group in self._optimiser.param_groups:
+            group["lr"] = group["peak"] * rate
+        self.model.train()
+        pooled = self._pooled(self.train_set, chosen)
+        logits = self.model.head(functional.dropout(pooled, self.spec.head_dropout))
+        targets = torch.tensor([self.train_set.targets[i] for i in chosen])
+        loss = functional.cross_entropy(logits, targets)
+        smoothed = functional.cross_entropy(
+            logits, targets, label_smoothing=self.spec.label_smoothing
+        )
+        self._optimiser.zero_grad()
+        smoothed.backward()
+        nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], 1.0)
+        self._optimiser.step()
+        state.step += 1
+        state.epoch_loss += loss.item() * len(chosen)
+        state.epoch_rows += len(chosen)
+        state.steps.append((state.step, loss.item(), self._optimiser.param_groups[0]["lr"]))
+
+    def _schedule(self, step: int) -> float:
+        """Linear warm-up, then linear to zero."""
+        total = self.spec.epochs * self._batches_an_epoch
+        warm = max(1, round(total * self.spec.warmup))
+        return min((step + 1) / warm, max(0.0, (total - step) / max(1, total - warm)))
+
+    def _make_optimiser(self) -> torch.optim.Optimizer:
+        spec = self.spec
+        encoder = [p for p in self.model.encoder.parameters() if p.requires_grad]
+        head = {"params": list(self.model.head.parameters()), "peak": spec.head_learning_rate}
+        groups: list[dict[str, Any]] = [head]
+        if encoder:
+            groups.insert(0, {"params": encoder, "peak": spec.learning_rate})
+        return torch.optim.AdamW(groups, lr=0.0, weight_decay=spec.weight_decay)
+
+    def _pooled(self, examples: Examples, chosen: list[int]) -> Tensor:
+        if examples.hidden is not None:
+            hidden, mask = pad_hidden([examples.hidden[i] for i in chosen])
+        elif self.depth > 0:
+            hidden = self._lower(examples, chosen)
+            _, mask = pad([examples.ids[i] for i in chosen])
+        else:
+            input_ids, mask = pad([examples.ids[i] for i in chosen])
+            hidden = self.model.encoder.embeddings(input_ids)
+        return mean_pool(self.model.encoder.upper(hidden, mask, self.depth), mask)
+
+    def _evaluate(self, epoch: int, training_loss: float | None) -> EpochScore:
+        self.model.eval()
+        examples, loss = self.validation, 0.0
+        predicted = [0] * len(examples.ids)
+        with torch.no_grad():
+            for chosen in even_batches(examples.lengths, _EVALUATION_BATCH):
+                logits = self.model.head(self._pooled(examples, chosen))
+                targets = torch.tensor([examples.targets[i] for i in chosen])
+                loss += functional.cross_entropy(logits, targets, reduction="sum").item()
+                for i, found in zip(chosen, logits.argmax(1).tolist(), strict=True):
+                    predicted[i] = found
+        accuracy, macro_f1 = scores(examples.targets, predicted, len(self.spec.labels))
+        return EpochScore(epoch, training_loss, loss / len(examples.ids), accuracy, macro_f1)
+
+    # Keeping and telling
+
+    def _trained(self) -> dict[str, Tensor]:
+        names = {name for name, p in self.model.named_parameters() if p.requires_grad}
+        state = self.model.state_dict()
+        return {name: state[name].detach().clone() for name in state if name in names}
+
+    def _remember(self) -> None:
+        self.best_weights = self._trained()
+
+    def _elapsed(self) -> float:
+        return self.state.seconds + time.monotonic() - self._began
+
+    def _tell(self) -> None:
+        self._reported = time.monotonic()
+        state, spec = self.state, self.spec
+        done = state.step / (spec.epochs * self._batches_an_epoch)
+        speed = state.step * spec.batch_size / max(0.001, self._elapsed())
+        left = (1 - done) * spec.epochs * len(self.train_set.ids) / max(0.001, speed)
+        last = state.scores[-1]
+        _, loss, rate = state.steps[-1]
+        figures = {
+            "loss": loss,
+            "learning_rate": rate,
+            "examples_per_second": speed,
+            "eta_seconds": left,
+            "epoch": float(min(state.epoch, spec.epochs)),
+            "validation_loss": last.validation_loss,
+            "validation_accuracy": last.validation_accuracy,
+        }
+        line = f"epoch {min(state.epoch, spec.epochs)} of {spec.epochs}, loss {loss:.3f}"
+        if last.epoch > 0:
+            line += f", validation accuracy {last.validation_accuracy:.1%}"
+        self._report(0.05 + 0.9 * done, f"{line}, about {left:.0f} s left", figures)
+
+    def _save(self) -> None:
+        self._saved = time.monotonic()
+        state = {**asdict(self.state), "seconds": self._elapsed()}
+        save_checkpoint(
+            Path(self.spec.checkpoint),
+            {
+                "fingerprint": self.spec.fingerprint,
+                "state": state,
+                "weights": self._trained(),
+                "best": self.best_weights,
+                "optimiser": self._optimiser.state_dict(),
+                "random": torch.get_rng_state(),
+            },
+        )
+
+    def _resume(self) -> bool:
+        found = load_checkpoint(Path(self.spec.checkpoint))
+        if found is None or found["fingerprint"] != self.spec.fingerprint:
+            return False
+        raw = found["state"]
+        raw["scores"] = [EpochScore(**score) for score in raw["scores"]]
+        self.state = State(**raw)
+        self.state.resumed += 1
+        self.model.load_state_dict(found["weights"], strict=False)
+        self.best_weights = found["best"]
+        self._optimiser.load_state_dict(found["optimiser"])
+        torch.set_rng_state(found["random"])
+        return True
+
+
+def scores(targets: list[int], predicted: list[int], classes: int) -> tuple[float, float]:
+    """Accuracy, and F1 averaged over the classes that occur."""
+    right = sum(t == p for t, p in zip(targets, predicted, strict=True))
+    f1: list[float] = []
+    for c in range(classes):
+        hits = sum(t == p == c for t, p in zip(targets, predicted, strict=True))
+        wrong = targets.count(c) + predicted.count(c) - 2 * hits
+        if hits or wrong:
+            f1.append(2 * hits / (2 * hits + wrong))
+    return right / len(targets), sum(f1) / len(f1)
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint whole or not at all."""
+    written = io.BytesIO()
+    torch.save(content, written)
+    staged = path.with_suffix(".new")
+    staged.write_bytes(written.getbuffer())
+    staged.replace(path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """A checkpoint, or None if there is none or it cannot be read."""
+    if not path.is_file():
+        return None
+    try:
+        return torch.load(path, weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError):
+        return None

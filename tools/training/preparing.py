@@ -1,0 +1,130 @@
+"""From a dataset and arguments to what a training child needs; refuses what cannot be trained."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.kernel.errors import InvalidInput
+from tools.training.spec import DEFAULTS, TrainingSpec
+from tools.training.types import StartTraining
+
+if TYPE_CHECKING:
+    from tools.datasets.columns import Row
+    from tools.datasets.service import Dataset
+
+MAX_CLASSES = 1000
+_LEAST_ROWS = 8
+
+
+def model_slug(name: str) -> str:
+    """A name for the registry: `Ticket Router` becomes `ticket-router`.
+
+    Raises:
+        InvalidInput: if no letter or digit is left.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()
+    made = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    if not made:
+        raise InvalidInput(f"{name!r} has no Latin letter or digit to make a model's name of.")
+    return made[:64].strip("-")
+
+
+def check_trainable(dataset: Dataset) -> list[str]:
+    """Refuse a dataset from which no classifier can be learnt; returns warnings.
+
+    Raises:
+        InvalidInput: one class only, too many, or no rows to train or to validate on.
+    """
+    profile, what = dataset.profile, f"{dataset.name} v{dataset.version}"
+    if len(profile.classes) < 2:
+        raise InvalidInput(f"{what} has one class only; a classifier needs at least two.")
+    if len(profile.classes) > MAX_CLASSES:
+        raise InvalidInput(
+            f"{what} has {len(profile.classes)} classes, at most {MAX_CLASSES} can be trained.",
+            hint="Is the label column the right one?",
+        )
+    for split in ("train", "validation"):
+        if not profile.splits.get(split):
+            raise InvalidInput(
+                f"{what} has no {split} rows.", hint="Add more rows, or give the splits."
+            )
+    if profile.splits["train"] < _LEAST_ROWS:
+        raise InvalidInput(f"{what} has {profile.splits['train']} rows to train on; too few.")
+    few = profile.splits["validation"] < 30
+    return [*profile.warnings, *(["The validation split is small; its accuracy is rough."] * few)]
+
+
+def check_length(base_folder: Path, max_length: int) -> None:
+    """Refuse texts longer than the base model has positions for.
+
+    Raises:
+        InvalidInput: if `max_length` is too great, or the model is no BERT encoder.
+    """
+    try:
+        config: dict[str, Any] = json.loads((base_folder / "config.json").read_text())
+    except (OSError, ValueError):
+        raise InvalidInput(f"{base_folder} has no readable config.json.") from None
+    kind = config.get("model_type")
+    if kind != "bert":
+        raise InvalidInput(
+            f"{base_folder} is a {kind} model; classifiers are trained on BERT encoders.",
+            hint="minilm is one.",
+        )
+    positions = config.get("max_position_embeddings", 512)
+    if max_length > positions:
+        raise InvalidInput(f"max_length is {max_length}, the base model reads {positions} tokens.")
+
+
+def write_data(folder: Path, rows: list[Row]) -> list[str]:
+    """Write train.jsonl and validation.jsonl; returns the labels of the train split, sorted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = sorted({row.label for row in rows if row.split == "train"})
+    for split in ("train", "validation"):
+        lines = [
+            json.dumps({"text": row.text, "label": row.label}, ensure_ascii=False)
+            for row in rows
+            if row.split == split and row.label in set(labels)
+        ]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return labels
+
+
+def make_spec(
+    args: StartTraining, base_folder: Path, folder: Path, labels: list[str], threads: int
+) -> TrainingSpec:
+    """The spec of a training whose files lie in `folder`."""
+    defaults = DEFAULTS[args.method]
+    rate = args.learning_rate or defaults.learning_rate
+    only_head = args.method == "head"
+    return TrainingSpec(
+        base_model=args.base_model,
+        base_folder=str(base_folder),
+        data=str(folder / "data"),
+        labels=labels,
+        output=str(folder / "classifier"),
+        checkpoint=str(folder / "checkpoint.pt"),
+        method=args.method,
+        epochs=args.epochs or defaults.epochs,
+        learning_rate=rate,
+        head_learning_rate=rate if only_head else defaults.head_learning_rate,
+        rank=args.rank,
+        batch_size=args.batch_size,
+        seed=args.seed,
+        max_length=args.max_length,
+        trained_share=defaults.trained_share,
+        threads=threads,
+    )
+
+
+def parameters_of(spec: TrainingSpec) -> dict[str, Any]:
+    """The settings that a result and its MLflow run name."""
+    names = (
+        *("method", "epochs", "learning_rate", "head_learning_rate", "rank", "batch_size"),
+        *("seed", "max_length", "trained_share", "warmup", "weight_decay", "head_dropout"),
+        *("label_smoothing", "patience", "threads"),
+    )
+    return {name: getattr(spec, name) for name in names}

@@ -1,0 +1,87 @@
+"""What a training child is told, and the defaults of each method."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from tools.kernel.canonical import digest
+
+
+@dataclass(frozen=True, slots=True)
+class MethodDefaults:
+    """Settings that differ by method.
+
+    Attributes:
+        epochs: passes over the training split.
+        learning_rate: peak rate of the encoder's trained weights.
+        head_learning_rate: peak rate of the head.
+        trained_share: the share of the layers, from the top, that is trained; what lies below is
+            frozen, runs once for each text, and is cached.
+    """
+
+    epochs: int
+    learning_rate: float
+    head_learning_rate: float
+    trained_share: float
+
+
+DEFAULTS = {
+    "lora": MethodDefaults(3, 2e-3, 5e-3, 1 / 3),
+    "head": MethodDefaults(20, 5e-3, 5e-3, 0.0),
+    "full": MethodDefaults(3, 5e-5, 1e-3, 1.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """One training, complete: the same spec and data give the same result.
+
+    Attributes:
+        base_model: the base model's name.
+        base_folder: where its files are.
+        data: folder with train.jsonl and validation.jsonl (`text`, `label`).
+        labels: the classes in the order of the outputs.
+        output: where the classifier's folder is written.
+        checkpoint: the file that a cut-off training resumes from.
+        label_smoothing: share of the target spread over all classes; not in reported losses.
+        patience: epochs without improvement after which training stops.
+        checkpoint_seconds: the longest time between checkpoints.
+        threads: compute threads.
+    """
+
+    base_model: str
+    base_folder: str
+    data: str
+    labels: list[str]
+    output: str
+    checkpoint: str
+    method: str
+    epochs: int
+    learning_rate: float
+    head_learning_rate: float
+    rank: int
+    batch_size: int
+    seed: int
+    max_length: int
+    trained_share: float
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    head_dropout: float = 0.1
+    label_smoothing: float = 0.1
+    patience: int = 2
+    checkpoint_seconds: float = 20.0
+    threads: int = 1
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> TrainingSpec:
+        """The spec in a JSON object; unknown keys are left out."""
+        return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with everything that changes the result."""
+        told = asdict(self)
+        for name in ("output", "checkpoint", "checkpoint_seconds", "data", "base_folder"):
+            told.pop(name)
+        return digest(told)

@@ -1,0 +1,216 @@
+"""What trainings write into MLflow, and what is read back from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.kernel.errors import Conflict, NotFound
+from tools.kernel.mlflow_store import artifact_folder, client, experiment
+from tools.kernel.operations import Evidence
+from tools.training.export import folder_sha256
+from tools.training.preparing import parameters_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+    from tools.datasets.service import Dataset
+    from tools.kernel.settings import Settings
+    from tools.training.spec import TrainingSpec
+
+CLASSIFIER = "classifier"
+_SOURCE = "mlflow tracking"
+_CHUNK = 900
+
+
+class TrainingRuns:
+    """The trainings' MLflow runs: one experiment a model name, one run a job.
+
+    Args:
+        settings: where MLflow's database and artifacts are.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def _client(self) -> MlflowClient:
+        return client(self._settings)
+
+    def start(
+        self,
+        job: int,
+        tenant: str,
+        name: str,
+        dataset: Dataset,
+        tags: Mapping[str, str],
+        parameters: Mapping[str, Any],
+    ) -> str:
+        """Open the run of a job, or find the one it opened before a crash; returns its id."""
+        from mlflow.entities import Dataset as MlflowDataset
+        from mlflow.entities import DatasetInput, InputTag, Param
+
+        title = name if tenant == "default" else f"{tenant}.{name}"
+        where = experiment(self._settings, title)
+        query = f"tags.`pilothouse.job` = '{job}' and tags.`pilothouse.tenant` = '{tenant}'"
+        found = self._client.search_runs([where], filter_string=query, max_results=1)
+        if found:
+            return found[0].info.run_id
+        known = {"job": str(job), "tenant": tenant, "model": name, "dataset": str(dataset)}
+        every = {**known, "dataset_sha256": dataset.sha256, "version": _version(), **tags}
+        run = self._client.create_run(
+            where, run_name=name, tags={f"pilothouse.{k}": v for k, v in every.items()}
+        )
+        run_id: str = run.info.run_id
+        self._client.log_batch(
+            run_id, params=[Param(k, str(v)[:6000]) for k, v in parameters.items()]
+        )
+        source = json.dumps({"path": dataset.source})
+        used = MlflowDataset(dataset.name, dataset.sha256[:32], "local", source)
+        context = [InputTag("mlflow.data.context", "training")]
+        self._client.log_inputs(run_id, datasets=[DatasetInput(used, context)])
+        return run_id
+
+    def describe(self, run_id: str, spec: TrainingSpec, tags: Mapping[str, str]) -> None:
+        """Add the settings that a tuning chose, and tags, to a run; may be repeated."""
+        from mlflow.entities import Param
+
+        parameters = [Param(k, str(v)) for k, v in parameters_of(spec).items()]
+        self._client.log_batch(run_id, params=parameters)
+        for name, value in tags.items():
+            self._client.set_tag(run_id, f"pilothouse.{name}", value)
+
+    @contextmanager
+    def ending_badly(self, run_id: str) -> Iterator[None]:
+        """Mark the run KILLED or FAILED if the work inside raises."""
+        from tools.kernel.errors import Cancelled
+
+        try:
+            yield
+        except Cancelled:
+            self._client.set_terminated(run_id, status="KILLED")
+            raise
+        except Exception:
+            self._client.set_terminated(run_id, status="FAILED")
+            raise
+
+    def finish(self, run_id: str, folder: Path, measured: Mapping[str, Any]) -> tuple[str, str]:
+        """Store curve, metrics and artifacts and end the run; may be repeated after a crash.
+
+        Args:
+            run_id: the run.
+            folder: holds `classifier/`, `curve.json` and `curve.png`.
+            measured: the child's result.
+
+        Returns:
+            The stored classifier's folder and its SHA-256.
+        """
+        store = self._client
+        began = store.get_run(run_id).info.start_time
+        metrics = list(_metrics(json.loads((folder / "curve.json").read_text()), measured, began))
+        for start in range(0, len(metrics), _CHUNK):
+            store.log_batch(run_id, metrics=metrics[start : start + _CHUNK])
+        store.log_artifacts(run_id, str(folder / CLASSIFIER), CLASSIFIER)
+        for name in ("curve.json", "curve.png", "trials.json"):
+            if (folder / name).is_file():
+                store.log_artifact(run_id, str(folder / name))
+        stored = artifact_folder(self._settings, run_id) / CLASSIFIER
+        sha256 = folder_sha256(stored)
+        store.set_tag(run_id, "pilothouse.artifact_sha256", sha256)
+        store.set_terminated(run_id, status="FINISHED")
+        return str(stored), sha256
+
+    def run(self, run_id: str, tenant: str) -> Run:
+        """A tenant's run.
+
+        Raises:
+            NotFound: if there is none of that id.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = self._client.get_run(run_id)
+        except MlflowException:
+            run = None
+        if run is None or run.data.tags.get("pilothouse.tenant") != tenant:
+            raise NotFound(f"There is no training run {run_id}.")
+        return run
+
+    def evidence(self, run_id: str, tenant: str) -> list[Evidence]:
+        """What MLflow and the disk say of a finished run."""
+        run = self.run(run_id, tenant)
+        history = self._client.get_metric_history(run_id, "validation_loss")
+        losses = [m.value for m in sorted(history, key=lambda m: m.step)]
+        folder = artifact_folder(self._settings, run_id) / CLASSIFIER
+        facts: list[tuple[str, Any]] = [
+            ("status of the run", run.info.status),
+            ("validation loss before training", round(losses[0], 6) if losses else None),
+            ("validation loss of the kept weights", run.data.metrics.get("final_loss")),
+            ("validation accuracy", run.data.metrics.get("best_validation_accuracy")),
+            ("SHA-256 of the artifact", folder_sha256(folder) if folder.is_dir() else None),
+        ]
+        return [Evidence(fact=fact, value=value, source=_SOURCE) for fact, value in facts]
+
+    def check_deletable(self, run_id: str, tenant: str) -> Run:
+        """The run, if no registered version comes from it.
+
+        Raises:
+            Conflict: if one does; says which.
+        """
+        run = self.run(run_id, tenant)
+        used = self._client.search_model_versions(f"run_id = '{run_id}'")
+        if used:
+            names = ", ".join(f"{v.name} v{v.version}" for v in used)
+            raise Conflict(f"{names} comes from this run.", hint="Undo its registration first.")
+        return run
+
+    def set_deleted(self, run_id: str, deleted: bool) -> None:
+        """Mark a run as deleted or bring it back; its files stay either way."""
+        if (self._client.get_run(run_id).info.lifecycle_stage == "deleted") == deleted:
+            return
+        if deleted:
+            self._client.delete_run(run_id)
+        else:
+            self._client.restore_run(run_id)
+
+    def stage_evidence(self, run_id: str, tenant: str) -> list[Evidence]:
+        """Whether a run counts as deleted."""
+        stage = self.run(run_id, tenant).info.lifecycle_stage
+        return [Evidence(fact=f"stage of run {run_id}", value=stage, source=_SOURCE)]
+
+
+def _metrics(curve: dict[str, Any], measured: Mapping[str, Any], began: int) -> Iterator[Metric]:
+    from mlflow.entities import Metric
+
+    # Times follow from the step, so that storing the same curve twice changes nothing.
+    for step, loss, rate in curve["steps"]:
+        yield Metric("training_loss", loss, began + step, step)
+        yield Metric("learning_rate", rate, began + step, step)
+    for score in curve["epochs"]:
+        epoch = score["epoch"]
+        for name in ("validation_loss", "validation_accuracy", "validation_macro_f1"):
+            yield Metric(name, score[name], began + epoch, epoch)
+    finals = {
+        "initial_loss": measured["initial_loss"],
+        "final_loss": measured["final_loss"],
+        "best_validation_accuracy": measured["validation_accuracy"],
+        "best_validation_macro_f1": measured["validation_macro_f1"],
+        "best_epoch": measured["best_epoch"],
+        "compute_seconds": measured["seconds"],
+        "trained_parameters": measured["trained_parameters"],
+    }
+    for name, value in finals.items():
+        yield Metric(name, float(value), began, 0)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pilothouse")
+    except PackageNotFoundError:
+        return "unknown"
