@@ -64,19 +64,28 @@ class Outcome:
     @staticmethod
     def _operations(plan: dict[str, Any]) -> list[str]:
         question = plan["question"]
-        return [s["operation"] for s in plan["steps"]] + ([question["operation"]] if question else [])
+        return [s["operation"] for s in plan["steps"]] + (
+            [question["operation"]] if question else []
+        )
 
     @staticmethod
     def _steps(plan: dict[str, Any]) -> list[Any]:
         return [
-            (s["operation"], _normal(s["arguments"]), sorted(s["depends_on"]), _normal(s["condition"]))
+            (
+                s["operation"],
+                _normal(s["arguments"]),
+                sorted(s["depends_on"]),
+                _normal(s["condition"]),
+            )
             for s in plan["steps"]
         ]
 
     def arguments(self, plan: dict[str, Any]) -> Counter[str]:
         """Every argument of every step, for the F1."""
         return Counter(
-            f"{s['operation']} {k}={_normal(v)}" for s in plan["steps"] for k, v in s["arguments"].items()
+            f"{s['operation']} {k}={_normal(v)}"
+            for s in plan["steps"]
+            for k, v in s["arguments"].items()
         )
 
     def false_steps(self) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ _SHORT = 9
 def amended(
     parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
 ) -> ParsedPlan | None:
-    """"no, version 4", "make it 20 percent", "and on the phones?": the last plan, changed."""
+    """ "no, version 4", "make it 20 percent", "and on the phones?": the last plan, changed."""
     from graphs.understanding.understanding import ParsedPlan
 
     kept = [t for t in tokens if t.kind != "punctuation" or t.low in "%-"]
@@ -77,9 +77,15 @@ def _asks_anew(parser: Understanding, clause: Clause, how: str) -> bool:
     low = [t.low for t in clause.tokens]
     covered = sum(m.end - m.start for m in clause.mentions)
     if how == "bare":
-        return True if len(low) - covered > 3 or low[0] in parser.verbs else not _only_values(clause)
+        return (
+            True if len(low) - covered > 3 or low[0] in parser.verbs else not _only_values(clause)
+        )
     content = [w for w in low if w in parser.verbs]
-    if content and low[0] in parser.verbs and low[0] not in {"make", "use", "change", "set", "take", "do", "call", "name"}:
+    if (
+        content
+        and low[0] in parser.verbs
+        and low[0] not in {"make", "use", "change", "set", "take", "do", "call", "name"}
+    ):
         return True
     return len(low) - covered > 6
 
@@ -90,7 +96,21 @@ def _only_values(clause: Clause) -> bool:
         for i, t in enumerate(clause.tokens)
         if not any(m.start <= i < m.end for m in clause.mentions) and t.kind != "punctuation"
     ]
-    allowed = {"version", "the", "on", "to", "only", "not", "just", "instead", "please", "percent", "epochs", "for", "with"}
+    allowed = {
+        "version",
+        "the",
+        "on",
+        "to",
+        "only",
+        "not",
+        "just",
+        "instead",
+        "please",
+        "percent",
+        "epochs",
+        "for",
+        "with",
+    }
     return all(w in allowed or w[0].isdigit() or read_version(w) is not None for w in free)
 
 
@@ -120,7 +140,9 @@ def _changed(
             depends_on=[] if how == "ellipsis" else step.depends_on,
             condition=None if how == "ellipsis" else step.condition,
         )
-        steps = [moved] if how == "ellipsis" else [moved if s.id == step.id else s for s in last.steps]
+        steps = (
+            [moved] if how == "ellipsis" else [moved if s.id == step.id else s for s in last.steps]
+        )
         if best is None or len(read) > best[0]:
             best = (len(read), steps)
     return best[1] if best else None

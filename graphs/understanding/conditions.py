@@ -13,7 +13,9 @@ from graphs.understanding.values import number_at
 from tools.kernel.operations import OperationSet
 
 _MARGIN_UNITS = frozenset(["point", "points", "percent", "%", "percentage", "pp"])
-_NOT_REAL = frozenset(["possible", "necessary", "needed", "required", "you can", "that is ok", "that's ok"])
+_NOT_REAL = frozenset(
+    ["possible", "necessary", "needed", "required", "you can", "that is ok", "that's ok"]
+)
 
 
 @dataclass
@@ -46,7 +48,9 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
         if span is None or _threshold_follows(tokens, span[1]):
             continue
         margin = _margin(tokens[span[1] :])
-        return Wanted(tokens, "difference", ">=" if margin and op == ">" else op, 0.0, margin, inverted)
+        return Wanted(
+            tokens, "difference", ">=" if margin and op == ">" else op, 0.0, margin, inverted
+        )
     threshold = _threshold(clause)
     if threshold is None:
         return None

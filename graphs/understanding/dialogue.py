@@ -80,7 +80,11 @@ def value_for(
     operation = parser.operations.get(question.operation)
     info = operation.input.model_fields[question.slot]
     slot = operation.slots.get(question.slot)
-    kept = [t for t in strip_leading(list(tokens), phrases("dialogue", "correction")) if t.kind != "punctuation" or t.low in "%"]
+    kept = [
+        t
+        for t in strip_leading(list(tokens), phrases("dialogue", "correction"))
+        if t.kind != "punctuation" or t.low in "%"
+    ]
     if not kept or len(kept) > _SHORT:
         return None
     clause = Clause(kept)
@@ -94,7 +98,11 @@ def value_for(
         return _version_answer(parser, clause, question, names)
     if slot.kind is EntityKind.JOB:
         numbers = [n[0] for i in range(len(kept)) if (n := values.number_at(kept, i))]
-        return int(numbers[0]) if len(numbers) == 1 and not _own_request(parser, clause, question) else None
+        return (
+            int(numbers[0])
+            if len(numbers) == 1 and not _own_request(parser, clause, question)
+            else None
+        )
     return _named_answer(parser, clause, question, slot.kind, names)
 
 
@@ -107,7 +115,10 @@ def _plain_answer(
         return None
     info = parser.operations.get(question.operation).input.model_fields[question.slot]
     if values.bare_type(info) in (int, float):
-        found = next((n for i in range(len(clause.tokens)) if (n := values.number_at(clause.tokens, i))), None)
+        found = next(
+            (n for i in range(len(clause.tokens)) if (n := values.number_at(clause.tokens, i))),
+            None,
+        )
         return values.as_number(found[0], info) if found else None
     if question.slot == "name":
         last = clause.tokens[-1]
@@ -127,7 +138,11 @@ def _version_answer(
         number = values.number_at(clause.tokens, len(clause.tokens) - 1)
         if version is None and number:
             version = int(number[0])
-    if version is None and {t.low for t in clause.tokens} & {"latest", "newest", "last"} and question.candidates:
+    if (
+        version is None
+        and {t.low for t in clause.tokens} & {"latest", "newest", "last"}
+        and question.candidates
+    ):
         version = int(question.candidates[0]) if question.candidates[0].isdigit() else None
     if version is None or _own_request(parser, clause, question):
         return None

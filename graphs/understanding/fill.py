@@ -79,7 +79,9 @@ class Filler:
         self.out = Filled()
         self.fields: dict[str, FieldInfo] = operation.input.model_fields
         self.slots = operation.slots
-        self.referrer = Referrer(operation, clause, scope.steps, scope.conversation, scope.operations)
+        self.referrer = Referrer(
+            operation, clause, scope.steps, scope.conversation, scope.operations
+        )
 
     def fill(self) -> Filled:
         """Read everything there is to read."""
@@ -294,7 +296,9 @@ class Filler:
         model: Any = None
         if item.mention is not None:
             if len(item.mention.names) > 1:
-                self._ambiguous(slot, self.clause.text(item.mention.start, item.mention.end), item.mention.names)
+                self._ambiguous(
+                    slot, self.clause.text(item.mention.start, item.mention.end), item.mention.names
+                )
                 return
             model = item.mention.names[0].name
             if not self.clause.free(item.mention.start, item.mention.end) and slot == "model":
@@ -338,7 +342,10 @@ class Filler:
             version = item.version
             if isinstance(version, str) and isinstance(name, str):
                 version = resolve_alias(name, version, self.scope.names) or version
-            if name == self.out.arguments.get("model") and version in (None, self.out.arguments.get("version")):
+            if name == self.out.arguments.get("model") and version in (
+                None,
+                self.out.arguments.get("version"),
+            ):
                 continue
             if isinstance(version, str) or self._is_aside(item):
                 continue
@@ -349,7 +356,14 @@ class Filler:
 
     def _is_aside(self, item: ModelMention) -> bool:
         """True for a model that is only compared with: `instead of v2`, `against the champion`."""
-        return self.clause.preposition(item.start) in {"of", "against", "than", "with", "from", "over"}
+        return self.clause.preposition(item.start) in {
+            "of",
+            "against",
+            "than",
+            "with",
+            "from",
+            "over",
+        }
 
     def _numbers(self) -> None:
         for name, info in self.fields.items():
@@ -391,7 +405,11 @@ class Filler:
             return
         scored = sorted(found, key=lambda m: (-self._role(kind, m.start, m.end), m.start))
         best = self._role(kind, scored[0].start, scored[0].end)
-        chosen = [m for m in scored if self._role(kind, m.start, m.end) >= best - 0.5 or self._joined(m, scored[0])]
+        chosen = [
+            m
+            for m in scored
+            if self._role(kind, m.start, m.end) >= best - 0.5 or self._joined(m, scored[0])
+        ]
         chosen.sort(key=lambda m: m.start)
         first = chosen[0]
         if len(first.names) > 1:
@@ -408,10 +426,15 @@ class Filler:
         """False for a plural guess inside a longer new name: `a ticket router`."""
         if mention.how == "exact":
             return True
-        following = self.clause.tokens[mention.end] if mention.end < len(self.clause.tokens) else None
+        following = (
+            self.clause.tokens[mention.end] if mention.end < len(self.clause.tokens) else None
+        )
         if following is None or following.kind != "word":
             return True
-        return following.low in words("words", "stop") | words("words", "prepositions") | self.scope.verbs
+        return (
+            following.low
+            in words("words", "stop") | words("words", "prepositions") | self.scope.verbs
+        )
 
     def _joined(self, mention: Mention, other: Mention) -> bool:
         first, second = sorted((mention, other), key=lambda m: m.start)
@@ -423,7 +446,11 @@ class Filler:
             said = "I can use only one at a time."
             self.out.arguments.pop(name)
             self.out.question = ask(
-                self.operation, name, self.scope.names, said=said, candidates=[str(v) for v in all_values]
+                self.operation,
+                name,
+                self.scope.names,
+                said=said,
+                candidates=[str(v) for v in all_values],
             )
         else:
             self.out.several[name] = all_values[1:]
@@ -460,7 +487,16 @@ class Filler:
                 index += 1
                 continue
             at = index + 1
-            while at < len(tokens) and tokens[at].low in {"job", "number", "#", "no", "nr", "run", "id", "."}:
+            while at < len(tokens) and tokens[at].low in {
+                "job",
+                "number",
+                "#",
+                "no",
+                "nr",
+                "run",
+                "id",
+                ".",
+            }:
                 at += 1
             while at < len(tokens) and (number := values.number_at(tokens, at)):
                 after = tokens[number[1]].low if number[1] < len(tokens) else ""
@@ -484,7 +520,7 @@ class Filler:
                 return
 
     def _references(self) -> None:
-        """"it", "that version", "the last job": from the steps before and what is in focus."""
+        """ "it", "that version", "the last job": from the steps before and what is in focus."""
         self.referrer.resolve(self.out)
 
     def _phrases(self) -> None:
@@ -504,9 +540,7 @@ class Filler:
     def _unnamed(self, kind: EntityKind | None, found: list[Phrase]) -> list[Phrase]:
         """Phrases that do not already name a thing of another kind."""
         others = [m for m in self.clause.mentions if m.kind is not kind and m.how == "exact"]
-        return [
-            p for p in found if not any(m.start <= p.start and p.end <= m.end for m in others)
-        ]
+        return [p for p in found if not any(m.start <= p.start and p.end <= m.end for m in others)]
 
     def _wanting(self) -> list[tuple[str, Slot]]:
         wanting = [
@@ -538,7 +572,9 @@ class Filler:
             judged = self._judge(slot, one, required)
             if judged is not None and judged[2]:
                 rest = [t.low for t in tokens if t is not self.clause.tokens[index]]
-                covered = self.operation.effect is not Effect.DANGEROUS and set(rest) <= self.scope.known
+                covered = (
+                    self.operation.effect is not Effect.DANGEROUS and set(rest) <= self.scope.known
+                )
                 return judged if covered else (3 + place, phrase, judged[2], False)
         if place >= 2 or (required and (place > 0 or slot.kind is EntityKind.MODEL)):
             return place, phrase, [], False
@@ -567,13 +603,17 @@ class Filler:
         if isinstance(version, str):
             number = resolve_alias(model, version, self.scope.names)
             self.out.arguments["version"] = number if number is not None else version
-        elif isinstance(version, int):
+        elif isinstance(version, int) and any(e.slot == "version" for e in self.out.evidence):
             self._version_value(model, version, "version")
 
     def _ambiguous(self, name: str, said: str, found: Sequence[EntityName]) -> None:
         text = f"{said!r} may mean several things."
         self.out.question = ask(
-            self.operation, name, self.scope.names, said=text, candidates=[n.name for n in found[:8]]
+            self.operation,
+            name,
+            self.scope.names,
+            said=text,
+            candidates=[n.name for n in found[:8]],
         )
 
     def _unknown(self, name: str, slot: Slot, said: str, near: Sequence[EntityName]) -> None:
@@ -674,7 +714,9 @@ _NOT_WORDS = frozenset(
     [EntityKind.MODEL_VERSION, EntityKind.JOB, EntityKind.RECEIPT, EntityKind.ROLLOUT, EntityKind.APPROVAL]
 )  # fmt: skip
 _ALIAS_WORDS = frozenset(["champion", "challenger", "staging", "production"])
-_NOT_JOBS = frozenset(["%", "percent", "epochs", "epoch", "trials", "times", "minutes", "hours", "days", "passes"])
+_NOT_JOBS = frozenset(
+    ["%", "percent", "epochs", "epoch", "trials", "times", "minutes", "hours", "days", "passes"]
+)
 _PROFILES = frozenset(["phone", "laptop", "server", "named", "called", "name", "user"])
 _GENERIC = frozenset(
     ["model", "models", "classifier", "classifiers", "network", "training", "run", "fine-tune", "tune",
@@ -683,9 +725,44 @@ _GENERIC = frozenset(
      "laptop", "phone", "server", "engineer", "somebody", "access", "settings", "best", "sweep", "search",
      "another", "learning", "rate", "hyperparameters", "baseline", "bit", "couple", "few", "fresh"]
 )  # fmt: skip
-_NOT_IN_NAMES = frozenset(["new", "fresh", "small", "good", "quick", "better", "little", "first", "simple", "decent", "fine-tuned", "full", "whole"])
+_NOT_IN_NAMES = frozenset(
+    [
+        "new",
+        "fresh",
+        "small",
+        "good",
+        "quick",
+        "better",
+        "little",
+        "first",
+        "simple",
+        "decent",
+        "fine-tuned",
+        "full",
+        "whole",
+    ]
+)
 _NAME_ENDS = words("words", "prepositions") | frozenset(
-    ["and", "then", "or", "but", "that", "which", "to", "trained", "called", "w", "w/", "named", "if", "please", "'s", "again", "out", "now"]
+    [
+        "and",
+        "then",
+        "or",
+        "but",
+        "that",
+        "which",
+        "to",
+        "trained",
+        "called",
+        "w",
+        "w/",
+        "named",
+        "if",
+        "please",
+        "'s",
+        "again",
+        "out",
+        "now",
+    ]
 )
 _EMPTY = words("words", "stop") | words("words", "determiners") | words("words", "prepositions")
 _SEARCHING = split_phrases(
@@ -699,4 +776,20 @@ _IN_DOCUMENTS = split_phrases(
     ["in the docs", "in the documents", "in our docs", "in our documents", "in the knowledge base",
      "in the runbooks", "in our runbooks", "in our policies", "in the handbook", "in the policies"]
 )  # fmt: skip
-_HELP_ON = split_phrases(["help on", "help with", "help about", "help me with", "help for", "what can i ask about", "what can you tell me about", "what can i do with", "how do i", "how can i", "how does", "how to", "explain how to"])
+_HELP_ON = split_phrases(
+    [
+        "help on",
+        "help with",
+        "help about",
+        "help me with",
+        "help for",
+        "what can i ask about",
+        "what can you tell me about",
+        "what can i do with",
+        "how do i",
+        "how can i",
+        "how does",
+        "how to",
+        "explain how to",
+    ]
+)

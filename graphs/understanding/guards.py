@@ -10,12 +10,16 @@ from graphs.understanding.text import Token, find_phrase, tokenise
 
 _LOG = re.compile(lexicon()["guards"]["log_line"], re.I)
 _REPORTING = re.compile(
-    r"(?:^|(?<=\W))(?:" + "|".join(re.escape(c) for c in lexicon()["guards"]["reporting"]) + ")", re.I
+    r"(?:^|(?<=\W))(?:" + "|".join(re.escape(c) for c in lexicon()["guards"]["reporting"]) + ")",
+    re.I,
 )
 _SPEAKER = re.compile(r"^\s*[\w.@ -]{1,30}:\s")
 _REMIND = re.compile(r"\b(?:remind|notify|wake|ping)\s+(?:me|us|the team)\b", re.I)
 _FENCE = re.compile(r"```.*?(?:```|$)", re.S)
-_CLOCK = re.compile(r"\b(?:at|by|from|until|before|after|around)\s+(?:\d{1,2}(?::\d\d)?\s?(?:am|pm|h|o'clock)\b|\d{1,2}:\d\d|noon|midnight)", re.I)
+_CLOCK = re.compile(
+    r"\b(?:at|by|from|until|before|after|around)\s+(?:\d{1,2}(?::\d\d)?\s?(?:am|pm|h|o'clock)\b|\d{1,2}:\d\d|noon|midnight)",
+    re.I,
+)
 _FINISH = re.compile(
     r"\b(?:when|once|after|as soon as)\s+(?:the\s+)?(?:job|training|run|tuning|rollout|task)\s*(?:#|number\s+)?(?P<job>\d+)?\s*"
     r"(?:has|is|have)?\s*(?:finishe[sd]|finished|done|ended|ends|complete[sd]?|completes|succeed(?:s|ed)|through)\b",
@@ -90,9 +94,9 @@ def is_foreign(tokens: Sequence[Token]) -> bool:
     return foreign >= 2 and foreign > english
 
 
-_ENGLISH = (words("words", "stop") | words("words", "determiners") | words("words", "prepositions")) - (
-    words("guards", "foreign")
-)
+_ENGLISH = (
+    words("words", "stop") | words("words", "determiners") | words("words", "prepositions")
+) - (words("guards", "foreign"))
 
 
 def hypothetical(tokens: Sequence[Token]) -> tuple[list[Token], bool]:
@@ -149,7 +153,15 @@ def _stems(word: str) -> list[str]:
     return stems
 
 
-_IRREGULAR = {"ran": ["run"], "sent": ["send"], "put": ["put"], "made": ["make"], "took": ["take"], "gave": ["give"], "went": ["go"]}
+_IRREGULAR = {
+    "ran": ["run"],
+    "sent": ["send"],
+    "put": ["put"],
+    "made": ["make"],
+    "took": ["take"],
+    "gave": ["give"],
+    "went": ["go"],
+}
 
 
 def schedule(text: str) -> dict[str, str] | None:
@@ -182,9 +194,9 @@ def _acts(name: str) -> frozenset[str]:
             " ".join(t.low for t in tokenise(entry) if t.kind != "punctuation")
             for entry in lexicon()["dialogue"][name]
         )
-        known = _ACTS[name] = known | {f"{said} please" for said in known} | {
-            f"{said} pilothouse" for said in known
-        }
+        known = _ACTS[name] = (
+            known | {f"{said} please" for said in known} | {f"{said} pilothouse" for said in known}
+        )
     return known
 
 

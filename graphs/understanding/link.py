@@ -13,7 +13,9 @@ from tools.kernel.entities import EntityKind, EntityName, fold
 
 _LONGEST = 6
 _VERSION = re.compile(r"^(?:v|ver\.?|version|rev)?\.?(\d{1,6})$", re.I)
-_ATTACHED = re.compile(r"^(?P<name>.+?)(?:@(?P<at>[\w-]+)|[-_:/.]?v(?P<v>\d+)|[:/](?P<n>\d+))$", re.I)
+_ATTACHED = re.compile(
+    r"^(?P<name>.+?)(?:@(?P<at>[\w-]+)|[-_:/.]?v(?P<v>\d+)|[:/](?P<n>\d+))$", re.I
+)
 _UNNUMBERED = (EntityKind.JOB, EntityKind.RECEIPT, EntityKind.MODEL_VERSION, EntityKind.ROLLOUT)
 ALIASES = ("champion", "challenger", "staging")
 
@@ -55,7 +57,10 @@ class Linker:
                     said = [tokens[i] for i in span]
                     if any(t.kind != "word" or t.low in _NO_PART for t in said):
                         continue
-                    if not all(index.has_word(t.low.removesuffix("s")) or index.has_word(t.low) for t in said):
+                    if not all(
+                        index.has_word(t.low.removesuffix("s")) or index.has_word(t.low)
+                        for t in said
+                    ):
                         continue
                     holding = index.partial([p for t in said for p in split_name(t.low)])
                     if len(holding) == 1:
@@ -65,7 +70,11 @@ class Linker:
         return parts
 
     def misspelt(
-        self, tokens: Sequence[Token], taken: Sequence[Mention], known: frozenset[str], names: NameView
+        self,
+        tokens: Sequence[Token],
+        taken: Sequence[Mention],
+        known: frozenset[str],
+        names: NameView,
     ) -> list[Mention]:
         """Words that look like a slip of one name. Only for the router: they name nothing."""
         used = {i for m in taken for i in range(m.start, m.end)}

@@ -77,7 +77,10 @@ def mask(tokens: Sequence[Token], mentions: Sequence[Mention]) -> str:
 
 
 def _preference(mention: Mention) -> tuple[int, int]:
-    return (mention.end - mention.start, -_ORDER.index(mention.kind) if mention.kind in MASKS else -99)
+    return (
+        mention.end - mention.start,
+        -_ORDER.index(mention.kind) if mention.kind in MASKS else -99,
+    )
 
 
 def _ordinary(tokens: Sequence[Token], mention: Mention) -> bool:
@@ -93,7 +96,9 @@ def _append_named(parts: list[str], name: str) -> None:
 
 def _plain(token: Token) -> str:
     if token.kind == "path":
-        return "file.txt" if not token.low.endswith(("csv", "jsonl", "parquet", "tsv")) else "file.csv"
+        return (
+            "file.txt" if not token.low.endswith(("csv", "jsonl", "parquet", "tsv")) else "file.csv"
+        )
     if token.kind == "number":
         return "5"
     if token.kind == "quote":

@@ -10,7 +10,9 @@ from graphs.understanding.link import alias_of, read_version
 from graphs.understanding.values import number_at
 from tools.kernel.entities import EntityKind
 
-_VERSION_WORDS = frozenset(["version", "ver", "v", "rev", "revision", "release", "versions", "ver."])
+_VERSION_WORDS = frozenset(
+    ["version", "ver", "v", "rev", "revision", "release", "versions", "ver."]
+)
 
 
 @dataclass
@@ -37,7 +39,9 @@ def model_mentions(clause: Clause, aliases: bool = True) -> list[ModelMention]:
         clause: where to look.
         aliases: False where an alias is what the operation sets, not what it points with.
     """
-    named = {m.start: m for m in clause.mentions if m.kind is EntityKind.MODEL and _usable(clause, m)}
+    named = {
+        m.start: m for m in clause.mentions if m.kind is EntityKind.MODEL and _usable(clause, m)
+    }
     found: list[ModelMention] = []
     index = 0
     while index < len(clause.tokens):
@@ -67,7 +71,12 @@ def _version(
         return None
     if token.low in _VERSION_WORDS:
         following = at + 1
-        while following < len(clause.tokens) and clause.tokens[following].low in {"number", "#", "no", "."}:
+        while following < len(clause.tokens) and clause.tokens[following].low in {
+            "number",
+            "#",
+            "no",
+            ".",
+        }:
             following += 1
         if number := number_at(clause.tokens, following):
             return int(number[0]), number[1]
@@ -91,7 +100,9 @@ def _version(
     return None
 
 
-_UNITS = frozenset(["%", "percent", "epochs", "epoch", "trials", "times", "devices", "per", "minutes"])
+_UNITS = frozenset(
+    ["%", "percent", "epochs", "epoch", "trials", "times", "devices", "per", "minutes"]
+)
 
 
 def _paired(clause: Clause, found: list[ModelMention]) -> list[ModelMention]:
@@ -114,7 +125,24 @@ def _paired(clause: Clause, found: list[ModelMention]) -> list[ModelMention]:
 def _belongs(clause: Clause, last: ModelMention, item: ModelMention) -> bool:
     between = [t.low for t in clause.tokens[last.end : item.start]]
     if last.mention and last.version is None and item.mention is None:
-        return set(between) <= {"'s", "s", "the", ",", "(", "model", "at", "@", "in", "current", "its", "latest"}
+        return set(between) <= {
+            "'s",
+            "s",
+            "the",
+            ",",
+            "(",
+            "model",
+            "at",
+            "@",
+            "in",
+            "current",
+            "its",
+            "latest",
+        }
     if last.mention is None and item.mention and item.version is None:
-        return bool(set(between) & {"of", "for", "from"}) and len(between) < 4 or between in ([], ["model"])
+        return (
+            (bool(set(between) & {"of", "for", "from"})
+            and len(between) < 4)
+            or between in ([], ["model"])
+        )
     return False

@@ -84,14 +84,12 @@ def parse_lines(
             entry = json.loads(line)
             turns = [str(t) for t in entry["turns"]] if "turns" in entry else [str(entry["text"])]
         except (ValueError, TypeError, KeyError) as error:
-            yield {"error": f"line {number} is not {{\"text\": …}} or {{\"turns\": […]}}: {error}"}
+            yield {"error": f'line {number} is not {{"text": …}} or {{"turns": […]}}: {error}'}
             continue
         yield as_line(parse_turns(turns, understanding, names))
 
 
-def parse_turns(
-    turns: Sequence[str], understanding: Understanding, names: NameView
-) -> ParsedPlan:
+def parse_turns(turns: Sequence[str], understanding: Understanding, names: NameView) -> ParsedPlan:
     """The plan of the last of several sentences; those before are taken as said and planned."""
     state = ConversationState()
     for turn in turns[:-1]:

@@ -8,11 +8,11 @@ from itertools import product
 from typing import Any
 
 from graphs.plan import Condition, Question, Step, references
+from graphs.understanding.amend import said_values
 from graphs.understanding.clause import Clause
 from graphs.understanding.conditions import Wanted, is_courtesy, read_condition, step_with, typed
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.fill import Evidence, Filled, Filler, Scope
-from graphs.understanding.amend import said_values
 from graphs.understanding.lexicon import fields, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.names import NameView
@@ -105,12 +105,18 @@ class Planner:
     def _add(self, read: Read, scope: Scope, draft: Draft, condition: Condition | None) -> None:
         before = draft.steps[-1] if draft.steps else None
         if before is not None and self._continues(read.clause):
-            changed = said_values(self._operations.get(before.operation), read.clause, scope, before)
+            changed = said_values(
+                self._operations.get(before.operation), read.clause, scope, before
+            )
             if changed:
                 read.operation = before.operation
                 arguments = {**before.arguments, **changed}
-                self._append(draft, before.operation, arguments, condition, read.clause.link, before)
+                self._append(
+                    draft, before.operation, arguments, condition, read.clause.link, before
+                )
                 return
+        if before is not None and before.operation == read.operation and self._repeats(read.clause):
+            return
         operation = self._operations.get(read.operation or "")
         filled = Filler(operation, read.clause, scope).fill()
         read.evidence = filled.evidence
@@ -128,6 +134,13 @@ class Planner:
         others = [t.low for i, t in enumerate(clause.tokens) if i not in named and t.kind == "word"]
         small = words("words", "prepositions") | words("words", "determiners") | {"and", "also"}
         return bool(clause.mentions) and all(word in small for word in others)
+
+    def _repeats(self, clause: Clause) -> bool:
+        """True for `…, promote it` after a clause that asked for just that already."""
+        said = [t.low for t in clause.tokens if t.kind != "punctuation"]
+        return len(said) < 4 and all(
+            w in self._verbs or w in words("references", "it") for w in said
+        )
 
     def _append(
         self,
@@ -198,7 +211,9 @@ class Planner:
         return bool(model_mentions(clause))
 
 
-def _same(step: Step, operation: str, arguments: dict[str, Any], condition: Condition | None) -> bool:
+def _same(
+    step: Step, operation: str, arguments: dict[str, Any], condition: Condition | None
+) -> bool:
     """True for a step that was planned already: said twice is meant once."""
     return (step.operation, step.arguments, step.condition) == (operation, arguments, condition)
 
@@ -207,7 +222,10 @@ def _every(filled: Filled) -> list[dict[str, Any]]:
     """The arguments of each step: one for every combination of what was named several times."""
     ranges: list[list[dict[str, Any]]] = [[{}]]
     for name, further in filled.several.items():
-        changes = [value if isinstance(value, dict) and name == "model" else {name: value} for value in further]
+        changes = [
+            value if isinstance(value, dict) and name == "model" else {name: value}
+            for value in further
+        ]
         ranges.append([{}, *changes])
     combined: list[dict[str, Any]] = []
     for change in product(*ranges):

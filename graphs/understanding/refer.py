@@ -83,7 +83,9 @@ class Referrer:
         slots = self.operation.slots
         pointer = self._pointer(_MODEL, _VERSION, _JOB)
         required = any(
-            self.operation.input.model_fields[n].is_required() for n in ("model", "job") if n in slots
+            self.operation.input.model_fields[n].is_required()
+            for n in ("model", "job")
+            if n in slots
         ) or {"model", "job"} <= set(slots)
         if pointer is None and not (required and self.steps):
             return
@@ -170,7 +172,11 @@ class Referrer:
     def _job_of(self, step: Step) -> Any:
         if step.operation in (self.makers or _trainers()):
             return {"step": step.id, "field": "job"}
-        if "job" in step.arguments and step.operation in ("evaluation.run", "registry.register", *_trainers()):
+        if "job" in step.arguments and step.operation in (
+            "evaluation.run",
+            "registry.register",
+            *_trainers(),
+        ):
             return step.arguments["job"]
         return None
 
@@ -231,7 +237,9 @@ class Referrer:
     def _pointer(self, *kinds: EntityKind, only_own: bool = False) -> tuple[int, int] | None:
         table = lexicon()["references"]
         for kind in kinds:
-            if kind.value in table and (span := self.clause.find(phrases("references", kind.value))):
+            if kind.value in table and (
+                span := self.clause.find(phrases("references", kind.value))
+            ):
                 if not self._named_after(span):
                     return span
         return None if only_own else self.clause.find(phrases("references", "it"))

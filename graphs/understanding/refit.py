@@ -15,7 +15,13 @@ _USELESS = 0.3
 """What the probability of an operation is multiplied by for a named thing that it cannot take."""
 
 _JUDGED = frozenset(
-    [EntityKind.MODEL, EntityKind.DATASET, EntityKind.DEVICE, EntityKind.DEVICE_GROUP, EntityKind.USER]
+    [
+        EntityKind.MODEL,
+        EntityKind.DATASET,
+        EntityKind.DEVICE,
+        EntityKind.DEVICE_GROUP,
+        EntityKind.USER,
+    ]
 )
 
 
@@ -39,7 +45,9 @@ class Refit:
             if m.kind in _JUDGED and m.how == "exact" and not self._ordinary(clause, m.start, m.end)
         }
         spans = {
-            (m.start, m.end): {o.kind for o in clause.mentions if (o.start, o.end) == (m.start, m.end)}
+            (m.start, m.end): {
+                o.kind for o in clause.mentions if (o.start, o.end) == (m.start, m.end)
+            }
             for m in clause.mentions
             if m.kind in named
         }
@@ -51,7 +59,8 @@ class Refit:
             (
                 (p * self._use(name, list(spans.values())) * self._form(name, question), p, name)
                 for name, p in ranked
-            ), reverse=True
+            ),
+            reverse=True,
         )
         best = judged[0]
         if best[2] == route.operation:

@@ -68,12 +68,18 @@ class Replies:
     def outside(self, nearest: Sequence[str], clause: str, one_of_several: bool) -> str:
         """For what no operation can serve, with what comes nearest."""
         names = [self._operations.get(name) for name in nearest[:3]]
-        near = "; ".join(f"{o.summary.rstrip('.').lower()} ({o.examples[0]!r})" for o in names if o.examples)
-        what = f"I do not understand {clause!r}, so I planned nothing" if one_of_several else "I cannot do that"
+        near = "; ".join(
+            f"{o.summary.rstrip('.').lower()} ({o.examples[0]!r})" for o in names if o.examples
+        )
+        what = (
+            f"I do not understand {clause!r}, so I planned nothing"
+            if one_of_several
+            else "I cannot do that"
+        )
         return f"{what}. What comes nearest: {near}. `help` shows everything."
 
     def _example(self, name: str) -> str:
         try:
             return self._operations.get(name).examples[0]
-        except Exception:  # noqa: BLE001 - a set without that operation still greets
+        except Exception:
             return next((o.examples[0] for o in self._operations if o.examples), "help")

@@ -131,7 +131,10 @@ class Segmenter:
         """True if the first word is used as a verb: `and test it`, not `train and test splits`."""
         following = rest[1].low if len(rest) > 1 else ""
         if following in {"split", "splits", "set", "sets", "version", "status", "results"}:
-            return following not in {"split", "splits", "set", "sets"} or rest[0].low in {"list", "show"}
+            return following not in {"split", "splits", "set", "sets"} or rest[0].low in {
+                "list",
+                "show",
+            }
         last = left[-1].low if left else ""
         if last in {"the", "a", "an", "of", "between", "both", "with", "champion"}:
             return last == "champion"
@@ -195,7 +198,9 @@ _SHOWN = frozenset(
      "status", "health", "audit", "trainings", "rollouts", "sources", "groups", "roi"]
 )  # fmt: skip
 _TESTS = frozenset(["test", "score", "benchmark"])
-_ASKING = frozenset(["what", "what's", "whats", "how", "which", "would", "will", "who", "is", "are", "could"])
+_ASKING = frozenset(
+    ["what", "what's", "whats", "how", "which", "would", "will", "who", "is", "are", "could"]
+)
 """A question that begins so asks about its `if`; it does not hang on it."""
 
 _OBJECTS = frozenset(["it", "the", "them", "that", "this", "a", "all", "me", "both"])

@@ -19,8 +19,8 @@ from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.planner import Draft, Planner, Read
-from graphs.understanding.replies import Replies
 from graphs.understanding.refit import Refit
+from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Needs, Route, Router
 from graphs.understanding.segment import Segmenter
 from graphs.understanding.spelling import Speller
@@ -112,7 +112,9 @@ class Understanding:
         own, cut = guards.own_words(text.replace("->", "to"))
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
-            return ParsedPlan(abstained=True, reply=self._replies.pasted() if cut else self._replies.nothing())
+            return ParsedPlan(
+                abstained=True, reply=self._replies.pasted() if cut else self._replies.nothing()
+            )
         if reply := dialogue.answer_to_open(self, tokens, own, names, state):
             return reply
         if guards.is_foreign(tokens):
@@ -156,7 +158,9 @@ class Understanding:
     def _spelt(self, tokens: Sequence[Token], names: NameView) -> list[Token]:
         """The tokens with slips in ordinary words corrected, but not in what may be a name."""
         kept = frozenset(
-            t.low for t in tokens if any(self.linker.index(k, names).has_word(t.low) for k in EntityKind)
+            t.low
+            for t in tokens
+            if any(self.linker.index(k, names).has_word(t.low) for k in EntityKind)
         )
         return self._speller.correct(tokens, kept)
 
@@ -207,9 +211,15 @@ class Understanding:
     def _abstained(self, reads: list[Read], unknown: Read, cut: bool) -> ParsedPlan:
         route = unknown.route
         nearest = [route.operation, *(name for name, _ in route.runners)] if route else []
-        reply = self._replies.pasted() if cut else self._replies.outside(nearest, join(unknown.clause.tokens), len(reads) > 1)
+        reply = (
+            self._replies.pasted()
+            if cut
+            else self._replies.outside(nearest, join(unknown.clause.tokens), len(reads) > 1)
+        )
         confidence = max(0.0, min(1.0, 1 - (route.probability if route else 0)))
-        return ParsedPlan(abstained=True, reply=reply, confidence=round(confidence, 4), reasons=_reasons(reads))
+        return ParsedPlan(
+            abstained=True, reply=reply, confidence=round(confidence, 4), reasons=_reasons(reads)
+        )
 
     def _alien(self, draft: Draft) -> bool:
         """True if a clause that lacks something speaks of nothing known here: `promote my blog post`."""
@@ -227,7 +237,11 @@ class Understanding:
     def _finish(self, draft: Draft, text: str, dry: bool, answers: dict[str, Any]) -> ParsedPlan:
         confidence = min((r.route.probability for r in draft.reads if r.route), default=1.0)
         plan = ParsedPlan(
-            text=text, dry_run=dry, confidence=round(confidence, 4), answers=answers, reasons=_reasons(draft.reads)
+            text=text,
+            dry_run=dry,
+            confidence=round(confidence, 4),
+            answers=answers,
+            reasons=_reasons(draft.reads),
         )
         if draft.unclear is not None:
             plan.abstained, plan.reply = True, self._replies.condition(draft.unclear)
@@ -248,9 +262,7 @@ class Understanding:
         plan.steps, plan.question, plan.abstained = [], None, True
         plan.reply = self._replies.schedule(when)
 
-    def answers_question(
-        self, question: Question, tokens: Sequence[Token], names: NameView
-    ) -> Any:
+    def answers_question(self, question: Question, tokens: Sequence[Token], names: NameView) -> Any:
         """The value by which a sentence answers a question; None if it does not."""
         return dialogue.value_for(self, question, tokens, names)
 

@@ -53,7 +53,11 @@ def number_at(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
         return None
     token = tokens[at]
     if token.kind == "number":
-        text = token.low.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+", token.low) else token.low
+        text = (
+            token.low.replace(",", "")
+            if re.fullmatch(r"\d{1,3}(,\d{3})+", token.low)
+            else token.low
+        )
         try:
             return float(text.replace(",", ".")), at + 1
         except ValueError:
@@ -97,7 +101,9 @@ def read_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | No
 
 def _attached_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | None:
     """`r=16`, `lr=2e-4`, `epochs:3`, `3-epoch`."""
-    names = {p[0] for p in split_phrases(spec.get("before", []) + spec.get("after", [])) if len(p) == 1}
+    names = {
+        p[0] for p in split_phrases(spec.get("before", []) + spec.get("after", [])) if len(p) == 1
+    }
     for index in range(len(clause.tokens) - 2):
         mark = clause.tokens[index + 1].low
         if clause.tokens[index].low in names and mark in "=:":

@@ -18,7 +18,7 @@ from graphs.understanding.values import number_at, read_number, read_path, read_
     ("sentence", "clauses"),
     [
         ("train on a and b", 1),
-        ("train on a and evaluate it on b", 2),
+        ("train on mails and evaluate it on chats", 2),
         ("compare the champion and the challenger", 1),
         ("list models, list datasets and show jobs", 3),
         ("deploy v3 to kiosks; roll back the phones", 2),

@@ -119,7 +119,12 @@ def test_spellings_that_differ_in_nothing_that_matters_are_the_name(
 
 
 def test_lines_in_lines_out(understanding: Understanding, names: FileNames) -> None:
-    lines = ['{"text": "list the models"}', "", "not json", '{"turns": ["deploy ticket-router v3", "kiosks"]}']
+    lines = [
+        '{"text": "list the models"}',
+        "",
+        "not json",
+        '{"turns": ["deploy ticket-router v3", "kiosks"]}',
+    ]
     first, second, third = parse_lines(lines, understanding, names)
     assert [s["operation"] for s in first["steps"]] == ["registry.list"]
     assert {"steps", "question", "abstained", "dry_run", "confidence", "ms"} <= set(first)
