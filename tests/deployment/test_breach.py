@@ -214,3 +214,25 @@ def test_what_cannot_be_done_is_said_before_anything_happens(
     fleet.kernel.gate.call("devices.enroll", arguments, fleet.context)
     with pytest.raises(Conflict, match="No device of phones is online: pixel-1 is pending"):
         call("deployment.start", model="ticket-router", version=third, group="phones")
+
+
+def test_a_retired_device_stops_and_no_longer_counts(
+    fleet: FleetUnderTest, served: tuple[int, int], approved: Approved, call: Any
+) -> None:
+    approved("devices.retire", device="thinkpad-2")
+    process = fleet.devices["thinkpad-2"].process
+    assert process is not None
+    assert process.wait(20) == 3
+    assert not (fleet.devices["thinkpad-2"].home / "identity.json").exists()
+    devices = call("deployment.status", group="thinkpads").result.groups[0].devices
+    assert [d.device for d in devices] == ["thinkpad-1"]
+
+
+def test_a_device_that_joins_later_gets_what_its_group_serves(
+    fleet: FleetUnderTest, served: tuple[int, int], finished: Any
+) -> None:
+    fleet.enroll("thinkpad-3")
+    now_served = [("ticket-router", served[0])]
+    fleet.until(lambda: fleet.serving("thinkpad-3") == now_served, "it has the group's model")
+    finished("deployment.rollback", group="thinkpads")
+    fleet.until(lambda: fleet.serving("thinkpad-3") == [], "it follows the rollback")
