@@ -182,7 +182,10 @@ def _draw_report(screen: Console, result: Json) -> None:
     from rich.padding import Padding
 
     text = result["markdown"]
-    screen.print(Padding(Markdown(text), (0, 2)) if screen.is_terminal else text)
+    if screen.is_terminal:
+        screen.print(Padding(Markdown(text), (0, 2)))
+    else:
+        screen.print(text, soft_wrap=True)
 
 
 def _draw_answer(screen: Console, result: Json) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.kernel.errors import Unavailable
@@ -117,12 +119,23 @@ def stop(files: HomeFiles, ask: Callable[[], object], timeout: float = STOP_SECO
     except Exception:  # it may hang, or end before it answers
         _signal(state.pid, signal.SIGTERM)
     deadline = time.monotonic() + timeout
-    while files.is_running():
+    while files.is_running() or _lives(state.pid):
         if time.monotonic() > deadline:
             _signal(state.pid, signal.SIGKILL)
             deadline += 5.0
         time.sleep(0.05)
     return True
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    try:  # one that ended but was not waited for by its parent is no longer alive
+        return not re.search(r"\) [ZX] ", Path(f"/proc/{pid}/stat").read_text())
+    except OSError:
+        return not Path("/proc/self").exists()
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

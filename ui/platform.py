@@ -247,4 +247,7 @@ async def _open_assistant(kernel: Kernel) -> Assistant:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)  # threads that still wait for events must not keep the process

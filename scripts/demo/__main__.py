@@ -132,6 +132,7 @@ def _six_sentences(client: Client, checks: Checks) -> str:
         _require_done(turn)
         verify: Callable[[Turn], None] = getattr(checks, check)
         verify(turn)
+        checks.busier()
         console().print(f"  {time.monotonic() - began:.1f} s", style="dim")
     return str(talk.thread)
 
@@ -145,7 +146,8 @@ def _require_done(turn: Turn) -> None:
 
 def _epilogue(client: Client, thread: str) -> None:
     found: list[Json] = client.get("/v1/receipts", conversation=thread, limit=100)
-    console().print(receipts_table(reversed(found), "\nreceipts of the conversation"))
+    done = [r for r in reversed(found) if r["status"] != "started"]
+    console().print(receipts_table(done, "\nreceipts of the conversation"))
     verdict = client.get("/v1/audit/verify")
     console().print("$ pilothouse audit verify", style="bold")
     if not verdict["intact"]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scripts.demo.fleet import GROUP, Fleet, Traffic
+from scripts.demo.fleet import BRISK, CALM, GROUP, Fleet, Traffic
 from tools.kernel.errors import PilothouseError
 from ui.client import Client
 from ui.turn import Turn
@@ -46,7 +46,13 @@ class Checks:
         """All devices answer with the former model."""
         self.former = version
         self._until(lambda: all(v == {version} for v in self._fleet.versions().values()))
+        self.busier()
         self._served_by({device.name: version for device in self._fleet.devices})
+        self._traffic.pause = CALM  # the training that follows shares these cores
+
+    def busier(self) -> None:
+        """Send more tickets: what follows must not lose one."""
+        self._traffic.pause = BRISK
 
     def trained(self, turn: Turn) -> None:
         """Loss went down; accuracy on unseen tickets is above both baselines."""
@@ -116,8 +122,10 @@ class Checks:
         for citation in citations:
             text = Path(paths[citation["source"]]).read_text(encoding="utf-8")
             quoted = text[citation["start"] : citation["end"]]
-            place = f"[{citation['number']}] stands in {citation['source']}, {citation['heading']}"
-            self._require(quoted == citation["quote"] != "", place, quoted)
+            if not quoted or quoted != citation["quote"]:
+                raise CheckFailed(f"[{citation['number']}] does not resolve to its passage")
+        sources = ", ".join(sorted({c["source"] for c in citations}))
+        self._say(f"every citation resolves, word for word, to its passage in {sources}")
 
     def reported(self, turn: Turn) -> None:
         """Each figure names records that exist, and stands in the text with its footnote."""

@@ -23,7 +23,7 @@ GROUP = "thinkpads"
 NAMES = ("thinkpad-1", "thinkpad-2", "thinkpad-3")
 START_SECONDS = 30.0
 STOP_SECONDS = 8.0
-PAUSE_SECONDS = 0.03  # between two tickets: about ten a second to each device, one core stays free
+BRISK, CALM = 0.05, 0.5  # seconds between two rounds of tickets
 
 
 @dataclass
@@ -102,6 +102,10 @@ class Traffic(threading.Thread):
     Args:
         fleet: the devices.
         tickets: `(text, label)` pairs.
+
+    Attributes:
+        pause: seconds between two rounds, each of one ticket to every device.
+        failures: the tickets that a device did not answer.
     """
 
     def __init__(self, fleet: Fleet, tickets: list[tuple[str, str]]) -> None:
@@ -112,11 +116,12 @@ class Traffic(threading.Thread):
         self._lock = threading.Lock()
         self._answers: Counter[tuple[str, int]] = Counter()
         self._right: Counter[int] = Counter()
+        self.pause = CALM
         self.failures: list[str] = []
 
     def run(self) -> None:
         """Send until stopped."""
-        while not self._ended.wait(PAUSE_SECONDS):
+        while not self._ended.wait(self.pause):
             for device in self._fleet.devices:
                 text, label = next(self._tickets)
                 self._send(device, text, label)
