@@ -82,10 +82,12 @@ class JobContext:
         """
         deadline = self.step("sleep until", _deadline, seconds)
         worked = self.worked()
-        while time.time() < deadline:
-            self._jobs.wait_for_cancel(self.id, min(0.5, max(deadline - time.time(), 0.0)))
-            self.check_cancelled()
-        self._worked_until = time.monotonic() - worked
+        try:
+            while time.time() < deadline:
+                self._jobs.wait_for_cancel(self.id, min(0.5, max(deadline - time.time(), 0.0)))
+                self.check_cancelled()
+        finally:
+            self._worked_until = time.monotonic() - worked
 
     def worked(self) -> float:
         """The seconds of work since this was last asked; what a job costs is counted from it."""
