@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from graphs.plan import Plan, Step
 from graphs.understanding.clause import Clause
 from graphs.understanding.conversation import ConversationState
-from graphs.understanding.fill import Filled, Filler, Scope
+from graphs.understanding.fill import fill_said
 from graphs.understanding.lexicon import phrases
 from graphs.understanding.link import link, read_version, version_names
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
+from graphs.understanding.reading import Filled, Reading, Scope
 from graphs.understanding.text import Token, find_phrase
 from tools.kernel.operations import Operation
 
@@ -154,13 +155,14 @@ def said_values(
     """The arguments of an operation that a clause itself says; none if anything is unclear."""
     names = scope.names
     kept = _said_version(operation, clause, names, step)
-    filler = Filler(operation, clause, replace(scope, conversation=ConversationState(), steps=[]))
-    filler.out = Filled(arguments=dict(kept))
-    filler.read_said(models="version" not in kept)
-    if filler.out.question is not None:
+    alone = replace(scope, conversation=ConversationState(), steps=[])
+    reading = Reading(operation, clause, alone)
+    reading.out = Filled(arguments=dict(kept))
+    said = fill_said(reading, with_models="version" not in kept)
+    if said.question is not None:
         return {}
     free_text = {"question", "query", "topic"}
-    return {k: v for k, v in filler.out.arguments.items() if k not in free_text}
+    return {k: v for k, v in said.arguments.items() if k not in free_text}
 
 
 def _said_version(

@@ -13,6 +13,7 @@ from graphs.understanding.values import number_at
 from tools.kernel.operations import OperationSet
 
 _MARGIN_UNITS = frozenset(["point", "points", "percent", "%", "percentage", "pp"])
+_VERSUS: tuple[tuple[str, Literal[">", "<"]], ...] = (("beats", ">"), ("loses", "<"))
 _NOT_REAL = frozenset(
     ["possible", "necessary", "needed", "required", "you can", "that is ok", "that's ok"]
 )
@@ -43,7 +44,7 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
     """What the words of a condition compare; None if they are not understood."""
     inverted = bool(tokens) and tokens[0].low == "unless"
     clause = Clause(list(tokens))
-    for name, op in (("beats", ">"), ("loses", "<")):
+    for name, op in _VERSUS:
         span = clause.find(split_phrases(fields()["versus"][name]))
         if span is None or _threshold_follows(tokens, span[1]):
             continue

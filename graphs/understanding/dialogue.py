@@ -1,4 +1,4 @@
-"""Short sentences that only mean something in their conversation: yes, "version 4", "on the phones"."""
+"""Short sentences that have a meaning only in their conversation: yes, no, "version 4"."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def answer_to_open(
 
     act = guards.act(tokens)
     if act in ("thanks", "greeting", "farewell"):
-        return ParsedPlan(abstained=True, confidence=0.95, reply=parser._replies.social(act))
+        return ParsedPlan(abstained=True, confidence=0.95, reply=parser.replies.social(act))
     if state.pending is not None and act not in ("cancel", "yes"):
         answered = _answer(parser, tokens, names, state)
         if answered is not None:
@@ -54,8 +54,8 @@ def _decided(parser: Understanding, act: str, state: ConversationState) -> Parse
     if act == "yes" and state.proposed is not None:
         return ParsedPlan.model_validate(state.proposed.model_dump())
     if act in ("no", "cancel") and (state.proposed is not None or state.pending is not None):
-        return ParsedPlan(confidence=0.95, reply=parser._replies.cancelled(), drops_pending=True)
-    return ParsedPlan(confidence=0.9, reply=parser._replies.nothing_open())
+        return ParsedPlan(confidence=0.95, reply=parser.replies.cancelled(), drops_pending=True)
+    return ParsedPlan(confidence=0.9, reply=parser.replies.nothing_open())
 
 
 def _answer(

@@ -29,7 +29,7 @@ _RECEIPT = re.compile(r"^r\d+$")
 
 
 class TrainingNames:
-    """The made-up names in example sentences, as a catalogue, so that they are masked as live ones."""
+    """The made-up names in example sentences, so that they are masked as live ones are."""
 
     def __init__(self) -> None:
         self._names = {

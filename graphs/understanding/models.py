@@ -1,4 +1,4 @@
-"""References to models as people write them: `ticket-router v3`, "version 2 of it", "the champion"."""
+"""References to models as people write them: `ticket-router v3`, "version 2 of it"."""
 
 from __future__ import annotations
 
@@ -87,9 +87,10 @@ def _version(
         return None
     if token.kind == "word" and token.low[0] in "v" and isinstance(read_version(token.low), int):
         return int(read_version(token.low) or 0), at + 1
-    if ordinal := fields()["ordinals"].get(token.low):
-        if at + 1 < len(clause.tokens) and clause.tokens[at + 1].low in {"version", "revision"}:
-            return ordinal, at + 2
+    ordinal = fields()["ordinals"].get(token.low)
+    following = clause.tokens[at + 1].low if at + 1 < len(clause.tokens) else ""
+    if ordinal and following in {"version", "revision"}:
+        return ordinal, at + 2
     previous = found[-1] if found else None
     if token.kind == "number" and token.low.isdigit() and previous and previous.end == at:
         after = clause.tokens[at + 1].low if at + 1 < len(clause.tokens) else ""
@@ -140,9 +141,8 @@ def _belongs(clause: Clause, last: ModelMention, item: ModelMention) -> bool:
             "latest",
         }
     if last.mention is None and item.mention and item.version is None:
-        return (
-            (bool(set(between) & {"of", "for", "from"})
-            and len(between) < 4)
-            or between in ([], ["model"])
+        return (bool(set(between) & {"of", "for", "from"}) and len(between) < 4) or between in (
+            [],
+            ["model"],
         )
     return False

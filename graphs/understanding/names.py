@@ -170,8 +170,13 @@ def split_name(name: str) -> list[str]:
     return [part.lower() for part in _WORD.findall(spaced)]
 
 
+def _equal(old: Sequence[EntityName], new: Sequence[EntityName]) -> bool:
+    """True if a catalogue was loaded anew with the same names."""
+    return bool(new) and len(old) == len(new) and old[-1] == new[-1] and old == new
+
+
 class IndexCache:
-    """The indices of the catalogues used last; a catalogue that has not changed is not read again."""
+    """The indices of the catalogues used last; what has not changed is not read again."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[int, tuple[Sequence[EntityName], NameIndex]] = OrderedDict()
@@ -182,7 +187,8 @@ class IndexCache:
         known = self._known.get(key)
         if known is not None and known[0] is names:
             return known[1]
-        index = NameIndex(names)
+        same = next((i for old, i in self._known.values() if _equal(old, names)), None)
+        index = same or NameIndex(names)
         self._known[key] = (names, index)
         while len(self._known) > _KEPT_INDICES:
             self._known.popitem(last=False)

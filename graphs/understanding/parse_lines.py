@@ -1,4 +1,4 @@
-"""Thousands of sentences at once, against the live catalogue or a file of names; nothing is done."""
+"""Thousands of sentences at once, against the live catalogue or a file of names."""
 
 from __future__ import annotations
 

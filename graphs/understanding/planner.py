@@ -12,10 +12,11 @@ from graphs.understanding.amend import said_values
 from graphs.understanding.clause import Clause
 from graphs.understanding.conditions import Wanted, is_courtesy, read_condition, step_with, typed
 from graphs.understanding.conversation import ConversationState
-from graphs.understanding.fill import Evidence, Filled, Filler, Scope
+from graphs.understanding.fill import fill
 from graphs.understanding.lexicon import fields, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.names import NameView
+from graphs.understanding.reading import Evidence, Filled, Reading, Scope
 from graphs.understanding.router import Route
 from tools.kernel.operations import OperationSet
 
@@ -85,8 +86,8 @@ class Planner:
         condition: tuple[Wanted, str] | None = None
         for read in reads:
             scope = Scope(
-                names, self._linker, conversation, draft.steps, answers, self._verbs, self._operations,
-                self._known, whole,
+                names, self._linker, conversation, draft.steps, answers, self._verbs,
+                self._operations, self._known, whole,
             )  # fmt: skip
             typed_condition: Condition | None = None
             words = read.clause.condition
@@ -118,7 +119,7 @@ class Planner:
         if before is not None and before.operation == read.operation and self._repeats(read.clause):
             return
         operation = self._operations.get(read.operation or "")
-        filled = Filler(operation, read.clause, scope).fill()
+        filled = fill(Reading(operation, read.clause, scope))
         read.evidence = filled.evidence
         if filled.question is not None:
             draft.question, draft.asked = filled.question, read
@@ -191,7 +192,7 @@ class Planner:
         operation = "evaluation.compare" if wanted.compare else "evaluation.run"
         clause = Clause(list(words))
         link(clause, self._linker, scope.names)
-        filled = Filler(self._operations.get(operation), clause, scope).fill()
+        filled = fill(Reading(self._operations.get(operation), clause, scope))
         if filled.question is not None:
             draft.question = filled.question
             return None

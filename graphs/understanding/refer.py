@@ -12,7 +12,7 @@ from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Operation, OperationSet
 
 if TYPE_CHECKING:
-    from graphs.understanding.fill import Filled
+    from graphs.understanding.reading import Filled
 
 _MODEL, _VERSION, _JOB = EntityKind.MODEL, EntityKind.MODEL_VERSION, EntityKind.JOB
 _GROUP = EntityKind.DEVICE_GROUP
@@ -108,10 +108,10 @@ class Referrer:
         if self._wants_model():
             if pair := self._pair_of(step):
                 return self._set_pair(out, *pair)
-            if step.arguments.get("model") is not None and "version" not in step.arguments:
-                if step.operation != "registry.register":
-                    out.arguments["model"] = step.arguments["model"]
-                    return True
+            unversioned = "version" not in step.arguments and step.operation != _REGISTER
+            if unversioned and step.arguments.get("model") is not None:
+                out.arguments["model"] = step.arguments["model"]
+                return True
         job = self._job_of(step)
         return job is not None and self._set_job(out, job)
 
@@ -215,11 +215,11 @@ class Referrer:
 
     def _from_steps(self, kind: EntityKind) -> Any:
         for step in reversed(self.steps):
-            closed = self.operations.get(step.operation).slots
+            slots = self.operations.get(step.operation).slots
             for name, value in step.arguments.items():
-                if kind_of_field(step.operation, name) is kind and name in closed:
-                    if closed[name].closed and closed[name].kind is kind:
-                        return value
+                slot = slots.get(name)
+                if slot is not None and slot.closed and slot.kind is kind:
+                    return value
             for name in self.operations.get(step.operation).output.model_fields:
                 if kind_of_field(step.operation, name) is kind:
                     return {"step": step.id, "field": name}
@@ -237,11 +237,12 @@ class Referrer:
     def _pointer(self, *kinds: EntityKind, only_own: bool = False) -> tuple[int, int] | None:
         table = lexicon()["references"]
         for kind in kinds:
-            if kind.value in table and (
-                span := self.clause.find(phrases("references", kind.value))
+            if (
+                kind.value in table
+                and (span := self.clause.find(phrases("references", kind.value)))
+                and not self._named_after(span)
             ):
-                if not self._named_after(span):
-                    return span
+                return span
         return None if only_own else self.clause.find(phrases("references", "it"))
 
     def _named_after(self, span: tuple[int, int]) -> bool:
@@ -255,6 +256,7 @@ class Referrer:
         self.clause.claim(*pointer, by="reference")
 
 
+_REGISTER = "registry.register"
 _SUBJECT = frozenset(["model", "version", "job", "other_model", "other_version"])
 
 

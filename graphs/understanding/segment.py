@@ -12,7 +12,8 @@ from graphs.understanding.text import Token, find_phrase
 
 _ENDS = frozenset(";.!?\n")
 _NOT_CONDITIONS = frozenset(
-    ["me", "know", "check", "see", "wonder", "verify", "out", "what", "as", "sure", "ask", "even", "test"]
+    ["me", "know", "check", "see", "wonder", "verify", "out", "what", "as",
+     "sure", "ask", "even", "test"]
 )  # fmt: skip
 
 
@@ -178,9 +179,9 @@ class Segmenter:
             following = tokens[index + 1].low if index + 1 < len(tokens) else ""
             is_verb = token.low not in _NOUNS or following in _OBJECTS
             after_verb = index > 3 and token.low in self.verbs and is_verb
-            if after_verb and tokens[index - 1].low not in words("words", "determiners"):
-                if tokens[index - 1].low not in words("words", "prepositions"):
-                    return index
+            small = words("words", "determiners") | words("words", "prepositions")
+            if after_verb and tokens[index - 1].low not in small:
+                return index
         return len(tokens)
 
 
@@ -194,8 +195,8 @@ _NOUNS = frozenset(
 
 _SHOWING = frozenset(["show", "list", "give", "display", "tell", "see", "print"])
 _SHOWN = frozenset(
-    ["models", "datasets", "devices", "jobs", "risks", "approvals", "receipts", "users", "documents",
-     "status", "health", "audit", "trainings", "rollouts", "sources", "groups", "roi"]
+    ["models", "datasets", "devices", "jobs", "risks", "approvals", "receipts", "users",
+     "documents", "status", "health", "audit", "trainings", "rollouts", "sources", "groups", "roi"]
 )  # fmt: skip
 _TESTS = frozenset(["test", "score", "benchmark"])
 _ASKING = frozenset(

@@ -9,16 +9,16 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from graphs.plan import Plan, Question
-from graphs.understanding import dialogue, guards
+from graphs.understanding import dialogue, guards, schedule
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.examples import command_verbs, training_sentences
-from graphs.understanding.fill import Scope
 from graphs.understanding.lexicon import common_words, phrases
 from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.planner import Draft, Planner, Read
+from graphs.understanding.reading import Scope
 from graphs.understanding.refit import Refit
 from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Needs, Route, Router
@@ -61,7 +61,7 @@ class ParsedPlan(Plan):
 
     answers: dict[str, Any] = Field(default_factory=dict[str, Any], exclude=True)
     reasons: list[Reason] = Field(default_factory=list[Reason], exclude=True)
-    drops_pending: bool = Field(False, exclude=True)
+    drops_pending: bool = Field(default=False, exclude=True)
 
 
 class Understanding:
@@ -84,7 +84,7 @@ class Understanding:
         self._segmenter = Segmenter(self.verbs)
         self._refit = Refit(operations, sentences)
         self._planner = Planner(operations, self.linker, self.verbs, self._known)
-        self._replies = Replies(operations)
+        self.replies = Replies(operations)
         self._needs = Needs()
         self.outputs = {
             o.name: [name for name, info in o.output.model_fields.items() if info.is_required()]
@@ -100,7 +100,7 @@ class Understanding:
     def parse(
         self, text: str, names: NameView, conversation: ConversationState | None = None
     ) -> ParsedPlan:
-        """The plan of one sentence in its conversation. Nothing is read or changed but arguments."""
+        """The plan of one sentence in its conversation. Nothing is read or changed but these."""
         started = time.perf_counter()
         state = conversation or ConversationState()
         plan = self._parse(text[:_LONGEST], names, state)
@@ -113,12 +113,14 @@ class Understanding:
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
             return ParsedPlan(
-                abstained=True, reply=self._replies.pasted() if cut else self._replies.nothing()
+                abstained=True,
+                confidence=0.9,
+                reply=self.replies.pasted() if cut else self.replies.nothing(),
             )
         if reply := dialogue.answer_to_open(self, tokens, own, names, state):
             return reply
         if guards.is_foreign(tokens):
-            return ParsedPlan(abstained=True, reply=self._replies.foreign())
+            return ParsedPlan(abstained=True, confidence=0.9, reply=self.replies.foreign())
         return self.read(own, tokens, names, state, {}, cut)
 
     def read(
@@ -136,17 +138,17 @@ class Understanding:
             tokens = guards.present_tense(strip_leading(tokens, polite()), self.verbs)
         clauses = self._segmenter.clauses(tokens)
         if not clauses:
-            return ParsedPlan(abstained=True, reply=self._replies.nothing())
+            return ParsedPlan(abstained=True, confidence=0.9, reply=self.replies.nothing())
         wanted = [c for c in clauses if not c.negated]
         if len(clauses) > 1:
             wanted = [c for c in wanted if guards.act(c.tokens) is None]
         if not wanted:
-            return ParsedPlan(confidence=0.95, reply=self._replies.negated())
+            return ParsedPlan(confidence=0.95, reply=self.replies.negated())
         reads = self._route(wanted, names)
         self._in_context(reads, names, state)
         reads = [r for r in reads if not self._forbidden(r)]
         if not reads:
-            return ParsedPlan(confidence=0.9, reply=self._replies.negated())
+            return ParsedPlan(confidence=0.9, reply=self.replies.negated())
         for read in reads:
             if read.operation is None:
                 return self._abstained(reads, read, cut)
@@ -179,7 +181,7 @@ class Understanding:
         ]
 
     def _in_context(self, reads: list[Read], names: NameView, state: ConversationState) -> None:
-        """Route anew what is unclear by itself, with "it" read as the thing in focus: `retire it`."""
+        """Route anew what is unclear by itself, with "it" read as the thing in focus."""
         kind = next((item.kind for item in state.focus if item.kind in MASKS), None)
         for read in reads:
             span = read.clause.find(phrases("references", "it")) if kind else None
@@ -212,17 +214,20 @@ class Understanding:
         route = unknown.route
         nearest = [route.operation, *(name for name, _ in route.runners)] if route else []
         reply = (
-            self._replies.pasted()
+            self.replies.pasted()
             if cut
-            else self._replies.outside(nearest, join(unknown.clause.tokens), len(reads) > 1)
+            else self.replies.outside(nearest, join(unknown.clause.tokens), len(reads) > 1)
         )
         confidence = max(0.0, min(1.0, 1 - (route.probability if route else 0)))
         return ParsedPlan(
-            abstained=True, reply=reply, confidence=round(confidence, 4), reasons=_reasons(reads)
+            abstained=True,
+            reply=reply,
+            confidence=round(confidence, 4),
+            reasons=_reasons(reads),
         )
 
     def _alien(self, draft: Draft) -> bool:
-        """True if a clause that lacks something speaks of nothing known here: `promote my blog post`."""
+        """True if a clause that lacks something speaks of nothing known: `promote my post`."""
         read = draft.asked
         if read is None or read.clause.mentions or "reference" in read.clause.claimed:
             return False
@@ -244,7 +249,7 @@ class Understanding:
             reasons=_reasons(draft.reads),
         )
         if draft.unclear is not None:
-            plan.abstained, plan.reply = True, self._replies.condition(draft.unclear)
+            plan.abstained, plan.reply = True, self.replies.condition(draft.unclear)
         elif draft.question is not None:
             plan.question = draft.question
         else:
@@ -254,13 +259,13 @@ class Understanding:
         return plan
 
     def _scheduled(self, plan: ParsedPlan, draft: Draft, text: str) -> None:
-        when = guards.schedule(text)
+        when = schedule.schedule(text)
         asked = [read.operation for read in draft.reads if read.operation]
         acts = any(self.operations.get(name).effect is not Effect.READ for name in asked)
         if when is None or (not acts and "at" in when):
             return
         plan.steps, plan.question, plan.abstained = [], None, True
-        plan.reply = self._replies.schedule(when)
+        plan.reply = self.replies.schedule(when)
 
     def answers_question(self, question: Question, tokens: Sequence[Token], names: NameView) -> Any:
         """The value by which a sentence answers a question; None if it does not."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from graphs.understanding.clause import Clause, join
-from graphs.understanding.lexicon import fields, split_phrases, words
+from graphs.understanding.lexicon import fields, phrases, split_phrases, words
 from graphs.understanding.text import Token, slug
 
 Span = tuple[int, int]
@@ -172,9 +172,9 @@ def read_path(clause: Clause) -> tuple[str, Span] | None:
     for index, token in enumerate(clause.tokens[:-1]):
         if token.low in {"folder", "directory", "dir", "path", "file"}:
             following = clause.tokens[index + 1]
-            if following.kind in ("word", "quote") and following.low not in words("words", "stop"):
-                if following.low not in words("words", "prepositions"):
-                    return following.text, (index, index + 2)
+            small = words("words", "stop") | words("words", "prepositions")
+            if following.kind in ("word", "quote") and following.low not in small:
+                return following.text, (index, index + 2)
     return None
 
 
@@ -184,7 +184,7 @@ def read_period(clause: Clause) -> tuple[str, Span] | None:
     match = _PERIOD.search(text)
     if match is None:
         return None
-    wanted = [token for token in re.findall(r"[\w-]+", match.group().lower()) if token != "the"]
+    wanted = [word for word in re.findall(r"[\w-]+", match.group().lower()) if word != "the"]
     start = next(
         (
             i
@@ -206,18 +206,10 @@ def read_period(clause: Clause) -> tuple[str, Span] | None:
 _VERBS_FIRST = frozenset(["test", "stage"])
 """Words that are a verb, not a choice, where a clause begins with them."""
 
-_NAMING = split_phrases(
-    ["call it", "called", "named", "name it", "under the name", "with the name", "by the name of",
-     "naming it", "calling it", "under the name of", "name =", "name:", "and call the result",
-     "call the result", "call the model", "name the model", "name the result", "call that",
-     "call this", "titled", "as dataset", "as a dataset called", "as a dataset named", "call her",
-     "call them", "it should be called", "to be called", "should be called", "name it as"]
-)  # fmt: skip
-
 
 def read_new_name(clause: Clause, with_as: bool = False) -> tuple[str, Span] | None:
     """A name that is given to something: `call it X`, `named X`, and `as X` where that names."""
-    options = _NAMING + ((("as",),) if with_as else ())
+    options = phrases("naming", "given") + ((("as",),) if with_as else ())
     for phrase in options:
         span = clause.find([phrase])
         if span is None:
@@ -248,9 +240,7 @@ def _name_words(clause: Clause, at: int) -> tuple[str, int] | None:
     return slug([t.text for t in tokens[at:end]]), end
 
 
-_STOPS = words("words", "prepositions") | frozenset(
-    ["and", "then", "but", "if", "please", "pls", "it", "dataset", "group", "profile", "role", "for", "a", "an", "the", "now", "or"]
-)  # fmt: skip
+_STOPS = words("words", "prepositions") | words("naming", "given_ends")
 
 
 def read_flag(clause: Clause, spec: dict[str, Any]) -> tuple[bool, Span] | None:

@@ -1,7 +1,7 @@
-"""Vectors of the training sentences that ship with the package, so that starting up costs little.
+"""Vectors of the training sentences, shipped so that starting up costs little.
 
-`python -m graphs.understanding.build_vectors` writes them anew. A sentence that is not among them is
-embedded when the router is made: a stale file costs time, never correctness.
+`python -m graphs.understanding.build_vectors` writes them anew. A sentence that is not among
+them is embedded when the router is made: a stale file costs time, never correctness.
 """
 
 from __future__ import annotations
@@ -55,4 +55,5 @@ def _shipped() -> dict[int, NDArray[np.float32]]:
 
 
 def key_of(text: str) -> int:
+    """The number under which a text's vector is kept."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

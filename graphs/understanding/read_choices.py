@@ -1,0 +1,50 @@
+"""Arguments that are a choice among a few values: strategy, alias, audience, role."""
+
+from __future__ import annotations
+
+from pydantic.fields import FieldInfo
+
+from graphs.understanding import values
+from graphs.understanding.clause import Clause
+from graphs.understanding.reading import Reading
+
+
+def choices_first(r: Reading) -> None:
+    """A required choice claims its words before models do (`make it the challenger`)."""
+    for name, info in r.fields.items():
+        if r.open(name) and info.is_required() and values.choices_of(info):
+            _choice(r, name, info)
+
+
+def choices(r: Reading) -> None:
+    """Every choice that has no value yet."""
+    for name, info in r.fields.items():
+        if r.open(name) and values.choices_of(info):
+            _choice(r, name, info)
+
+
+def _choice(r: Reading, name: str, info: FieldInfo) -> None:
+    if name == "alias" and _last_alias(r, name, info):
+        return
+    found = values.read_choice(r.clause, name, values.choices_of(info))
+    if found:
+        r.set(name, *found)
+
+
+def _last_alias(r: Reading, name: str, info: FieldInfo) -> bool:
+    """`promote the challenger to champion`: the alias after `to` is what is set."""
+    tokens = r.clause.tokens
+    found: list[tuple[str, tuple[int, int]]] = []
+    for index in range(len(tokens)):
+        part = Clause(tokens[index : index + 1])
+        if one := values.read_choice(part, name, values.choices_of(info)):
+            found.append((one[0], (index, index + 1)))
+    if len(found) < 2:
+        return False
+    by_to = [f for f in found if r.clause.preposition(f[1][0]) in {"to", "as", "into"}]
+    chosen = by_to[-1] if by_to else found[-1]
+    after = {t.low for t in tokens[chosen[1][1] :]}
+    if not by_to and "should" in {t.low for t in tokens}:
+        chosen = found[0] if "of" in after and found[0][1][0] < 3 else found[-1]
+    r.set(name, *chosen)
+    return True

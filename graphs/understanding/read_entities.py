@@ -1,0 +1,147 @@
+"""Arguments that name a dataset, a group, a device, a document, a user, a job or a receipt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphs.understanding import values
+from graphs.understanding.asking import ask
+from graphs.understanding.clause import Mention
+from graphs.understanding.lexicon import fields, lexicon, words
+from graphs.understanding.reading import Reading
+from tools.kernel.entities import EntityKind
+
+_VERSION_FIELDS = frozenset(["version", "other_version", "other_model"])
+_NOT_JOBS = frozenset(
+    ["%", "percent", "epochs", "epoch", "trials", "times", "minutes", "hours", "days", "passes"]
+)
+
+
+def entities(r: Reading) -> None:
+    """Everything in the catalogue but models: datasets, groups, devices, jobs, receipts."""
+    for name, slot in r.slots.items():
+        if not r.open(name) or slot.kind is None or name in _VERSION_FIELDS:
+            continue
+        if slot.kind is EntityKind.MODEL and slot.closed:
+            continue
+        if slot.kind is EntityKind.JOB:
+            _job(r, name)
+        elif slot.kind is EntityKind.RECEIPT:
+            _receipt(r, name)
+        elif r.spec(name).get("reader") != "new_name":
+            _mentioned(r, name, slot.kind)
+        if r.out.question is not None:
+            return
+
+
+def _mentioned(r: Reading, name: str, kind: EntityKind) -> None:
+    found = [m for m in r.clause.mentions if m.kind is kind and r.clause.free(m.start, m.end)]
+    found = [m for m in found if _placed(r, m)]
+    if not found:
+        return
+    scored = sorted(found, key=lambda m: (-r.role(kind, m.start, m.end), m.start))
+    best = r.role(kind, scored[0].start, scored[0].end)
+    chosen = [
+        m for m in scored if r.role(kind, m.start, m.end) >= best - 0.5 or _joined(r, m, scored[0])
+    ]
+    chosen.sort(key=lambda m: m.start)
+    first, *further = chosen
+    meant, *others = first.names
+    if others:
+        r.ambiguous(name, r.clause.text(first.start, first.end), first.names)
+        return
+    r.set(name, meant.name, (first.start, first.end))
+    for mention in further:
+        r.clause.claim(mention.start, mention.end, name)
+    rest = [m.names[0].name for m in further if m.names[0] != meant]
+    if rest:
+        _more(r, name, [meant.name, *rest])
+
+
+def _placed(r: Reading, mention: Mention) -> bool:
+    """False for a plural guess inside a longer new name: `a ticket router`."""
+    if mention.how == "exact":
+        return True
+    following = r.clause.tokens[mention.end] if mention.end < len(r.clause.tokens) else None
+    if following is None or following.kind != "word":
+        return True
+    return following.low in words("words", "stop") | words("words", "prepositions") | r.scope.verbs
+
+
+def _joined(r: Reading, mention: Mention, other: Mention) -> bool:
+    first, second = sorted((mention, other), key=lambda m: m.start)
+    between = {t.low for t in r.clause.tokens[first.end : second.start]}
+    return between <= {"and", ",", "the", "or", "&", "as", "well", "both"}
+
+
+def _more(r: Reading, name: str, all_values: list[Any]) -> None:
+    if f"{r.operation.name}.{name}" in fields()["single"]["arguments"]:
+        said = "I can use only one at a time."
+        r.out.arguments.pop(name)
+        r.out.question = ask(
+            r.operation,
+            name,
+            r.scope.names,
+            said=said,
+            candidates=[str(v) for v in all_values],
+        )
+    else:
+        r.out.several[name] = all_values[1:]
+
+
+def _job(r: Reading, name: str) -> None:
+    numbers = _job_numbers(r)
+    if not numbers:
+        return
+    known = {entry.name for entry in r.scope.names.names(EntityKind.JOB)}
+    first, span = numbers[0]
+    if known and str(first) not in known:
+        r.out.question = ask(r.operation, name, r.scope.names, said=f"There is no job {first}.")
+        return
+    r.set(name, first, span)
+    for number, place in numbers[1:]:
+        r.clause.claim(*place, by=name)
+        r.out.several.setdefault(name, []).append(number)
+
+
+def _job_numbers(r: Reading) -> list[tuple[int, tuple[int, int]]]:
+    tokens, found = r.clause.tokens, []
+    heads = {*lexicon()["kinds"]["job"]["heads"], "jobs", "runs", "trainings", "#"}
+    index = 0
+    while index < len(tokens):
+        if tokens[index].low not in heads or not r.clause.free(index, index + 1):
+            index += 1
+            continue
+        at = index + 1
+        while at < len(tokens) and tokens[at].low in {
+            "job",
+            "number",
+            "#",
+            "no",
+            "nr",
+            "run",
+            "id",
+            ".",
+        }:
+            at += 1
+        while at < len(tokens) and (number := values.number_at(tokens, at)):
+            after = tokens[number[1]].low if number[1] < len(tokens) else ""
+            if after in _NOT_JOBS:
+                break
+            found.append((int(number[0]), (index, number[1])))
+            at = number[1]
+            if at < len(tokens) and tokens[at].low in {"and", ",", "&"}:
+                at += 1
+        index = max(at, index + 1)
+    return found
+
+
+def _receipt(r: Reading, name: str) -> None:
+    tokens = r.clause.tokens
+    for index, token in enumerate(tokens):
+        if token.kind == "word" and token.low[:1] == "r" and token.low[1:].isdigit():
+            r.set(name, token.text.upper(), (index, index + 1))
+            return
+        if token.low in {"receipt", "#"} and (number := values.number_at(tokens, index + 1)):
+            r.set(name, f"R{int(number[0])}", (index, number[1]))
+            return

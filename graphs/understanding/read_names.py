@@ -1,0 +1,75 @@
+"""Names for what is made: `a ticket router` becomes `ticket-router`."""
+
+from __future__ import annotations
+
+from graphs.understanding.lexicon import words
+from graphs.understanding.reading import Reading
+from graphs.understanding.text import slug
+from tools.kernel.entities import EntityKind
+
+_NAME_ENDS = words("words", "prepositions") | words("naming", "ends")
+_EMPTY = words("words", "stop") | words("words", "determiners") | words("words", "prepositions")
+
+
+def new_names(r: Reading) -> None:
+    """Names for what is made: `a ticket router` becomes `ticket-router`."""
+    for name in r.fields:
+        spec = r.spec(name)
+        if not r.open(name) or spec.get("reader") != "new_name":
+            continue
+        if spec.get("of") == "verb object":
+            _object_name(r, name)
+        elif spec.get("bare"):
+            _bare_name(r, name)
+
+
+def _object_name(r: Reading, name: str) -> None:
+    known = [
+        m for m in r.clause.mentions if m.kind is EntityKind.MODEL and r.clause.free(m.start, m.end)
+    ]
+    if known and known[0].how == "exact":
+        r.set(name, known[0].names[0].name, (known[0].start, known[0].end))
+        return
+    tokens = r.clause.tokens
+    making = r.spec(name)["after"]
+    index = next((i + 1 for i, t in enumerate(tokens) if t.low in making), len(tokens))
+    while index < len(tokens) and tokens[index].low not in words("words", "determiners"):
+        if tokens[index].low in words("words", "prepositions"):
+            return
+        if not r.clause.claimed[index] and tokens[index].low not in _EMPTY:
+            break
+        index += 1
+    while index < len(tokens) and tokens[index].low in words("words", "determiners"):
+        index += 1
+    end = index
+    while end < len(tokens) and tokens[end].kind == "word" and not r.clause.claimed[end]:
+        if tokens[end].low in _NAME_ENDS:
+            break
+        end += 1
+    said = [t.low for t in tokens[index:end]]
+    while said and said[0] in words("naming", "adjectives"):
+        said, index = said[1:], index + 1
+    if said and len(said) < 5 and not set(said) <= words("naming", "generic"):
+        r.set(name, slug(said), (index, end))
+
+
+def _bare_name(r: Reading, name: str) -> None:
+    tokens = r.clause.tokens
+    candidates: list[tuple[float, int]] = []
+    for index, token in enumerate(tokens):
+        if r.clause.claimed[index] or token.kind not in ("word", "quote"):
+            continue
+        if (
+            token.low in _EMPTY
+            or token.low in r.scope.verbs
+            or token.low in words("naming", "generic")
+        ):
+            continue
+        score = 2.0 if any(c in token.text for c in "-_0123456789") else 0.0
+        before = tokens[index - 1].low if index else ""
+        score += 1.5 if before in words("naming", "before") else 0.0
+        score += 0.5 if index <= 3 else 0.0
+        candidates.append((score, -index))
+    if candidates:
+        best = -max(candidates)[1]
+        r.set(name, tokens[best].text, (best, best + 1))

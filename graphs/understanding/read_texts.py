@@ -1,0 +1,107 @@
+"""Paths, questions, search words, periods, flags and numbers of a clause."""
+
+from __future__ import annotations
+
+from graphs.understanding import values
+from graphs.understanding.clause import join
+from graphs.understanding.lexicon import phrases
+from graphs.understanding.reading import Reading
+
+_ALIAS_WORDS = frozenset(["champion", "challenger", "staging", "production"])
+
+
+def periods(r: Reading) -> None:
+    """A span of time."""
+    for name in r.fields:
+        found = values.read_period(r.clause) if r.spec(name).get("reader") == "period" else None
+        if found:
+            r.set(name, *found)
+
+
+def texts(r: Reading) -> None:
+    """Texts by the reader that the tables name for each argument."""
+    for name in r.fields:
+        reader = r.spec(name).get("reader")
+        if not r.open(name):
+            continue
+        if reader == "path" and (found := values.read_path(r.clause)):
+            r.set(name, *found)
+        elif reader == "new_name" and (
+            given := values.read_new_name(r.clause, _names_with_as(r, name))
+        ):
+            if given[0] not in _ALIAS_WORDS:
+                r.set(name, _known_as(r, name, given[0]), given[1])
+        elif reader == "whole":
+            r.set(name, r.scope.whole.strip())
+        elif reader == "query":
+            _query(r, name)
+        elif reader == "period" and (period := values.read_period(r.clause)):
+            r.set(name, *period)
+        elif reader == "flag" and (flag := values.read_flag(r.clause, r.spec(name))):
+            r.set(name, *flag)
+        elif reader == "topic":
+            _topic(r, name)
+
+
+def _names_with_as(r: Reading, name: str) -> bool:
+    return bool(r.spec(name).get("as")) or r.operation.name == "datasets.add"
+
+
+def _known_as(r: Reading, name: str, said: str) -> str:
+    slot = r.slots.get(name)
+    if slot is None or slot.kind is None:
+        return said
+    from tools.kernel.entities import fold
+
+    exact = r.scope.linker.index(slot.kind, r.scope.names).exact(fold(said))
+    return exact[0].name if exact else said
+
+
+def _query(r: Reading, name: str) -> None:
+    tokens = r.clause.tokens
+    quoted = next((i for i, t in enumerate(tokens) if t.kind == "quote"), None)
+    if quoted is not None:
+        r.set(name, tokens[quoted].text, (quoted, quoted + 1))
+        return
+    span = r.clause.find(phrases("searching", "before"))
+    start = span[1] if span else 0
+    while start < len(tokens) and tokens[start].kind == "punctuation":
+        start += 1
+    end = len(tokens)
+    for number in range(start, end):
+        if tokens[number].low in {"top", "best", "limit"} and number > start:
+            end = number
+            break
+    while end > start and tokens[end - 1].kind == "punctuation":
+        end -= 1
+    if end > start:
+        tail = r.clause.find(phrases("searching", "after"))
+        if tail and tail[1] >= end and tail[0] > start:
+            end = tail[0]
+        r.set(name, join(tokens[start:end]), (start, end))
+
+
+def _topic(r: Reading, name: str) -> None:
+    span = r.clause.find(phrases("searching", "help"))
+    if span and span[1] < len(r.clause.tokens):
+        end = len(r.clause.tokens)
+        while end > span[1] and r.clause.tokens[end - 1].kind == "punctuation":
+            end -= 1
+        if end > span[1]:
+            r.set(name, join(r.clause.tokens[span[1] : end]), (span[1], end))
+
+
+def numbers(r: Reading) -> None:
+    """Shares, and numbers beside the words that belong to an argument."""
+    for name, info in r.fields.items():
+        if not r.open(name):
+            continue
+        spec = r.spec(name)
+        if spec.get("reader") == "percent":
+            if found := values.read_percent(r.clause):
+                r.set(name, values.as_number(found[0], info), found[1])
+            continue
+        plain = values.bare_type(info) in (int, float) and r.kind(name) is None and spec
+        read = values.read_number(r.clause, spec) if plain else None
+        if read:
+            r.set(name, values.as_number(read[0], info), read[1])
