@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tools.devices.service import spellings
+from tools.devices.views import spellings
 from tools.kernel.errors import Conflict, InvalidInput, NeedsApproval, NotFound
 from tools.kernel.gate import Outcome
 from tools.kernel.identity import RequestContext

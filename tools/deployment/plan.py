@@ -15,8 +15,8 @@ from tools.deployment.rollouts import AB_TEST, HOLDING, Rollouts
 from tools.deployment.tables import RolloutRow
 from tools.deployment.types import RolloutState, StartAbTest, StartRollout, Strategy
 from tools.devices.fleet import Device, Fleet, load_models
-from tools.devices.service import named
 from tools.devices.types import DeviceState, ServedModel
+from tools.devices.views import named
 from tools.kernel.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from tools.deployment.bundles import Bundles
 from tools.deployment.observe import Observer, Verdict
-from tools.deployment.plan import Plan, Planner
-from tools.deployment.rollouts import AB_TEST, OPEN, NewTarget, Rollouts, closing
+from tools.deployment.orders import dump_models, new_model, target_of, wanted_of, waves_of
+from tools.deployment.plan import Planner
+from tools.deployment.rollouts import AB_TEST, OPEN, Rollouts, closing
 from tools.deployment.tables import RolloutRow
 from tools.deployment.types import RolloutState, StartAbTest, StartRollout, Strategy
-from tools.devices.fleet import Desired, Device, Fleet, load_models
-from tools.devices.types import DeviceState, ServedModel
+from tools.devices.fleet import Desired, Fleet, load_models
+from tools.devices.types import ServedModel
 from tools.kernel.errors import Cancelled, OperationFailed
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Workflow:
         try:
             job.progress(0.05, "building the bundle")
             job.step("bundle", self._build, tenant, rollout, job)
-            for wave in _waves(self._rollouts.get(tenant, rollout).strategy):
+            for wave in waves_of(self._rollouts.get(tenant, rollout).strategy):
                 self._carry(tenant, rollout, wave, job)
             job.progress(0.95, "judged good")
             self._unless_stopped(rollout, job.step("finish", self._finish, tenant, rollout))
@@ -100,9 +101,9 @@ class Workflow:
             state=RolloutState.RUNNING.value,
             open_group=args.group,
             takes_over=plan.takes_over.id if plan.takes_over else None,
-            baseline_before=_dump(plan.baseline),
+            baseline_before=dump_models(plan.baseline),
         )
-        targets = [_target(plan, device) for device in plan.devices]
+        targets = [target_of(plan, device) for device in plan.devices]
         held = plan.takes_over.id if plan.takes_over else None
         return self._rollouts.create(row, targets, held).id
 
@@ -146,7 +147,7 @@ class Workflow:
         row = self._rollouts.get(tenant, rollout)
         now = {d.name: d.serve for d in self._fleet.devices(tenant, row.group)}
         wanted = {
-            target.device: _wanted(row, wave, now[target.device])
+            target.device: wanted_of(row, wave, now[target.device])
             for target in self._rollouts.targets(rollout)
             if target.chosen and target.device in now
         }
@@ -197,7 +198,7 @@ class Workflow:
             {},
             f"rollout {rollout}",
             fence=self._rollouts.fence(rollout, become=become, paused=None),
-            baseline=[_new(row)] if whole else None,
+            baseline=[new_model(row)] if whole else None,
         )
         ended = done is not None or self._rollouts.get(tenant, rollout).state in (
             RolloutState.CANARY,
@@ -249,7 +250,7 @@ class Workflow:
     ) -> dict[str, Desired]:
         """Devices that joined the group after the rollout and took its model from the group."""
         known = {t.device for t in self._rollouts.targets(row.id)}
-        new = (_new(row),) if row.bundle else ()
+        new = (new_model(row),) if row.bundle else ()
         return {
             d.name: Desired(baseline)
             for d in self._fleet.devices(row.tenant, row.group)
@@ -273,36 +274,3 @@ class Workflow:
         facts = {"rollout": row.id, "group": row.group, "model": row.model, "version": row.version}
         for topic in (f"rollout:{row.id}", "deployment"):
             self._kernel.events.publish(topic, kind, {**facts, **data}, row.tenant)
-
-
-def _waves(strategy: str) -> tuple[str, ...]:
-    return ("stage", "switch") if strategy == Strategy.BLUE_GREEN else ("deploy",)
-
-
-def _wanted(row: RolloutRow, wave: str, serve: tuple[ServedModel, ...]) -> Desired:
-    if wave == "stage":
-        return Desired(serve=serve, stage=(_new(row),))
-    if row.strategy == AB_TEST:
-        control = serve[0].model_copy(update={"weight": 100 - row.percent})
-        return Desired(serve=(control, _new(row).model_copy(update={"weight": row.percent})))
-    return Desired(serve=(_new(row),))
-
-
-def _new(row: RolloutRow) -> ServedModel:
-    if row.bundle is None:
-        raise RuntimeError(f"rollout {row.id} has no bundle yet")
-    return ServedModel(model=row.model, version=row.version, bundle=row.bundle)
-
-
-def _target(plan: Plan, device: Device) -> NewTarget:
-    return NewTarget(
-        device=device.name,
-        before=_dump(plan.before[device.name]),
-        chosen=device.name in plan.chosen,
-        awaited=device.state == DeviceState.ONLINE,
-        traffic=[t.model_dump() for t in device.report.traffic] if device.report else [],
-    )
-
-
-def _dump(models: Sequence[ServedModel]) -> list[dict[str, Any]]:
-    return [model.model_dump() for model in models]

@@ -16,16 +16,14 @@ from tools.devices.tables import DeviceRow, GroupRow, ReportRow
 from tools.devices.types import (
     DeviceDetail,
     DeviceEnrolled,
-    DeviceHealth,
     DeviceList,
     DeviceRetired,
     DeviceState,
-    DeviceSummary,
     FleetHealth,
     GroupProtected,
     Profile,
-    ServedModel,
 )
+from tools.devices.views import health_of, spellings, summary
 from tools.kernel.entities import EntityName, fold
 from tools.kernel.errors import Conflict, NotFound
 from tools.kernel.operations import Evidence
@@ -68,7 +66,7 @@ class DeviceService:
 
     def list(self, tenant: str, group: str | None) -> DeviceList:
         """The devices of a group, or all."""
-        return DeviceList(devices=[_summary(d) for d in self._fleet.devices(tenant, group)])
+        return DeviceList(devices=[summary(d) for d in self._fleet.devices(tenant, group)])
 
     def describe(self, tenant: str, name: str) -> DeviceDetail:
         """One device.
@@ -79,7 +77,7 @@ class DeviceService:
         device = self._device(tenant, name)
         record, report = self._fleet.group(tenant, device.group), device.report
         detail = DeviceDetail(
-            **_summary(device).model_dump(),
+            **summary(device).model_dump(),
             protected=bool(record and record.protected),
             enrolled=device.enrolled,
         )
@@ -104,7 +102,7 @@ class DeviceService:
 
     def health(self, tenant: str, group: str | None) -> FleetHealth:
         """How a group, or the fleet, is doing by its own reports."""
-        devices = [_health(device) for device in self._fleet.devices(tenant, group)]
+        devices = [health_of(device) for device in self._fleet.devices(tenant, group)]
 
         def count(state: DeviceState) -> int:
             return sum(device.state == state for device in devices)
@@ -234,21 +232,6 @@ class DeviceService:
             return "URL"
 
 
-def spellings(group: str) -> tuple[str, ...]:
-    """Other ways in which people write a group's name: singular or plural, with an article."""
-    if group.endswith("ies"):
-        other = group[:-3] + "y"
-    elif group.endswith(("ches", "shes", "xes", "sses")):
-        other = group[:-2]
-    elif group.endswith("s") and not group.endswith("ss"):
-        other = group[:-1]
-    elif group.endswith("y") and group[-2:-1] not in tuple("aeiou"):
-        other = group[:-1] + "ies"
-    else:
-        other = group + ("es" if group.endswith(("ch", "sh", "x", "ss")) else "s")
-    return (other, f"the {group}", f"the {other}")
-
-
 def _named(table: type[DeviceRow | GroupRow], tenant: str, name: str) -> Any:
     return (table.tenant == tenant) & (table.name == name)
 
@@ -259,47 +242,3 @@ def _start_anew(row: DeviceRow, group: str, profile: Profile) -> None:
     row.public_key = row.credential_hash = row.enrolled = row.retired = None
     row.serve, row.stage, row.cause = [], [], None
     row.generation = row.generation or 0
-
-
-def _summary(device: Device) -> DeviceSummary:
-    return DeviceSummary(
-        name=device.name,
-        group=device.group,
-        profile=device.profile,
-        state=device.state,
-        serving=list(device.serving),
-        desired=list(device.serve),
-        in_step=device.confirmed,
-        last_report=device.report.at if device.report else None,
-    )
-
-
-def _health(device: Device) -> DeviceHealth:
-    health = DeviceHealth(name=device.name, group=device.group, state=device.state)
-    report = device.report
-    if report is None:
-        return health
-    served = {(s.model, s.version) for s in report.serving}
-    means = [
-        t.mean_confidence
-        for t in report.traffic
-        if (t.model, t.version) in served and t.mean_confidence is not None
-    ]
-    return health.model_copy(
-        update={
-            "healthy": report.healthy,
-            "serving": named(report.serving) or None,
-            "requests": report.requests,
-            "errors": report.errors,
-            "latency_p50_ms": report.p50_ms,
-            "latency_p95_ms": report.p95_ms,
-            "mean_confidence": round(sum(means) / len(means), 4) if means else None,
-            "last_report": report.at,
-            "error": report.error,
-        }
-    )
-
-
-def named(models: Sequence[ServedModel]) -> str:
-    """Served models as a person writes them."""
-    return " and ".join(f"{m.model} v{m.version}" for m in models)

@@ -1,0 +1,55 @@
+"""What a rollout tells each device, wave by wave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tools.deployment.plan import Plan
+from tools.deployment.rollouts import AB_TEST, NewTarget
+from tools.deployment.tables import RolloutRow
+from tools.deployment.types import Strategy
+from tools.devices.fleet import Desired, Device
+from tools.devices.types import DeviceState, ServedModel
+
+
+def waves_of(strategy: str) -> tuple[str, ...]:
+    """The waves in which a strategy reaches its devices."""
+    return ("stage", "switch") if strategy == Strategy.BLUE_GREEN else ("deploy",)
+
+
+def wanted_of(row: RolloutRow, wave: str, serve: tuple[ServedModel, ...]) -> Desired:
+    """What a device is to serve and to stage in a wave, given what it is to serve now."""
+    if wave == "stage":
+        return Desired(serve=serve, stage=(new_model(row),))
+    if row.strategy == AB_TEST:
+        control = serve[0].model_copy(update={"weight": 100 - row.percent})
+        return Desired(serve=(control, new_model(row).model_copy(update={"weight": row.percent})))
+    return Desired(serve=(new_model(row),))
+
+
+def new_model(row: RolloutRow) -> ServedModel:
+    """The model that a rollout brings.
+
+    Raises:
+        RuntimeError: before its bundle is built.
+    """
+    if row.bundle is None:
+        raise RuntimeError(f"rollout {row.id} has no bundle yet")
+    return ServedModel(model=row.model, version=row.version, bundle=row.bundle)
+
+
+def target_of(plan: Plan, device: Device) -> NewTarget:
+    """A device of a plan, as the rollout's record keeps it."""
+    return NewTarget(
+        device=device.name,
+        before=dump_models(plan.before[device.name]),
+        chosen=device.name in plan.chosen,
+        awaited=device.state == DeviceState.ONLINE,
+        traffic=[t.model_dump() for t in device.report.traffic] if device.report else [],
+    )
+
+
+def dump_models(models: Sequence[ServedModel]) -> list[dict[str, Any]]:
+    """Served models in their stored form."""
+    return [model.model_dump() for model in models]
