@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -183,11 +182,11 @@ def test_two_processes_append_at_once_to_one_chain(lab):
     command = [sys.executable, "-c", code, str(lab.settings.home)]
     both = [subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT) for _ in range(2)]
     for process in both:
+        assert process.stdin is not None
         process.stdin.write(b"\n")
-        process.stdin.flush()
+        process.stdin.close()
     for process in both:
-        with closing(process.stdin):
-            assert process.wait(90) == 0
+        assert process.wait(90) == 0
     verdict = lab.audit.verify()
     assert (verdict.records, verdict.problem) == (120, None)
 

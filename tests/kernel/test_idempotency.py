@@ -12,8 +12,8 @@ from sqlalchemy import update
 
 from tests.kernel.conftest import person
 from tools.kernel.errors import Conflict, InvalidInput, NeedsApproval, OperationFailed, Unavailable
-from tools.kernel.identity import Role
 from tools.kernel.idempotency import claimant
+from tools.kernel.identity import Role
 from tools.kernel.tables import IdempotencyRow
 
 
@@ -115,7 +115,7 @@ def test_while_the_first_call_runs_the_second_is_refused(lab, owner, world):
 @pytest.mark.parametrize("name", ["lab.refuse", "lab.boom"])
 def test_a_call_that_failed_gives_its_key_back(lab, owner, name):
     for _ in range(2):
-        with pytest.raises((Conflict, OperationFailed), match="nailed|unexpectedly"):
+        with pytest.raises((Conflict, OperationFailed), match=r"nailed|unexpectedly"):
             call(lab, owner, name)
 
 

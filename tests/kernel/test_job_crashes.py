@@ -34,7 +34,7 @@ def killed(home):
             text=True,
         )
         started.append(process)
-        for line in process.stdout:
+        for line in process.stdout or ():
             if "IN THE MIDDLE" in line:
                 break
         else:
@@ -131,7 +131,7 @@ def test_a_process_that_is_killed_twice_still_gets_there(home, killed, again):
     process = subprocess.Popen(
         [sys.executable, "-c", RESUME, str(home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
-    assert any("IN THE MIDDLE" in line for line in process.stdout)
+    assert any("IN THE MIDDLE" in line for line in process.stdout or ())
     process.kill()
     process.wait(20)
     process.stdout.close()

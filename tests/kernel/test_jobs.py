@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -137,10 +138,8 @@ def test_cancelling_twice_is_no_harm(running, owner):
     job = start(running, owner, "long")
     until(running, job, lambda row: row.status == "running")
     running.jobs.cancel(job, "default")
-    try:
+    with suppress(Conflict):
         running.jobs.cancel(job, "default")
-    except Conflict:
-        pass
     assert running.jobs.wait(job, 30).status == "cancelled"
 
 
