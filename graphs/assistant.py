@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -27,12 +27,14 @@ from graphs.events import (
 )
 from graphs.llm_planner import LlmPlanner
 from graphs.names import LiveNames
-from graphs.plan import Plan
+from graphs.plan import Plan, references
 from graphs.stream import TurnStream
 from graphs.supervisor import build_supervisor
 from graphs.tables import TurnRow
-from graphs.turns import Turns, needs_confirming
+from graphs.turns import Turns, carries_out, needs_confirming
 from graphs.understanding import ConversationState, Understanding, guards
+from graphs.understanding.names import NameView
+from graphs.understanding.parse_lines import parse_turns
 from graphs.understanding.text import tokenise
 from mcp_servers.caller import LocalCaller
 from mcp_servers.memory import LocalServers
@@ -41,6 +43,7 @@ from tools.kernel.errors import Conflict, NotFound, PilothouseError
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
 from tools.kernel.operations import OperationSet
+from tools.kernel.policy import may_approve
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +113,7 @@ class Assistant:
         """
         conversation = context.conversation or uuid4().hex[:12]
         context = replace(context, conversation=conversation)
+        await asyncio.to_thread(self._turns.mark_failed)
         row = await asyncio.to_thread(self._conversations.open, conversation, text, context)
         self._turns.refuse_if_busy(conversation)
         state = ConversationState.model_validate(row.state or {})
@@ -122,8 +126,9 @@ class Assistant:
         plan = await self._understand(text, context, state)
         if waiting is not None and _replaces(plan, waiting):
             await self._turns.replace(waiting, context)
+        confirm = not auto_confirm and needs_confirming(plan, self._kernel.operations)
         turn = await asyncio.to_thread(
-            self._conversations.add_turn, conversation, text, plan, context
+            self._conversations.add_turn, conversation, text, plan, context, confirm=confirm
         )
         state = state.after(plan)
         await asyncio.to_thread(
@@ -131,8 +136,7 @@ class Assistant:
         )
         stream = TurnStream(self._kernel.events, conversation, context.tenant)
         await stream.emit(PlanEvent(plan=plan))
-        if plan.steps and plan.question is None and not plan.dry_run:
-            confirm = not auto_confirm and needs_confirming(plan, self._kernel.operations)
+        if carries_out(plan):
             self._turns.begin(turn, plan, context, stream, confirm=confirm)
         else:
             await self._answer(turn, plan, context, stream)
@@ -171,6 +175,10 @@ class Assistant:
 
     async def _preflight(self, plan: Plan, context: RequestContext, stream: TurnStream) -> None:
         for step in plan.steps:
+            if references(step.arguments):
+                waits = f"Step {step.id} can be looked at once the steps before it are done."
+                await stream.emit(Message(text=waits))
+                continue
             try:
                 preview = await asyncio.to_thread(
                     self._kernel.gate.preview, step.operation, step.arguments, context
@@ -231,6 +239,8 @@ class Assistant:
     ) -> TurnRow:
         if approval is not None:
             found = self._kernel.approvals.get(approval, context.tenant)
+            if context.principal.name != found.proposer and not may_approve(context.principal):
+                raise NotFound(f"No turn of yours waits for approval {approval}.")
             for turn in self._conversations.turns(found.conversation or thread):
                 if (turn.plan or {}).get("id") == found.plan and turn.status == "needs_approval":
                     return turn
@@ -256,6 +266,26 @@ class Assistant:
         if stopped is None:
             raise Conflict(f"Nothing runs in conversation {thread}.")
         return stopped
+
+    def parse(
+        self,
+        said: str | Sequence[str],
+        context: RequestContext,
+        names: NameView | None = None,
+    ) -> Plan:
+        """What a sentence means; nothing is executed or remembered.
+
+        Args:
+            said: a sentence, or the sentences of a conversation, of which the last is planned and
+                those before are taken as said and done.
+            context: whose names it may mention.
+            names: the names that exist, instead of the live ones.
+        """
+        if names is None:
+            names = self.names(context)
+            names.warm()
+        turns = [said] if isinstance(said, str) else list(said)
+        return parse_turns(turns, self.understanding, names)
 
     def threads(self, context: RequestContext) -> list[dict[str, Any]]:
         """The principal's conversations, newest first."""

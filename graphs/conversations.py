@@ -72,9 +72,15 @@ class Conversations:
             return list(session.scalars(ordered).all())
 
     def add_turn(
-        self, conversation: str, text: str, plan: Plan, context: RequestContext
+        self,
+        conversation: str,
+        text: str,
+        plan: Plan,
+        context: RequestContext,
+        *,
+        confirm: bool,
     ) -> TurnRow:
-        """Store a new turn as running."""
+        """Store a new turn as running; `confirm` is kept for a start after a crash."""
         with self._database.session() as session:
             count = session.scalar(select(func.count()).where(TurnRow.conversation == conversation))
             number = int(count or 0) + 1
@@ -84,7 +90,7 @@ class Conversations:
                 conversation=conversation,
                 number=number,
                 text=text,
-                context=pack_context(context),
+                context={**pack_context(context), "confirm": confirm},
                 plan=plan.model_dump(mode="json"),
                 status="running",
                 results={},

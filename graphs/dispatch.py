@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from langgraph.config import get_stream_writer
@@ -15,7 +16,7 @@ from graphs.plan import Plan, Step
 from graphs.steps import StepState, arguments_for
 from tools.kernel.approvals import Approval
 from tools.kernel.budget import TOKENS
-from tools.kernel.errors import Cancelled, PilothouseError
+from tools.kernel.errors import Cancelled, Conflict, PilothouseError
 from tools.kernel.identity import RequestContext
 from tools.kernel.jobs import ENDED, unpack_context
 from tools.kernel.tables import JobRow
@@ -110,6 +111,7 @@ class Dispatcher:
                 step=step.id, operation=step.operation, agent=spec.name, arguments=step.arguments
             )
         )
+        await asyncio.to_thread(self._refuse_to_repeat, step, context)
         # The turn was confirmed before any step began, plain changes included.
         opened = await self._team.run_open(task, context, spec, confirmed=True)
         used = opened.usage.prompt + opened.usage.completion
@@ -129,6 +131,23 @@ class Dispatcher:
         if opened.error is not None:
             return StepState(status="failed", error=opened.error)
         return StepState(status="done", result={"text": opened.text})
+
+    def _refuse_to_repeat(self, step: Step, context: RequestContext) -> None:
+        """An open task has no fixed calls: one that a crash cut off is not done over.
+
+        Raises:
+            Conflict: if the task changed something before; naming the receipts.
+        """
+        found = self._kernel.receipts.list(
+            context.tenant, conversation=context.conversation, effects=("write", "dangerous")
+        )
+        here = (context.plan, step.id)
+        made = [f"R{r.number} {r.operation}" for r in found if (r.plan, r.step) == here]
+        if made:
+            raise Conflict(
+                f"The task was cut off after it had done {', '.join(reversed(made))}.",
+                hint="See what stands now, and ask for the rest.",
+            )
 
     def _finished(
         self, step: Step, outcome: StepOutcome, write: Callable[[Any], None]
@@ -158,6 +177,9 @@ class Dispatcher:
         topic, seen = f"job:{job}", 0
         while True:
             row = await asyncio.to_thread(self._kernel.jobs.get, job, context.tenant)
+            if context.plan in self._stopped and row.status not in ENDED:
+                with suppress(Conflict):  # it ended meanwhile
+                    await asyncio.to_thread(self._kernel.jobs.cancel, job, context.tenant)
             for event in await asyncio.to_thread(self._kernel.events.read, topic, seen):
                 seen = event.id
                 if event.kind == "job.progress":
@@ -183,7 +205,9 @@ class Dispatcher:
             )
             if approval.status == "pending":
                 continue
-            if approval.status == "granted":
+            # `used` means that a crash cut this very step off after it began: its idempotency key
+            # finds what it started.
+            if approval.status in ("granted", "used"):
                 changed.update(await self._granted(state, step, approval))
                 continue
             why = f": {approval.reason}" if approval.reason else ""
@@ -213,7 +237,8 @@ class Dispatcher:
             arguments=approval.arguments,
             plan=approval.plan,
             step=approval.step,
-            approval=approval.id,
+            approval=approval.id if approval.status == "granted" else None,
+            idempotency_key=f"{approval.plan}:{step.id}:{approval.id}",
         )
         return {step.id: await self._call(step, call, context, get_stream_writer())}
 

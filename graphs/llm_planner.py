@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CANDIDATES = 10
+LETTERS_A_TOKEN = 4
+_AGENTS = frozenset(a.name for a in TEAM)
 PROMPT = Path(__file__).with_name("llm_planner.md")
 
 
@@ -132,8 +134,9 @@ class LlmPlanner:
             model.ainvoke(messages), self._kernel.settings.model_timeout
         )
         usage = getattr(answer["raw"], "usage_metadata", None) or {}
+        used = int(usage.get("total_tokens", 0)) or _estimated(messages, answer["raw"])
         parsed = answer["parsed"]
-        return (parsed if isinstance(parsed, Draft) else None), int(usage.get("total_tokens", 0))
+        return (parsed if isinstance(parsed, Draft) else None), used
 
     def _model(self) -> Any:
         from langchain.chat_models import init_chat_model
@@ -141,7 +144,9 @@ class LlmPlanner:
         settings = self._kernel.settings
         options: dict[str, Any] = {"timeout": settings.model_timeout, "max_retries": 0}
         if settings.model_url:
+            # Streamed, because some servers do nothing else, and all that agents use do it.
             options |= {"model_provider": "openai", "base_url": settings.model_url}
+            options |= {"streaming": True, "stream_usage": True}
         if settings.model_key:
             options["api_key"] = settings.model_key.get_secret_value()
         elif settings.model_url:
@@ -154,17 +159,21 @@ class LlmPlanner:
     ) -> str:
         if draft is None:
             return "it is not a plan in the form asked for."
-        if draft.delegate is not None and draft.delegate not in {a.name for a in TEAM}:
-            return f"there is no agent {draft.delegate!r}."
+        if draft.delegate is not None:
+            if draft.steps:
+                return "it has both steps and a delegate."
+            return "" if draft.delegate in _AGENTS else f"there is no agent {draft.delegate!r}."
+        if not draft.steps and not (draft.reply or "").strip():
+            return "it has neither steps nor a reply."
         known = {o.name: o for o in candidates}
+        earlier: dict[str, Operation[Any, Any]] = {}
         for step in _steps(draft, ""):
-            if step.operation.startswith("agent."):
-                continue
             if step.operation not in known:
                 return f"{step.operation!r} is not one of the operations listed."
-            problem = check_step(step, known[step.operation], draft_ids(draft), names)
+            problem = check_step(step, known[step.operation], earlier, names)
             if problem:
                 return problem
+            earlier[step.id] = known[step.operation]
         return ""
 
 
@@ -180,6 +189,12 @@ def _steps(draft: Draft, text: str) -> list[Step]:
         Step(id=i, operation=s.operation, arguments=s.arguments, depends_on=s.depends_on)
         for i, s in zip(draft_ids(draft), draft.steps, strict=True)
     ]
+
+
+def _estimated(messages: list[tuple[str, str]], answer: Any) -> int:
+    """Tokens of a call whose server does not count them."""
+    said = sum(len(text) for _, text in messages)
+    return (said + len(str(answer.content)) + len(str(answer.tool_calls))) // LETTERS_A_TOKEN
 
 
 def _instructions(candidates: list[Operation[Any, Any]]) -> str:

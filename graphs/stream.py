@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
 from graphs.events import EVENT, AssistantEvent, Done
+from tools.kernel.errors import PilothouseError
 from tools.kernel.events import Events
+
+log = logging.getLogger(__name__)
 
 KIND = "assistant"
 
@@ -39,9 +43,12 @@ class TurnStream:
         self._seq += 1
         numbered = event.model_copy(update={"seq": self._seq, "thread": self._conversation})
         data: dict[str, Any] = EVENT.dump_python(numbered, mode="json", exclude={"revealed"})
-        await asyncio.to_thread(
-            self._events.publish, topic(self._conversation), KIND, data, self._tenant
-        )
+        try:
+            await asyncio.to_thread(
+                self._events.publish, topic(self._conversation), KIND, data, self._tenant
+            )
+        except PilothouseError as error:  # a full disk: whoever listens must still be told
+            log.error("an event of conversation %s was not stored: %s", self._conversation, error)
         self._past.append(numbered)
         for listener in self._listeners:
             listener.put_nowait(numbered)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command
@@ -47,6 +48,8 @@ class Turns:
         self._dispatcher = dispatcher
         self._conversations = Conversations(kernel.database)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._streams: dict[str, TurnStream] = {}
+        self._unmarked: set[str] = set()
 
     def refuse_if_busy(self, conversation: str) -> None:
         """One turn at a time in a conversation.
@@ -54,7 +57,7 @@ class Turns:
         Raises:
             Conflict: if one runs.
         """
-        if any(t.partition(".")[0] == conversation for t in self._tasks):
+        if self._running(conversation) is not None:
             raise Conflict(
                 f"Conversation {conversation} is still busy with the sentence before.",
                 hint="Wait for it, cancel it, or ask in another conversation.",
@@ -90,6 +93,9 @@ class Turns:
     def recover(self) -> None:
         """Go on with the turns that were running when the process ended."""
         for turn in self._conversations.interrupted():
+            if not carries_out(Plan.model_validate(turn.plan)):
+                self._conversations.mark(turn.id, "failed")
+                continue
             stream = TurnStream(self._kernel.events, turn.conversation, turn.tenant)
             self._spawn(turn, None, stream)
 
@@ -103,7 +109,16 @@ class Turns:
     def _spawn(self, turn: TurnRow, given: Any, stream: TurnStream) -> None:
         task = asyncio.create_task(self._drive(turn, given, stream), name=turn.id)
         self._tasks[turn.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(turn.id, None))
+        self._streams[turn.id] = stream
+        task.add_done_callback(lambda _: self._over(turn.id))
+
+    def _over(self, turn: str) -> None:
+        self._tasks.pop(turn, None)
+        self._streams.pop(turn, None)
+
+    def _running(self, conversation: str) -> str | None:
+        """The id of the turn that runs in a conversation."""
+        return next((t for t in self._tasks if t.rpartition(".")[0] == conversation), None)
 
     async def _drive(self, turn: TurnRow, given: Any, stream: TurnStream) -> None:
         config = {"configurable": {"thread_id": turn.id}, "recursion_limit": STEPS_LIMIT}
@@ -118,22 +133,32 @@ class Turns:
             await self._settle(turn, snapshot, stream)
         except PilothouseError as error:
             await self._fail(turn, str(error), stream)
-        except Exception:
+        except Exception as error:
             log.exception("turn %s failed", turn.id)
-            what = "Something went wrong in carrying this out; the platform's log has the details."
-            await self._fail(turn, what, stream)
+            await self._fail(turn, _unexpected(error), stream)
 
     async def _left_off(self, turn: TurnRow, config: dict[str, Any]) -> Any:
         snapshot = await self._graph.aget_state(config)
         if snapshot.values:
             return None
-        return first_input(Plan.model_validate(turn.plan), turn.context, confirm=False)
+        confirm = bool(turn.context.get("confirm", True))
+        return first_input(Plan.model_validate(turn.plan), turn.context, confirm=confirm)
 
     async def _fail(self, turn: TurnRow, text: str, stream: TurnStream) -> None:
-        await asyncio.to_thread(self._conversations.mark, turn.id, "failed")
+        try:
+            await asyncio.to_thread(self._conversations.mark, turn.id, "failed")
+        except PilothouseError as error:
+            log.error("turn %s could not be marked as failed: %s", turn.id, error)
+            self._unmarked.add(turn.id)
         await stream.emit(Message(text=text))
-        self._tasks.pop(turn.id, None)
+        self._over(turn.id)
         await stream.emit(Done(status="failed"))
+
+    def mark_failed(self) -> None:
+        """Catch up on turns whose failure could not be stored, such as on a full disk."""
+        for turn in tuple(self._unmarked):
+            self._conversations.mark(turn, "failed")
+            self._unmarked.discard(turn)
 
     async def _settle(self, turn: TurnRow, snapshot: Any, stream: TurnStream) -> None:
         states: dict[str, StepState] = snapshot.values.get("states", {})
@@ -146,7 +171,7 @@ class Turns:
         if status == "cancelled" and not states:
             await stream.emit(Message(text="Nothing was done."))
         receipts = [r["id"] for s in states.values() if (r := s.get("receipt"))]
-        self._tasks.pop(turn.id, None)
+        self._over(turn.id)
         await stream.emit(Done(status=status, receipts=receipts))
 
     def _focus(
@@ -175,25 +200,30 @@ class Turns:
         await asyncio.to_thread(self._conversations.mark, turn.id, "replaced")
 
     async def withdraw(self, turn: TurnRow, context: RequestContext) -> None:
-        """Deny, as the proposer, the approvals that a turn waits for."""
+        """Deny, as the proposer, the approvals that a turn waits for; take back unused grants."""
         for approval in await asyncio.to_thread(self.pending_approvals, turn, context):
             if approval.status == "pending":
                 await asyncio.to_thread(
                     self._kernel.approvals.deny, approval.id, context.principal, "withdrawn"
                 )
+            elif approval.status == "granted":
+                await asyncio.to_thread(
+                    self._kernel.approvals.revoke, approval.id, context.principal
+                )
 
     async def cancel(self, conversation: str, context: RequestContext) -> dict[str, Any] | None:
         """Stop the running turn of a conversation; None if none runs."""
-        turn_id = next((t for t in self._tasks if t.partition(".")[0] == conversation), None)
+        turn_id = self._running(conversation)
         if turn_id is None:
             return None
-        task = self._tasks[turn_id]
+        task, stream = self._tasks[turn_id], self._streams[turn_id]
         turn = await asyncio.to_thread(self._conversations.turn, turn_id)
         plan = Plan.model_validate(turn.plan)
         self._dispatcher.stop(plan.id)
         jobs = await asyncio.to_thread(self._stop_jobs, plan.id, context.tenant)
         await asyncio.wait([task], timeout=CANCEL_SECONDS)
-        if not task.done():
+        cut = not task.done()
+        if cut:
             task.cancel()
             await asyncio.wait([task])
         config = {"configurable": {"thread_id": turn_id}}
@@ -201,6 +231,8 @@ class Turns:
         await asyncio.to_thread(self._conversations.settle, turn_id, "cancelled", states)
         done = [s.id for s in plan.steps if states.get(s.id, {}).get("status") == "done"]
         rest = [s.id for s in plan.steps if s.id not in done]
+        if cut:
+            await stream.emit(Done(status="cancelled"))
         return {"done": done, "not_done": rest, "jobs": jobs}
 
     def _stop_jobs(self, plan: str, tenant: str) -> list[int]:
@@ -225,6 +257,11 @@ def first_input(plan: Plan, context: dict[str, Any], *, confirm: bool) -> dict[s
     }
 
 
+def carries_out(plan: Plan) -> bool:
+    """True if a plan's steps are to be run: it asks nothing back and is no dry run."""
+    return bool(plan.steps) and plan.question is None and not plan.dry_run
+
+
 def needs_confirming(plan: Plan, operations: OperationSet) -> bool:
     """True if a step writes; dangerous steps have approvals of their own, reading asks nothing."""
     return any(_effect(s.operation, s.arguments, operations) is Effect.WRITE for s in plan.steps)
@@ -239,6 +276,13 @@ def _effect(name: str, arguments: dict[str, Any], operations: OperationSet) -> E
         return operation.effect_for(operation.input.model_construct(**plain))
     except (AttributeError, PilothouseError):
         return operation.effect
+
+
+def _unexpected(error: BaseException) -> str:
+    told = str(error)
+    if isinstance(error, sqlite3.OperationalError | OSError) and told:
+        return f"The conversation could not go on: {told}. What is done has its receipt."
+    return "Something went wrong in carrying this out; the platform's log has the details."
 
 
 def _status(snapshot: Any, plan: Plan, states: dict[str, StepState]) -> Status:
