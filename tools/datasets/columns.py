@@ -63,10 +63,10 @@ def choose(table: Table, where: str) -> Columns:
     rest = [c for c in table.columns if c not in {text, label, split}]
     sample = table.records[:_SAMPLE]
     if label is None:
-        label = _one("label", rest, _LABEL_NAMES, lambda c: _labels_like(sample, c), where)
+        label = _one("label", rest, _LABEL_NAMES, lambda c: _labels_like(sample, c), table, where)
         rest.remove(label)
     if text is None:
-        text = _one("text", rest, _TEXT_NAMES, lambda c: _text_like(sample, c), where)
+        text = _one("text", rest, _TEXT_NAMES, lambda c: _text_like(sample, c), table, where)
     return Columns(text, label, split, detected)
 
 
@@ -75,6 +75,7 @@ def _one(
     columns: Sequence[str],
     names: Sequence[str],
     fits: Callable[[str], bool],
+    table: Table,
     where: str,
 ) -> str:
     named = [c for c in columns if c.strip().casefold() in names and fits(c)]
@@ -83,7 +84,7 @@ def _one(
         return found[0]
     state = f"could be any of {', '.join(found)}" if found else "was not found"
     raise InvalidInput(
-        f"{where}: the {what} column {state}. The columns are {', '.join(columns) or 'none'}.",
+        f"{where}: the {what} column {state}. The columns are {', '.join(table.columns)}.",
         hint=f"Rename the column that holds the {what} to {what!r}.",
     )
 

@@ -1,80 +1,44 @@
 """Datasets by name and version: adding, listing, describing, reading and removing them.
 
-Other domains use `resolve`, `rows`, `labels` and `record_use`.
+Other domains use `resolve`, `rows`, `record_use` and `forget_use`.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
-
-from tools.datasets.builtin import BUNDLED, Bundled
+from tools.datasets.builtin import BUNDLED
 from tools.datasets.columns import Row
 from tools.datasets.locating import absolute
 from tools.datasets.profile import Prepared, prepare
+from tools.datasets.repository import Dataset, DatasetRepository
 from tools.datasets.store import DatasetStore, content_hash
-from tools.datasets.tables import DatasetRow, DatasetUseRow
 from tools.datasets.types import (
     DatasetAdded,
     DatasetDescription,
     DatasetList,
-    DatasetProfile,
     DatasetRemoved,
     DatasetSummary,
 )
-from tools.kernel.entities import EntityName, fold, nearest
+from tools.kernel.entities import EntityName, fold
 from tools.kernel.errors import Conflict, InvalidInput, NotFound
 from tools.kernel.operations import Evidence
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from tools.kernel.kernel import Kernel
 
 _REFERENCE = re.compile(r"^(?P<name>.+?)(?:\s*@\s*v?|\s+v(?:ersion)?\s*)(?P<version>\d+)$", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """One dataset version, as other domains see it.
-
-    Attributes:
-        id: the row's id, for `record_use`.
-        name: the dataset's name.
-        version: counts from 1.
-        sha256: SHA-256 of the canonical rows.
-        profile: what was measured when it was added.
-    """
-
-    id: int
-    name: str
-    version: int
-    sha256: str
-    source: str
-    builtin: bool
-    created: datetime
-    profile: DatasetProfile
-
-    def __str__(self) -> str:
-        """Name and version as `resolve` takes them."""
-        return f"{self.name}@{self.version}"
 
 
 class DatasetService:
     """The datasets of a home; one instance a kernel, safe to use from several threads."""
 
     def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
         self._store = DatasetStore(kernel.settings.folder("datasets"))
-        self._lock = threading.RLock()
-        self._bundled: set[str] = set()
+        self._repository = DatasetRepository(kernel.database, self._store)
+        self._adding = threading.Lock()
 
     # What other domains use
 
@@ -84,10 +48,10 @@ class DatasetService:
         Raises:
             NotFound: with the nearest names, or the versions that there are.
         """
-        named = any(fold(reference) == fold(name) for name in self._all(tenant))
+        named = any(fold(reference) == fold(name) for name in self._repository.all(tenant))
         match = None if named else _REFERENCE.match(reference.strip())
         wanted = int(match["version"]) if match else None
-        versions = self._versions(tenant, match["name"] if match else reference)
+        versions = self._repository.versions(tenant, match["name"] if match else reference)
         for found in versions:
             if wanted is None or found.version == wanted:
                 return found
@@ -113,19 +77,11 @@ class DatasetService:
 
     def record_use(self, dataset: Dataset, tenant: str, used_by: str) -> None:
         """Note that something was made from a version (`training job 7`), so that it is kept."""
-        with self._kernel.database.session() as session:
-            query = select(DatasetUseRow).filter_by(dataset=dataset.id, used_by=used_by)
-            if session.scalar(query) is None:
-                row = DatasetUseRow(dataset=dataset.id, used_by=used_by, tenant=tenant)
-                session.add(row)
+        self._repository.record_use(dataset, tenant, used_by)
 
     def forget_use(self, tenant: str, used_by: str) -> None:
         """Take back `record_use` for something that is gone."""
-        with self._kernel.database.session() as session:
-            for row in session.scalars(
-                select(DatasetUseRow).filter_by(tenant=tenant, used_by=used_by)
-            ):
-                session.delete(row)
+        self._repository.forget_use(tenant, used_by)
 
     # What the operations do
 
@@ -133,7 +89,7 @@ class DatasetService:
         """Every dataset by name, and its older versions as `name@version`."""
         names: list[EntityName] = []
         others = {b.name: b.also for b in BUNDLED}
-        for versions in self._all(tenant).values():
+        for versions in self._repository.all(tenant).values():
             for position, found in enumerate(versions):
                 also = (f"{found.name} v{found.version}", f"{found.name} version {found.version}")
                 if found.builtin:
@@ -157,24 +113,26 @@ class DatasetService:
             Unavailable: if it cannot be stored; nothing is left behind.
         """
         prepared, wanted = self._prepare(path, name)
-        with self._lock:
+        with self._adding:
             planned = self._planned(tenant, prepared, wanted, named=name is not None)
             if not planned.known:
-                self._insert(tenant, planned, prepared, str(absolute(path)))
+                source = str(absolute(path))
+                self._repository.insert(tenant, planned.name, planned.version, prepared, source)
         return planned
 
     def list(self, tenant: str) -> DatasetList:
         """The newest version of every dataset, by name."""
         return DatasetList(
-            datasets=[_summary(versions[0]) for _, versions in sorted(self._all(tenant).items())]
+            datasets=[
+                _summary(versions[0])
+                for _, versions in sorted(self._repository.all(tenant).items())
+            ]
         )
 
     def describe(self, tenant: str, reference: str) -> DatasetDescription:
         """All that is known of a version."""
         found = self.resolve(tenant, reference)
-        versions = self._versions(tenant, found.name)
-        with self._kernel.database.session() as session:
-            used_by = _uses(session, found.id)
+        versions = self._repository.versions(tenant, found.name)
         return DatasetDescription(
             name=found.name,
             version=found.version,
@@ -184,7 +142,7 @@ class DatasetService:
             builtin=found.builtin,
             created=found.created,
             profile=found.profile,
-            used_by=used_by,
+            used_by=self._repository.uses(found),
         )
 
     def check_removable(self, tenant: str, reference: str) -> DatasetDescription:
@@ -206,22 +164,13 @@ class DatasetService:
     def remove(self, tenant: str, reference: str) -> DatasetRemoved:
         """Remove a version and, where nobody else has the same content, its stored rows."""
         found = self.check_removable(tenant, reference)
-        with self._kernel.database.session() as session:
-            key = {"tenant": tenant, "name": found.name, "version": found.version}
-            session.delete(session.scalars(select(DatasetRow).filter_by(**key)).one())
-            session.flush()
-            same = select(func.count()).where(DatasetRow.sha256 == found.sha256)
-            shared = session.scalar(same)
-        if not shared:
-            self._store.delete(found.sha256)
+        self._repository.remove(self.resolve(tenant, f"{found.name}@{found.version}"))
         return DatasetRemoved(name=found.name, version=found.version, rows=found.profile.rows)
 
     def evidence(self, tenant: str, name: str, version: int) -> list[Evidence]:
         """What stands of a version: read from the table, and its rows hashed again."""
         what, source = f"{name} v{version}", "dataset store"
-        found = next(
-            (v for v in self._versions_or_none(tenant, name) if v.version == version), None
-        )
+        found = self._repository.find(tenant, name, version)
         if found is None:
             return [Evidence(fact=what, value="absent", source=source)]
         rows = list(self._store.read(found.sha256))
@@ -243,7 +192,7 @@ class DatasetService:
         return prepare(where), wanted
 
     def _planned(self, tenant: str, prepared: Prepared, name: str, *, named: bool) -> DatasetAdded:
-        everything = self._all(tenant)
+        everything = self._repository.all(tenant)
         same_name = next((v for n, v in everything.items() if fold(n) == fold(name)), [])
         candidates = same_name if named else [v for vs in everything.values() for v in vs]
         known = next((v for v in candidates if v.sha256 == prepared.sha256), None)
@@ -260,96 +209,6 @@ class DatasetService:
             profile=known.profile if known else prepared.profile,
         )
 
-    def _insert(
-        self,
-        tenant: str,
-        planned: DatasetAdded,
-        prepared: Prepared,
-        source: str,
-        builtin: bool = False,
-    ) -> None:
-        present = self._store.path(prepared.sha256).is_file()
-        self._store.write(prepared.sha256, prepared.rows)
-        row = DatasetRow(
-            tenant=tenant,
-            name=planned.name,
-            version=planned.version,
-            sha256=prepared.sha256,
-            source=source,
-            builtin=builtin,
-            rows=len(prepared.rows),
-            profile=prepared.profile.model_dump(mode="json"),
-        )
-        try:
-            with self._kernel.database.session() as session:
-                session.add(row)
-        except IntegrityError:
-            raise Conflict(
-                f"Somebody added {planned.name} v{planned.version} at the same moment.",
-                hint="Add it again.",
-            ) from None
-        except BaseException:
-            if not present:
-                self._store.delete(prepared.sha256)
-            raise
-
-    def _ensure_bundled(self, tenant: str) -> None:
-        with self._lock:
-            if tenant in self._bundled:
-                return
-            for bundled in BUNDLED:
-                self._ensure(tenant, bundled)
-            self._bundled.add(tenant)
-
-    def _ensure(self, tenant: str, bundled: Bundled) -> None:
-        prepared = prepare(bundled.folder)
-        versions = self._versions_or_none(tenant, bundled.name)
-        if any(v.builtin and v.sha256 == prepared.sha256 for v in versions):
-            return
-        planned = DatasetAdded(
-            name=bundled.name,
-            version=versions[0].version + 1 if versions else 1,
-            sha256=prepared.sha256,
-            known=False,
-            profile=prepared.profile,
-        )
-        try:
-            self._insert(tenant, planned, prepared, "bundled with the platform", builtin=True)
-        except Conflict:
-            return  # another process of this home made the same entry just now
-
-    def _all(self, tenant: str) -> dict[str, Sequence[Dataset]]:
-        self._ensure_bundled(tenant)
-        found: dict[str, list[Dataset]] = {}
-        order = (DatasetRow.name, DatasetRow.version.desc())
-        with self._kernel.database.session() as session:
-            for row in session.scalars(
-                select(DatasetRow).filter_by(tenant=tenant).order_by(*order)
-            ):
-                found.setdefault(row.name, []).append(_dataset(row))
-        return dict(found)
-
-    def _versions(self, tenant: str, name: str) -> Sequence[Dataset]:
-        everything = self._all(tenant)
-        folded = fold(name)
-        for known, versions in everything.items():
-            if folded == fold(known):
-                return versions
-        for bundled in BUNDLED:
-            if folded in {fold(also) for also in bundled.also}:
-                return [v for v in everything[bundled.name] if v.builtin]
-        raise NotFound(
-            f"There is no dataset named {name!r}.",
-            suggestions=nearest(name, list(everything)),
-            hint="`datasets.add` adds one from a file.",
-        )
-
-    def _versions_or_none(self, tenant: str, name: str) -> Sequence[Dataset]:
-        query = select(DatasetRow).filter_by(tenant=tenant, name=name)
-        with self._kernel.database.session() as session:
-            rows = session.scalars(query.order_by(DatasetRow.version.desc()))
-            return [_dataset(row) for row in rows]
-
 
 def slug(name: str) -> str:
     """A name for the catalogue: lower case, digits, dashes.
@@ -365,19 +224,6 @@ def slug(name: str) -> str:
     return made
 
 
-def _dataset(row: DatasetRow) -> Dataset:
-    return Dataset(
-        id=row.id,
-        name=row.name,
-        version=row.version,
-        sha256=row.sha256,
-        source=row.source,
-        builtin=row.builtin,
-        created=row.created,
-        profile=DatasetProfile.model_validate(row.profile),
-    )
-
-
 def _summary(found: Dataset) -> DatasetSummary:
     return DatasetSummary(
         name=found.name,
@@ -389,8 +235,3 @@ def _summary(found: Dataset) -> DatasetSummary:
         builtin=found.builtin,
         created=found.created,
     )
-
-
-def _uses(session: Session, dataset: int) -> list[str]:
-    query = select(DatasetUseRow.used_by).filter_by(dataset=dataset).order_by(DatasetUseRow.id)
-    return list(session.scalars(query))

@@ -117,8 +117,8 @@ class Trainer:
         self.depth = layers - math.ceil(layers * spec.trained_share)
         self.state = State()
         self.best_weights: dict[str, Tensor] = {}
-        self._began = time.monotonic()
-        self._saved = self._reported = self._began
+        self.began = time.monotonic()
+        self._saved = self._reported = self.began
         self._batches_an_epoch = math.ceil(len(train.ids) / spec.batch_size)
 
     def run(self) -> State:
@@ -270,7 +270,7 @@ class Trainer:
         self.best_weights = self._trained()
 
     def _elapsed(self) -> float:
-        return self.state.seconds + time.monotonic() - self._began
+        return self.state.seconds + time.monotonic() - self.began
 
     def _tell(self) -> None:
         self._reported = time.monotonic()

@@ -169,7 +169,10 @@ def _(args: TrainingStatusArgs, result: TrainingState) -> str:
         return f"{what} failed: {result.error}"
     if result.status == "running":
         return f"{what} is {result.progress:.0%} done. {result.message}"
-    return f"{what} is {result.status}. {result.message}".strip()
+    if result.status == "done":
+        accuracy = result.metrics.get("validation_accuracy")
+        return f"{what} is done: validation accuracy {accuracy:.1%}."
+    return f"{what} is {result.status}."
 
 
 @operation(

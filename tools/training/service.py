@@ -222,7 +222,7 @@ class TrainingService:
         share = measured["epochs"] / prepared["spec"]["epochs"]
         if not measured["resumed"]:
             done = prepared["operations"] * share
-            Speedometer(self._settings).learn(done, measured["seconds"])
+            Speedometer(self._settings).learn(done, measured["compute_seconds"])
 
     def run_tuning(self, args: TuneTraining, call: Call) -> TuningResult:
         """Search for good settings as a durable job; see `tools.training.tuning`."""

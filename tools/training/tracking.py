@@ -200,7 +200,7 @@ def _metrics(curve: dict[str, Any], measured: Mapping[str, Any], began: int) -> 
         "best_validation_accuracy": measured["validation_accuracy"],
         "best_validation_macro_f1": measured["validation_macro_f1"],
         "best_epoch": measured["best_epoch"],
-        "compute_seconds": measured["seconds"],
+        "compute_seconds": measured["compute_seconds"],
         "trained_parameters": measured["trained_parameters"],
     }
     for name, value in finals.items():
