@@ -19,7 +19,8 @@ from tools.kernel.errors import Unavailable
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
 CONNECTIONS = 20
-_WRITING = 0x70696C6F74  # the advisory lock that stands for "writing" on PostgreSQL
+_WRITING = 0x70696C6F74  # the advisory locks on PostgreSQL
+_MIGRATING = _WRITING + 1
 
 
 class Database:
@@ -106,10 +107,12 @@ class Database:
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        if not self.is_sqlite or not self.engine.url.database:
-            yield
+        if not self.is_sqlite:
+            with self.engine.connect() as connection:  # which holds the lock until it is closed
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
+                yield
             return
-        with Path(self.engine.url.database + ".lock").open("w") as handle:
+        with Path(f"{self.engine.url.database}.lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
