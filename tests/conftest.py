@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-for variable in [name for name in os.environ if name.startswith(("PILOTHOUSE_", "LANGFUSE_", "OTEL_"))]:
+for variable in [
+    name for name in os.environ if name.startswith(("PILOTHOUSE_", "LANGFUSE_", "OTEL_"))
+]:
     if variable != "PILOTHOUSE_ASSETS" and not variable.startswith("PILOTHOUSE_TEST_"):
         del os.environ[variable]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
