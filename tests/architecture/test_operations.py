@@ -1,0 +1,302 @@
+"""Every operation is complete, and none is reachable round the gate."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+from pydantic import SecretStr
+
+from tools.catalog import DOMAINS, load_operations
+from tools.kernel.identity import Role
+from tools.kernel.operations import Args, Effect, Inverse, Operation, Result
+from tools.kernel.policy import RULES
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("agents", "edge", "evals", "graphs", "mcp_servers", "scripts", "tools", "ui")
+OPERATIONS = list(load_operations())
+PUBLIC = [o for o in OPERATIONS if not o.hidden]
+ACTS = [o for o in OPERATIONS if o.effect is not Effect.READ]
+
+RUNS_OPERATIONS = {"tools/kernel/gate.py", "tools/kernel/job_engine.py"}
+STORES_APPROVALS = {
+    "tools/kernel/approvals.py",
+    "tools/kernel/approval_records.py",
+    "tools/kernel/tables.py",
+}
+COUNTS_APPROVALS = {"tools/reporting/records.py"}
+# What doors and graph may import of a domain: what it offers, never what carries it out.
+OFFERED = ("operations", "types")
+BESIDE_THE_GATE = {
+    "tools.devices.protocol": "what device processes themselves speak; none of it is an operation",
+    "tools.devices.messages": "the words of that protocol",
+    "tools.devices.tables": "the row by which that door knows a device",
+    "tools.training.base_models": "names of base models, for reading sentences without a home",
+}
+WITHOUT_INVERSE = {
+    "datasets.remove": "itself the inverse of an addition; the file can be added again",
+    "training.cancel": "a stopped training is started anew, with a receipt of its own",
+    "evaluation.run": "measures and stores figures; there is nothing to take back",
+    "evaluation.compare": "measures and stores figures; there is nothing to take back",
+    "knowledge.withdraw": "itself the inverse of an ingestion",
+    "platform.undo": "its own act is undone by the receipt of the inverse that it ran",
+    "platform.cancel_job": "a stopped job is started anew, with a receipt of its own",
+    "platform.remove_user": "the token is not kept; the user is added anew with a new one",
+}
+
+
+def named(operations: list[Operation]) -> dict:
+    return {"argvalues": operations, "ids": [o.name for o in operations]}
+
+
+def sources() -> list[tuple[str, ast.Module]]:
+    found = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    return [(str(p.relative_to(ROOT)), ast.parse(p.read_text())) for p in found]
+
+
+@pytest.fixture(scope="module")
+def trees() -> list[tuple[str, ast.Module]]:
+    return sources()
+
+
+def functions_read(tree: ast.Module) -> list[int]:
+    """The lines that read an attribute `function`, as `operation.function` is."""
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr == "function"
+        and isinstance(node.ctx, ast.Load)
+    ]
+
+
+def test_only_the_gate_and_the_job_engine_run_an_operations_function(trees):
+    described = {"tools/kernel/operations.py"}  # reads docstring and module of the function
+    reading = {path for path, tree in trees if functions_read(tree)}
+    called = {
+        path
+        for path, tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "function"
+    }
+    assert called == RUNS_OPERATIONS
+    foreign = {p for p in reading - described - RUNS_OPERATIONS if not llm_functions_only(p)}
+    assert foreign == set()
+
+
+def llm_functions_only(path: str) -> bool:
+    """True for modules that speak of a language model's function calls, not of operations."""
+    text = (ROOT / path).read_text()
+    return path.startswith(("agents/", "graphs/")) and "tool_call" in text
+
+
+def test_no_domain_calls_another_operations_function_by_its_name(trees):
+    """`remove(args, call)` would act without the gate; operations are only ever decorated."""
+    declaring = {o.function.__module__.replace(".", "/") + ".py" for o in OPERATIONS}
+    for path, tree in trees:
+        if path not in declaring:
+            continue
+        declared = {
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef)
+            and any(
+                isinstance(d, ast.Call) and getattr(d.func, "id", "") == "operation"
+                for d in node.decorator_list
+            )
+        }
+        called = {
+            node.func.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not declared & called, path
+
+
+def test_an_operation_itself_cannot_be_called():
+    assert not any(callable(operation) for operation in OPERATIONS)
+
+
+def test_doors_and_graph_reach_a_domain_through_its_operations_only():
+    graph = grimp.build_graph(*PACKAGES[:1], *PACKAGES[2:5], "tools", "ui", cache_dir=None)
+    outside = {"agents", "evals", "graphs", "mcp_servers", "ui"}
+    reached = {
+        (module, imported)
+        for module in graph.modules
+        if module.partition(".")[0] in outside
+        for imported in graph.find_modules_directly_imported_by(module)
+        if imported.startswith("tools.") and imported.split(".")[1] in DOMAINS
+    }
+    wrong = {
+        (module, imported)
+        for module, imported in reached
+        if imported not in BESIDE_THE_GATE
+        and imported.split(".")[2:3] not in [[o] for o in OFFERED]
+    }
+    assert wrong == set()
+
+
+def test_nobody_but_the_approvals_touches_their_table(trees):
+    touching = {
+        path
+        for path, tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name | ast.alias)
+        and "ApprovalRow" in (getattr(node, "id", ""), getattr(node, "name", ""))
+    }
+    assert touching <= STORES_APPROVALS | COUNTS_APPROVALS
+    for path in COUNTS_APPROVALS:
+        assert not re.search(r"(update|insert|delete|ApprovalRow)\(", (ROOT / path).read_text())
+    text = {path for path, _ in trees if "ph_approvals" in (ROOT / path).read_text()}
+    assert text <= {"tools/kernel/tables.py", "tools/kernel/storage/migrations/versions/kernel.py"}
+
+
+def test_no_operation_decides_an_approval(trees):
+    """A person decides, at a door; an operation could be called by a model."""
+    deciding = {
+        path
+        for path, tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "grant"
+    }
+    assert {path for path in deciding if not path.startswith(("ui/", "scripts/"))} == set()
+
+
+@pytest.mark.parametrize("operation", **named(OPERATIONS))
+def test_a_name_is_a_domain_and_a_verb(operation):
+    assert re.fullmatch(r"[a-z]+\.[a-z]+(_[a-z]+)*", operation.name)
+    assert operation.domain in DOMAINS
+    assert operation.function.__module__.startswith(f"tools.{operation.domain}.")
+
+
+@pytest.mark.parametrize("operation", **named(OPERATIONS))
+def test_what_it_takes_and_answers_is_typed_and_described(operation):
+    assert issubclass(operation.input, Args)
+    assert issubclass(operation.output, Result)
+    assert operation.summary.endswith((".", ".)")), "one sentence, which receipts and tools show"
+    assert len(operation.summary) <= 160
+    for name, field in operation.input.model_fields.items():
+        assert field.description, f"{operation.name} {name} has no description"
+        assert field.annotation is not SecretStr, "arguments are stored, hashed and shown"
+
+
+@pytest.mark.parametrize("operation", **named(PUBLIC))
+def test_it_has_sentences_that_people_would_say(operation):
+    examples = [e.strip().casefold() for e in operation.examples]
+    assert len(set(examples)) == len(examples) >= 8
+    assert all(3 < len(e) < 200 and "{" not in e for e in examples)
+
+
+def test_no_sentence_is_an_example_of_two_operations():
+    seen: dict[str, str] = {}
+    for operation in PUBLIC:
+        for example in operation.examples:
+            key = example.strip().casefold().rstrip("?.! ")
+            assert seen.setdefault(key, operation.name) == operation.name, example
+
+
+@pytest.mark.parametrize("operation", **named(ACTS))
+def test_what_it_did_is_read_back(operation):
+    assert "read_back" in operation.hooks
+
+
+@pytest.mark.parametrize("operation", **named(ACTS))
+def test_it_can_be_undone_or_a_reason_is_given_why_not(operation):
+    assert ("inverse" in operation.hooks) is (operation.name not in WITHOUT_INVERSE)
+
+
+def test_the_reasons_are_about_operations_that_exist():
+    assert set(WITHOUT_INVERSE) <= {o.name for o in OPERATIONS}
+    assert all(len(reason) > 20 for reason in (WITHOUT_INVERSE | BESIDE_THE_GATE).values())
+
+
+@pytest.mark.parametrize("operation", **named([o for o in ACTS if o.effect is Effect.DANGEROUS]))
+def test_who_approves_sees_what_would_be_done(operation):
+    assert "preview" in operation.hooks
+
+
+def test_reading_has_no_inverse():
+    assert [o.name for o in OPERATIONS if o.effect is Effect.READ and "inverse" in o.hooks] == []
+
+
+def test_an_inverse_names_an_operation_that_exists(trees):
+    known = {o.name for o in OPERATIONS}
+    named_ones = {
+        keyword.value.value
+        for _, tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == Inverse.__name__
+        for keyword in node.keywords
+        if keyword.arg == "operation" and isinstance(keyword.value, ast.Constant)
+    }
+    assert named_ones <= known
+
+
+@pytest.mark.parametrize("operation", **named(OPERATIONS))
+def test_policy_says_who_may_call_it(operation):
+    from fnmatch import fnmatchcase
+
+    rules = [
+        rule
+        for rule in RULES
+        if fnmatchcase(operation.name, rule.pattern) or fnmatchcase(operation.scope, rule.pattern)
+    ]
+    assert rules
+    if operation.effect is not Effect.READ:
+        assert Role.VIEWER not in rules[0].roles
+        assert Role.APPROVER not in rules[0].roles or rules[0].roles == frozenset(Role)
+
+
+HEAVY = (
+    "alembic",
+    "autogen_core",
+    "chromadb",
+    "dbos",
+    "langgraph",
+    "mcp",
+    "mlflow",
+    "numpy",
+    "onnxruntime",
+    "pandas",
+    "sklearn",
+    "sqlalchemy",
+    "torch",
+    "transformers",
+)
+
+
+def test_declaring_all_operations_imports_nothing_heavy():
+    code = (
+        "import sys, tools.catalog; tools.catalog.load_operations();"
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_module_of_a_domain_prints(trees):
+    """What is said goes through receipts and events; a stray print would break MCP over stdio."""
+    speaking = {"tools/kernel/child.py"}
+    for path, tree in trees:
+        if path.startswith(("tools/", "mcp_servers/", "agents/", "graphs/")):
+            prints = [
+                node.lineno
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+            ]
+            assert (
+                not prints
+                or path in speaking
+                or '__name__ == "__main__"' in (ROOT / path).read_text()
+            ), (path, prints)
