@@ -220,7 +220,10 @@ def _same(
 
 
 def _every(filled: Filled) -> list[dict[str, Any]]:
-    """The arguments of each step: one for every combination of what was named several times."""
+    """The arguments of each step: one for every combination of what was named several times.
+
+    Two lists of the same length are taken pair by pair: `v4 on tickets and v3 on complaints`.
+    """
     ranges: list[list[dict[str, Any]]] = [[{}]]
     for name, further in filled.several.items():
         changes = [
@@ -229,7 +232,8 @@ def _every(filled: Filled) -> list[dict[str, Any]]:
         ]
         ranges.append([{}, *changes])
     combined: list[dict[str, Any]] = []
-    for change in product(*ranges):
+    paired = len(ranges) == 3 and len(ranges[1]) == len(ranges[2])
+    for change in zip(*ranges[1:], strict=True) if paired else product(*ranges):
         arguments = dict(filled.arguments)
         for part in change:
             arguments.update(part)

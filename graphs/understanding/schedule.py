@@ -11,7 +11,8 @@ _CLOCK = re.compile(
     re.I,
 )
 _FINISH = re.compile(
-    r"\b(?:when|once|after|as soon as)\s+(?:the\s+)?(?:job|training|run|tuning|rollout|task)\s*(?:#|number\s+)?(?P<job>\d+)?\s*"
+    r"\b(?:when|once|after|as soon as)\s+(?:the\s+)?"
+    r"(?:job|training|run|tuning|rollout|task)\s*(?:#|number\s+)?(?P<job>\d+)?\s*"
     r"(?:has|is|have)?\s*(?:finishe[sd]|finished|done|ended|ends|complete[sd]?|completes|succeed(?:s|ed)|through)\b",
     re.I,
 )
@@ -22,7 +23,9 @@ _EVERY = re.compile(
     re.I,
 )
 _AT = re.compile(
-    rf"\b(?:tomorrow(?:\s+(?:morning|evening|night|afternoon|at\s+\w+))?|tonight|this\s+evening|later\s+today|at\s+midnight|at\s+noon"
+    r"\b(?:tomorrow(?:\s+(?:morning|evening|night|afternoon|at\s+\w+))?|tonight"
+    rf"|until\s+(?:tomorrow|tonight|next\s+\w+|noon|midnight|{_WEEKDAY}|\d[\d:]*)"
+    r"|this\s+evening|later\s+today|at\s+midnight|at\s+noon"
     rf"|next\s+(?:week|month|{_WEEKDAY})|on\s+(?:{_WEEKDAY})|in\s+(?:an?|one|two|three|\d+)\s+(?:hours?|minutes?|days?|weeks?)|over\s+the\s+weekend|after\s+lunch)\b",
     re.I,
 )

@@ -17,6 +17,7 @@ from graphs.understanding.lexicon import common_words, phrases
 from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, mask_clause
 from graphs.understanding.names import NameView
+from graphs.understanding.orders import Orders
 from graphs.understanding.planner import Draft, Planner, Read
 from graphs.understanding.reading import Scope
 from graphs.understanding.refit import Refit
@@ -82,6 +83,7 @@ class Understanding:
         self._known = common_words() | self.router.vocabulary | self.verbs
         self._speller = Speller(self._known, self.verbs | self.router.vocabulary)
         self._segmenter = Segmenter(self.verbs)
+        self._orders = Orders(operations, sentences, self.verbs)
         self._refit = Refit(operations, sentences)
         self._planner = Planner(operations, self.linker, self.verbs, self._known)
         self.replies = Replies(operations)
@@ -146,11 +148,15 @@ class Understanding:
             return ParsedPlan(confidence=0.95, reply=self.replies.negated())
         reads = self._route(wanted, names)
         self._in_context(reads, names, state)
-        reads = [r for r in reads if not self._forbidden(r)]
+        reads = [
+            r for r in reads if not r.operation or not self._orders.forbidden(r.operation, r.clause)
+        ]
         if not reads:
             return ParsedPlan(confidence=0.9, reply=self.replies.negated())
+        reads = self._joined(reads, names)
         for read in reads:
-            if read.operation is None:
+            given = read.operation and (dry or self._orders.given(read.operation, read.clause))
+            if not given:
                 return self._abstained(reads, read, cut)
         draft = self._planner.plan(reads, names, state, answers, text)
         if draft.question is not None and not answers and self._alien(draft):
@@ -197,11 +203,24 @@ class Understanding:
         slips = self.linker.misspelt(clause.tokens, clause.mentions, self._known, names)
         return mask_clause(clause, slips)
 
-    def _forbidden(self, read: Read) -> bool:
-        """True for an act in a clause that says not to do it, in whatever words."""
-        if read.operation is None or self.operations.get(read.operation).effect is Effect.READ:
-            return False
-        return guards.negated_inside(read.clause.tokens)
+    def _joined(self, reads: list[Read], names: NameView) -> list[Read]:
+        """Reads with a mere remark put before the order it explains: `oskar quit, remove him`."""
+        joined: list[Read] = []
+        for read in reads:
+            before = joined[-1] if joined else None
+            if (
+                before is not None
+                and before.operation == read.operation
+                and before.operation is not None
+                and not self._orders.given(before.operation, before.clause)
+                and read.clause.condition is None
+            ):
+                clause = Clause([*before.clause.tokens, *read.clause.tokens], before.clause.link)
+                link(clause, self.linker, names)
+                joined[-1] = Read(clause, read.route, operation=read.operation)
+            else:
+                joined.append(read)
+        return joined
 
     def sure(self, route: Route) -> bool:
         """True if a route may be acted on."""

@@ -1,0 +1,69 @@
+"""Whether a clause really orders an act, in words that are known for it.
+
+The router hears what a clause is about. That is enough to read something; to act, the words must
+also be an order, and must be words in which people ask for this act: `format tp-15` is about a
+device, but nobody says it for retiring one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from graphs.understanding import guards
+from graphs.understanding.clause import Clause, polite
+from graphs.understanding.lexicon import phrases, words
+from graphs.understanding.router import Sentence
+from graphs.understanding.text import find_phrase
+from tools.kernel.operations import Effect, OperationSet
+
+_SHARE = 0.5
+"""The share of a clause's words that must be known for a dangerous operation."""
+
+
+class Orders:
+    """Knows the words of each operation."""
+
+    def __init__(
+        self, operations: OperationSet, sentences: Sequence[Sentence], verbs: frozenset[str]
+    ) -> None:
+        self._verbs = verbs
+        self._operations = operations
+        self._words: dict[str, set[str]] = defaultdict(set)
+        for sentence in sentences:
+            self._words[sentence.label].update(re.findall(r"[\w'/-]+", sentence.text))
+
+    def forbidden(self, operation: str, clause: Clause) -> bool:
+        """True if a clause says not to act."""
+        if self._operations.get(operation).effect is Effect.READ:
+            return False
+        return guards.negated_inside(clause.tokens)
+
+    def given(self, operation: str, clause: Clause) -> bool:
+        """True if a clause orders this operation in words that are known for it."""
+        effect = self._operations.get(operation).effect
+        first = clause.tokens[0].low
+        if effect is Effect.READ:
+            harmless = first not in self._verbs or first in words("words", "stop")
+            return harmless or first in self._words[operation]
+        if effect is Effect.WRITE:
+            return True
+        if any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "no_order")):
+            return False
+        said = self._said(clause)
+        known = sum(word in self._words[operation] for word in said)
+        return not said or known >= _SHARE * len(said)
+
+    def _said(self, clause: Clause) -> list[str]:
+        named = {i for m in clause.mentions for i in range(m.start, m.end)}
+        small = words("words", "determiners") | words("words", "prepositions")
+        return [
+            token.low
+            for index, token in enumerate(clause.tokens)
+            if index not in named
+            and token.kind == "word"
+            and token.low not in small
+            and (token.low,) not in polite()
+            and not any(c.isdigit() for c in token.low)
+        ]
