@@ -10,7 +10,7 @@ from graphs.understanding import guards, values
 from graphs.understanding.amend import amended
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
-from graphs.understanding.lexicon import phrases
+from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import link, read_version
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.models import model_mentions
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graphs.understanding.understanding import ParsedPlan, Understanding
 
 _SHORT = 9
+_NEWEST = frozenset(["latest", "newest", "last"])
 
 
 def answer_to_open(
@@ -97,7 +98,8 @@ def value_for(
     if slot.kind is EntityKind.MODEL_VERSION:
         return _version_answer(parser, clause, question, names)
     if slot.kind is EntityKind.JOB:
-        numbers = [n[0] for i in range(len(kept)) if (n := values.number_at(kept, i))]
+        said = [t for t in kept if t.low != "one" or len(kept) == 1]
+        numbers = [n[0] for i in range(len(said)) if (n := values.number_at(said, i))]
         return (
             int(numbers[0])
             if len(numbers) == 1 and not _own_request(parser, clause, question)
@@ -131,22 +133,27 @@ def _version_answer(
 ) -> Any:
     found = model_mentions(clause)
     version = found[0].version if found else None
-    if version is None and len(clause.tokens) <= 3:
-        version = next(
-            (read_version(t.low) for t in clause.tokens if read_version(t.low) is not None), None
-        )
-        number = values.number_at(clause.tokens, len(clause.tokens) - 1)
-        if version is None and number:
-            version = int(number[0])
-    if (
-        version is None
-        and {t.low for t in clause.tokens} & {"latest", "newest", "last"}
-        and question.candidates
-    ):
-        version = int(question.candidates[0]) if question.candidates[0].isdigit() else None
+    if version is None and {t.low for t in clause.tokens} & _NEWEST and question.candidates:
+        newest = question.candidates[0]
+        version = int(newest) if newest.isdigit() else None
+    elif version is None:
+        version = _bare_version(clause)
     if version is None or _own_request(parser, clause, question):
         return None
     return version
+
+
+def _bare_version(clause: Clause) -> int | str | None:
+    """A version said by itself: `3`, `v3`, `three`, `the third one`; in that, `one` is none."""
+    said = [t for t in clause.tokens if t.low not in words("words", "determiners")]
+    if len(said) == 1:
+        number = values.number_at(said, 0)
+        return int(number[0]) if number else read_version(said[0].low)
+    if len(said) == 2 and said[1].low in {"one", "please", "pls"}:
+        number = values.number_at(said[:1], 0)
+        ordinal = fields()["ordinals"].get(said[0].low)
+        return ordinal or (int(number[0]) if number else read_version(said[0].low))
+    return None
 
 
 def _named_answer(
@@ -173,8 +180,6 @@ def _named_answer(
 
 
 def _ordinal(clause: Clause) -> int | None:
-    from graphs.understanding.lexicon import fields
-
     low = [t.low for t in clause.tokens]
     if len(low) > 4:
         return None

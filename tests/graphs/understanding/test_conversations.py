@@ -142,3 +142,13 @@ def test_it_is_never_guessed_without_something_to_point_at(
     for sentence in ("deploy it to the kiosks", "roll it back", "archive it"):
         plan = understanding.parse(sentence, names)
         assert not plan.steps, sentence
+
+
+def test_the_newest_version_is_not_version_one(
+    understanding: Understanding, names: FileNames
+) -> None:
+    for answer, version in (("the newest one please", 4), ("the third one", 3), ("three", 3)):
+        (step,) = parse_turns(
+            ["deploy ticket-router to kiosks", answer], understanding, names
+        ).steps
+        assert step.arguments["version"] == version, answer
