@@ -8,6 +8,7 @@ damage stays visible to every later `verify`.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -17,9 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
 from tools.kernel.canonical import canonical
@@ -32,6 +33,11 @@ log = logging.getLogger(__name__)
 
 GENESIS = "0" * 64
 BROKEN = "the sealed head was missing"
+HEAD_BYTES = 200
+# Made once: building a statement costs more than running it.
+_RECORDS = cast("Table", AuditRow.__table__)
+_INSERT = insert(_RECORDS)
+_NEWEST = select(_RECORDS.c.sequence, _RECORDS.c.hash).order_by(_RECORDS.c.sequence.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,8 @@ class Audit:
 
     def verify(self) -> AuditVerdict:
         """Walk the whole chain and compare it with the sealed head."""
-        head, sealed = self._read_head(), self._head.exists()  # before the rows, which only grow
+        with self._alone():  # before the rows, which only grow
+            head, sealed = self._read_head(), self._head.exists()
         previous, expected, at_head = GENESIS, 1, ""
         query = select(AuditRow).order_by(AuditRow.sequence).execution_options(yield_per=1000)
         with self._database.session() as session:
@@ -160,22 +167,14 @@ class Audit:
         last = tip or self._tip(session)
         text, at = canonical(body), stamp()
         link = self._link(last.link, last.sequence + 1, tenant, at, text)
-        session.execute(
-            insert(AuditRow).values(
-                sequence=last.sequence + 1,
-                tenant=tenant,
-                at=at,
-                body=text,
-                previous=last.link,
-                hash=link,
-            )
-        )
+        row = {"sequence": last.sequence + 1, "tenant": tenant, "at": at, "body": text}
+        row |= {"previous": last.link, "hash": link}
+        session.connection().execute(_INSERT, row)
         return _Tip(last.sequence + 1, link)
 
     def _tip(self, session: Session) -> _Tip:
         """Where the chain goes on: at the sealed head, also where records behind it are gone."""
-        query = select(AuditRow.sequence, AuditRow.hash)
-        found = session.execute(query.order_by(AuditRow.sequence.desc()).limit(1)).first()
+        found = session.connection().execute(_NEWEST).first()
         last = _Tip(found[0], found[1]) if found else None
         head = self._read_head()
         if head is None:
@@ -218,7 +217,7 @@ class Audit:
 
     def _read_head(self) -> _Tip | None:
         try:
-            sequence, link, seal = self._head.read_text().split()
+            sequence, link, seal = self._head.read_text().partition("\n")[0].split()
         except (OSError, ValueError):
             return None
         if not self._keys.sealed(seal, "audit", sequence, link):
@@ -242,9 +241,15 @@ class Audit:
 
     def _write_head(self, tip: _Tip) -> None:
         seal = self._keys.seal("audit", str(tip.sequence), tip.link)
-        fresh = self._head.with_suffix(f".{os.getpid()}")
-        fresh.write_text(f"{tip.sequence} {tip.link} {seal}\n")
-        fresh.replace(self._head)
+        line = f"{tip.sequence} {tip.link} {seal}".ljust(HEAD_BYTES - 1) + "\n"
+        # Written over in one go, which needs no new space; replacing the file would wait for the
+        # disk.
+        handle = os.open(self._head, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            if os.pwrite(handle, line.encode(), 0) != HEAD_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(handle)
 
 
 def stamp() -> str:

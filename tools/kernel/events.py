@@ -6,13 +6,16 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import insert, select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
 from tools.kernel.storage import Database, now
 from tools.kernel.tables import EventRow
+
+_EVENTS = cast("Table", EventRow.__table__)
+_INSERT = insert(_EVENTS).returning(_EVENTS.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Events:
     ) -> int:
         """Store an event together with what it tells of; `wake` once that is committed."""
         row = {"tenant": tenant, "topic": topic, "kind": kind, "data": data, "at": now()}
-        return int(session.scalar(insert(EventRow).values(**row).returning(EventRow.id)) or 0)
+        return int(session.connection().execute(_INSERT, row).scalar() or 0)
 
     def wake(self) -> None:
         """Let whoever waits look again."""

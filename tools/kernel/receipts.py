@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import uuid4
 
 from pydantic import BaseModel, Field
-from sqlalchemy import insert, select, update
+from sqlalchemy import Table, insert, select, update
 from sqlalchemy.orm import Session
 
 from tools.kernel.errors import NotFound
 from tools.kernel.operations import Evidence, Inverse
 from tools.kernel.storage import Database, now
 from tools.kernel.tables import JobReferenceRow, ReceiptCounterRow, ReceiptRow
+
+COUNTER = "receipt"
+# Made once: building a statement costs more than running it.
+_COUNTERS = cast("Table", ReceiptCounterRow.__table__)
+_INSERT = insert(cast("Table", ReceiptRow.__table__))
+_FIRST = insert(_COUNTERS)
+_BUMP = (
+    update(_COUNTERS)
+    .where(_COUNTERS.c.name == COUNTER)
+    .values(value=_COUNTERS.c.value + 1)
+    .returning(_COUNTERS.c.value)
+)
 
 ReceiptStatus = Literal["done", "started", "failed", "cancelled"]
 
@@ -83,7 +95,7 @@ class Receipts:
         if known is not None:
             return known
         numbered = receipt.model_copy(update={"number": _next_number(session)})
-        session.execute(insert(ReceiptRow).values(**_columns(numbered)))
+        session.connection().execute(_INSERT, _columns(numbered))
         if numbered.job is not None and numbered.status != "started":
             session.add(JobReferenceRow(job=numbered.job, receipt=numbered.id))
         return numbered
@@ -163,17 +175,12 @@ class Receipts:
 
 
 def _next_number(session: Session) -> int:
-    bump = (
-        update(ReceiptCounterRow)
-        .where(ReceiptCounterRow.name == "receipt")
-        .values(value=ReceiptCounterRow.value + 1)
-        .returning(ReceiptCounterRow.value)
-    )
-    number = session.scalar(bump)
+    connection = session.connection()
+    number = connection.execute(_BUMP).scalar()
     if number is None:
         number = 1
-        session.execute(insert(ReceiptCounterRow).values(name="receipt", value=number))
-    return number
+        connection.execute(_FIRST, {"name": COUNTER, "value": number})
+    return int(number)
 
 
 def _columns(receipt: Receipt) -> dict[str, Any]:
