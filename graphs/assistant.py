@@ -193,13 +193,19 @@ class Assistant:
         """A yes, no or cancel that answers what waits."""
         if waiting.status == "needs_confirmation":
             stream = self._turns.resume(waiting, context, confirmed=decision == "yes")
-        elif decision == "yes":
+        elif decision == "yes" and await self._undecided(waiting, context):
             stream = await self._point_to_approvals(waiting, context)
+        elif decision == "yes":
+            stream = self._turns.resume(waiting, context, confirmed=None)
         else:
             await self._turns.withdraw(waiting, context)
             stream = self._turns.resume(waiting, context, confirmed=None)
         async for event in stream.listen():
             yield event
+
+    async def _undecided(self, waiting: TurnRow, context: RequestContext) -> bool:
+        found = await asyncio.to_thread(self._turns.pending_approvals, waiting, context)
+        return all(approval.status == "pending" for approval in found)
 
     async def _point_to_approvals(self, waiting: TurnRow, context: RequestContext) -> TurnStream:
         """Words are no approval: say how it is given."""

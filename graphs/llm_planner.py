@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CANDIDATES = 10
+CANDIDATES = 12
 LETTERS_A_TOKEN = 4
 _AGENTS = frozenset(a.name for a in TEAM)
 PROMPT = Path(__file__).with_name("llm_planner.md")
@@ -107,26 +107,26 @@ class LlmPlanner:
     async def _drafted(
         self, text: str, context: RequestContext, names: LiveNames
     ) -> tuple[Draft | None, str]:
-        candidates = self._candidates(text)
-        messages = [("system", _instructions(candidates)), ("human", text)]
+        ranked = self._ranked(text)
+        messages = [("system", _instructions(ranked)), ("human", text)]
         problem = ""
         for _ in range(2):
             draft, usage = await self._ask(messages)
             self._kernel.budget.record(
                 context.principal, TOKENS, usage, f"model {self._kernel.settings.model}"
             )
-            problem = self._problem(draft, candidates, names)
+            problem = self._problem(draft, ranked, names)
             if draft is not None and not problem:
                 return draft, ""
             told = draft.model_dump_json() if draft is not None else "(no valid plan)"
             messages += [("ai", told), ("human", f"That does not hold: {problem} Mend the plan.")]
         return None, problem
 
-    def _candidates(self, text: str) -> list[Operation[Any, Any]]:
+    def _ranked(self, text: str) -> list[Operation[Any, Any]]:
+        """All operations, the likeliest first."""
         chances = self._understanding.router.distribution(text)
-        ranked = sorted(chances, key=lambda name: chances[name], reverse=True)
-        known = {o.name: o for o in self._kernel.operations if not o.hidden}
-        return [known[name] for name in ranked if name in known][:CANDIDATES]
+        known = [o for o in self._kernel.operations if not o.hidden]
+        return sorted(known, key=lambda o: chances.get(o.name, 0.0), reverse=True)
 
     async def _ask(self, messages: list[tuple[str, str]]) -> tuple[Draft | None, int]:
         model = await asyncio.to_thread(self._model)
@@ -155,7 +155,7 @@ class LlmPlanner:
         return chat.with_structured_output(Draft, method="function_calling", include_raw=True)
 
     def _problem(
-        self, draft: Draft | None, candidates: list[Operation[Any, Any]], names: LiveNames
+        self, draft: Draft | None, operations: list[Operation[Any, Any]], names: LiveNames
     ) -> str:
         if draft is None:
             return "it is not a plan in the form asked for."
@@ -165,7 +165,7 @@ class LlmPlanner:
             return "" if draft.delegate in _AGENTS else f"there is no agent {draft.delegate!r}."
         if not draft.steps and not (draft.reply or "").strip():
             return "it has neither steps nor a reply."
-        known = {o.name: o for o in candidates}
+        known = {o.name: o for o in operations}
         earlier: dict[str, Operation[Any, Any]] = {}
         for step in _steps(draft, ""):
             if step.operation not in known:
@@ -197,7 +197,8 @@ def _estimated(messages: list[tuple[str, str]], answer: Any) -> int:
     return (said + len(str(answer.content)) + len(str(answer.tool_calls))) // LETTERS_A_TOKEN
 
 
-def _instructions(candidates: list[Operation[Any, Any]]) -> str:
+def _instructions(ranked: list[Operation[Any, Any]]) -> str:
+    """The prompt: the likeliest operations in full, the others in a line each."""
     listed = [
         {
             "operation": o.name,
@@ -206,10 +207,12 @@ def _instructions(candidates: list[Operation[Any, Any]]) -> str:
             "arguments": o.input.model_json_schema()["properties"] if o.input.model_fields else {},
             "result_fields": list(o.output.model_fields),
         }
-        for o in candidates
+        for o in ranked[:CANDIDATES]
     ]
     team = "\n".join(f"- {a.name}: {a.title}" for a in TEAM)
-    return PROMPT.read_text().format(operations=json.dumps(listed, indent=1), team=team)
+    others = "\n".join(f"- {o.name}: {o.summary}" for o in ranked[CANDIDATES:])
+    shown = json.dumps(listed, indent=1)
+    return PROMPT.read_text().format(operations=shown, others=others, team=team)
 
 
 def _fallen_back(parsed: Plan, why: str) -> Plan:

@@ -46,6 +46,7 @@ class Script:
 
     url: str
     turns: list[Turn]
+    only_streams: bool = False
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     asked: threading.Event = field(default_factory=threading.Event)
@@ -71,6 +72,8 @@ def openai_server(*turns: Turn) -> Iterator[Script]:
                 return
             if isinstance(turn, Fail):
                 self._send(turn.status, "application/json", b'{"error": {"message": "no"}}')
+            elif script.only_streams and not body.get("stream"):
+                self._send(400, "application/json", b'{"error": {"message": "stream only"}}')
             elif body.get("stream"):
                 events = "".join(f"data: {json.dumps(e)}\n\n" for e in _chunks(turn, body))
                 self._send(200, "text/event-stream", f"{events}data: [DONE]\n\n".encode())
