@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 EVIDENCE_SHOWN = 6
+_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
@@ -89,10 +91,11 @@ def _who(approval: Json) -> str:
     return f"an approver; {approval.get('proposer')} too, by typing {approval.get('confirm')!r}"
 
 
-def receipt_lines(receipt: Json, *, limit: int = EVIDENCE_SHOWN) -> list[str]:
-    """A receipt's evidence, a line each, and how it can be undone."""
+def receipt_lines(receipt: Json, *, limit: int = EVIDENCE_SHOWN, whole: bool = False) -> list[str]:
+    """A receipt's evidence, a line each; hashes are cut short unless it is to be `whole`."""
     evidence = receipt.get("evidence") or []
-    lines = [f"{e['fact']} = {words.value(e['value'])}  · {e['source']}" for e in evidence[:limit]]
+    told = [f"{e['fact']} = {words.value(e['value'])}  · {e['source']}" for e in evidence[:limit]]
+    lines = told if whole else [_HASH.sub(r"\1…", line) for line in told]
     if len(evidence) > limit:
         lines.append(f"… {len(evidence) - limit} more: pilothouse receipts {receipt_name(receipt)}")
     return lines
@@ -155,7 +158,7 @@ def _receipt_rows(receipt: Json, currency: str) -> list[tuple[str, str]]:
         rows.append(("approval", f"{receipt['approval']}{own}"))
     cost = words.money(receipt.get("cost"), currency)
     rows.append(("took", f"{words.duration(receipt.get('seconds'))}, {cost}"))
-    lines = receipt_lines(receipt, limit=50) or ["none: the result is what was read"]
+    lines = receipt_lines(receipt, limit=200, whole=True) or ["none: the result is what was read"]
     rows += [("" if n else "evidence", line) for n, line in enumerate(lines)]
     if receipt.get("error"):
         rows.append(("error", " ".join(words.problem_lines(receipt["error"]))))
@@ -218,7 +221,8 @@ def _draw_rows(screen: Console, result: Json) -> None:
     rows: list[Json] = lists[0]
     columns = [c for c in rows[0] if not any(isinstance(r.get(c), dict | list) for r in rows)]
     columns = [c for c in columns if any(r.get(c) not in (None, "") for r in rows)]
-    columns = [c for c in columns if not c.endswith(("sha256", "hash"))][:8]
+    columns = [c for c in columns if not c.endswith(("sha256", "hash"))]
+    columns = [c for c in columns if c != "id" or "number" not in columns][:8]
     screen.print(table(columns, [[_cell(row.get(c)) for c in columns] for row in rows]))
 
 

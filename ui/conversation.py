@@ -82,9 +82,8 @@ class Talk:
         except PilothouseError as error:
             note(f"  {error}")
             return
-        said = told.get("message") or told.get("says") or words.arguments(told)
-        if said:
-            note(f"  {said}")
+        parts = [("done", "done"), ("not done", "not_done"), ("jobs stopped", "jobs")]
+        note("  " + "; ".join(f"{name}: {words.value(told.get(key) or [])}" for name, key in parts))
 
     def _answer(self, turn: Turn, ask: Asker) -> Iterable[Json] | None:
         """Ask what the turn waits for; None if it waits for nothing that can be asked here."""

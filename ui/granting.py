@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from tools.kernel.errors import InvalidInput
+from tools.kernel.errors import InvalidInput, Unavailable
 from ui.cards import approval_card
 from ui.client import Client
 from ui.console import console, interactive, note, print_json
@@ -70,7 +70,12 @@ def carry_on(client: Client, granted: Json, *, as_json: bool) -> int:
     events = client.stream("POST", f"/v1/approvals/{granted['id']}/go-on", {})
     if granted.get("conversation"):
         return _resume(client, granted, events, as_json)
-    (event,) = events
+    event = next(events, None)
+    if event is None:
+        raise Unavailable(
+            "The platform stopped before it answered.",
+            hint=f"`pilothouse approvals show {granted['id']}` says if the grant was used.",
+        )
     if event["kind"] == "recorded":
         return _recorded(granted, as_json)
     if not as_json:

@@ -289,8 +289,9 @@ def _condition(step: Json) -> str:
 
 
 def _progress(event: Json) -> str:
+    """What the job says; its bare figures only where it says nothing."""
     figures = [f"{name} {words.value(v)}" for name, v in (event.get("metrics") or {}).items()]
-    return " · ".join(filter(None, [event.get("message") or "", *figures[:4]]))
+    return event.get("message") or " · ".join(figures[:4])
 
 
 def _would(preview: Json, currency: str) -> list[str]:

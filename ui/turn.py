@@ -66,7 +66,7 @@ class Turn:
             if not self.ended:
                 raise Unavailable(
                     "The platform stopped in the middle of the turn.",
-                    hint="Its jobs go on when it runs again: `pilothouse jobs`.",
+                    hint=f"It goes on when it runs again: pilothouse threads {self.thread} --watch",
                 )
         except PilothouseError as error:
             self.error = problem(error)
