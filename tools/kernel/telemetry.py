@@ -7,23 +7,29 @@ microsecond and neither library is imported.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
+log = logging.getLogger(__name__)
+
 
 @contextmanager
 def span(name: str, **attributes: str | int | float | bool) -> Iterator[None]:
     """Time a piece of work under a name; attributes must hold no secret and no document text."""
     with ExitStack() as stack:
-        if _wants_otel():
-            stack.enter_context(_tracer().start_as_current_span(name, attributes=attributes))
-        if _wants_langfuse():
-            stack.enter_context(
-                _langfuse().start_as_current_observation(name=name, metadata=attributes)
-            )
+        try:
+            if _wants_otel():
+                stack.enter_context(_tracer().start_as_current_span(name, attributes=attributes))
+            if _wants_langfuse():
+                stack.enter_context(
+                    _langfuse().start_as_current_observation(name=name, metadata=attributes)
+                )
+        except Exception as error:  # what only watches must not stop what it watches
+            log.warning("no span for %s: %s", name, error)
         yield
 
 
