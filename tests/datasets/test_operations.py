@@ -133,7 +133,7 @@ def test_a_database_that_cannot_be_written_leaves_no_files(
     service.list("default")
     before = sorted((kernel.settings.home / "datasets").iterdir())
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise Unavailable("The database could not be used.")
 
     planned = service.plan_add("default", str(write(tmp_path / "x.jsonl")), None)

@@ -1,0 +1,194 @@
+"""The training loop: it learns, repeats itself exactly, and goes on where it was cut off."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.conftest import rows
+from tools.kernel.errors import Unavailable
+from tools.training.child import train
+from tools.training.export import folder_sha256
+from tools.training.loop import EpochScore, scores
+from tools.training.preparing import make_spec, write_data
+from tools.training.spec import TrainingSpec
+from tools.training.types import StartTraining
+
+Make = Callable[..., TrainingSpec]
+
+
+def quiet(share: float, line: str, figures: dict[str, float]) -> None:
+    return None
+
+
+@pytest.fixture
+def spec(base: Path, tmp_path: Path) -> Make:
+    """Makes specs, each with a folder of its own and the same data."""
+    from tools.datasets.columns import Row
+
+    labelled = [
+        Row(r["text"], r["label"], "validation" if i % 5 == 0 else "train")
+        for i, r in enumerate(rows(200))
+    ]
+
+    def make(name: str, **changes: Any) -> TrainingSpec:
+        folder = tmp_path / name
+        labels = write_data(folder / "data", labelled)
+        args = StartTraining(
+            dataset="colours",
+            base_model=str(base),
+            **{"epochs": 4, "learning_rate": 0.01, **changes},
+        )
+        return make_spec(args, base, folder, labels, threads=1)
+
+    return make
+
+
+@pytest.mark.parametrize("method", ["lora", "full", "head"])
+def test_every_method_learns_and_reports_what_it_trained(spec: Make, method: str):
+    told: list[float] = []
+    wanted = spec("a", method=method, epochs=20 if method == "head" else 5)
+    measured = train(wanted, lambda share, line, figures: told.append(share))
+    assert measured["final_loss"] < measured["initial_loss"]
+    assert measured["validation_accuracy"] > (0.45 if method == "head" else 0.9)
+    assert told == sorted(told)
+    trained, total = measured["trained_parameters"], measured["total_parameters"]
+    assert trained == total if method == "full" else trained < total / 4
+    curve = json.loads((Path(wanted.output).parent / "curve.json").read_text())
+    assert curve["epochs"][0]["validation_loss"] == measured["initial_loss"]
+    assert [e["epoch"] for e in curve["epochs"]] == list(range(measured["epochs"] + 1))
+    assert (Path(wanted.output).parent / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_seed_gives_the_same_files_and_another_seed_others(spec: Make):
+    first, again, other = spec("a"), spec("b"), spec("c", seed=1)
+    one, two, three = (train(s, quiet) for s in (first, again, other))
+    assert one["final_loss"] == two["final_loss"] != three["final_loss"]
+    assert folder_sha256(Path(first.output)) == folder_sha256(Path(again.output))
+    assert folder_sha256(Path(first.output)) != folder_sha256(Path(other.output))
+
+
+def test_a_run_cut_off_in_the_middle_of_an_epoch_ends_the_same(spec: Make):
+    whole = spec("whole")
+    expected = train(whole, quiet)
+    cut = replace(spec("cut"), checkpoint_seconds=0.0)
+    steps = 0
+
+    from tools.training import loop
+
+    original = loop.Trainer._step  # pyright: ignore[reportPrivateUsage]
+
+    def step(self: loop.Trainer, chosen: list[int]) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 14:
+            raise KeyboardInterrupt
+        original(self, chosen)
+
+    loop.Trainer._step = step  # pyright: ignore[reportPrivateUsage]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(cut, quiet)
+    finally:
+        loop.Trainer._step = original  # pyright: ignore[reportPrivateUsage]
+    resumed = train(cut, quiet)
+    assert resumed["resumed"] == 1
+    assert resumed["final_loss"] == expected["final_loss"]
+    assert folder_sha256(Path(cut.output)) == folder_sha256(Path(whole.output))
+    curves = [json.loads((Path(s.output).parent / "curve.json").read_text()) for s in (cut, whole)]
+    assert curves[0] == curves[1]
+
+
+def test_a_killed_child_goes_on_from_its_checkpoint(spec: Make, tmp_path: Path):
+    wanted = replace(spec("killed", epochs=40), checkpoint_seconds=0.0, patience=100)
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(asdict(wanted)))
+    command = [sys.executable, "-m", "tools.training.child", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.strip() and json.loads(line).get("metrics", {}).get("epoch", 0) >= 2:
+                break
+        os.kill(child.pid, signal.SIGKILL)
+    assert Path(wanted.checkpoint).is_file()
+    assert not Path(wanted.output).exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout.splitlines()[-1])["result"]
+    assert result["resumed"] == 1
+    undisturbed = replace(spec("calm", epochs=40), patience=100)
+    assert train(undisturbed, quiet)["final_loss"] == result["final_loss"]
+    assert folder_sha256(Path(undisturbed.output)) == folder_sha256(Path(wanted.output))
+
+
+def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(spec: Make):
+    wanted = spec("a")
+    train(spec("a", seed=9), quiet)
+    assert train(wanted, quiet)["resumed"] == 0
+    Path(wanted.checkpoint).write_bytes(b"half a checkpoint")
+    assert train(wanted, quiet)["resumed"] == 0
+
+
+def test_the_best_epoch_is_kept_and_training_stops_when_nothing_improves(spec: Make):
+    wanted = replace(spec("a", epochs=30, learning_rate=0.02), patience=3)
+    measured = train(wanted, quiet)
+    assert measured["epochs"] == measured["best_epoch"] + 3 < 30
+    curve = json.loads((Path(wanted.output).parent / "curve.json").read_text())
+    best = max(curve["epochs"], key=lambda e: (e["validation_accuracy"], -e["validation_loss"]))
+    assert best["epoch"] == measured["best_epoch"]
+    assert measured["stopped"] == "no better for 3 epochs"
+
+
+def test_a_trial_that_is_given_up_stops_after_its_epoch(spec: Make):
+    def give_up(score: EpochScore) -> bool:
+        return score.epoch == 2
+
+    measured = train(spec("a"), quiet, give_up)
+    assert (measured["epochs"], measured["stopped"]) == (2, "pruned")
+
+
+def test_a_full_disk_is_said_to_be_one(spec: Make, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tools.training.loop.save_checkpoint", full)
+    with pytest.raises(Unavailable, match="No space left on device"):
+        train(spec("a"), quiet)
+
+
+def test_scores_are_accuracy_and_macro_f1():
+    assert scores([0, 0, 1, 1], [0, 1, 1, 1], 2) == (0.75, pytest.approx((2 / 3 + 0.8) / 2))
+
+
+def test_batches_are_of_like_length_and_cover_every_row_once():
+    from tools.training.batching import epoch_batches
+
+    lengths = [i * 7 % 90 + 1 for i in range(500)]
+    batches = epoch_batches(lengths, 16, seed=3, epoch=1)
+    assert sorted(i for batch in batches for i in batch) == list(range(500))
+    assert batches == epoch_batches(lengths, 16, seed=3, epoch=1)
+    assert batches != epoch_batches(lengths, 16, seed=3, epoch=2)
+    padded = sum(max(lengths[i] for i in batch) * len(batch) for batch in batches)
+    assert padded < 1.2 * sum(lengths)
+
+
+def test_time_is_told_while_it_runs(spec: Make):
+    told: list[dict[str, float]] = []
+
+    def report(share: float, line: str, figures: dict[str, float]) -> None:
+        if figures:
+            told.append(figures)
+
+    began = time.monotonic()
+    train(spec("a"), report)
+    assert time.monotonic() - began < 60
+    assert {"loss", "learning_rate", "examples_per_second", "eta_seconds"} <= told[-1].keys()
