@@ -49,6 +49,10 @@ SENTENCES: tuple[tuple[str, str], ...] = (
 )
 
 
+class Terminated(BaseException):
+    """Somebody asked this process to end."""
+
+
 def main() -> int:
     """Run the demo; returns the exit code."""
     began, keep = time.monotonic(), "--keep" in sys.argv[1:]
@@ -62,7 +66,7 @@ def main() -> int:
     try:
         converse(fleet, began)
         code = 0
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         note("\ndemo: interrupted")
         code = 130
     except (CheckFailed, PilothouseError, RuntimeError) as error:
@@ -140,6 +144,8 @@ def _six_sentences(client: Client, checks: Checks) -> str:
 def _require_done(turn: Turn) -> None:
     if turn.exit_code == 0 and turn.status == "done":
         return
+    if turn.status == "cancelled":
+        raise KeyboardInterrupt
     why = turn.error or turn.failures or turn.question or turn.messages
     raise CheckFailed(f"the turn ended as {turn.status}: {why}")
 
@@ -205,7 +211,7 @@ def _clean(fleet: Fleet, folder: Path, keep: bool) -> int:
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise Terminated
 
 
 if __name__ == "__main__":
