@@ -37,7 +37,8 @@ class Person:
 
     def runs(self, *words: str, code: int | None = 0, **more: Any) -> Any:
         """Any command with `--json`; it must end with `code`, or anyhow if that is None."""
-        done = self.home.run(*words, "--json", **{**self._environment, **more})
+        given: dict[str, Any] = {**self._environment, **more}
+        done = self.home.run(*words, "--json", **given)
         assert code is None or done.returncode == code, (done.returncode, done.stdout, done.stderr)
         assert "Traceback" not in done.stdout + done.stderr
         return json.loads(done.stdout)
@@ -99,7 +100,7 @@ class Person:
         self.home.stop()
 
 
-def until(met: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def until(met: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
     """Wait for something that gives no event."""
     deadline = time.monotonic() + seconds
     while not met():
