@@ -190,7 +190,10 @@ def _database() -> Check:
     database = Database(settings.database)
     try:
         with database.engine.connect() as connection:
-            current = set(MigrationContext.configure(connection).get_current_heads())
+            settled = MigrationContext.configure(
+                connection, opts={"version_table": "ph_schema_version"}
+            )
+            current = set(settled.get_current_heads())
     finally:
         database.close()
     behind = sorted(wanted - current)

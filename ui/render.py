@@ -16,12 +16,11 @@ from ui.cards import approval_card, draw_result, receipt_lines, receipt_name
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.live import Live
 
 Json = dict[str, Any]
 PROGRESS_STEP = 0.1
 PROGRESS_SECONDS = 5.0
-_MARKS = {
+MARKS = {
     "waiting": ("○", "dim"),
     "running": ("◐", "cyan"),
     "done": ("✔", "green"),
@@ -87,7 +86,7 @@ class Renderer:
             self._begin_plan(plan)
 
     def _begin_plan(self, plan: Json) -> None:
-        self._say(_headline(plan), "dim")
+        self._say(headline(plan), "dim")
         for step in plan["steps"]:
             view = self._steps[step["id"]]
             condition = _condition(step)
@@ -189,89 +188,27 @@ class Renderer:
         self.screen.print(line, style=style, soft_wrap=not self.screen.is_terminal)
 
     def _print(self, state: str, lines: list[str], number: str = "") -> None:
-        mark, style = _MARKS.get(state, _MARKS["waiting"])
+        mark, style = MARKS.get(state, MARKS["waiting"])
         for n, line in enumerate(lines):
             head = f"  {mark} {number} ".rstrip() + " " if n == 0 else "      "
             self._say(f"{head}{line}", style=style if n == 0 else "dim")
 
 
-class LiveRenderer(Renderer):
-    """Draws the plan as one block that changes in place."""
-
-    def __init__(self, screen: Console, currency: str = "") -> None:
-        super().__init__(screen, currency)
-        self._live: Live | None = None
-        self._head = ""
-        self._later: list[tuple[str, Json]] = []
-
-    def close(self) -> None:
-        """Leave the block as it stands, and draw what was read below it."""
-        if self._live is not None:
-            live, self._live = self._live, None
-            live.update(self._block(), refresh=True)
-            live.stop()
-        later, self._later = self._later, []
-        for operation, result in later:
-            draw_result(self.screen, operation, result)
-
-    def _begin_plan(self, plan: Json) -> None:
-        self._head = _headline(plan)
-        self._refresh()
-
-    def _changed(self, view: StepView) -> None:
-        self._refresh()
-
-    def _moved(self, view: StepView) -> None:
-        self._refresh()
-
-    def _result(self, operation: str, result: Json) -> None:
-        self._later.append((operation, result))
-
-    def _refresh(self) -> None:
-        from rich.live import Live
-
-        if self._live is None:
-            self._live = Live(console=self.screen, refresh_per_second=8, transient=False)
-            self._live.start()
-        self._live.update(self._block())
-
-    def _block(self) -> RenderableType:
-        from rich.console import Group
-        from rich.text import Text
-
-        parts: list[RenderableType] = [Text(self._head, style="dim")] if self._head else []
-        for view in self._steps.values():
-            parts.extend(_drawn(view))
-        return Group(*parts)
-
-
-def _drawn(view: StepView) -> list[RenderableType]:
-    from rich.columns import Columns
-    from rich.progress_bar import ProgressBar
-    from rich.text import Text
-
-    mark, style = _MARKS.get(view.state, _MARKS["waiting"])
-    agent = f"  {view.agent}" if view.state == "running" else ""
-    head = Text(f"  {mark} {view.number} {view.operation}{agent}  {view.about}", style=style)
-    parts: list[RenderableType] = [head]
-    if view.state == "running" and view.fraction is not None:
-        bar = ProgressBar(total=1.0, completed=view.fraction, width=30)
-        parts.append(Columns([Text("     "), bar, Text(f"{view.fraction:4.0%}  {view.progress}")]))
-    for n, line in enumerate(view.lines):
-        parts.append(Text(f"      {line}", style="" if n == 0 else "dim"))
-    return parts
-
-
 def renderer(screen: Console, currency: str = "") -> Renderer:
     """The renderer that fits: live on a terminal, lines in a pipe."""
-    return LiveRenderer(screen, currency) if screen.is_terminal else Renderer(screen, currency)
+    if not screen.is_terminal:
+        return Renderer(screen, currency)
+    from ui.live import LiveRenderer
+
+    return LiveRenderer(screen, currency)
 
 
 def _view(step: Json) -> StepView:
     return StepView(step["id"], step["operation"], words.arguments(step.get("arguments") or {}))
 
 
-def _headline(plan: Json) -> str:
+def headline(plan: Json) -> str:
+    """How many steps, how sure, how fast."""
     steps = len(plan["steps"])
     kind = "dry run" if plan.get("dry_run") else "plan"
     sure = f"{float(plan.get('confidence') or 0):.0%} sure, {float(plan.get('ms') or 0):.0f} ms"

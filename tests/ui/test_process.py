@@ -159,6 +159,19 @@ def test_doctor_looks_at_everything_and_changes_nothing(tmp_path: Path) -> None:
     assert not home.path.exists()
 
 
+def test_doctor_knows_a_home_in_order_and_one_that_is_not(empty: Home) -> None:
+    empty.json("up")
+    empty.json("down")
+    states = {c["name"]: c["state"] for c in empty.json("doctor")["checks"]}
+    assert states["database"] == states["audit"] == states["home"] == "good"
+    empty.path.chmod(0o755)
+    with sqlite3.connect(empty.path / "pilothouse.db") as database:
+        database.execute("DELETE FROM ph_schema_version")
+    told = {c["name"]: c for c in empty.json("doctor", code=4)["checks"]}
+    assert "mode 755" in told["home"]["told"]
+    assert told["database"]["state"] == "note" and "behind" in told["database"]["told"]
+
+
 def _until(holds: object, seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
     while callable(holds) and not holds():
