@@ -23,6 +23,7 @@ from graphs.events import (
     PlanEvent,
     Preflight,
     QuestionEvent,
+    Status,
     StepFailed,
 )
 from graphs.llm_planner import LlmPlanner
@@ -160,7 +161,7 @@ class Assistant:
         self, turn: TurnRow, plan: Plan, context: RequestContext, stream: TurnStream
     ) -> None:
         """Settle a turn that carries nothing out: a question, a dry run, a reply."""
-        status = "done"
+        status: Status = "done"
         if plan.question is not None:
             status = "needs_input"
             await stream.emit(QuestionEvent(question=plan.question))
@@ -170,8 +171,11 @@ class Assistant:
             await stream.emit(Message(text=plan.reply))
         if plan.abstained:
             status = "needs_input"
-        await asyncio.to_thread(self._conversations.settle, turn.id, status, {})
-        await stream.emit(Done(status=status))
+
+        async def over() -> None:
+            await asyncio.to_thread(self._conversations.settle, turn.id, status, {})
+
+        await stream.finish(Done(status=status), over)
 
     async def _preflight(self, plan: Plan, context: RequestContext, stream: TurnStream) -> None:
         for step in plan.steps:

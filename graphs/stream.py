@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from graphs.events import EVENT, AssistantEvent, Done
@@ -40,6 +40,21 @@ class TurnStream:
 
     async def emit(self, event: AssistantEvent) -> None:
         """Number, store and deliver an event."""
+        self._deliver(await self._store(event))
+
+    async def finish(self, done: Done, settle: Callable[[], Awaitable[None]]) -> None:
+        """End the turn: its last event is stored before the turn counts as over, for those who
+        read the stored events, and delivered after, for those who then say the next thing.
+
+        Args:
+            done: the last event.
+            settle: notes that the turn is over.
+        """
+        numbered = await self._store(done)
+        await settle()
+        self._deliver(numbered)
+
+    async def _store(self, event: AssistantEvent) -> AssistantEvent:
         self._seq += 1
         numbered = event.model_copy(update={"seq": self._seq, "thread": self._conversation})
         data: dict[str, Any] = EVENT.dump_python(numbered, mode="json", exclude={"revealed"})
@@ -49,9 +64,12 @@ class TurnStream:
             )
         except PilothouseError as error:  # a full disk: whoever listens must still be told
             log.error("an event of conversation %s was not stored: %s", self._conversation, error)
-        self._past.append(numbered)
+        return numbered
+
+    def _deliver(self, event: AssistantEvent) -> None:
+        self._past.append(event)
         for listener in self._listeners:
-            listener.put_nowait(numbered)
+            listener.put_nowait(event)
 
     async def listen(self) -> AsyncIterator[AssistantEvent]:
         """The turn's events from its beginning to its `Done`."""

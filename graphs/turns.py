@@ -145,14 +145,16 @@ class Turns:
         return first_input(Plan.model_validate(turn.plan), turn.context, confirm=confirm)
 
     async def _fail(self, turn: TurnRow, text: str, stream: TurnStream) -> None:
-        try:
-            await asyncio.to_thread(self._conversations.mark, turn.id, "failed")
-        except PilothouseError as error:
-            log.error("turn %s could not be marked as failed: %s", turn.id, error)
-            self._unmarked.add(turn.id)
+        async def over() -> None:
+            try:
+                await asyncio.to_thread(self._conversations.mark, turn.id, "failed")
+            except PilothouseError as error:
+                log.error("turn %s could not be marked as failed: %s", turn.id, error)
+                self._unmarked.add(turn.id)
+            self._over(turn.id)
+
         await stream.emit(Message(text=text))
-        self._over(turn.id)
-        await stream.emit(Done(status="failed"))
+        await stream.finish(Done(status="failed"), over)
 
     def mark_failed(self) -> None:
         """Catch up on turns whose failure could not be stored, such as on a full disk."""
@@ -164,15 +166,18 @@ class Turns:
         states: dict[str, StepState] = snapshot.values.get("states", {})
         plan = Plan.model_validate(snapshot.values["plan"])
         status = _status(snapshot, plan, states)
-        await asyncio.to_thread(self._conversations.settle, turn.id, status, states)
-        await asyncio.to_thread(self._focus, turn, plan, states, status)
         if status == "needs_confirmation":
             await stream.emit(ConfirmEvent(text="Shall I do this?", steps=plan.steps))
         if status == "cancelled" and not states:
             await stream.emit(Message(text="Nothing was done."))
         receipts = [r["id"] for s in states.values() if (r := s.get("receipt"))]
-        self._over(turn.id)
-        await stream.emit(Done(status=status, receipts=receipts))
+
+        async def over() -> None:
+            await asyncio.to_thread(self._focus, turn, plan, states, status)
+            await asyncio.to_thread(self._conversations.settle, turn.id, status, states)
+            self._over(turn.id)
+
+        await stream.finish(Done(status=status, receipts=receipts), over)
 
     def _focus(
         self, turn: TurnRow, plan: Plan, states: dict[str, StepState], status: Status

@@ -23,7 +23,7 @@ def cut_off(kernel: Kernel, path: Path, *, confirm: bool, dry_run: bool = False)
     step = Step(id="s1", operation="datasets.add", arguments={"path": str(path), "name": "mine"})
     conversations = Conversations(kernel.database)
     conversations.open("t1", "add it", context)
-    plan = Plan(text="add it", steps=[step], dry_run=dry_run)
+    plan = Plan(text="add it", steps=[step], dry_run=dry_run, confidence=0.9)
     return conversations.add_turn("t1", "add it", plan, context, confirm=confirm).id
 
 
