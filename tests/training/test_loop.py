@@ -44,11 +44,8 @@ def spec(base: Path, tmp_path: Path) -> Make:
     def make(name: str, **changes: Any) -> TrainingSpec:
         folder = tmp_path / name
         labels = write_data(folder / "data", labelled)
-        args = StartTraining(
-            dataset="colours",
-            base_model=str(base),
-            **{"epochs": 4, "learning_rate": 0.01, **changes},
-        )
+        told = {"dataset": "colours", "base_model": str(base), "epochs": 4, "learning_rate": 0.01}
+        args = StartTraining.model_validate({**told, **changes})
         return make_spec(args, base, folder, labels, threads=1)
 
     return make

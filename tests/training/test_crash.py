@@ -1,0 +1,116 @@
+"""A platform that is killed in the middle of a training or a tuning goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.training.conftest import rows, write_rows
+from tools.kernel.kernel import Kernel
+from tools.kernel.mlflow_store import client
+from tools.kernel.settings import Settings
+
+PLATFORM = """
+import json, sys
+from pathlib import Path
+from tools.kernel.identity import RequestContext
+from tools.kernel.kernel import Kernel
+from tools.kernel.settings import Settings
+
+kernel = Kernel(Settings(home=Path(sys.argv[1])))
+kernel.start()
+context = RequestContext(kernel.principals.local())
+kernel.gate.call("datasets.add", {"path": sys.argv[2]}, context)
+job = kernel.gate.call(sys.argv[3], json.loads(sys.argv[4]), context).job
+seen = 0
+while True:
+    for event in kernel.events.wait(f"job:{job}", after=seen, timeout=60):
+        seen = event.id
+        print(json.dumps(event.data), flush=True)
+"""
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Enough rows for a training to be caught in the middle."""
+    return write_rows(tmp_path / "many.jsonl", rows(600))
+
+
+def killed_when(home: Path, data: Path, operation: str, wanted: dict[str, Any], word: str) -> None:
+    """Run a platform until its job's message contains a word; then kill -9."""
+    command = [sys.executable, "-c", PLATFORM, str(home), str(data), operation, json.dumps(wanted)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as platform:
+        assert platform.stdout is not None
+        for line in platform.stdout:
+            event = json.loads(line)
+            assert not event.get("error"), event
+            if word in event.get("message", ""):
+                break
+        children = psutil.Process(platform.pid).children(recursive=True)
+        os.kill(platform.pid, signal.SIGKILL)
+    gone, alive = psutil.wait_procs(children, timeout=10)
+    assert gone
+    assert not alive
+
+
+@pytest.fixture
+def revived(home: Path) -> Iterator[Kernel]:
+    """A kernel on the same home, not started yet."""
+    kernel = Kernel(Settings(home=home))
+    yield kernel
+    kernel.stop()
+
+
+@pytest.mark.timeout(300)
+def test_a_training_goes_on_and_is_recorded_once(
+    home: Path, revived: Kernel, base: Path, many: Path
+):
+    wanted = {
+        "dataset": "many",
+        "base_model": str(base),
+        "method": "full",
+        "epochs": 60,
+        "learning_rate": 1e-6,
+    }
+    killed_when(home, many, "training.start", wanted, "epoch 2 of 60")
+    revived.start()
+    row = revived.jobs.wait(1, timeout=200)
+    assert row.status == "done", row.error
+    assert row.result is not None
+    receipts = revived.receipts.list("default")
+    assert [r.status for r in receipts if r.operation == "training.start"] == ["done", "started"]
+    store = client(revived.settings)
+    where = [e.experiment_id for e in store.search_experiments()]
+    assert [r.info.status for r in store.search_runs(where)] == ["FINISHED"]
+    history = store.get_metric_history(row.result["run_id"], "training_loss")
+    steps = [m.step for m in history]
+    assert sorted(steps) == sorted(set(steps))
+    assert len(steps) == row.result["epochs"] * 30
+
+
+@pytest.mark.timeout(300)
+def test_a_tuning_goes_on_with_the_trial_that_was_cut_off(
+    home: Path, revived: Kernel, base: Path, many: Path
+):
+    wanted = {
+        "dataset": "many",
+        "base_model": str(base),
+        "method": "full",
+        "epochs": 3,
+        "trials": 2,
+    }
+    killed_when(home, many, "training.tune", wanted, "trial 2 of 2")
+    revived.start()
+    row = revived.jobs.wait(1, timeout=200)
+    assert row.status == "done", row.error
+    assert row.result is not None
+    assert [t["number"] for t in row.result["trials"]] == [0, 1]
