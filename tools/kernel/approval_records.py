@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel
+from sqlalchemy import ColumnElement, and_, or_
 
 from tools.kernel.canonical import digest
 from tools.kernel.identity import RequestContext
+from tools.kernel.keys import Keys
 from tools.kernel.operations import Preview
 from tools.kernel.storage import now
 from tools.kernel.tables import ApprovalRow
@@ -115,3 +117,27 @@ def shown(row: ApprovalRow) -> Approval:
         confirm=confirmation(row),
         how=f"{who} with the approver role runs `pilothouse approvals grant {row.id}`",
     )
+
+
+def request_seal(keys: Keys, row: ApprovalRow) -> str:
+    """What a request bears from its making: over the call, and all that its approver sees."""
+    seen = digest([row.operation, row.arguments, row.proposer, row.plan, row.step, row.preview])
+    parts = (row.id, row.tenant, row.digest, seen, str(row.second_person))
+    return keys.seal("approval request", *parts, row.expires.isoformat())
+
+
+def grant_seal(keys: Keys, row: ApprovalRow, by: str, own: bool) -> str:
+    """What a grant bears: over the call, who decided, and until when."""
+    parts = (row.id, row.tenant, row.digest, by, str(own), str(row.second_person))
+    return keys.seal("approval grant", *parts, row.expires.isoformat())
+
+
+def stands(status: Status) -> ColumnElement[bool]:
+    """The condition that an approval stands so now; see `standing`."""
+    written = ApprovalRow.status == status
+    if status == "expired":
+        unused = ApprovalRow.status.in_(("pending", "granted"))
+        return or_(written, and_(unused, ApprovalRow.expires <= now()))
+    if status in ("pending", "granted"):
+        return and_(written, ApprovalRow.expires > now())
+    return written

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tools.kernel.approval_records import (
@@ -21,11 +21,13 @@ from tools.kernel.approval_records import (
     bound_digest,
     call_digest,
     confirmation,
+    grant_seal,
+    request_seal,
     shown,
     standing,
+    stands,
 )
 from tools.kernel.audit import Audit
-from tools.kernel.canonical import digest
 from tools.kernel.errors import ApprovalInvalid, Conflict, InvalidInput, NotFound, PolicyDenied
 from tools.kernel.events import Events
 from tools.kernel.identity import Principal, RequestContext
@@ -62,10 +64,10 @@ class Approvals:
             query = select(ApprovalRow).where(
                 ApprovalRow.digest == bound,
                 ApprovalRow.second_person == preview.second_person,
-                _stands("pending"),
+                stands("pending"),
             )
             for waiting in session.scalars(query):
-                if waiting.seal == self._request_seal(waiting):
+                if waiting.seal == request_seal(self._keys, waiting):
                     return shown(waiting)
             row = self._new(operation, arguments, preview, context, bound)
             session.add(row)
@@ -99,7 +101,7 @@ class Approvals:
             status="pending",
             expires=now() + timedelta(minutes=self._settings.approval_minutes),
         )
-        row.seal = self._request_seal(row)
+        row.seal = request_seal(self._keys, row)
         return row
 
     def get(self, approval: str, tenant: str) -> Approval:
@@ -114,7 +116,7 @@ class Approvals:
         """The newest approvals, newest first."""
         query = select(ApprovalRow).where(ApprovalRow.tenant == tenant)
         if status is not None:
-            query = query.where(_stands(status))
+            query = query.where(stands(status))
         with self._database.session() as session:
             rows = session.scalars(query.order_by(ApprovalRow.created.desc()).limit(limit)).all()
         return [shown(r) for r in rows]
@@ -129,7 +131,7 @@ class Approvals:
             InvalidInput: if the confirmation does not match; nothing is granted.
         """
         row = self._pending(approval, principal)
-        if row.seal != self._request_seal(row) or row.digest != bound_digest(row):
+        if row.seal != request_seal(self._keys, row) or row.digest != bound_digest(row):
             raise ApprovalInvalid(f"Request {row.id} does not bear this home's seal.")
         own = row.proposer == principal.name
         if own and row.second_person:
@@ -144,7 +146,7 @@ class Approvals:
                 " nothing was granted.",
                 hint=f"`pilothouse approvals grant {row.id}` asks for it.",
             )
-        seal = self._grant_seal(row, principal.name, own)
+        seal = grant_seal(self._keys, row, principal.name, own)
         return self._decide(row, "granted", principal.name, seal=seal, self_approved=own)
 
     def deny(self, approval: str, principal: Principal, reason: str = "") -> Approval:
@@ -205,7 +207,7 @@ class Approvals:
         self, bound: str, context: RequestContext, second_person: bool
     ) -> Approval | None:
         query = select(ApprovalRow).where(
-            ApprovalRow.digest == bound, ApprovalRow.tenant == context.tenant, _stands("granted")
+            ApprovalRow.digest == bound, ApprovalRow.tenant == context.tenant, stands("granted")
         )
         with self._database.session() as session:
             rows = session.scalars(query.order_by(ApprovalRow.decided.desc())).all()
@@ -222,7 +224,7 @@ class Approvals:
         """
         used = session.execute(
             update(ApprovalRow)
-            .where(ApprovalRow.id == approval.id, _stands("granted"))
+            .where(ApprovalRow.id == approval.id, stands("granted"))
             .values(status="used", seal=None)
             .returning(ApprovalRow.created)
         ).first()
@@ -254,20 +256,11 @@ class Approvals:
         own = row.decided_by == context.principal.name
         if row.decided_by is None or row.seal is None:
             return "does not bear this home's seal"
-        if row.seal != self._grant_seal(row, row.decided_by, own):
+        if row.seal != grant_seal(self._keys, row, row.decided_by, own):
             return "does not bear this home's seal"
         if own and (second_person or row.second_person):
             return "was given by its proposer, but a second person must approve this"
         return None
-
-    def _request_seal(self, row: ApprovalRow) -> str:
-        seen = digest([row.operation, row.arguments, row.proposer, row.plan, row.step, row.preview])
-        parts = (row.id, row.tenant, row.digest, seen, str(row.second_person))
-        return self._keys.seal("approval request", *parts, row.expires.isoformat())
-
-    def _grant_seal(self, row: ApprovalRow, by: str, own: bool) -> str:
-        parts = (row.id, row.tenant, row.digest, by, str(own), str(row.second_person))
-        return self._keys.seal("approval grant", *parts, row.expires.isoformat())
 
     def _row(self, approval: str, tenant: str) -> ApprovalRow:
         wanted = approval.strip()
@@ -308,7 +301,7 @@ class Approvals:
         with self._audit.writing() as ledger:
             decided = ledger.session.scalar(
                 update(ApprovalRow)
-                .where(ApprovalRow.id == row.id, _stands(expected))
+                .where(ApprovalRow.id == row.id, stands(expected))
                 .values(**values)
                 .returning(ApprovalRow)
             )
@@ -335,17 +328,6 @@ class Approvals:
         if row.conversation:
             topic = f"conversation:{row.conversation}"
             self._events.add(session, topic, kind, data, row.tenant)
-
-
-def _stands(status: Status) -> ColumnElement[bool]:
-    """The condition that an approval stands so now; see `standing`."""
-    written = ApprovalRow.status == status
-    if status == "expired":
-        unused = ApprovalRow.status.in_(("pending", "granted"))
-        return or_(written, and_(unused, ApprovalRow.expires <= now()))
-    if status in ("pending", "granted"):
-        return and_(written, ApprovalRow.expires > now())
-    return written
 
 
 __all__ = ["Approval", "Approvals", "Status", "call_digest"]

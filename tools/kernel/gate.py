@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from tools.kernel.approvals import Approval, call_digest
 from tools.kernel.arguments import read_arguments
+from tools.kernel.attempt import Admitted, Attempt, new_receipt, plain, unexpected
 from tools.kernel.audit import Ledger
 from tools.kernel.errors import (
     Cancelled,
@@ -29,10 +30,10 @@ from tools.kernel.errors import (
     Unauthenticated,
 )
 from tools.kernel.identity import RequestContext
-from tools.kernel.operations import Args, Call, Effect, JobHandle, Operation, Preview
+from tools.kernel.operations import Call, Effect, JobHandle, Operation, Preview
 from tools.kernel.policy import authorise
 from tools.kernel.proof import file_receipt, prove
-from tools.kernel.receipts import Receipt, ReceiptStatus
+from tools.kernel.receipts import Receipt
 from tools.kernel.secrets import masked
 from tools.kernel.telemetry import span
 
@@ -51,35 +52,6 @@ class Outcome:
     job: int | None = None
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """A call on its way through the gate: what was asked, and how far it came."""
-
-    name: str
-    arguments: Mapping[str, Any]
-    context: RequestContext
-    approval: str | None = None
-    key: str | None = None
-    allowed: bool = False
-    acted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Admitted:
-    """A call that policy and catalogue let in."""
-
-    operation: Operation[Any, Any]
-    args: Args
-    effect: Effect
-    preview: Preview
-    call: Call
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The canonical arguments: what is hashed, stored and shown."""
-        return masked(self.args)
-
-
 class Gate:
     """Every call of every operation goes through `call`; safe from several threads."""
 
@@ -92,13 +64,13 @@ class Gate:
         Raises:
             PilothouseError: for whatever would stop the call before approval.
         """
-        attempt = _Attempt(name, arguments, context)
+        attempt = Attempt(name, arguments, context)
         try:
             return self._admit(attempt, self._known(attempt)).preview
         except PilothouseError:
             raise
         except Exception as error:
-            raise _unexpected(attempt) from error
+            raise unexpected(attempt) from error
 
     def call(
         self,
@@ -123,18 +95,18 @@ class Gate:
             PilothouseError: anything else that is expected; unexpected failures are logged and
                 become `OperationFailed`.
         """
-        attempt = _Attempt(name, arguments, context, approval, idempotency_key)
+        attempt = Attempt(name, arguments, context, approval, idempotency_key)
         try:
             return self._once(attempt, self._known(attempt))
         except PilothouseError as error:
             self._refused(attempt, error)
             raise
         except Exception as error:
-            failure = _unexpected(attempt)
+            failure = unexpected(attempt)
             self._refused(attempt, failure)
             raise failure from error
 
-    def _known(self, attempt: _Attempt) -> Operation[Any, Any]:
+    def _known(self, attempt: Attempt) -> Operation[Any, Any]:
         """The operation, if its caller is known and may make calls of its declared effect."""
         context = attempt.context
         if not context.principal.name or not context.principal.roles:
@@ -146,12 +118,12 @@ class Gate:
             isinstance(k, str) for k in cast("Any", given)
         ):
             attempt.arguments = {}
-            raise InvalidInput(f"{_plain(attempt.name, 128)}: arguments are given by name.")
+            raise InvalidInput(f"{plain(attempt.name, 128)}: arguments are given by name.")
         operation = self._kernel.operations.get(str(attempt.name))
         authorise(current, operation.name, operation.scope)
         return operation
 
-    def _once(self, attempt: _Attempt, operation: Operation[Any, Any]) -> Outcome:
+    def _once(self, attempt: Attempt, operation: Operation[Any, Any]) -> Outcome:
         if attempt.key is None:
             return self._act(attempt, operation)
         context, idempotency = attempt.context, self._kernel.idempotency
@@ -179,7 +151,7 @@ class Gate:
         except PilothouseError:
             log.error("the idempotency key of a refused call could not be given back")
 
-    def _act(self, attempt: _Attempt, operation: Operation[Any, Any]) -> Outcome:
+    def _act(self, attempt: Attempt, operation: Operation[Any, Any]) -> Outcome:
         admitted = self._admit(attempt, operation)
         grant = self._granted(admitted, attempt.approval)
         channel = attempt.context.channel.value
@@ -188,7 +160,7 @@ class Gate:
                 return self._start(attempt, admitted, grant)
             return self._run(attempt, admitted, grant)
 
-    def _admit(self, attempt: _Attempt, operation: Operation[Any, Any]) -> _Admitted:
+    def _admit(self, attempt: Attempt, operation: Operation[Any, Any]) -> Admitted:
         kernel, context = self._kernel, attempt.context
         args = read_arguments(operation, attempt.arguments, kernel.catalogue, context.tenant)
         call = Call(kernel, context, operation)
@@ -198,9 +170,9 @@ class Gate:
         authorise(context.principal, operation.name, f"{operation.domain}:{effect.value}")
         hook = operation.hooks.get("preview")
         preview = hook(args, call) if hook else Preview(summary=operation.summary)
-        return _Admitted(operation, args, effect, preview, call)
+        return Admitted(operation, args, effect, preview, call)
 
-    def _granted(self, admitted: _Admitted, approval: str | None) -> Approval | None:
+    def _granted(self, admitted: Admitted, approval: str | None) -> Approval | None:
         if admitted.effect is not Effect.DANGEROUS:
             return None
         name, arguments = admitted.operation.name, admitted.arguments
@@ -218,7 +190,7 @@ class Gate:
         )
 
     def _allow(
-        self, ledger: Ledger, attempt: _Attempt, admitted: _Admitted, grant: Approval | None
+        self, ledger: Ledger, attempt: Attempt, admitted: Admitted, grant: Approval | None
     ) -> None:
         """The last word before an act: money is left, the grant is used up, the audit knows."""
         kernel, context = self._kernel, admitted.call.context
@@ -240,10 +212,10 @@ class Gate:
             },
         )
 
-    def _start(self, attempt: _Attempt, admitted: _Admitted, grant: Approval | None) -> Outcome:
+    def _start(self, attempt: Attempt, admitted: Admitted, grant: Approval | None) -> Outcome:
         kernel, name, context = self._kernel, admitted.operation.name, admitted.call.context
         kernel.jobs.require_engine()
-        receipt = _new_receipt(admitted, grant, "started", 0.0)
+        receipt = new_receipt(admitted, grant, "started", 0.0)
         with kernel.audit.writing() as ledger:
             self._allow(ledger, attempt, admitted, grant)
             job = kernel.jobs.create(ledger.session, name, admitted.arguments, context, receipt.id)
@@ -259,7 +231,7 @@ class Gate:
         kernel.jobs.enqueue(job)
         return Outcome(handle, stored, job)
 
-    def _run(self, attempt: _Attempt, admitted: _Admitted, grant: Approval | None) -> Outcome:
+    def _run(self, attempt: Attempt, admitted: Admitted, grant: Approval | None) -> Outcome:
         kernel, operation = self._kernel, admitted.operation
         if admitted.effect is Effect.READ:
             kernel.budget.check_money(attempt.context.principal, admitted.preview.cost)
@@ -273,14 +245,14 @@ class Gate:
             if not isinstance(result, operation.output):
                 raise TypeError(f"{operation.name} answered {type(result).__name__}")
             attempt.acted = admitted.effect is not Effect.READ
-            receipt = _new_receipt(admitted, grant, "done", time.perf_counter() - began)
+            receipt = new_receipt(admitted, grant, "done", time.perf_counter() - began)
             proven = prove(operation, admitted.args, result, admitted.call, receipt)
             return Outcome(result, self._store(attempt, proven))
         finally:
             if admitted.effect is not Effect.READ:
                 kernel.catalogue.changed()
 
-    def _store(self, attempt: _Attempt, receipt: Receipt) -> Receipt:
+    def _store(self, attempt: Attempt, receipt: Receipt) -> Receipt:
         try:
             with self._kernel.audit.writing() as ledger:
                 return self._file(ledger, attempt, receipt)
@@ -292,19 +264,19 @@ class Gate:
                 hint="See what stands now before asking for it again.",
             ) from error
 
-    def _file(self, ledger: Ledger, attempt: _Attempt, receipt: Receipt) -> Receipt:
+    def _file(self, ledger: Ledger, attempt: Attempt, receipt: Receipt) -> Receipt:
         stored = file_receipt(self._kernel, ledger, receipt)
         if attempt.key is not None:
             self._kernel.idempotency.settle(attempt.key, stored.id, attempt.context, ledger.session)
         return stored
 
-    def _refused(self, attempt: _Attempt, error: PilothouseError) -> None:
+    def _refused(self, attempt: Attempt, error: PilothouseError) -> None:
         if isinstance(error, Cancelled):
             return
         body: dict[str, Any] = {
             "event": "call.failed" if attempt.allowed else "call.refused",
-            "operation": _plain(attempt.name, 128),
-            "arguments": sorted(_plain(key, 64) for key in attempt.arguments),
+            "operation": plain(attempt.name, 128),
+            "arguments": sorted(plain(key, 64) for key in attempt.arguments),
             "principal": attempt.context.principal.name,
             "channel": attempt.context.channel.value,
             "request": attempt.context.request_id,
@@ -316,42 +288,6 @@ class Gate:
             self._kernel.audit.append(attempt.context.tenant, body)
         except PilothouseError:
             log.error("a refusal (%s of %s) could not be audited", error.code, attempt.name)
-
-
-def _new_receipt(
-    admitted: _Admitted, grant: Approval | None, status: ReceiptStatus, seconds: float
-) -> Receipt:
-    context = admitted.call.context
-    return Receipt(
-        operation=admitted.operation.name,
-        effect=admitted.effect.value,
-        arguments=admitted.arguments,
-        principal=context.principal.name,
-        tenant=context.tenant,
-        channel=context.channel.value,
-        conversation=context.conversation,
-        plan=context.plan,
-        step=context.step,
-        status=status,
-        seconds=round(seconds, 3),
-        approval=grant.id if grant else None,
-        self_approved=grant.self_approved if grant else False,
-    )
-
-
-def _unexpected(attempt: _Attempt) -> OperationFailed:
-    """For the caller: that it failed. What and where is for the log alone."""
-    request = attempt.context.request_id
-    log.exception("%s failed (request %s)", _plain(attempt.name, 128), request)
-    return OperationFailed(
-        f"{_plain(attempt.name, 128)} failed unexpectedly.",
-        hint=f"The platform's log has the details under request {request}.",
-    )
-
-
-def _plain(value: object, longest: int) -> str:
-    """Foreign text, cut and without what cannot be stored."""
-    return str(value)[:longest].encode(errors="replace").decode()
 
 
 __all__ = ["Gate", "Outcome"]
