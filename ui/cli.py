@@ -21,6 +21,7 @@ from ui.commands import (
     operations,
     process,
     records,
+    router,
     servers,
     users,
 )
@@ -35,6 +36,7 @@ GROUPS = (
     process,
     users,
     models,
+    router,
     servers,
     doctor,
 )

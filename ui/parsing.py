@@ -111,7 +111,7 @@ def _catalogue(path: Path | None) -> Json | None:
         raise InvalidInput(
             f"The catalogue {path} is malformed.", hint='It holds {"model": ["a-name", …], …}.'
         )
-    return {kind: [n if isinstance(n, dict) else str(n) for n in v] for kind, v in names.items()}
+    return names
 
 
 @contextmanager
@@ -139,5 +139,17 @@ def _explain(plan: Json) -> None:
         screen.print(f"  ? {plan['question']['text']}")
     if plan.get("reply"):
         screen.print(f"  {plan['reply']}")
-    for line in plan.get("explanation") or []:
-        screen.print(f"  · {line if isinstance(line, str) else json.dumps(line)}", style="dim")
+    for reason in plan.get("explanation") or []:
+        _because(reason)
+
+
+def _because(reason: Json) -> None:
+    """Which words led to which operation and argument, and what came next to it."""
+    screen = console()
+    taken = reason["operation"] or "nothing"
+    screen.print(f"  “{reason['text']}” → {taken} ({float(reason['confidence']):.0%})", style="dim")
+    for name, words in reason["arguments"].items():
+        screen.print(f"      {name} from “{words}”", style="dim")
+    runners = [f"{name} {float(share):.0%}" for name, share in reason["runners"]]
+    if runners:
+        screen.print(f"      next: {', '.join(runners)}", style="dim")

@@ -15,13 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tools.kernel.errors import InvalidInput, NotFound, PilothouseError, PolicyDenied
-from ui.api import approvals, conversations, jobs, operations, records, status
+from ui.api import approvals, conversations, jobs, operations, parsing, records, status
 from ui.api.door import Door
 from ui.errors import problem, translate, unexpected
 
 log = logging.getLogger(__name__)
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
-PARTS = (conversations, operations, approvals, jobs, records, status)
+PARTS = (conversations, parsing, operations, approvals, jobs, records, status)
 
 
 def create_app(door: Door, extra: Sequence[APIRouter] = ()) -> FastAPI:

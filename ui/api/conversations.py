@@ -1,4 +1,4 @@
-"""`/v1/ask`, `/v1/threads`, `/v1/parse`: sentences in, the assistant's events out."""
+"""`/v1/ask`, `/v1/threads`: sentences in, the assistant's events out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from tools.kernel.entities import EntityKind, EntityName
-from tools.kernel.errors import InvalidInput, NotFound, PilothouseError
+from tools.kernel.errors import NotFound
 from tools.kernel.identity import RequestContext
 from ui.api.door import WAIT_SECONDS, WAITERS, Caller, Door, TheDoor, thread_name
 from ui.api.turns import Turn
-from ui.errors import problem
 
 if TYPE_CHECKING:
     from graphs.assistant import Assistant
@@ -44,24 +42,6 @@ class Resume(BaseModel):
 
     confirmed: bool | None = None
     approval: str | None = None
-
-
-class Line(BaseModel):
-    """One thing to parse: a sentence, or the sentences of a conversation."""
-
-    text: str | None = Field(None, max_length=20_000)
-    turns: list[str] | None = Field(None, max_length=200)
-
-
-Names = dict[str, list[str | dict[str, Any]]]
-
-
-class Parse(BaseModel):
-    """Lines to parse, against the live catalogue or a given one."""
-
-    lines: list[Line] = Field(max_length=1000)
-    catalogue: Names | None = None
-    explain: bool = False
 
 
 @router.post("/ask")
@@ -110,14 +90,6 @@ async def cancel(thread: str, context: Caller, door: TheDoor) -> dict[str, Any]:
     told = await assistant.cancel(thread_name(thread), _in(context, thread))
     await door.turns.ended(context.tenant, thread, CANCEL_SECONDS)
     return told
-
-
-@router.post("/parse")
-async def parse(body: Parse, context: Caller, door: TheDoor) -> dict[str, Any]:
-    """What sentences mean, as plans; nothing is executed."""
-    assistant = await door.assistant()
-    names = _GivenNames(body.catalogue) if body.catalogue is not None else None
-    return await run_in_threadpool(_parse_all, assistant, body, context, names)
 
 
 async def _stored(
@@ -177,43 +149,3 @@ def lines(source: AsyncIterator[bytes], thread: str = "") -> StreamingResponse:
 
 def _in(context: RequestContext, thread: str) -> RequestContext:
     return replace(context, conversation=thread)
-
-
-class _GivenNames:
-    """A catalogue from a file, instead of the live one."""
-
-    def __init__(self, kinds: Names) -> None:
-        known = {kind.value for kind in EntityKind}
-        unknown = sorted(set(kinds) - known)
-        if unknown:
-            raise InvalidInput(
-                f"The catalogue has the unknown kind {unknown[0]!r}.",
-                hint=f"Kinds are {', '.join(sorted(known))}.",
-            )
-        self._names = {EntityKind(k): tuple(map(_name, names)) for k, names in kinds.items()}
-
-    def names(self, kind: EntityKind) -> tuple[EntityName, ...]:
-        """The names of a kind."""
-        return self._names.get(kind, ())
-
-
-def _name(given: str | dict[str, Any]) -> EntityName:
-    if isinstance(given, str):
-        return EntityName(given)
-    if not isinstance(given.get("name"), str):
-        raise InvalidInput(f"A catalogue's entry has no name: {given}.")
-    return EntityName(given["name"], tuple(given.get("also") or ()), given.get("of"))
-
-
-def _parse_all(assistant: Any, body: Parse, context: RequestContext, names: Any) -> dict[str, Any]:
-    return {"plans": [_parse_one(assistant, line, context, names) for line in body.lines]}
-
-
-def _parse_one(assistant: Any, line: Line, context: RequestContext, names: Any) -> dict[str, Any]:
-    said = line.turns if line.turns else line.text
-    if not said:
-        return {"error": problem(InvalidInput("A line needs `text`, or `turns` with a sentence."))}
-    try:
-        return assistant.parse(said, context, names).model_dump(mode="json")
-    except PilothouseError as error:
-        return {"error": problem(error)}
