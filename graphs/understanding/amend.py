@@ -33,7 +33,7 @@ def amended(
     kept = [t for t in tokens if t.kind != "punctuation" or t.low in "%-"]
     if not kept or len(kept) > _SHORT:
         return None
-    rest, how = _continuation(list(tokens))
+    rest, how = _continuation(_without_tail(list(tokens)))
     if how is None or not rest:
         return None
     clause = Clause(rest)
@@ -46,6 +46,16 @@ def amended(
             said = " ".join(t.text for t in tokens)
             return ParsedPlan(text=said, steps=changed, confidence=0.9, dry_run=plan.dry_run)
     return None
+
+
+def _without_tail(tokens: list[Token]) -> list[Token]:
+    """A correction that says so at its end, with that at its beginning: `blue-green instead`."""
+    kept = list(tokens)
+    while kept and kept[-1].kind == "punctuation" and kept[-1].low != "%":
+        kept.pop()
+    if len(kept) > 1 and kept[-1].low in {"instead", "sorry", "rather"}:
+        return [kept[-1], *kept[:-1]]
+    return tokens
 
 
 def _continuation(tokens: list[Token]) -> tuple[list[Token], str | None]:

@@ -15,6 +15,7 @@ from graphs.understanding.link import link, read_version
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
+from graphs.understanding.read_groups import new_group
 from graphs.understanding.text import Token, tokenise
 from tools.kernel.entities import EntityKind, fold
 
@@ -176,6 +177,9 @@ def _named_answer(
     ordinal = _ordinal(clause)
     if ordinal is not None and ordinal <= len(question.candidates):
         return question.candidates[ordinal - 1]
+    slot = parser.operations.get(question.operation).slots[question.slot]
+    if kind is EntityKind.DEVICE_GROUP and not slot.closed:
+        return None if clause.tokens[0].low in parser.verbs else new_group(clause.tokens)
     return None
 
 

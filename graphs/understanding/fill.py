@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from graphs.understanding.read_choices import choices, choices_first
 from graphs.understanding.read_entities import entities
+from graphs.understanding.read_groups import open_groups
 from graphs.understanding.read_missing import missing
 from graphs.understanding.read_models import late_version, models
 from graphs.understanding.read_names import new_names
@@ -18,7 +19,8 @@ def fill(reading: Reading) -> Filled:
     """Read everything there is to read; each reader claims the words that it has used."""
     reading.out.arguments.update(reading.answered())
     readers: list[Callable[[Reading], None]] = [
-        texts, choices_first, models, numbers, choices, entities, references, leftovers, new_names,
+        open_groups, texts, choices_first, models, numbers, choices, entities, references,
+        leftovers, new_names,
     ]  # fmt: skip
     for reader in readers:
         reader(reading)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from graphs.understanding.clause import Clause, Mention
-from graphs.understanding.lexicon import routes, words
+from graphs.understanding.lexicon import fields, routes, words
 from graphs.understanding.link import Linker
 from graphs.understanding.text import Token, tokenise
 from tools.kernel.entities import EntityKind, EntityName
@@ -25,6 +25,7 @@ MASKS = {
 }
 _ORDER = list(MASKS)
 _VERSION = re.compile(r"^v\.?\d+$")
+_NUMBERED = frozenset(["job", "run", "training", "receipt", "task", "tuning", "version"])
 _RECEIPT = re.compile(r"^r\d+$")
 
 
@@ -71,9 +72,21 @@ def mask(tokens: Sequence[Token], mentions: Sequence[Mention]) -> str:
                 parts.append("v3")
             index = mention.end
             continue
+        if size := _numbered_job(tokens, index):
+            _append_named(parts, MASKS[EntityKind.JOB])
+            index += size
+            continue
         parts.append(_plain(tokens[index]))
         index += 1
     return " ".join(part for part in parts if part).strip()
+
+
+def _numbered_job(tokens: Sequence[Token], at: int) -> int:
+    """How many tokens write a job as `#7`, without the word."""
+    if tokens[at].low != "#" or at + 1 >= len(tokens) or tokens[at + 1].kind != "number":
+        return 0
+    before = tokens[at - 1].low if at else ""
+    return 0 if before in _NUMBERED else 2
 
 
 def _preference(mention: Mention) -> tuple[int, int]:
@@ -99,7 +112,7 @@ def _plain(token: Token) -> str:
         return (
             "file.txt" if not token.low.endswith(("csv", "jsonl", "parquet", "tsv")) else "file.csv"
         )
-    if token.kind == "number":
+    if token.kind == "number" or (token.low in fields()["numbers"] and token.low != "one"):
         return "5"
     if token.kind == "quote":
         return token.low if len(token.low.split()) < 4 else "something"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from graphs.understanding import guards
 from graphs.understanding.clause import Clause, polite
-from graphs.understanding.lexicon import phrases, words
+from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.router import Sentence
 from graphs.understanding.text import find_phrase
 from tools.kernel.operations import Effect, OperationSet
@@ -32,7 +32,8 @@ class Orders:
         self._operations = operations
         self._words: dict[str, set[str]] = defaultdict(set)
         for sentence in sentences:
-            self._words[sentence.label].update(re.findall(r"[\w'/-]+", sentence.text))
+            said = re.findall(r"[\w'/-]+", sentence.text)
+            self._words[sentence.label].update([*said, *(f"^{word}" for word in said[:1])])
 
     def forbidden(self, operation: str, clause: Clause) -> bool:
         """True if a clause says not to act."""
@@ -44,6 +45,8 @@ class Orders:
         """True if a clause orders this operation in words that are known for it."""
         effect = self._operations.get(operation).effect
         first = clause.tokens[0].low
+        if self._elsewhere(operation, clause):
+            return False
         if effect is Effect.READ:
             harmless = first not in self._verbs or first in words("words", "stop")
             return harmless or first in self._words[operation]
@@ -55,6 +58,18 @@ class Orders:
         known = sum(word in self._words[operation] for word in said)
         return not said or known >= _SHARE * len(said)
 
+    def _elsewhere(self, operation: str, clause: Clause) -> bool:
+        """True for an act that none can serve, though it is done to something that is known."""
+        first = clause.tokens[0]
+        named = any(m.start == 0 for m in clause.mentions)
+        return (
+            len(clause.tokens) > 1
+            and not named
+            and first.kind == "word"
+            and first.low in words("verbs", "elsewhere")
+            and f"^{first.low}" not in self._words[operation]
+        )
+
     def _said(self, clause: Clause) -> list[str]:
         named = {i for m in clause.mentions for i in range(m.start, m.end)}
         small = words("words", "determiners") | words("words", "prepositions")
@@ -65,5 +80,6 @@ class Orders:
             and token.kind == "word"
             and token.low not in small
             and (token.low,) not in polite()
+            and token.low not in fields()["numbers"]
             and not any(c.isdigit() for c in token.low)
         ]

@@ -48,6 +48,7 @@ class Draft:
         unclear: a condition that was not understood.
         confidence: the lowest probability of its clauses.
         reads: the clauses, for the explanation.
+        last: the steps that the clause before ended in.
     """
 
     steps: list[Step] = field(default_factory=list[Step])
@@ -56,6 +57,7 @@ class Draft:
     unclear: str | None = None
     confidence: float = 1.0
     reads: list[Read] = field(default_factory=list[Read])
+    last: list[str] = field(default_factory=list[str])
 
 
 class Planner:
@@ -98,7 +100,9 @@ class Planner:
                 typed_condition = typed(*condition)
             elif read.clause.link == "otherwise" and condition is not None:
                 typed_condition = typed(*condition, otherwise=True)
+            known = len(draft.steps)
             self._add(read, scope, draft, typed_condition)
+            draft.last = _ends(draft.steps[known:]) or draft.last
             if draft.question is not None:
                 return draft
         return draft
@@ -156,7 +160,7 @@ class Planner:
         if condition is not None:
             needed.append(condition.left.step)
         if link == "then" and before is not None:
-            needed.append(before.id)
+            needed.extend(draft.last if before.id in draft.last else [before.id])
         own = {step.id for step in draft.steps}
         same = next((s for s in draft.steps if _same(s, operation, arguments, condition)), None)
         if same is not None:
@@ -210,6 +214,12 @@ class Planner:
         clause = Clause(list(wanted.compare))
         link(clause, self._linker, scope.names)
         return bool(model_mentions(clause))
+
+
+def _ends(steps: Sequence[Step]) -> list[str]:
+    """The steps that none of the others waits for."""
+    waited = {needed for step in steps for needed in step.depends_on}
+    return [step.id for step in steps if step.id not in waited]
 
 
 def _same(

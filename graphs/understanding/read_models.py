@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphs.understanding.asking import ask
+from graphs.understanding.lexicon import phrases
 from graphs.understanding.link import resolve_alias, version_names
 from graphs.understanding.models import ModelMention, model_mentions
 from graphs.understanding.reading import Reading
@@ -94,11 +95,16 @@ def _version_value(r: Reading, model: Any, version: int | str, slot: str) -> Any
     names = r.scope.names
     if isinstance(version, str):
         made = r.referrer.alias_set_earlier(version)
-        if made is not None:
+        former = made is not None and r.clause.find(phrases("references", "former")) is not None
+        if made is not None and not former:
             return made
         if isinstance(model, str):
             number = resolve_alias(model, version, names)
+            if former and number is None:
+                r.out.question = ask(r.operation, slot, names, of=model)
             return number if number is not None else version
+        if former:
+            r.out.question = ask(r.operation, slot, names)
         return version
     if isinstance(model, str):
         known = version_names(model, names)

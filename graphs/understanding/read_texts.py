@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphs.understanding import values
-from graphs.understanding.clause import join
-from graphs.understanding.lexicon import phrases
+from graphs.understanding.clause import join, polite
+from graphs.understanding.lexicon import phrases, words
 from graphs.understanding.reading import Reading
+from graphs.understanding.text import Token, find_phrase
 
 _ALIAS_WORDS = frozenset(["champion", "challenger", "staging", "production"])
 
@@ -64,7 +67,7 @@ def _query(r: Reading, name: str) -> None:
         r.set(name, tokens[quoted].text, (quoted, quoted + 1))
         return
     span = r.clause.find(phrases("searching", "before"))
-    start = span[1] if span else 0
+    start = _after_place(tokens, span[1] if span else 0)
     while start < len(tokens) and tokens[start].kind == "punctuation":
         start += 1
     end = len(tokens)
@@ -75,10 +78,41 @@ def _query(r: Reading, name: str) -> None:
     while end > start and tokens[end - 1].kind == "punctuation":
         end -= 1
     if end > start:
-        tail = r.clause.find(phrases("searching", "after"))
-        if tail and tail[1] >= end and tail[0] > start:
-            end = tail[0]
+        end = _before_place(tokens, start, end)
         r.set(name, join(tokens[start:end]), (start, end))
+
+
+def _after_place(tokens: Sequence[Token], start: int) -> int:
+    """Past the words for where is searched: `the docs for`; the place alone is what is sought."""
+    at = start
+    while at < len(tokens) and tokens[at].low in words("searching", "place_before"):
+        at += 1
+    if (end := _place(tokens, at)) == at:
+        return start
+    follows = end < len(tokens) - 1 and tokens[end].low in words("searching", "place_after")
+    return end + 1 if follows else start
+
+
+def _before_place(tokens: Sequence[Token], start: int, end: int) -> int:
+    """Where what is sought ends: before `in our documents`, before `please`."""
+    while end - 1 > start and (tokens[end - 1].low,) in polite():
+        end -= 1
+    for at in range(start + 1, end - 1):
+        noun = at + 1
+        if tokens[at].low not in words("searching", "place_before") - words("words", "determiners"):
+            continue
+        while noun < end and tokens[noun].low in words("words", "determiners"):
+            noun += 1
+        if _place(tokens, noun) == end and noun < end:
+            return at
+    return end
+
+
+def _place(tokens: Sequence[Token], at: int) -> int:
+    for phrase in phrases("searching", "places"):
+        if find_phrase(tokens, phrase, at, min(at + len(phrase), len(tokens))) == at:
+            return at + len(phrase)
+    return at
 
 
 def _topic(r: Reading, name: str) -> None:

@@ -142,6 +142,8 @@ class Referrer:
     def _set_pair(self, out: Filled, model: Any, version: Any) -> bool:
         if "model" not in self.operation.slots:
             return False
+        if self.clause.find(phrases("references", "another")):
+            version = None  # `the old one` is never the one just spoken of
         out.arguments.setdefault("model", model)
         if "version" in self.operation.slots and version is not None:
             out.arguments.setdefault("version", version)

@@ -73,6 +73,8 @@ class Segmenter:
     def _boundary(self, tokens: list[Token], at: int, begin: int) -> tuple[int, str]:
         """How many tokens separate two clauses here (0: none do), and how they are joined."""
         token = tokens[at]
+        if token.low == "." and _abbreviates(tokens, at):
+            return 0, ""
         if token.kind == "punctuation" and token.low in _ENDS:
             return (1, "and") if at > begin else (0, "")
         for link, name in (("otherwise", "otherwise"), ("then", "strong")):
@@ -205,6 +207,12 @@ _ASKING = frozenset(
 """A question that begins so asks about its `if`; it does not hang on it."""
 
 _OBJECTS = frozenset(["it", "the", "them", "that", "this", "a", "all", "me", "both"])
+
+
+def _abbreviates(tokens: Sequence[Token], at: int) -> bool:
+    """True for the point in `no. 7`."""
+    number = at + 1 < len(tokens) and tokens[at + 1].kind == "number"
+    return number and at > 0 and tokens[at - 1].low in {"no", "nr", "v", "ver", "vers", "rev"}
 
 
 def _names_the_last(rest: Sequence[Token]) -> bool:

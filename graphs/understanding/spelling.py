@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from graphs.understanding.lexicon import lexicon
 from graphs.understanding.text import Token
 
 _SHORTEST = 5
@@ -42,6 +43,19 @@ class Speller:
             found |= self._near.get(form, set())
         close = {w for w in found if _slips(word, w) == 1}
         return replace(token, low=close.pop()) if len(close) == 1 else token
+
+
+def in_full(tokens: Sequence[Token], kept: frozenset[str]) -> list[Token]:
+    """The tokens with shorthand read as the words it stands for: `pct`, `reg`, `u`."""
+    short = lexicon()["shorthand"]
+    found: list[Token] = []
+    for index, token in enumerate(tokens):
+        following = tokens[index + 1] if index + 1 < len(tokens) else None
+        valued = following is not None and (following.kind == "number" or following.low in "=:")
+        word = short.get(token.low) if token.kind == "word" and token.low not in kept else None
+        single = len(token.low) == 1 and (valued or len(tokens) == 1)
+        found.append(token if word is None or single else replace(token, low=word))
+    return found
 
 
 def _deletions(word: str) -> set[str]:

@@ -24,7 +24,7 @@ from graphs.understanding.refit import Refit
 from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Needs, Route, Router
 from graphs.understanding.segment import Segmenter
-from graphs.understanding.spelling import Speller
+from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.text import Token, tokenise
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
@@ -136,6 +136,7 @@ class Understanding:
     ) -> ParsedPlan:
         """A sentence as a request of its own, with what was already answered about it."""
         tokens, dry = guards.hypothetical(self._spelt(tokens, names))
+        tokens = self._wished(tokens)
         if dry:
             tokens = guards.present_tense(strip_leading(tokens, polite()), self.verbs)
         clauses = self._segmenter.clauses(tokens)
@@ -170,7 +171,14 @@ class Understanding:
             for t in tokens
             if any(self.linker.index(k, names).has_word(t.low) for k in EntityKind)
         )
-        return self._speller.correct(tokens, kept)
+        return self._speller.correct(in_full(tokens, kept), kept)
+
+    def _wished(self, tokens: list[Token]) -> list[Token]:
+        """`would you mind registering …` as the order that it is."""
+        rest = strip_leading(tokens, phrases("verbs", "wishes"))
+        if not rest or rest == strip_leading(tokens, ()):
+            return tokens
+        return guards.present_tense(strip_leading(rest, polite()), self.verbs)
 
     def scope(self, names: NameView, state: ConversationState) -> Scope:
         """What reading a clause needs beside its words."""

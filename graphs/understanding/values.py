@@ -49,6 +49,16 @@ def choices_of(info: FieldInfo) -> list[str]:
 
 def number_at(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
     """A number in digits or words that begins at `at`, and the index after it."""
+    found = _simple_number(tokens, at)
+    if found is None or found[1] + 2 >= len(tokens) or tokens[found[1]].low != "e":
+        return found
+    power = _simple_number(tokens, found[1] + 2)  # `two e minus four`
+    if tokens[found[1] + 1].low not in {"minus", "-"} or power is None:
+        return found
+    return found[0] / 10 ** power[0], power[1]
+
+
+def _simple_number(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
     if not 0 <= at < len(tokens):
         return None
     token = tokens[at]
@@ -81,6 +91,8 @@ def _number_words(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
 
 def read_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | None:
     """A number beside one of the words that the table gives for it."""
+    if attached := _attached_number(clause, spec):
+        return attached
     for index in range(len(clause.tokens)):
         found = number_at(clause.tokens, index)
         if found is None or not clause.free(index, found[1]):
@@ -96,7 +108,7 @@ def read_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | No
         for phrase in split_phrases(spec.get("before", [])):
             if _stands(clause.tokens, phrase, index - len(phrase)):
                 return value, (index - len(phrase), end)
-    return _attached_number(clause, spec)
+    return None
 
 
 def _attached_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | None:
