@@ -1,0 +1,57 @@
+"""How sure a router is: calibrated probabilities, and the score under which it abstains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphs.understanding.intent.heads import Opinion, fit_sharpness, sharpen
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
+GIVEN_UP = 0.03
+"""Share of rightly labelled held-out rows that may fall under the threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was learnt from rows that the judges had not seen.
+
+    Attributes:
+        sharpness: the power that makes averaged opinions into probabilities.
+        threshold: the score under which the router abstains.
+        held_out: how many rows it was learnt from.
+        accuracy: of the judges on those rows.
+    """
+
+    sharpness: float
+    threshold: float
+    held_out: int
+    accuracy: float
+
+    def probabilities(self, opinion: Opinion) -> Matrix:
+        """Calibrated probabilities, rows × labels."""
+        return sharpen(opinion.chances, self.sharpness).astype(np.float32)
+
+
+def calibrate(opinion: Opinion, truth: NDArray[Any]) -> Calibration:
+    """Calibrate on held-out rows; no out-of-scope rows are needed."""
+    right = opinion.chances.argmax(1) == truth
+    scores = score(opinion)
+    known = scores[right] if right.any() else scores
+    return Calibration(
+        sharpness=fit_sharpness(opinion.chances, truth),
+        threshold=float(np.quantile(known, GIVEN_UP)),
+        held_out=len(truth),
+        accuracy=float(right.mean()),
+    )
+
+
+def score(opinion: Opinion) -> Matrix:
+    """How much a sentence looks like those that were learnt from; higher is surer."""
+    return opinion.centroid + opinion.nearest
