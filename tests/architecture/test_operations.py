@@ -30,13 +30,8 @@ STORES_APPROVALS = {
     "tools/kernel/tables.py",
 }
 COUNTS_APPROVALS = {"tools/reporting/records.py"}
-# What doors and graph may import of a domain: what it offers, never what carries it out.
-OFFERED = ("operations", "types")
 BESIDE_THE_GATE = {
     "tools.devices.protocol": "what device processes themselves speak; none of it is an operation",
-    "tools.devices.messages": "the words of that protocol",
-    "tools.devices.tables": "the row by which that door knows a device",
-    "tools.training.base_models": "names of base models, for reading sentences without a home",
 }
 WITHOUT_INVERSE = {
     "datasets.remove": "itself the inverse of an addition; the file can be added again",
@@ -124,23 +119,36 @@ def test_an_operation_itself_cannot_be_called():
     assert not any(callable(operation) for operation in OPERATIONS)
 
 
-def test_doors_and_graph_reach_a_domain_through_its_operations_only():
-    graph = grimp.build_graph(*PACKAGES[:1], *PACKAGES[2:5], "tools", "ui", cache_dir=None)
-    outside = {"agents", "evals", "graphs", "mcp_servers", "ui"}
-    reached = {
+def acts_on_the_platform(tree: ast.Module) -> bool:
+    """True if the module has a class that is made with the kernel: a service."""
+    return any(
+        isinstance(node, ast.FunctionDef)
+        and node.name == "__init__"
+        and "kernel" in [a.arg for a in node.args.args]
+        for node in ast.walk(tree)
+    )
+
+
+def test_doors_and_graph_import_no_service_of_a_domain(trees):
+    services = {
+        path.removesuffix(".py").replace("/", ".")
+        for path, tree in trees
+        if path.startswith("tools/")
+        and path.split("/")[1] in DOMAINS
+        and (path.endswith("service.py") or acts_on_the_platform(tree))
+    }
+    assert {f"tools.{domain}.service" for domain in DOMAINS} <= services
+    graph = grimp.build_graph(
+        "agents", "evals", "graphs", "mcp_servers", "tools", "ui", cache_dir=None
+    )
+    reaching = {
         (module, imported)
         for module in graph.modules
-        if module.partition(".")[0] in outside
+        if not module.startswith("tools")
         for imported in graph.find_modules_directly_imported_by(module)
-        if imported.startswith("tools.") and imported.split(".")[1] in DOMAINS
+        if imported in services and imported not in BESIDE_THE_GATE
     }
-    wrong = {
-        (module, imported)
-        for module, imported in reached
-        if imported not in BESIDE_THE_GATE
-        and imported.split(".")[2:3] not in [[o] for o in OFFERED]
-    }
-    assert wrong == set()
+    assert reaching == set()
 
 
 def test_nobody_but_the_approvals_touches_their_table(trees):
