@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command
@@ -245,8 +246,9 @@ class Turns:
         for status in OPEN:
             for row in self._kernel.jobs.list(tenant, status=status):
                 if row.context.get("plan") == plan:
-                    self._kernel.jobs.cancel(row.id, tenant)
-                    stopped.append(row.id)
+                    with suppress(Conflict):  # it ended by itself meanwhile
+                        self._kernel.jobs.cancel(row.id, tenant)
+                        stopped.append(row.id)
         return stopped
 
 
