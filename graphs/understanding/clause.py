@@ -184,7 +184,10 @@ def strip_leading(tokens: list[Token], options: tuple[tuple[str, ...], ...]) -> 
         if tokens[0].kind == "punctuation":
             tokens = tokens[1:]
             continue
+        word = tokens[0].low
         for phrase in options:
+            if phrase[0] != word:
+                continue
             if len(phrase) < len(tokens) and find_phrase(tokens, phrase, 0, len(phrase)) == 0:
                 tokens = tokens[len(phrase) :]
                 break

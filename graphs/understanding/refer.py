@@ -128,6 +128,8 @@ class Referrer:
 
     def _unregistered(self, item: Focus) -> bool:
         """True for a model's name that comes from a training or an evaluation, not a registry."""
+        if (item.via or "").startswith("registry."):
+            return False
         return item.made and not any(
             i.kind is _VERSION and i.of == item.value and i.via == item.via
             for i in self.conversation.focus

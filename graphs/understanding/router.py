@@ -99,17 +99,16 @@ class Router:
                 _WORDS_WEIGHT * self._words.matrix(texts),
             ]
         ).astype(np.float32)
+        width = self._vectors.shape[1] - self._words.size
         self._fit()
+        self._meanings = np.ascontiguousarray(self._vectors[:, :width].T)
+        self._by_word = np.ascontiguousarray(self._vectors[:, width:].T)
 
     def route(self, texts: Sequence[str]) -> list[Route]:
         """The routes of masked clauses."""
         if not texts:
             return []
-        vectors = np.hstack(
-            [self._encoder.embed(list(texts)), _WORDS_WEIGHT * self._words.matrix(texts)]
-        ).astype(np.float32)
-        similar = vectors @ self._vectors.T
-        return [self._read(row) for row in similar]
+        return [self._read(row) for row in self._similar(list(texts))]
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -118,11 +117,17 @@ class Router:
 
     def distribution(self, text: str) -> dict[str, float]:
         """Every label's probability for one masked clause."""
-        vector = np.hstack(
-            [self._encoder.embed([text]), _WORDS_WEIGHT * self._words.matrix([text])]
-        ).astype(np.float32)
-        chances = self._chances((vector @ self._vectors.T)[0])
+        chances = self._chances(self._similar([text])[0])
         return dict(zip(self.labels, (float(c) for c in chances), strict=True))
+
+    def _similar(self, texts: list[str]) -> Any:
+        """How alike each text is to every sentence; of the words only those that are said count."""
+        similar = self._encoder.embed(texts) @ self._meanings
+        for row, text in zip(similar, texts, strict=True):
+            places, weights = self._words.row(text)
+            if places:
+                row += _WORDS_WEIGHT * (weights @ self._by_word[places])
+        return similar
 
     def _fit(self) -> None:
         count, classes = len(self._of), len(self.labels)
@@ -202,6 +207,18 @@ class _Words:
     def words(self) -> frozenset[str]:
         """The single words that are known."""
         return frozenset(term for term in self._place if " " not in term and "^" not in term)
+
+    @property
+    def size(self) -> int:
+        """How many words and pairs are known."""
+        return len(self._place)
+
+    def row(self, text: str) -> tuple[list[int], Matrix]:
+        """The places of a text's known terms, and their weights as a unit vector."""
+        found = {self._place[term] for term in _terms(text) if term in self._place}
+        places = sorted(found)
+        weights = self._weight[places]
+        return places, weights / max(float(np.linalg.norm(weights)), 1e-9)
 
     def matrix(self, texts: Sequence[str]) -> Matrix:
         """One unit row a text (all zeros if no word is known)."""

@@ -228,8 +228,13 @@ def leading_negation(tokens: Sequence[Token]) -> int:
 
 
 def _phrase_at(tokens: Sequence[Token], at: int, options: Sequence[tuple[str, ...]]) -> int:
+    if at >= len(tokens):
+        return 0
+    word = tokens[at].low
     for phrase in options:
-        if find_phrase(tokens, phrase, at, min(at + len(phrase), len(tokens))) == at:
+        if phrase[0] != word or at + len(phrase) > len(tokens):
+            continue
+        if find_phrase(tokens, phrase, at, at + len(phrase)) == at:
             return len(phrase)
     return 0
 

@@ -66,9 +66,11 @@ def find_phrase(
     tokens: Sequence[Token], phrase: Sequence[str], start: int = 0, end: int | None = None
 ) -> int:
     """The index at which the words of `phrase` stand one after another, or -1."""
-    size = len(phrase)
+    size, first = len(phrase), phrase[0]
     for index in range(start, (len(tokens) if end is None else end) - size + 1):
-        if all(tokens[index + k].low == word for k, word in enumerate(phrase)):
+        if tokens[index].low != first:
+            continue
+        if size == 1 or all(tokens[index + k].low == phrase[k] for k in range(1, size)):
             return index
     return -1
 
