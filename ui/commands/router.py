@@ -44,7 +44,7 @@ def train(
     examples = read_examples(data)
     check_trainable(distinct(examples), str(data))
     check_target(out)
-    router = IntentRouter.train(examples, seed=seed, tuned=not frozen, report=note)
+    router = IntentRouter.train(examples, seed=seed, steps=0 if frozen else None, report=note)
     router.save(out)
     if as_json:
         facts = {
@@ -79,7 +79,7 @@ def evaluate(
     check_trainable(distinct(examples), str(train))
     check_labels(rows, {example.label for example in examples}, str(test))
     outside = read_texts(oos) if oos else []
-    router = IntentRouter.train(examples, seed=seed, tuned=not frozen, report=note)
+    router = IntentRouter.train(examples, seed=seed, steps=0 if frozen else None, report=note)
     note(f"measuring on {len(rows) + len(outside):,} rows")
     figures = measure(router, rows, outside)
     if as_json:

@@ -48,7 +48,7 @@ class IntentRouter:
 
     Args:
         parts: what was learnt.
-        facts: how it was learnt: `rows`, `seed`, `tuned`, `train_seconds`, `train_cpu_seconds`.
+        facts: how it was learnt: `rows`, `seed`, `steps`, `train_seconds`, `train_cpu_seconds`.
     """
 
     def __init__(self, parts: Learnt, facts: dict[str, Any]) -> None:
@@ -61,7 +61,7 @@ class IntentRouter:
         examples: Sequence[Example],
         *,
         seed: int = 0,
-        tuned: bool = True,
+        steps: int | None = None,
         threads: int | None = None,
         report: Report = lambda line: None,
     ) -> IntentRouter:
@@ -70,7 +70,8 @@ class IntentRouter:
         Args:
             examples: two or more of each label, two or more labels.
             seed: of every random choice.
-            tuned: False leaves the encoder as it is, to see what tuning brings.
+            steps: gradient steps of the encoder; what fits the number of rows when not given, and
+                0 leaves the encoder as it is.
             threads: for the tuning; two when not given, or what OMP_NUM_THREADS says.
             report: receives a line a step.
 
@@ -82,11 +83,11 @@ class IntentRouter:
 
         began, worked = time.perf_counter(), time.process_time()
         wanted = threads or _threads()
-        parts = learn(examples, seed, tuned=tuned, threads=wanted, report=report)
+        parts = learn(examples, seed, steps=steps, threads=wanted, report=report)
         facts = {
             "rows": len(examples),
             "seed": seed,
-            "tuned": tuned,
+            "steps": parts.steps,
             "train_seconds": round(time.perf_counter() - began, 2),
             "train_cpu_seconds": round(time.process_time() - worked, 2),
         }
@@ -142,7 +143,6 @@ class IntentRouter:
             "format": FORMAT,
             "labels": list(parts.labels),
             "calibration": asdict(parts.calibration),
-            "steps": parts.steps,
             "named": parts.named,
             "facts": self.facts,
         }
@@ -182,7 +182,8 @@ class IntentRouter:
                 heads = Heads(arrays)
             calibration = Calibration(**facts["calibration"])
             labels = tuple(facts["labels"])
-            steps, named, told = facts["steps"], facts["named"], facts["facts"]
+            named, told = facts["named"], facts["facts"]
+            steps = int(told["steps"])
             model = (folder / _ENCODER).read_bytes()
             tokenizer = (folder / _TOKENIZER).read_text("utf-8")
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:

@@ -65,14 +65,19 @@ class _Data:
 
 
 def learn(
-    examples: Sequence[Example], seed: int, *, tuned: bool = True, threads: int = 2, report: Report
+    examples: Sequence[Example],
+    seed: int,
+    *,
+    steps: int | None = None,
+    threads: int = 2,
+    report: Report,
 ) -> Learnt:
     """Learn a router's parts.
 
     Args:
         examples: labelled rows; each label has two or more.
         seed: of every random choice.
-        tuned: False leaves the encoder as it is, to see what tuning brings.
+        steps: gradient steps; None for what fits the number of rows, 0 for none.
         threads: that torch may use.
         report: receives a line a step.
 
@@ -95,7 +100,7 @@ def learn(
         labels = tuple(sorted({row.label for row in rows}))
         data = _prepare(rows, labels, base, encoder)
         held = _held_out(data.truth, seed)
-        steps = steps_for(len(data.texts)) if tuned else 0
+        steps = steps_for(len(data.texts)) if steps is None else steps
         many = np.bincount(data.truth).min() >= _MANY_ROWS
         kept = np.setdiff1d(np.arange(len(data.texts)), held)
         probe = encoder if many else copy.deepcopy(encoder)

@@ -53,7 +53,7 @@ def measure(
         "rows": {"train": facts["rows"], "test": len(test), "oos": len(outside)},
         "labels": len(router.labels),
         "seed": facts["seed"],
-        "tuned": facts["tuned"],
+        "steps": facts["steps"],
     }
 
 

@@ -1,0 +1,105 @@
+"""A router learns, answers, abstains, and says the same after it was kept and loaded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphs.understanding.intent import Example, IntentRouter
+from graphs.understanding.intent.heads import Heads
+from graphs.understanding.intent.measuring import measure
+from tools.kernel.errors import InvalidInput
+
+FRESH = [
+    Example("could you play a rock song", "play_music"),
+    Example("is it raining in Paris", "get_weather"),
+    Example("please wake me up at eight", "set_alarm"),
+]
+FAR = ["my loss is not going down", "transfer fifty euros to my sister", "who wrote Hamlet"]
+
+
+def test_it_answers_fresh_sentences_and_abstains_on_far_ones(router: IntentRouter) -> None:
+    found = router.predict([example.text for example in FRESH])
+
+    assert [p.label for p in found] == [example.label for example in FRESH]
+    assert not any(p.abstain for p in found)
+    assert all(p.abstain for p in router.predict(FAR))
+
+
+def test_an_answer_depends_on_its_own_text_alone(router: IntentRouter) -> None:
+    assert router.predict([FAR[0], FRESH[0].text])[1] == router.predict([FRESH[0].text])[0]
+
+
+def test_it_says_the_same_after_it_was_kept(router: IntentRouter, tmp_path: Path) -> None:
+    router.save(tmp_path / "kept")
+    router.save(tmp_path / "kept")  # an older router is replaced
+
+    loaded = IntentRouter.load(tmp_path / "kept")
+
+    kept = loaded.predict([e.text for e in FRESH] + FAR)
+    told = router.predict([e.text for e in FRESH] + FAR)
+    assert [(p.label, p.abstain) for p in kept] == [(p.label, p.abstain) for p in told]
+    assert np.allclose([p.score for p in kept], [p.score for p in told], atol=2e-3)
+    on_disk = sum(p.stat().st_size for p in (tmp_path / "kept").iterdir())
+    assert on_disk == pytest.approx(router.size(), rel=0.01)
+    assert [p.name for p in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_folder_of_something_else_is_left_alone(router: IntentRouter, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(InvalidInput, match=r"thesis\.txt"):
+        router.save(tmp_path)
+
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", ["router.json", "heads.npz", "encoder.onnx", "tokenizer.json"])
+def test_a_damaged_router_is_told(router: IntentRouter, tmp_path: Path, name: str) -> None:
+    router.save(tmp_path / "kept")
+    (tmp_path / "kept" / name).write_bytes(b"{}")
+
+    with pytest.raises(InvalidInput):
+        IntentRouter.load(tmp_path / "kept")
+
+
+def test_a_folder_without_a_router_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="holds no router"):
+        IntentRouter.load(tmp_path)
+
+
+def test_the_figures_are_complete_and_plain(router: IntentRouter) -> None:
+    figures = measure(router, FRESH, FAR)
+
+    assert figures["accuracy"] == figures["macro_f1"] == 1.0
+    assert figures["oos_auroc"] == figures["oos_recall"] == 1.0
+    assert figures["rows"] == {"train": 15, "test": 3, "oos": 3}
+    assert json.loads(json.dumps(figures)) == figures
+    assert measure(router, FRESH)["oos_auroc"] is None
+
+
+def test_tuning_draws_labels_together_and_the_seed_decides_it(examples: list[Example]) -> None:
+    first = IntentRouter.train(examples, seed=3, steps=4, threads=1)
+    again = IntentRouter.train(examples, seed=3, steps=4, threads=1)
+
+    assert first.threshold == again.threshold
+    assert first.predict(FAR) == again.predict(FAR)
+    assert [p.label for p in first.predict([e.text for e in FRESH])] == [e.label for e in FRESH]
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_the_heads_find_what_they_were_fitted_on(classes: int) -> None:
+    truth = np.repeat(np.arange(classes), 3)
+    random = np.random.default_rng(0)
+    rows = np.eye(8)[truth] + random.normal(0, 0.05, (len(truth), 8))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    heads = Heads.fit(rows, truth, None)
+    again = Heads(heads.arrays())
+
+    assert (heads.judge(rows).chances.argmax(1) == truth).all()
+    assert np.allclose(heads.judge(rows).chances.sum(1), 1, atol=1e-4)
+    assert np.allclose(heads.judge(rows).chances, again.judge(rows).chances, atol=1e-2)
