@@ -45,12 +45,12 @@ class Tuning:
 
     steps: int
     batch: int = 128
-    rate: float = 5e-5
+    rate: float = 1e-4
     temperature: float = 0.07
     prototypes: float = 0.0
     smoothing: float = 0.1
     dropout: float = 0.1
-    frozen: int = 0
+    frozen: int = 3
 
 
 def encode(encoder: Encoder, ids: Sequence[Sequence[int]]) -> Tensor:
