@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphs.plan import Plan, Step
+from graphs.understanding import values
 from graphs.understanding.clause import Clause
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.fill import fill_said
 from graphs.understanding.lexicon import phrases
 from graphs.understanding.link import link, read_version, version_names
+from graphs.understanding.mask import mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.reading import Filled, Reading, Scope
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from graphs.understanding.understanding import ParsedPlan, Understanding
 
 _SHORT = 9
+_BEYOND_DOUBT = 0.95
 
 
 def amended(
@@ -40,12 +43,37 @@ def amended(
     link(clause, parser.linker, names)
     if _asks_anew(parser, clause, how):
         return None
+    whole = _whole_request(parser, tokens, names) if how == "correction" else None
     for plan in state.recent if how != "bare" else state.recent[:1]:
+        if whole is not None and whole not in {step.operation for step in plan.steps}:
+            return None
         changed = _changed(parser, plan, clause, names, state, how)
         if changed is not None:
             said = " ".join(t.text for t in tokens)
             return ParsedPlan(text=said, steps=changed, confidence=0.9, dry_run=plan.dry_run)
     return None
+
+
+def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameView) -> str | None:
+    """The operation that the whole sentence asks for by itself, if that is beyond doubt.
+
+    "make it the challenger" begins like a correction and is a wish of its own.
+    """
+    clause = Clause(list(tokens))
+    link(clause, parser.linker, names)
+    route = parser.router.route([mask_clause(clause)])[0]
+    if not parser.sure(route) or route.probability < _BEYOND_DOUBT:
+        return None
+    return route.operation if _says_choice(parser.operations.get(route.operation), clause) else None
+
+
+def _says_choice(operation: Operation[Any, Any], clause: Clause) -> bool:
+    """True if a clause says a value that the operation cannot do without and must be chosen."""
+    return any(
+        values.read_choice(clause, name, values.choices_of(info)) is not None
+        for name, info in operation.input.model_fields.items()
+        if info.is_required() and values.choices_of(info)
+    )
 
 
 def _without_tail(tokens: list[Token]) -> list[Token]:
@@ -164,11 +192,13 @@ def said_values(
 ) -> dict[str, Any]:
     """The arguments of an operation that a clause itself says; none if anything is unclear."""
     names = scope.names
-    kept = _said_version(operation, clause, names, step)
+    # "the champion" is then the alias to give, not the version that has it
+    chosen = _says_choice(operation, clause)
+    kept = {} if chosen else _said_version(operation, clause, names, step)
     alone = replace(scope, conversation=ConversationState(), steps=[])
     reading = Reading(operation, clause, alone)
     reading.out = Filled(arguments=dict(kept))
-    said = fill_said(reading, with_models="version" not in kept)
+    said = fill_said(reading, with_models="version" not in kept and not chosen)
     if said.question is not None:
         return {}
     free_text = {"question", "query", "topic"}

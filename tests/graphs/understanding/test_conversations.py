@@ -152,3 +152,40 @@ def test_the_newest_version_is_not_version_one(
             ["deploy ticket-router to kiosks", answer], understanding, names
         ).steps
         assert step.arguments["version"] == version, answer
+
+
+def said(understanding: Understanding, names: FileNames, *turns: str) -> Any:
+    """The plan of the last turn, the ones before taken as said and planned."""
+    return parse_turns(list(turns), understanding, names)
+
+
+def test_giving_an_alias_is_a_wish_of_its_own_and_repeats_nothing(
+    understanding: Understanding, names: FileNames
+) -> None:
+    plan = said(
+        understanding,
+        names,
+        "train a mail sorter on chat-turns, then evaluate it, then register it",
+        "make it the challenger",
+    )
+    assert [step.operation for step in plan.steps] == ["registry.promote"]
+    assert plan.steps[0].arguments["alias"] == "challenger"
+
+
+def test_a_correction_of_an_alias_keeps_the_version(
+    understanding: Understanding, names: FileNames
+) -> None:
+    plan = said(
+        understanding, names, "promote mail-triage v2 to challenger", "no, make it the champion"
+    )
+    assert steps(plan) == [
+        ("registry.promote", {"alias": "champion", "model": "mail-triage", "version": 2})
+    ]
+
+
+def test_making_it_another_version_still_corrects_the_plan(
+    understanding: Understanding, names: FileNames
+) -> None:
+    plan = said(understanding, names, "deploy mail-triage v2 to the kiosks", "make it v3")
+    assert [step.operation for step in plan.steps] == ["deployment.start"]
+    assert plan.steps[0].arguments["version"] == 3
