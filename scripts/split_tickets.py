@@ -38,8 +38,8 @@ One JSON object a line: `text` and `label`.
 
 How it was made: three sets were written independently of each other, merged, and every ticket that
 nearly repeats an earlier one was dropped (equal after normalisation, or Jaccard similarity of the
-word sets of at least 0.8). The split is stratified by class and seeded ({seed}), and no two tickets in
-different splits are near-duplicates. `scripts/split_tickets.py` does all of this, and
+word sets of at least 0.8). The split is stratified by class and seeded ({seed}), and no two tickets
+in different splits are near-duplicates. `scripts/split_tickets.py` does all of this, and
 `tests/datasets/test_tickets.py` checks it.
 
 Licence: as the project.
