@@ -45,15 +45,20 @@ def many(tmp_path: Path) -> Path:
     return write_rows(tmp_path / "many.jsonl", rows(600))
 
 
-def killed_when(home: Path, data: Path, operation: str, wanted: dict[str, Any], word: str) -> None:
-    """Run a platform until its job's message contains a word; then kill -9."""
+def killed_when(
+    home: Path, data: Path, operation: str, wanted: dict[str, Any], *words: str
+) -> None:
+    """Run a platform until its job's messages have contained all words in turn; then kill -9."""
+    left = list(words)
     command = [sys.executable, "-c", PLATFORM, str(home), str(data), operation, json.dumps(wanted)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as platform:
         assert platform.stdout is not None
         for line in platform.stdout:
             event = json.loads(line)
             assert not event.get("error"), event
-            if word in event.get("message", ""):
+            if left[0] in event.get("message", ""):
+                left.pop(0)
+            if not left:
                 break
         children = psutil.Process(platform.pid).children(recursive=True)
         os.kill(platform.pid, signal.SIGKILL)
@@ -108,7 +113,7 @@ def test_a_tuning_goes_on_with_the_trial_that_was_cut_off(
         "epochs": 3,
         "trials": 2,
     }
-    killed_when(home, many, "training.tune", wanted, "trial 2 of 2")
+    killed_when(home, many, "training.tune", wanted, "trial 2 of 2", "epoch 1 of 3")
     revived.start()
     row = revived.jobs.wait(1, timeout=200)
     assert row.status == "done", row.error

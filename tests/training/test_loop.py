@@ -19,9 +19,9 @@ from tests.training.conftest import rows
 from tools.kernel.errors import Unavailable
 from tools.training.child import train
 from tools.training.export import folder_sha256
-from tools.training.loop import EpochScore, scores
 from tools.training.preparing import make_spec, write_data
 from tools.training.spec import TrainingSpec
+from tools.training.state import EpochScore, scores
 from tools.training.types import StartTraining
 
 Make = Callable[..., TrainingSpec]

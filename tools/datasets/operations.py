@@ -64,6 +64,13 @@ def add(args: AddDataset, call: Call) -> DatasetAdded:
     return _service(call.kernel).add(call.tenant, args.path, args.name)
 
 
+@add.normalise
+def _(args: AddDataset, call: Call) -> AddDataset:
+    from tools.datasets.locating import absolute
+
+    return args.model_copy(update={"path": str(absolute(args.path))})
+
+
 @add.preview
 def _(args: AddDataset, call: Call) -> Preview:
     planned = _service(call.kernel).plan_add(call.tenant, args.path, args.name)

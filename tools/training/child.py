@@ -23,8 +23,9 @@ from tools.training.spec import TrainingSpec
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from tools.training.loop import EpochScore, Examples, State, Trainer
+    from tools.training.loop import Trainer
     from tools.training.modelling import TextClassifier
+    from tools.training.state import EpochScore, Examples, State
 
 _STARTED = time.monotonic()
 _ANSWER_SECONDS = 10.0
@@ -93,7 +94,7 @@ def make_trainer(
 
 
 def _examples(spec: TrainingSpec, tokenizer: Tokenizer, split: str) -> Examples:
-    from tools.training.loop import Examples
+    from tools.training.state import Examples
 
     lines = (Path(spec.data) / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
     rows: list[dict[str, str]] = [json.loads(line) for line in lines]

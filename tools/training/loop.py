@@ -6,11 +6,10 @@ seed and epoch, and a checkpoint holds weights, optimiser, random state and posi
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,68 +21,18 @@ from tools.training.batching import epoch_batches, even_batches, pad, pad_hidden
 from tools.training.encoder import mean_pool
 from tools.training.modelling import TextClassifier, add_adapter
 from tools.training.spec import TrainingSpec
+from tools.training.state import (
+    EpochScore,
+    Examples,
+    State,
+    load_checkpoint,
+    save_checkpoint,
+    scores,
+)
 
 Report = Callable[[float, str, dict[str, float]], None]
 _CACHE_BYTES = 1 << 30
 _EVALUATION_BATCH = 32
-
-
-@dataclass(slots=True)
-class Examples:
-    """Token ids and classes of one split, and what the frozen layers say of them if cached."""
-
-    ids: list[list[int]]
-    targets: list[int]
-    hidden: list[Tensor] | None = None
-
-    @property
-    def lengths(self) -> list[int]:
-        """Tokens of each row."""
-        return [len(row) for row in self.ids]
-
-
-@dataclass(slots=True)
-class EpochScore:
-    """What was measured after an epoch; epoch 0 is before the first step.
-
-    Attributes:
-        training_loss: mean over the epoch's steps; None for epoch 0.
-        validation_loss: mean cross-entropy.
-        validation_accuracy: share of rows labelled rightly.
-        validation_macro_f1: mean F1 over the classes.
-    """
-
-    epoch: int
-    training_loss: float | None
-    validation_loss: float
-    validation_accuracy: float
-    validation_macro_f1: float
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        """Greater is better: accuracy first, then a smaller loss."""
-        return self.validation_accuracy, -self.validation_loss
-
-
-@dataclass(slots=True)
-class State:
-    """Where a training stands; everything but the weights."""
-
-    epoch: int = 1
-    batch: int = 0
-    step: int = 0
-    epoch_loss: float = 0.0
-    epoch_rows: int = 0
-    seconds: float = 0.0
-    resumed: int = 0
-    stopped: str = ""
-    scores: list[EpochScore] = field(default_factory=list[EpochScore])
-    steps: list[tuple[int, float, float]] = field(default_factory=list[tuple[int, float, float]])
-
-    @property
-    def best(self) -> EpochScore:
-        """The best epoch so far."""
-        return max(self.scores, key=lambda score: score.rank)
 
 
 class Trainer:
@@ -322,34 +271,3 @@ class Trainer:
         self._optimiser.load_state_dict(found["optimiser"])
         torch.set_rng_state(found["random"])
         return True
-
-
-def scores(targets: list[int], predicted: list[int], classes: int) -> tuple[float, float]:
-    """Accuracy, and F1 averaged over the classes that occur."""
-    right = sum(t == p for t, p in zip(targets, predicted, strict=True))
-    f1: list[float] = []
-    for c in range(classes):
-        hits = sum(t == p == c for t, p in zip(targets, predicted, strict=True))
-        wrong = targets.count(c) + predicted.count(c) - 2 * hits
-        if hits or wrong:
-            f1.append(2 * hits / (2 * hits + wrong))
-    return right / len(targets), sum(f1) / len(f1)
-
-
-def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write a checkpoint whole or not at all."""
-    written = io.BytesIO()
-    torch.save(content, written)
-    staged = path.with_suffix(".new")
-    staged.write_bytes(written.getbuffer())
-    staged.replace(path)
-
-
-def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """A checkpoint, or None if there is none or it cannot be read."""
-    if not path.is_file():
-        return None
-    try:
-        return torch.load(path, weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError):
-        return None

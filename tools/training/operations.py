@@ -25,6 +25,7 @@ from tools.training.types import (
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
+    from tools.training.following import TrainingJobs
     from tools.training.service import TrainingService
 
 
@@ -32,6 +33,12 @@ def _service(kernel: Kernel) -> TrainingService:
     from tools.training.service import TrainingService
 
     return kernel.get(TrainingService)
+
+
+def _jobs(kernel: Kernel) -> TrainingJobs:
+    from tools.training.following import TrainingJobs
+
+    return kernel.get(TrainingJobs)
 
 
 @entity_source(EntityKind.BASE_MODEL)
@@ -159,7 +166,7 @@ def _(args: EstimateTraining, result: TrainingEstimate) -> str:
 )
 def status(args: TrainingStatusArgs, call: Call) -> TrainingState:
     """Tell how a training or tuning job stands: progress, loss, time left, or why it failed."""
-    return _service(call.kernel).status(args.job, call.tenant)
+    return _jobs(call.kernel).status(args.job, call.tenant)
 
 
 @status.says
@@ -194,17 +201,17 @@ def _(args: TrainingStatusArgs, result: TrainingState) -> str:
 )
 def cancel(args: CancelTraining, call: Call) -> TrainingCancelled:
     """Stop a running training or tuning job; says what had been done and what is kept."""
-    return _service(call.kernel).cancel(args.job, call.tenant)
+    return _jobs(call.kernel).cancel(args.job, call.tenant)
 
 
 @cancel.normalise
 def _(args: CancelTraining, call: Call) -> CancelTraining:
-    return CancelTraining(job=_service(call.kernel).cancellable(args.job, call.tenant))
+    return CancelTraining(job=_jobs(call.kernel).cancellable(args.job, call.tenant))
 
 
 @cancel.preview
 def _(args: CancelTraining, call: Call) -> Preview:
-    state = _service(call.kernel).status(args.job, call.tenant)
+    state = _jobs(call.kernel).status(args.job, call.tenant)
     return Preview(
         summary=f"Stop training {state.model_name} (job {state.job}), {state.progress:.0%} done.",
         risk="The job cannot be taken up again; what it learnt so far is not registered.",
@@ -213,7 +220,7 @@ def _(args: CancelTraining, call: Call) -> Preview:
 
 @cancel.read_back
 def _(args: CancelTraining, result: TrainingCancelled, call: Call) -> list[Evidence]:
-    state = _service(call.kernel).status(result.job, call.tenant)
+    state = _jobs(call.kernel).status(result.job, call.tenant)
     return [Evidence(fact=f"status of job {result.job}", value=state.status, source="jobs")]
 
 
@@ -240,7 +247,7 @@ def _(args: CancelTraining, result: TrainingCancelled) -> str:
 )
 def list_(args: ListTrainings, call: Call) -> TrainingList:
     """List training and tuning jobs, newest first, with status and metrics."""
-    return _service(call.kernel).list(call.tenant, args.limit)
+    return _jobs(call.kernel).list(call.tenant, args.limit)
 
 
 @list_.says

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tools.training.service import TrainingService
 
 _STARTUP_TRIALS = 2
+_opening = threading.Lock()  # two tunings at once must not both make Optuna's tables
 
 
 def tune(service: TrainingService, args: TuneTraining, call: Call) -> TuningResult:
@@ -115,14 +117,15 @@ def open_study(settings: Settings, job: int, seed: int) -> optuna.Study:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna.create_study(
-        storage=f"sqlite:///{settings.folder() / 'tuning.db'}?timeout=30",
-        study_name=study_name(job),
-        direction="maximize",
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=4),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=0),
-    )
+    with _opening:
+        return optuna.create_study(
+            storage=f"sqlite:///{settings.folder() / 'tuning.db'}?timeout=30",
+            study_name=study_name(job),
+            direction="maximize",
+            load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=4),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=0),
+        )
 
 
 def study_name(job: int) -> str:
