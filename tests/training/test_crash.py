@@ -36,6 +36,8 @@ while True:
     for event in kernel.events.wait(f"job:{job}", after=seen, timeout=60):
         seen = event.id
         print(json.dumps(event.data), flush=True)
+        if event.kind != "job.progress":
+            sys.exit("the job ended before it was killed")
 """
 
 
@@ -113,7 +115,7 @@ def test_a_tuning_goes_on_with_the_trial_that_was_cut_off(
         "epochs": 3,
         "trials": 2,
     }
-    killed_when(home, many, "training.tune", wanted, "trial 2 of 2", "epoch 1 of 3")
+    killed_when(home, many, "training.tune", wanted, "trial 2 of 2", "of 3, loss")
     revived.start()
     row = revived.jobs.wait(1, timeout=200)
     assert row.status == "done", row.error
