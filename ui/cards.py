@@ -101,6 +101,16 @@ def receipt_lines(receipt: Json, *, limit: int = EVIDENCE_SHOWN, whole: bool = F
     return lines
 
 
+def secret_lines(answer: Json) -> list[str]:
+    """What a result holds for the asker's eyes alone, such as a new token: shown this once."""
+    shown, masked = answer.get("revealed") or {}, answer.get("result") or {}
+    return [
+        f"{name}: {value}   (shown only now)"
+        for name, value in shown.items()
+        if value != masked.get(name)
+    ]
+
+
 def receipt_name(receipt: Json) -> str:
     """`R12`."""
     return f"R{receipt.get('number', '?')}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tools.kernel.errors import NeedsApproval, NotFound, Unavailable
-from ui.cards import approval_card, draw_result, receipt_lines, receipt_name, table
+from ui.cards import approval_card, draw_result, receipt_lines, receipt_name, secret_lines, table
 from ui.client import Client, connect
 from ui.console import console, interactive, note, print_json
 from ui.conversation import Talk
@@ -85,9 +85,8 @@ def show_outcome(operation: str, answer: Json) -> None:
     for line in receipt_lines(receipt):
         screen.print(f"      {line}", style="dim", soft_wrap=not screen.is_terminal)
     draw_result(screen, operation, answer["result"])
-    for name, value in (answer.get("revealed") or {}).items():
-        if value != answer["result"].get(name):
-            screen.print(f"  {name}: {value}   (shown only now)", style="bold", soft_wrap=True)
+    for line in secret_lines(answer):
+        screen.print(f"  {line}", style="bold", soft_wrap=True)
 
 
 def show_preview(preview: Json) -> None:

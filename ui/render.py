@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ui import words
-from ui.cards import approval_card, draw_result, receipt_lines, receipt_name
+from ui.cards import approval_card, draw_result, receipt_lines, receipt_name, secret_lines
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -108,7 +108,8 @@ class Renderer:
         view, receipt = self._step(event), event["receipt"]
         view.state = "done"
         says = receipt.get("says") or view.operation
-        view.lines = [f"{says} ({receipt_name(receipt)})", *receipt_lines(receipt)]
+        told = [f"{says} ({receipt_name(receipt)})", *receipt_lines(receipt)]
+        view.lines = [*told, *secret_lines(event)]
         self._changed(view)
         self._result(receipt.get("operation", view.operation), event.get("result") or {})
 

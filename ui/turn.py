@@ -111,7 +111,7 @@ class Turn:
 
     def _on_step_finished(self, event: Json) -> None:
         self.receipts.append(event["receipt"])
-        self.results[event["step"]] = event["result"]
+        self.results[event["step"]] = event.get("revealed") or event["result"]
         self.failures.pop(event["step"], None)
 
     def _on_step_failed(self, event: Json) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.turns import Say, kinds, status
 from tools.kernel.errors import NotFound
 from tools.kernel.identity import Principal, RequestContext, Role
 from tools.kernel.kernel import Kernel
+from ui.cards import secret_lines
 
 
 @pytest.fixture
@@ -163,3 +165,13 @@ async def test_history_keeps_plans_and_results(
     turns = assistant.history("t1", owner)
     assert [t["status"] for t in turns] == ["done"]
     assert turns[0]["results"]["s1"]["receipt"]["operation"] == "platform.whoami"
+
+
+async def test_a_new_token_reaches_the_asker_and_is_kept_nowhere(say: Say, kernel: Kernel) -> None:
+    events = await say("enroll a laptop called lap-1 in the group sales", auto_confirm=True)
+    finished = next(e for e in events if isinstance(e, StepFinished))
+    assert finished.revealed is not None
+    token = finished.revealed["token"]
+    assert secret_lines(finished.model_dump(mode="json")) == [f"token: {token}   (shown only now)"]
+    stored = [e.data for e in kernel.events.read("conversation:t1")]
+    assert token not in json.dumps([stored, finished.receipt, finished.result])
