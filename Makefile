@@ -30,6 +30,10 @@ demo: setup ## one sentence after another, from a dataset to a report, on real d
 test: setup ## run the test suite and print its coverage
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov -m "not slow" $(PYTEST_ARGS)
 
+.PHONY: test-slow
+test-slow: setup ## run only the tests that take minutes
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow $(PYTEST_ARGS)
+
 .PHONY: test-all
 test-all: ## run every test, those marked slow and those of the optional assets too
 	@scripts/bootstrap.sh smollm2

@@ -107,7 +107,7 @@ def test_a_run_cut_off_in_the_middle_of_an_epoch_ends_the_same(spec: Make):
 
 
 def test_a_killed_child_goes_on_from_its_checkpoint(spec: Make, tmp_path: Path):
-    wanted = replace(spec("killed", epochs=40), checkpoint_seconds=0.0, patience=100)
+    wanted = replace(spec("killed", epochs=12), checkpoint_seconds=0.0, patience=100)
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(asdict(wanted)))
     command = [sys.executable, "-m", "tools.training.child", str(path)]
@@ -122,7 +122,7 @@ def test_a_killed_child_goes_on_from_its_checkpoint(spec: Make, tmp_path: Path):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(done.stdout.splitlines()[-1])["result"]
     assert result["resumed"] == 1
-    undisturbed = replace(spec("calm", epochs=40), patience=100)
+    undisturbed = replace(spec("calm", epochs=12), patience=100)
     assert train(undisturbed, quiet)["final_loss"] == result["final_loss"]
     assert folder_sha256(Path(undisturbed.output)) == folder_sha256(Path(wanted.output))
 

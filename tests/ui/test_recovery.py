@@ -15,6 +15,7 @@ SENTENCE = "train only the head on the bundled tickets, then evaluate it on the 
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.slow
 def test_a_killed_platform_goes_on_with_the_turn_and_does_nothing_twice(empty: Home) -> None:
     pid = empty.json("up")["pid"]
     client = empty.client()
