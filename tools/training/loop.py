@@ -68,6 +68,7 @@ class Trainer:
         self.best_weights: dict[str, Tensor] = {}
         self.began = time.monotonic()
         self._saved = self._reported = self.began
+        self._first_step, self._stepping_since = 0, self.began
         self._batches_an_epoch = math.ceil(len(train.ids) / spec.batch_size)
 
     def run(self) -> State:
@@ -77,6 +78,7 @@ class Trainer:
         self._optimiser = self._make_optimiser()
         if not self._resume():
             self._start()
+        self._first_step, self._stepping_since = self.state.step, time.monotonic()
         while self.state.epoch <= self.spec.epochs and not self.state.stopped:
             self._epoch()
         self.model.load_state_dict(self.best_weights, strict=False)
@@ -225,7 +227,8 @@ class Trainer:
         self._reported = time.monotonic()
         state, spec = self.state, self.spec
         done = state.step / (spec.epochs * self._batches_an_epoch)
-        speed = state.step * spec.batch_size / max(0.001, self._elapsed())
+        steps = state.step - self._first_step
+        speed = steps * spec.batch_size / max(0.001, time.monotonic() - self._stepping_since)
         left = (1 - done) * spec.epochs * len(self.train_set.ids) / max(0.001, speed)
         last = state.scores[-1]
         _, loss, rate = state.steps[-1]
