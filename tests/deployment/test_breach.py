@@ -62,6 +62,7 @@ def test_a_device_that_refuses_the_bundle_rolls_all_of_them_back(
     assert rollout["state"] == "rolled_back" and "signature" in rollout["reason"]
 
 
+@pytest.mark.slow
 def test_a_device_that_falls_silent_rolls_the_others_back_and_follows_when_it_is_back(
     fleet: FleetUnderTest, served: tuple[int, int], approved: Approved, kernel: Kernel
 ) -> None:
@@ -216,6 +217,7 @@ def test_what_cannot_be_done_is_said_before_anything_happens(
         call("deployment.start", model="ticket-router", version=third, group="phones")
 
 
+@pytest.mark.slow
 def test_a_retired_device_stops_and_no_longer_counts(
     fleet: FleetUnderTest, served: tuple[int, int], approved: Approved, call: Any
 ) -> None:

@@ -104,6 +104,7 @@ def test_a_training_goes_on_and_is_recorded_once(
     assert len(steps) == row.result["epochs"] * 30
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_tuning_goes_on_with_the_trial_that_was_cut_off(
     home: Path, revived: Kernel, base: Path, many: Path

@@ -106,6 +106,7 @@ def test_a_run_cut_off_in_the_middle_of_an_epoch_ends_the_same(spec: Make):
     assert curves[0] == curves[1]
 
 
+@pytest.mark.slow
 def test_a_killed_child_goes_on_from_its_checkpoint(spec: Make, tmp_path: Path):
     wanted = replace(spec("killed", epochs=12), checkpoint_seconds=0.0, patience=100)
     path = tmp_path / "spec.json"

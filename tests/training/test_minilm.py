@@ -43,6 +43,7 @@ def test_our_encoder_computes_what_transformers_computes():
     assert (mean_pool(found, mask) - mean_pool(expected, mask)).abs().max() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_lora_on_a_few_tickets_beats_the_untrained_model_on_unseen_ones(tmp_path: Path):
     base = asset_path("minilm")

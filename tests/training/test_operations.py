@@ -200,6 +200,7 @@ def test_a_run_of_another_tenant_or_a_registered_one_is_not_deleted(
         call("training.delete_run", run_id=result["run_id"])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_tuning_tries_settings_and_keeps_the_best_model(
     kernel: Kernel, finished: Finisher, known: str, base: Path

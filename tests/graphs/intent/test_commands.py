@@ -29,6 +29,7 @@ def test_a_kept_router_answers_from_the_command_line(
     assert told["abstain"] is False
 
 
+@pytest.mark.slow
 def test_eval_prints_every_figure(
     examples: list[Example], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -81,6 +81,7 @@ def test_the_figures_are_complete_and_plain(router: IntentRouter) -> None:
     assert measure(router, FRESH)["oos_auroc"] is None
 
 
+@pytest.mark.slow
 def test_tuning_draws_labels_together_and_the_seed_decides_it(examples: list[Example]) -> None:
     first = IntentRouter.train(examples, seed=3, steps=4, threads=1)
     again = IntentRouter.train(examples, seed=3, steps=4, threads=1)
