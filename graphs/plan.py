@@ -97,7 +97,7 @@ class Plan(BaseModel):
     question: Question | None = None
     abstained: bool = False
     dry_run: bool = False
-    confidence: float = Field(0.0, ge=0, le=1)
+    confidence: float = Field(default=0.0, ge=0, le=1)
     ms: float = 0.0
     reply: str | None = None
 

@@ -52,7 +52,7 @@ def main(domain: str) -> None:
             ops.CreateIndexOp.from_index(i)
             for i in sorted(table.indexes, key=lambda i: str(i.name))
         )
-    drop = [ops.DropTableOp.from_table(t) for t in reversed(tables)]
+    drop: list[ops.MigrateOperation] = [ops.DropTableOp.from_table(t) for t in reversed(tables)]
     upgrade = _code(create)
     imports = "import tools.kernel.storage.base\n\n" if "tools.kernel" in upgrade else ""
     text = TEMPLATE.format(
