@@ -122,8 +122,8 @@ def candidates(client: Client, word: str, *, start: bool) -> list[tuple[str, str
     if not word:
         return []
     try:
-        found = [(o["name"], "operation") for o in client.get("/v1/operations")]
-        for kind, names in client.get("/v1/names").items():
+        found = [(o["name"], "operation") for o in client.get("/api/v1/operations")]
+        for kind, names in client.get("/api/v1/names").items():
             found += [(name, kind.replace("_", " ")) for name in names]
     except PilothouseError:
         return []
@@ -147,25 +147,25 @@ def _help(client: Client, talk: Talk) -> None:
 
 def _jobs(client: Client, talk: Talk) -> None:
     columns = ("job", "operation", "status", "progress", "message")
-    rows = [[job[c] for c in columns] for job in client.get("/v1/jobs", limit=10)]
+    rows = [[job[c] for c in columns] for job in client.get("/api/v1/jobs", limit=10)]
     console().print(table(columns, rows))
 
 
 def _approvals(client: Client, talk: Talk) -> None:
     rows = [
         (a["id"], a["status"], a["preview"]["summary"])
-        for a in client.get("/v1/approvals", limit=10)
+        for a in client.get("/api/v1/approvals", limit=10)
     ]
     console().print(table(("approval", "status", "what"), rows))
 
 
 def _receipts(client: Client, talk: Talk) -> None:
-    console().print(receipts_table(client.get("/v1/receipts", conversation=talk.thread)))
+    console().print(receipts_table(client.get("/api/v1/receipts", conversation=talk.thread)))
 
 
 def _threads(client: Client, talk: Talk) -> None:
     columns = ("thread", "updated", "title")
-    rows = [[row[c] for c in columns] for row in client.get("/v1/threads")]
+    rows = [[row[c] for c in columns] for row in client.get("/api/v1/threads")]
     console().print(table(columns, rows))
 
 

@@ -90,7 +90,7 @@ class Client:
 
     def call(self, operation: str, arguments: Json, **more: Any) -> Json:
         """Call one operation; `{result, receipt, job}`, or `{preview}` with `dry_run=True`."""
-        return self.post(f"/v1/operations/{quote(operation)}", {"arguments": arguments, **more})
+        return self.post(f"/api/v1/operations/{quote(operation)}", {"arguments": arguments, **more})
 
     def stream(
         self, method: str, path: str, body: Json | None = None
@@ -113,15 +113,15 @@ class Client:
     ) -> Generator[Json, None, None]:
         """Say a sentence; the assistant's events."""
         body = {"text": text, "thread": thread, "auto_confirm": auto_confirm}
-        return self.stream("POST", "/v1/ask", body)
+        return self.stream("POST", "/api/v1/ask", body)
 
     def resume(self, thread: str, **answer: Any) -> Generator[Json, None, None]:
         """Go on with a thread that waits, with `confirmed=` or `approval=`."""
-        return self.stream("POST", f"/v1/threads/{quote(thread)}/resume", answer)
+        return self.stream("POST", f"/api/v1/threads/{quote(thread)}/resume", answer)
 
     def follow_job(self, job: int, after: int = 0) -> Generator[Json, None, None]:
         """A job's events until it ends, beginning with how it stands."""
-        return self.stream("GET", f"/v1/jobs/{job}/events?after={after}")
+        return self.stream("GET", f"/api/v1/jobs/{job}/events?after={after}")
 
     def _call(
         self, method: str, path: str, body: Json | None, timeout: float = ANSWER_SECONDS

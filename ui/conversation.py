@@ -78,7 +78,7 @@ class Talk:
         """Cancel the thread's turn; says what was and was not done."""
         note("  cancelling …")
         try:
-            told = self._client.post(f"/v1/threads/{thread}/cancel")
+            told = self._client.post(f"/api/v1/threads/{thread}/cancel")
         except PilothouseError as error:
             note(f"  {error}")
             return
@@ -114,7 +114,7 @@ class Talk:
             if not typed:
                 break
             try:
-                self._client.post(f"/v1/approvals/{approval['id']}/grant", {"confirm": typed})
+                self._client.post(f"/api/v1/approvals/{approval['id']}/grant", {"confirm": typed})
             except InvalidInput as error:
                 console().print(f"  {error.message}", style="red")
             except PilothouseError as error:

@@ -54,7 +54,8 @@ def from_problem(data: dict[str, Any]) -> PilothouseError:
     """The error that an API answer tells of, of the class that it had over there."""
     code = str(data.get("code", "error"))
     base = next((c for c in _classes(PilothouseError) if c.code == code), PilothouseError)
-    message, hint = str(data.get("message", "The platform refused.")), data.get("hint")
+    said = data.get("detail") or data.get("message") or "The platform refused."
+    message, hint = str(said), data.get("hint")
     if issubclass(base, NeedsApproval):
         return base(message, approval=data.get("approval") or {}, hint=hint)
     told = {

@@ -35,7 +35,7 @@ def decide(client: Client, approval: Json, confirm: str | None, *, as_json: bool
     if approval["status"] == "granted":
         note(f"{approval['id']} was granted already, going on.")
         return approval
-    own = client.get("/v1/status")["principal"] == approval["proposer"]
+    own = client.get("/api/v1/status")["principal"] == approval["proposer"]
     if (
         own
         and confirm is None
@@ -43,7 +43,7 @@ def decide(client: Client, approval: Json, confirm: str | None, *, as_json: bool
         and approval["status"] == "pending"
     ):
         confirm = _typed(approval)
-    granted = client.post(f"/v1/approvals/{approval['id']}/grant", {"confirm": confirm})
+    granted = client.post(f"/api/v1/approvals/{approval['id']}/grant", {"confirm": confirm})
     if not as_json:
         how = ", self-approved" if granted["self_approved"] else ""
         console().print(f"  granted {granted['id']}{how}", style="green")
@@ -67,7 +67,7 @@ def _typed(approval: Json) -> str:
 
 def carry_on(client: Client, granted: Json, *, as_json: bool) -> int:
     """Carry out what was granted; returns the exit code."""
-    events = client.stream("POST", f"/v1/approvals/{granted['id']}/go-on", {})
+    events = client.stream("POST", f"/api/v1/approvals/{granted['id']}/go-on", {})
     if granted.get("conversation"):
         return _resume(client, granted, events, as_json)
     event = next(events, None)

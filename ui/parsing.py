@@ -58,7 +58,7 @@ def _answers(
 
 def _plans(client: Client, lines: list[Json], names: Json | None, explain: bool) -> list[Json]:
     body = {"lines": lines, "catalogue": names, "explain": explain}
-    return client.post("/v1/parse", body)["plans"]
+    return client.post("/api/v1/parse", body)["plans"]
 
 
 def _stable(plan: Json) -> Json:

@@ -151,10 +151,10 @@ def _require_done(turn: Turn) -> None:
 
 
 def _epilogue(client: Client, thread: str) -> None:
-    found: list[Json] = client.get("/v1/receipts", conversation=thread, limit=100)
+    found: list[Json] = client.get("/api/v1/receipts", conversation=thread, limit=100)
     done = [r for r in reversed(found) if r["status"] != "started"]
     console().print(receipts_table(done, "\nreceipts of the conversation"))
-    verdict = client.get("/v1/audit/verify")
+    verdict = client.get("/api/v1/audit/verify")
     console().print("$ pilothouse audit verify", style="bold")
     if not verdict["intact"]:
         raise CheckFailed(f"the audit is broken: {verdict['problem']}")
@@ -168,7 +168,7 @@ def _call(client: Client, operation: str, **arguments: Any) -> Json:
     except NeedsApproval as needed:
         approval = needed.approval
         confirm = {"confirm": approval["confirm"]}
-        client.post(f"/v1/approvals/{approval['id']}/grant", confirm)
+        client.post(f"/api/v1/approvals/{approval['id']}/grant", confirm)
         return client.call(operation, arguments, approval=approval["id"])
 
 
@@ -198,7 +198,7 @@ def _clean(fleet: Fleet, folder: Path, keep: bool) -> int:
     files = HomeFiles()
     state = files.read()
     fleet.stop()
-    stop(files, lambda: Client(state).post("/v1/shutdown", timeout=5) if state else None)
+    stop(files, lambda: Client(state).post("/api/v1/shutdown", timeout=5) if state else None)
     left = leftovers(str(folder))
     for process in left:
         note(f"demo: left running: {process}")

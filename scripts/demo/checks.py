@@ -57,7 +57,7 @@ class Checks:
     def trained(self, turn: Turn) -> None:
         """Loss went down; accuracy on unseen tickets is above both baselines."""
         trained, measured = _result(turn, "training.start"), _result(turn, "evaluation.run")
-        job = self._client.get(f"/v1/jobs/{trained['job']}")
+        job = self._client.get(f"/api/v1/jobs/{trained['job']}")
         self._require(job["status"] == "done", f"job {job['job']} is done", job["status"])
         before, after = job["result"]["initial_loss"], job["result"]["final_loss"]
         self._require(after < before, f"validation loss went down: {before:.2f} → {after:.2f}")
@@ -146,7 +146,7 @@ class Checks:
 
     def _resolves(self, source: str, where: str) -> None:
         kind, _, name = source.partition(" ")
-        paths = {"job": "/v1/jobs/", "receipt": "/v1/receipts/"}
+        paths = {"job": "/api/v1/jobs/", "receipt": "/api/v1/receipts/"}
         if kind in paths and re.fullmatch(r"R?\d+", name):
             try:
                 self._client.get(paths[kind] + name)

@@ -82,15 +82,15 @@ class Person:
 
     def hears(self, thread: str) -> list[Json]:
         """The events of the thread's last turn, from its beginning to its end."""
-        return list(self.client().stream("GET", f"/v1/threads/{thread}/events"))
+        return list(self.client().stream("GET", f"/api/v1/threads/{thread}/events"))
 
     def jobs(self, operation: str) -> list[Json]:
         """The jobs of an operation, newest first."""
-        return self.client().get("/v1/jobs", operation=operation)
+        return self.client().get("/api/v1/jobs", operation=operation)
 
     def receipts(self, thread: str) -> list[Json]:
         """A conversation's receipts, oldest first."""
-        return list(reversed(self.client().get("/v1/receipts", conversation=thread, limit=100)))
+        return list(reversed(self.client().get("/api/v1/receipts", conversation=thread, limit=100)))
 
     def leave(self) -> None:
         """End what was begun, the platform too."""

@@ -13,7 +13,14 @@ import pytest
 from tests.ui.homes import Home
 from tools.kernel.errors import ApprovalInvalid, NeedsApproval
 
-READS = ("/v1/status", "/v1/operations", "/v1/approvals", "/v1/audit/tail", "/v1/names", "/v1/jobs")
+READS = (
+    "/api/v1/status",
+    "/api/v1/operations",
+    "/api/v1/approvals",
+    "/api/v1/audit/tail",
+    "/api/v1/names",
+    "/api/v1/jobs",
+)
 
 
 def _raw(
@@ -45,9 +52,9 @@ def test_nothing_is_read_without_a_token(scripted: Home, path: str, header: str 
 
 def test_a_page_of_another_host_cannot_reach_it(scripted: Home) -> None:
     headers = {**_owner(scripted), "Host": "evil.example:80"}
-    assert _raw(scripted, "GET", "/v1/status", headers)[0] == 403
+    assert _raw(scripted, "GET", "/api/v1/status", headers)[0] == 403
     for good in ("localhost", "127.0.0.1:1", "[::1]:2"):
-        assert _raw(scripted, "GET", "/v1/status", {**_owner(scripted), "Host": good})[0] == 200
+        assert _raw(scripted, "GET", "/api/v1/status", {**_owner(scripted), "Host": good})[0] == 200
 
 
 def test_it_listens_on_the_loopback_address_only(scripted: Home) -> None:
@@ -69,15 +76,15 @@ def test_the_token_is_readable_by_its_owner_alone_and_in_no_log(scripted: Home) 
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
-        ("GET", "/v1/nothing", None, 404),
-        ("POST", "/v1/ask", b"{", 422),
-        ("POST", "/v1/ask", b'{"text": ""}', 422),
-        ("POST", "/v1/ask", b'{"text": "read", "thread": "../x"}', 422),
-        ("DELETE", "/v1/status", None, 405),
-        ("POST", "/v1/operations/no.such", b"{}", 404),
-        ("GET", "/v1/jobs/abc", None, 422),
-        ("GET", "/v1/jobs/999/events", None, 404),
-        ("POST", "/v1/threads/unknown/resume", b"{}", 200),
+        ("GET", "/api/v1/nothing", None, 404),
+        ("POST", "/api/v1/ask", b"{", 422),
+        ("POST", "/api/v1/ask", b'{"text": ""}', 422),
+        ("POST", "/api/v1/ask", b'{"text": "read", "thread": "../x"}', 422),
+        ("DELETE", "/api/v1/status", None, 405),
+        ("POST", "/api/v1/operations/no.such", b"{}", 404),
+        ("GET", "/api/v1/jobs/abc", None, 422),
+        ("GET", "/api/v1/jobs/999/events", None, 404),
+        ("POST", "/api/v1/threads/unknown/resume", b"{}", 200),
     ],
 )
 def test_malformed_requests_are_answered_in_one_shape(
@@ -86,7 +93,8 @@ def test_malformed_requests_are_answered_in_one_shape(
     found, told = _raw(scripted, method, path, _owner(scripted), body)
     assert found == status
     error = told.get("error", told)
-    assert {"code", "message", "hint", "suggestions"} <= set(error)
+    assert {"code", "status", "hint", "suggestions"} <= set(error)
+    assert error.get("detail") or error.get("message")
 
 
 def _asked(home: Home, name: str) -> str:
@@ -98,7 +106,7 @@ def _asked(home: Home, name: str) -> str:
 
 
 def _grant(home: Home, approval: str, name: str) -> None:
-    home.client().post(f"/v1/approvals/{approval}/grant", {"confirm": name})
+    home.client().post(f"/api/v1/approvals/{approval}/grant", {"confirm": name})
 
 
 def _call(home: Home, name: str, approval: str) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def test_a_dry_run_changes_nothing(scripted: Home) -> None:
     words = ("call", "devices.enroll", "--name=dry", "--group=dry", "--profile=phone")
     told = scripted.json(*words, "--dry-run")
     assert told["status"] == "dry_run" and told["preview"]["summary"]
-    assert "dry" not in scripted.client().get("/v1/names")["device"]
+    assert "dry" not in scripted.client().get("/api/v1/names")["device"]
 
 
 def test_a_call_with_the_same_key_is_made_once(scripted: Home) -> None:

@@ -29,7 +29,7 @@ def test_writing_without_a_terminal_needs_yes_and_does_nothing(scripted: Home) -
     done = scripted.run("ask", "write", "quiet-device")
     assert done.returncode == 2
     assert "--yes" in done.stderr
-    names = scripted.client().get("/v1/names")["device"]
+    names = scripted.client().get("/api/v1/names")["device"]
     assert "quiet-device" not in names
 
 
@@ -98,10 +98,10 @@ def test_a_listener_that_leaves_does_not_end_the_turn(scripted: Home) -> None:
     assert next(events)["kind"] == "plan"
     events.close()
     deadline = time.monotonic() + 20
-    while client.get("/v1/threads/left-alone")[-1]["status"] == "running":
+    while client.get("/api/v1/threads/left-alone")[-1]["status"] == "running":
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert client.get("/v1/threads/left-alone")[-1]["status"] == "done"
+    assert client.get("/api/v1/threads/left-alone")[-1]["status"] == "done"
 
 
 def test_a_busy_thread_refuses_a_second_sentence(scripted: Home) -> None:
@@ -109,7 +109,7 @@ def test_a_busy_thread_refuses_a_second_sentence(scripted: Home) -> None:
     events = client.ask("slow 50", "busy")
     next(events)
     assert scripted.json("ask", "read", "--thread", "busy", code=4)["error"]["code"] == "conflict"
-    client.post("/v1/threads/busy/cancel")
+    client.post("/api/v1/threads/busy/cancel")
     assert next(e for e in events if e["kind"] == "done")["status"] == "cancelled"
 
 
@@ -246,7 +246,7 @@ def test_a_no_does_nothing(scripted: Home) -> None:
     terminal.until("yes or no?")
     terminal.type("no\r")
     assert terminal.end() == 4
-    assert "refused-device" not in scripted.client().get("/v1/names")["device"]
+    assert "refused-device" not in scripted.client().get("/api/v1/names")["device"]
 
 
 def test_no_color_is_obeyed_on_a_terminal(scripted: Home) -> None:

@@ -24,7 +24,7 @@ async def test_tools_reach_the_gate_of_the_running_platform(scripted: Home) -> N
         answer = await session.call_tool(name, {})
         assert not answer.isError and answer.structuredContent is not None
         receipt = answer.structuredContent["receipt"]
-    found = scripted.client().get(f"/v1/receipts/{receipt['id']}")
+    found = scripted.client().get(f"/api/v1/receipts/{receipt['id']}")
     assert found["channel"] == "mcp" and found["principal"] == "owner"
 
 

@@ -1,4 +1,4 @@
-"""`/v1/approvals`: see, decide, and go on with what was granted."""
+"""`/api/v1/approvals`: see, decide, and go on with what was granted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/ask`, `/v1/threads`: sentences in, the assistant's events out."""
+"""`/api/v1/ask`, `/api/v1/threads`: sentences in, the assistant's events out."""
 
 from __future__ import annotations
 

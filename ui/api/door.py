@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
 
 from tools.kernel.entities import EntityKind
 from tools.kernel.errors import InvalidInput, PolicyDenied, Unauthenticated, Unavailable
@@ -131,25 +132,25 @@ class Door:
                 log.warning("the names of kind %s could not be read", kind, exc_info=True)
 
 
-def door_of(request: Request) -> Door:
+def door_of(connection: HTTPConnection) -> Door:
     """The door that the application was made with."""
-    return request.app.state.door
+    return connection.app.state.door
 
 
-def caller(request: Request) -> RequestContext:
-    """Who asks, by the bearer token; runs in a worker thread.
+def caller(connection: HTTPConnection) -> RequestContext:
+    """Who asks, of a request or a WebSocket, by the bearer token; runs in a worker thread.
 
     Raises:
         Unauthenticated: without a valid token.
     """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated(
             "A bearer token is needed.", hint="Commands of the home's owner send it by themselves."
         )
-    named = request.headers.get("x-pilothouse-channel", "").lower()
+    named = connection.headers.get("x-pilothouse-channel", "").lower()
     return RequestContext(
-        door_of(request).principal(token.strip()), _CHANNELS.get(named, Channel.API)
+        door_of(connection).principal(token.strip()), _CHANNELS.get(named, Channel.API)
     )
 
 

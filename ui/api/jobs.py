@@ -1,4 +1,4 @@
-"""`/v1/jobs`: how jobs stand, and their events as they happen."""
+"""`/api/v1/jobs`: how jobs stand, and their events as they happen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/operations`, `/v1/names`: every operation, called through the gate."""
+"""`/api/v1/operations`, `/api/v1/names`: every operation, called through the gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/parse`: what sentences mean, as plans; nothing is executed."""
+"""`/api/v1/parse`: what sentences mean, as plans; nothing is executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/receipts` and `/v1/audit`: what was done, and that the record of it is whole."""
+"""`/api/v1/receipts` and `/api/v1/audit`: what was done, and that the record of it is whole."""
 
 from __future__ import annotations
 

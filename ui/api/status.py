@@ -1,4 +1,4 @@
-"""`/v1/status`, `/v1/shutdown`, `/healthz`: the process itself."""
+"""`/api/v1/status`, `/api/v1/shutdown`, `/healthz`: the process itself."""
 
 from __future__ import annotations
 

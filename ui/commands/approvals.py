@@ -46,7 +46,7 @@ def list_(status: Status = None, limit: Limit = 20, as_json: AsJson = False) -> 
     from ui.client import connect
     from ui.console import console, print_json
 
-    found = connect().get("/v1/approvals", status=status, limit=limit)
+    found = connect().get("/api/v1/approvals", status=status, limit=limit)
     if as_json:
         print_json(found)
         return 0
@@ -132,4 +132,4 @@ def _decided(client: Client, approval: str, verb: str, body: Json, as_json: bool
 def _path(approval: str) -> str:
     from urllib.parse import quote
 
-    return f"/v1/approvals/{quote(approval.strip(), safe='')}"
+    return f"/api/v1/approvals/{quote(approval.strip(), safe='')}"

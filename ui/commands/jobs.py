@@ -44,7 +44,7 @@ def list_(status: Status = None, limit: Limit = 20, as_json: AsJson = False) -> 
     from ui.client import connect
     from ui.console import console, print_json
 
-    found = connect().get("/v1/jobs", status=status, limit=limit)
+    found = connect().get("/api/v1/jobs", status=status, limit=limit)
     if as_json:
         print_json(found)
         return 0
@@ -73,7 +73,7 @@ def show(job: Number, as_json: AsJson = False) -> int:
     from ui.console import console, print_json
 
     client = connect()
-    found: Json = client.get(f"/v1/jobs/{job}")
+    found: Json = client.get(f"/api/v1/jobs/{job}")
     if as_json:
         print_json(found)
         return 0

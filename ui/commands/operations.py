@@ -49,10 +49,10 @@ def call(
     if show or operation is None:
         if not show:
             raise InvalidInput("Which operation?", hint="`pilothouse call --list` shows them all.")
-        return _list(client.get("/v1/operations"), as_json)
+        return _list(client.get("/api/v1/operations"), as_json)
     from ui.arguments import parse_arguments
 
-    schema = client.get(f"/v1/operations/{operation}")["input_schema"]
+    schema = client.get(f"/api/v1/operations/{operation}")["input_schema"]
     arguments = parse_arguments(operation, context.args, schema)
     if dry_run:
         preview = client.call(operation, arguments, dry_run=True)["preview"]

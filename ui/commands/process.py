@@ -68,7 +68,7 @@ def down(as_json: AsJson = False) -> int:
 
     def ask() -> None:
         if state is not None:
-            Client(state).post("/v1/shutdown", timeout=5)
+            Client(state).post("/api/v1/shutdown", timeout=5)
 
     stopped = stop(files, ask)
     if as_json:
@@ -95,7 +95,7 @@ def status(as_json: AsJson = False) -> int:
             print(f"No platform runs on {files.home}; `pilothouse up` starts it.")
         return FAILED
     client = connect(start=False)
-    found: Json = client.get("/v1/status")
+    found: Json = client.get("/api/v1/status")
     if as_json:
         print_json({"status": "running", "url": client.state.url, **found})
         return 0

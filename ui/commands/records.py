@@ -41,11 +41,11 @@ def receipts(
     if receipt is not None:
         from urllib.parse import quote
 
-        found: Any = client.get(f"/v1/receipts/{quote(receipt, safe='')}")
+        found: Any = client.get(f"/api/v1/receipts/{quote(receipt, safe='')}")
         shown: Any = receipt_card(found, client.state.currency)
     else:
         effects = "write,dangerous" if acts else None
-        found = client.get("/v1/receipts", conversation=thread, effects=effects, limit=limit)
+        found = client.get("/api/v1/receipts", conversation=thread, effects=effects, limit=limit)
         shown = receipts_table(found) if found else "There is no receipt yet."
     if as_json:
         print_json(found)
@@ -74,7 +74,7 @@ def verify(as_json: AsJson = False) -> int:
     from ui.console import console, print_json
     from ui.errors import DONE, FAILED
 
-    verdict = connect().get("/v1/audit/verify")
+    verdict = connect().get("/api/v1/audit/verify")
     if as_json:
         print_json(verdict)
     elif verdict["intact"]:
@@ -94,7 +94,7 @@ def tail(limit: Limit = 20, as_json: AsJson = False) -> int:
     from ui.client import connect
     from ui.console import console, print_json
 
-    found = connect().get("/v1/audit/tail", limit=limit)
+    found = connect().get("/api/v1/audit/tail", limit=limit)
     if as_json:
         print_json(found)
         return 0

@@ -26,7 +26,7 @@ def mcp(
     from ui.client import RemoteCaller, connect
 
     client = connect(channel="mcp")
-    status = client.get("/v1/status")
+    status = client.get("/api/v1/status")
     principal = Principal(status["principal"], frozenset(Role(role) for role in status["roles"]))
 
     from mcp_servers.stdio import serve_stdio

@@ -1,0 +1,117 @@
+"""Every error as problem details (RFC 9457), whichever door it comes out of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, cast
+from uuid import uuid4
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tools.kernel.errors import InvalidInput, NotFound, PilothouseError, Unauthenticated
+from ui.errors import problem, translate, unexpected
+
+log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+TYPES = "/api/v1/problems/"
+_TITLES = {402: "Budget Exceeded", 499: "Cancelled"}
+
+
+def add_to(app: FastAPI) -> None:
+    """Answer every error of the application in one shape."""
+    app.add_exception_handler(PilothouseError, _expected)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def details(told: Mapping[str, Any], instance: str | None = None) -> dict[str, Any]:
+    """Problem details of an error as `ui.errors.problem` tells it.
+
+    The standard's members are `type`, `title`, `status`, `detail` and `instance`; `code`, `hint`,
+    `suggestions`, `exit_code` and, where one is needed, `approval` are extensions.
+
+    Args:
+        told: the error.
+        instance: the path that was asked for.
+    """
+    rest = {name: value for name, value in told.items() if name != "message"}
+    status = int(told["status"])
+    found = {
+        "type": f"{TYPES}{told['code']}",
+        "title": title(status),
+        "status": status,
+        "detail": told["message"],
+        **rest,
+    }
+    return {**found, "instance": instance} if instance else found
+
+
+def title(status: int) -> str:
+    """What an HTTP status is called."""
+    if status in _TITLES:
+        return _TITLES[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def answer(
+    error: PilothouseError,
+    instance: str | None = None,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """An error as a response.
+
+    Args:
+        error: what was wrong.
+        instance: the path that was asked for.
+        status: where it differs from the error's own.
+        headers: more headers.
+    """
+    return _response({**problem(error), "status": status or error.status}, instance, headers)
+
+
+def _response(
+    told: Mapping[str, Any], instance: str | None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    more = dict(headers or {})
+    if told["status"] == Unauthenticated.status:
+        more.setdefault("WWW-Authenticate", "Bearer")
+    return JSONResponse(details(told, instance), told["status"], more, MEDIA_TYPE)
+
+
+async def _expected(request: Request, error: Exception) -> JSONResponse:
+    return answer(cast("PilothouseError", error), request.url.path)
+
+
+async def _malformed(request: Request, error: Exception) -> JSONResponse:
+    told = "; ".join(_where(e) for e in cast("RequestValidationError", error).errors())
+    return answer(InvalidInput(f"The request is malformed: {told}."), request.url.path)
+
+
+def _where(error: Any) -> str:
+    return f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    found, path = cast("HTTPException", error), request.url.path
+    if found.status_code == 404:
+        return answer(NotFound(f"There is nothing at {path}."), path)
+    return answer(InvalidInput(str(found.detail)), path, found.status_code, found.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    known = translate(error)
+    if known is not None:
+        return answer(known, request.url.path)
+    reference = uuid4().hex[:12]
+    log.error("request %s (%s) failed", reference, request.url.path, exc_info=error)
+    return _response(unexpected(reference), request.url.path)
