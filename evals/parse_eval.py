@@ -128,7 +128,11 @@ def run(cases: Iterable[dict[str, Any]], understanding: Understanding) -> list[O
 
 
 def score(outcomes: Sequence[Outcome], operations: OperationSet) -> dict[str, Any]:
-    """The figures of `docs`: shares from 0 to 1, times in milliseconds."""
+    """The figures of `docs`: shares from 0 to 1, times in milliseconds.
+
+    `needs_no_llm` is the share that the parser answers itself, so that a configured language model
+    would not be asked; `needs_no_llm_and_right` counts of those only the exact ones.
+    """
     count = len(outcomes)
     asked = [o for o in outcomes if o.case["question"]]
     questions = [o for o in outcomes if o.got["question"]]
@@ -140,6 +144,7 @@ def score(outcomes: Sequence[Outcome], operations: OperationSet) -> dict[str, An
     should = [o for o in outcomes if o.case["abstained"]]
     times = sorted(o.got["ms"] for o in outcomes)
     dangerous = [s for o in outcomes for s in o.false_dangerous(operations)]
+    alone = [o for o in outcomes if not o.got["abstained"]]
     return {
         "sentences": count,
         "exact_match": _share(sum(o.exact for o in outcomes), count),
@@ -151,6 +156,8 @@ def score(outcomes: Sequence[Outcome], operations: OperationSet) -> dict[str, An
         "false_dangerous_actions": len(dangerous),
         "abstention_recall": _share(sum(o.got["abstained"] for o in should), len(should)),
         "abstention_precision": _share(sum(o.case["abstained"] for o in abstained), len(abstained)),
+        "needs_no_llm": _share(len(alone), count),
+        "needs_no_llm_and_right": _share(sum(o.exact for o in alone), count),
         "p50_ms": round(statistics.median(times), 2) if times else 0.0,
         "p95_ms": round(times[int(len(times) * 0.95)], 2) if times else 0.0,
     }

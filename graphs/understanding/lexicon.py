@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -59,8 +60,13 @@ def common_words() -> frozenset[str]:
     return frozenset(found)
 
 
-def split_phrases(entries: list[str]) -> tuple[tuple[str, ...], ...]:
+def split_phrases(entries: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Phrases as tuples of words, longest first."""
+    return _split(tuple(entries))
+
+
+@lru_cache(maxsize=4096)
+def _split(entries: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     from graphs.understanding.text import tokenise
 
     split = (tuple(token.low for token in tokenise(entry)) for entry in entries)

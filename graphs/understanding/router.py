@@ -13,10 +13,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +30,7 @@ OUTSIDE = "outside"
 _WORDS_WEIGHT = 0.55
 _RIDGE = 0.25
 _NEIGHBOURS = 3
+_KEPT = 4096
 _WORD = re.compile(r"[a-z0-9/'-]+|[?!]")
 
 
@@ -88,7 +90,11 @@ class Router:
     def __init__(
         self, sentences: Sequence[Sentence], encoder: Encoder, vectors: Matrix | None = None
     ) -> None:
+        # Process-wide. The products here are small: BLAS threads that wait for each other cost
+        # twice the processor time and save nothing. Heavy compute has processes of its own.
+        threadpool_limits(limits=1, user_api="blas")
         self._encoder = encoder
+        self._lately: dict[str, Route] = {}
         self.labels = sorted({s.label for s in sentences})
         self._of = np.array([self.labels.index(s.label) for s in sentences])
         texts = [s.text for s in sentences]
@@ -105,10 +111,19 @@ class Router:
         self._by_word = np.ascontiguousarray(self._vectors[:, width:].T)
 
     def route(self, texts: Sequence[str]) -> list[Route]:
-        """The routes of masked clauses."""
-        if not texts:
-            return []
-        return [self._read(row) for row in self._similar(list(texts))]
+        """The routes of masked clauses; one that was routed lately costs nothing again."""
+        lately = self._lately
+        fresh = [text for text in dict.fromkeys(texts) if text not in lately]
+        if fresh:
+            found = dict(zip(fresh, map(self._read, self._similar(fresh)), strict=True))
+            kept = {**lately, **found}
+            # A new table each time, so that threads read without a lock.
+            self._lately = lately = dict(islice(kept.items(), max(len(kept) - _KEPT, 0), None))
+        return [lately[text] for text in texts]
+
+    def forget(self) -> None:
+        """Route everything anew, for measuring."""
+        self._lately = {}
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -143,24 +158,27 @@ class Router:
         left_out = targets - self._head / np.diag(inverse)[:, None]
         self._member = (self._of[:, None] == np.arange(classes)).astype(np.float32)
         self._sizes = sizes.astype(np.float32)
+        # A row a label: the places of its sentences, filled up with a place that holds nothing.
+        self._places = np.full((classes, max(int(sizes.max()), _NEIGHBOURS)), count)
+        for number in range(classes):
+            places = np.flatnonzero(self._of == number)
+            self._places[number, : len(places)] = places
         own = gram.astype(np.float32)
         centroid = (own @ self._member - np.diag(own)[:, None] * self._member) / np.maximum(
             self._sizes - self._member, 1
         )
         alone = own.copy()
         np.fill_diagonal(alone, -1.0)
-        scores = left_out + 0.5 * centroid + 0.5 * self._nearest(alone)
+        scores = left_out + 0.5 * centroid + 0.5 * np.array([self._nearest(row) for row in alone])
         self._sharpness = self._calibrate(scores)
         self.left_out = _softmax(scores * self._sharpness)
 
-    def _nearest(self, similar: Matrix) -> Matrix:
-        count = similar.shape[0]
-        best = np.zeros((count, len(self.labels)), dtype=np.float32)
-        for number in range(len(self.labels)):
-            own = similar[:, self._of == number]
-            top = np.sort(own, axis=1)[:, -_NEIGHBOURS:]
-            best[:, number] = top.mean(axis=1)
-        return best
+    def _nearest(self, similar: Any) -> Any:
+        """For each label, how near the nearest of its sentences are to one text."""
+        own = np.append(similar, np.float32(-np.inf))[self._places]
+        top = np.partition(own, -_NEIGHBOURS, axis=1)[:, -_NEIGHBOURS:]
+        top[~np.isfinite(top)] = 0.0
+        return top.sum(axis=1) / np.minimum(self._sizes, _NEIGHBOURS)
 
     def _calibrate(self, scores: Any) -> float:
         def loss(sharpness: float) -> float:
@@ -173,7 +191,7 @@ class Router:
         own = (similar * self._scale).astype(np.float32)
         head = own @ self._head
         centroid = (own @ self._member) / self._sizes
-        scores = head + 0.5 * centroid + 0.5 * self._nearest(own[None, :])[0]
+        scores = head + 0.5 * centroid + 0.5 * self._nearest(own)
         return _softmax(scores[None, :] * self._sharpness)[0]
 
     def _read(self, similar: Any) -> Route:

@@ -87,6 +87,8 @@ class Embedder:
 
     def _load(self, max_length: int) -> tuple[Any, Any]:
         with self._lock:
+            if self._session is not None and max_length in self._tokenizers:
+                return self._session, self._tokenizers[max_length]
             folder = self._folder or asset_path("minilm-int8")
             if self._session is None:
                 self._session = _open_session(folder / "model.onnx")
