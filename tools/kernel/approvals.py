@@ -33,7 +33,7 @@ from tools.kernel.events import Events
 from tools.kernel.identity import Principal, RequestContext
 from tools.kernel.keys import Keys
 from tools.kernel.operations import Preview
-from tools.kernel.policy import may_approve
+from tools.kernel.policy import may_approve, may_decide
 from tools.kernel.settings import Settings
 from tools.kernel.storage import Database, now
 from tools.kernel.tables import ApprovalRow
@@ -161,7 +161,8 @@ class Approvals:
             Conflict: if it was used, or never granted.
         """
         row = self._row(approval, principal.tenant)
-        if not may_approve(principal) and row.proposer != principal.name:
+        own = row.proposer == principal.name and may_decide(principal)
+        if not may_approve(principal) and not own:
             raise PolicyDenied(f"{principal.name} may not decide approvals.")
         if standing(row) != "granted":
             raise Conflict(
@@ -279,7 +280,8 @@ class Approvals:
         self, approval: str, principal: Principal, own_suffices: bool = False
     ) -> ApprovalRow:
         row = self._row(approval, principal.tenant)
-        if not may_approve(principal) and not (own_suffices and row.proposer == principal.name):
+        own = own_suffices and row.proposer == principal.name and may_decide(principal)
+        if not may_approve(principal) and not own:
             raise PolicyDenied(
                 f"{principal.name} may not decide approvals.", hint="It needs the role approver."
             )

@@ -147,6 +147,22 @@ class Unavailable(PilothouseError):
     status = 503
 
 
+class TooManyRequests(PilothouseError):
+    """Too much was asked in too short a time; wait, then ask again.
+
+    Args:
+        message: of what there was too much.
+        retry_after: seconds after which to try again.
+    """
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: float, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint or f"Try again in {retry_after:.0f} s.")
+        self.retry_after = retry_after
+
+
 def _revived(kind: type[PilothouseError], state: dict[str, Any]) -> PilothouseError:
     error = kind.__new__(kind, state["message"])
     error.__dict__.update(state)

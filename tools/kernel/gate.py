@@ -120,7 +120,7 @@ class Gate:
             attempt.arguments = {}
             raise InvalidInput(f"{plain(attempt.name, 128)}: arguments are given by name.")
         operation = self._kernel.operations.get(str(attempt.name))
-        authorise(current, operation.name, operation.scope)
+        authorise(current, operation.name, operation.scope, channel=context.channel)
         return operation
 
     def _once(self, attempt: Attempt, operation: Operation[Any, Any]) -> Outcome:
@@ -208,6 +208,7 @@ class Gate:
                 "principal": context.principal.name,
                 "channel": context.channel.value,
                 "request": context.request_id,
+                "credential": context.credential,
                 "approval": grant.id if grant else None,
             },
         )

@@ -21,6 +21,7 @@ class Channel(StrEnum):
 
     CLI = "cli"
     CHAT = "chat"
+    WEB = "web"
     API = "api"
     MCP = "mcp"
     AGENT = "agent"
@@ -36,11 +37,14 @@ class Principal:
         name: unique within the tenant.
         roles: the roles it holds.
         tenant: the tenant it belongs to.
+        scopes: what a narrowed access token lends of its holder's rights; None lends all of them.
+            See `tools/kernel/scopes.py`.
     """
 
     name: str
     roles: frozenset[Role]
     tenant: str = "default"
+    scopes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class RequestContext:
         plan: the plan whose step this call is, if any. Part of an approval's digest.
         step: the step's id within the plan.
         request_id: unique for each request; appears in the audit.
+        credential: the session or access token behind it, such as `token:T1a2b3c4`; no secret.
     """
 
     principal: Principal
@@ -62,6 +67,7 @@ class RequestContext:
     plan: str | None = None
     step: str | None = None
     request_id: str = field(default_factory=lambda: uuid4().hex)
+    credential: str | None = None
 
     @property
     def tenant(self) -> str:

@@ -227,6 +227,7 @@ def pack_context(context: RequestContext) -> dict[str, Any]:
         "principal": principal.name,
         "roles": sorted(r.value for r in principal.roles),
         "tenant": principal.tenant,
+        "scopes": None if principal.scopes is None else sorted(principal.scopes),
         "channel": context.channel.value,
         "conversation": context.conversation,
         "plan": context.plan,
@@ -236,8 +237,12 @@ def pack_context(context: RequestContext) -> dict[str, Any]:
 
 def unpack_context(data: dict[str, Any]) -> RequestContext:
     """The inverse of `pack_context`."""
+    scopes = data.get("scopes")
     principal = Principal(
-        data["principal"], frozenset(Role(r) for r in data["roles"]), data["tenant"]
+        data["principal"],
+        frozenset(Role(r) for r in data["roles"]),
+        data["tenant"],
+        None if scopes is None else frozenset(scopes),
     )
     return RequestContext(
         principal,

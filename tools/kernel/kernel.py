@@ -17,11 +17,14 @@ from tools.kernel.gate import Gate
 from tools.kernel.idempotency import Idempotency
 from tools.kernel.jobs import Jobs
 from tools.kernel.keys import Keys
+from tools.kernel.lockout import Lockout
 from tools.kernel.operations import OPERATIONS, OperationSet
 from tools.kernel.principals import Principals
 from tools.kernel.receipts import Receipts
+from tools.kernel.sessions import Sessions
 from tools.kernel.settings import Settings
 from tools.kernel.storage import Database
+from tools.kernel.tokens import Tokens
 
 S = TypeVar("S")
 log = logging.getLogger(__name__)
@@ -52,7 +55,10 @@ class Kernel:
         self.events = Events(self.database)
         self.audit = Audit(self.database, self.keys, self.settings.home / "audit.head")
         self.catalogue = Catalogue(self)
-        self.principals = Principals(self.database)
+        self.tokens = Tokens(self.database)
+        self.principals = Principals(self.database, self.tokens)
+        self.sessions = Sessions(self.database, self.principals, self.settings)
+        self.lockout = Lockout(self.database)
         self.receipts = Receipts(self.database)
         self.approvals = Approvals(self.database, self.settings, self.keys, self.audit, self.events)
         self.budget = Budget(self.database, self.settings)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from tools.kernel.errors import PolicyDenied
-from tools.kernel.identity import Principal, Role
+from tools.kernel.identity import Channel, Principal, Role
+from tools.kernel.scopes import APPROVE, lends, opens
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,25 @@ RULES: tuple[Rule, ...] = (
 
 
 def authorise(
-    principal: Principal, operation: str, scope: str, rules: Sequence[Rule] = RULES
+    principal: Principal,
+    operation: str,
+    scope: str,
+    rules: Sequence[Rule] = RULES,
+    channel: Channel | None = None,
 ) -> None:
-    """Let the call pass, or refuse it.
+    """Let the call pass, or refuse it: by the caller's token first, then by the caller's roles.
 
     Args:
         principal: who calls.
         operation: `domain.verb`.
         scope: `domain:effect` of this very call.
+        rules: who may what.
+        channel: the door, where it is known; a token may be good for some doors only.
 
     Raises:
-        PolicyDenied: naming the roles that may.
+        PolicyDenied: naming the roles, or the token's scopes, that may.
     """
+    require_lent(principal, operation, scope, channel)
     for rule in rules:
         if fnmatchcase(operation, rule.pattern) or fnmatchcase(scope, rule.pattern):
             if principal.roles & rule.roles:
@@ -62,6 +70,31 @@ def authorise(
     raise PolicyDenied(f"No policy rule allows {operation} ({scope}).")
 
 
+def require_lent(
+    principal: Principal, operation: str, scope: str, channel: Channel | None = None
+) -> None:
+    """Refuse what a narrowed token does not lend, whatever its holder's roles are.
+
+    Raises:
+        PolicyDenied: naming the scope that the token would need.
+    """
+    if channel is not None and not opens(principal.scopes, channel):
+        raise PolicyDenied(
+            f"This token of {principal.name} is not good for the door {channel.value}.",
+            hint="`pilothouse tokens list` shows its scopes.",
+        )
+    if not lends(principal.scopes, operation, scope):
+        raise PolicyDenied(
+            f"This token of {principal.name} does not lend {operation} ({scope}).",
+            hint=f"It would need the scope {scope}.",
+        )
+
+
+def may_decide(principal: Principal) -> bool:
+    """True if what the principal came with may decide approvals at all, their own included."""
+    return lends(principal.scopes, APPROVE, APPROVE)
+
+
 def may_approve(principal: Principal) -> bool:
-    """True if the principal holds a role that grants approvals."""
-    return bool(principal.roles & APPROVERS)
+    """True if the principal holds a role that grants approvals, and a token that lends it."""
+    return bool(principal.roles & APPROVERS) and may_decide(principal)

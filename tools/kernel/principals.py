@@ -2,76 +2,185 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import unicodedata
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from tools.kernel.errors import Conflict, InvalidInput, NotFound, Unauthenticated
 from tools.kernel.identity import Principal, Role
 from tools.kernel.storage import Database
 from tools.kernel.tables import PrincipalRow
+from tools.kernel.tokens import FIRST, Tokens
 
 OWNER = "owner"
+DEFAULT_TENANT = "default"
+ROLES: dict[str, frozenset[Role]] = {
+    "viewer": frozenset({Role.VIEWER}),
+    "operator": frozenset({Role.VIEWER, Role.OPERATOR}),
+    "approver": frozenset({Role.VIEWER, Role.OPERATOR, Role.APPROVER}),
+    "admin": frozenset(Role),
+}
+"""What each role that a user is given includes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How a principal signs in.
+
+    Attributes:
+        epoch: grows with each change of roles or password.
+        password: the password's hash, if there is one.
+        issuer: the identity provider that vouches for it, if one does.
+    """
+
+    principal: Principal
+    epoch: int
+    password: str | None
+    issuer: str | None
 
 
 class Principals:
-    """Who is known here; tokens are kept as SHA-256 hashes only (they are random, of 256 bits)."""
+    """Who is known here; safe to use from several threads and processes.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: where they are kept.
+        tokens: their access tokens.
+    """
+
+    def __init__(self, database: Database, tokens: Tokens) -> None:
         self._database = database
+        self._tokens = tokens
 
     def local(self) -> Principal:
         """The person who has the home folder: `owner`, with every role."""
         return Principal(OWNER, frozenset(Role))
 
-    def add(self, name: str, roles: frozenset[Role], tenant: str = "default") -> str:
-        """Add a principal; returns the token, which is shown this once and not kept.
+    def add(self, name: str, roles: frozenset[Role], tenant: str = DEFAULT_TENANT) -> str:
+        """Add a principal; returns the first token, which is shown this once and not kept.
 
         Raises:
             Conflict: if the name is taken.
             InvalidInput: if the name is empty, too long, or no role is given.
         """
+        with self._database.writing() as session:
+            self._add(session, name, roles, tenant)
+            return self._tokens.issue(session, name, tenant, FIRST)[1]
+
+    def add_account(
+        self,
+        name: str,
+        roles: frozenset[Role],
+        tenant: str = DEFAULT_TENANT,
+        *,
+        password: str | None = None,
+        issuer: str | None = None,
+        subject: str | None = None,
+    ) -> None:
+        """Add a principal who signs in by password (its hash is given), or by a provider's word.
+
+        Raises:
+            Conflict: if the name is taken.
+            InvalidInput: if the name is empty, too long, or no role is given.
+        """
+        with self._database.writing() as session:
+            row = self._add(session, name, roles, tenant)
+            row.password_hash, row.issuer, row.subject = password, issuer, subject
+
+    def _add(
+        self, session: Session, name: str, roles: frozenset[Role], tenant: str
+    ) -> PrincipalRow:
         if name != name.strip() or not name.isprintable() or not 0 < len(name) <= 128:
             raise InvalidInput("A user's name has 1 to 128 printable characters, no space around.")
         if not roles:
             raise InvalidInput("A user needs at least one role.")
-        token = "ph_" + secrets.token_urlsafe(32)
-        with self._database.writing() as session:
-            known = session.scalar(_named(name, tenant))
-            if _alike(name) in self._taken(session, tenant):
-                raise Conflict(f"There is a user named {name!r}, or very much like it, already.")
-            row = known or PrincipalRow(name=name, tenant=tenant)
-            row.roles, row.active = sorted(r.value for r in roles), True
-            row.token_hash = _hash(token)
-            session.add(row)
-        return token
+        known = session.scalar(_named(name, tenant))
+        if _alike(name) in self._taken(session, tenant):
+            raise Conflict(f"There is a user named {name!r}, or very much like it, already.")
+        row = known or PrincipalRow(name=name, tenant=tenant, epoch=0)
+        row.roles, row.active = _stored(roles), True
+        row.password_hash = row.issuer = row.subject = None
+        row.epoch += 1
+        session.add(row)
+        return row
 
     @staticmethod
     def _taken(session: Session, tenant: str) -> set[str]:
         query = select(PrincipalRow.name).where(PrincipalRow.tenant == tenant, PrincipalRow.active)
         return {_alike(OWNER), *(_alike(name) for name in session.scalars(query))}
 
-    def remove(self, name: str, tenant: str = "default") -> None:
+    def remove(self, name: str, tenant: str = DEFAULT_TENANT) -> None:
         """Take a principal's access away at once; its name stays in what it did.
 
         Raises:
             NotFound: if there is none of that name.
         """
-        with self._database.session() as session:
-            row = session.scalar(_named(name, tenant))
-            if row is None or not row.active:
-                raise NotFound(f"There is no user named {name!r}.")
-            row.active, row.token_hash = False, None
+        with self._database.writing() as session:
+            row = self._active(session, name, tenant)
+            row.active, row.password_hash = False, None
+            row.issuer = row.subject = None
+            row.epoch += 1
+            self._tokens.revoke_all(session, name, tenant)
 
-    def list(self, tenant: str = "default") -> list[Principal]:
-        """The owner and all active principals."""
+    def set_roles(
+        self, name: str, roles: frozenset[Role], tenant: str = DEFAULT_TENANT
+    ) -> frozenset[Role]:
+        """Give a principal other roles, which ends its sessions; returns those it had.
+
+        Raises:
+            NotFound: if there is none of that name.
+        """
+        with self._database.writing() as session:
+            row = self._active(session, name, tenant)
+            before = _principal(row).roles
+            if before != roles:
+                row.roles, row.epoch = _stored(roles), row.epoch + 1
+            return before
+
+    def set_password(
+        self, name: str, password: str | None, tenant: str = DEFAULT_TENANT, *, renewed: bool = False
+    ) -> None:
+        """Keep the hash of a principal's new password (None takes it away), and end its sessions.
+
+        Args:
+            name: the principal's.
+            password: the hash.
+            tenant: the principal's.
+            renewed: True if it is the same password under newer parameters; sessions stay.
+
+        Raises:
+            NotFound: if there is none of that name.
+        """
+        with self._database.writing() as session:
+            row = self._active(session, name, tenant)
+            row.password_hash = password
+            row.epoch += not renewed
+
+    def list(self, tenant: str = DEFAULT_TENANT) -> list[Principal]:
+        """All active principals, the owner first, who belongs to the default tenant."""
+        return [account.principal for account in self.accounts(tenant)]
+
+    def accounts(self, tenant: str = DEFAULT_TENANT) -> list[Account]:
+        """The same with how each signs in."""
         query = select(PrincipalRow).where(PrincipalRow.tenant == tenant, PrincipalRow.active)
         with self._database.session() as session:
             rows = session.scalars(query.order_by(PrincipalRow.name)).all()
-        return [self.local(), *(_principal(r) for r in rows)]
+        owner = [Account(self.local(), 0, None, None)] if tenant == DEFAULT_TENANT else []
+        return [*owner, *(_account(r) for r in rows)]
+
+    def account(self, name: str, tenant: str = DEFAULT_TENANT) -> Account | None:
+        """An active principal by name, with how it signs in; None if there is none."""
+        return self._one(_named(name, tenant))
+
+    def provided(self, issuer: str, subject: str) -> Account | None:
+        """The active principal that an identity provider knows by this subject, if any."""
+        return self._one(
+            select(PrincipalRow).where(
+                PrincipalRow.issuer == issuer, PrincipalRow.subject == subject
+            )
+        )
 
     def current(self, principal: Principal) -> Principal:
         """The principal as it stands now: plans and jobs outlive what a role was when they began.
@@ -89,23 +198,54 @@ class Principals:
             return principal
         if not row.active:
             raise Unauthenticated(f"{principal.name} was removed.")
-        return Principal(principal.name, principal.roles & _principal(row).roles, principal.tenant)
+        return replace(principal, roles=principal.roles & _principal(row).roles)
 
     def by_token(self, token: str) -> Principal:
-        """The principal that holds a token.
+        """The principal that holds a token, with what the token lends.
 
         Raises:
-            Unauthenticated: if nobody does.
+            Unauthenticated: if nobody does, or no longer.
         """
-        query = select(PrincipalRow).where(PrincipalRow.token_hash == _hash(token))
+        return self.held(token)[0]
+
+    def held(self, token: str, audience: str | None = None) -> tuple[Principal, str]:
+        """The principal that holds a token, and the token's id.
+
+        Args:
+            token: as it was handed out.
+            audience: the resource that it is shown to; a token bound to another is refused.
+
+        Raises:
+            Unauthenticated: if nobody does, or no longer, or it is meant for another resource.
+        """
+        found = self._tokens.find(token, audience)
+        account = self.account(found.principal, found.tenant)
+        if account is None:
+            raise Unauthenticated("The token is not known here, or was taken back.")
+        return replace(account.principal, scopes=found.scopes), found.id
+
+    def _one(self, query: Select[Any]) -> Account | None:
         with self._database.session() as session:
             row = session.scalar(query)
+        return _account(row) if row is not None and row.active else None
+
+    @staticmethod
+    def _active(session: Session, name: str, tenant: str) -> PrincipalRow:
+        row = session.scalar(_named(name, tenant))
         if row is None or not row.active:
-            raise Unauthenticated("The token is not known here, or was taken back.")
-        return _principal(row)
+            raise NotFound(f"There is no user named {name!r}.")
+        return row
 
 
-def _named(name: str, tenant: str):
+def role_of(roles: frozenset[Role]) -> str:
+    """The highest role: the one that includes the others, as users are given it."""
+    for name in reversed(ROLES):
+        if Role(name) in roles:
+            return name
+    raise ValueError("somebody without a role is nobody")
+
+
+def _named(name: str, tenant: str) -> Select[tuple[PrincipalRow]]:
     return select(PrincipalRow).where(PrincipalRow.tenant == tenant, PrincipalRow.name == name)
 
 
@@ -113,10 +253,14 @@ def _principal(row: PrincipalRow) -> Principal:
     return Principal(row.name, frozenset(Role(r) for r in row.roles), row.tenant)
 
 
+def _account(row: PrincipalRow) -> Account:
+    return Account(_principal(row), row.epoch, row.password_hash, row.issuer)
+
+
+def _stored(roles: frozenset[Role]) -> list[str]:
+    return sorted(role.value for role in roles)
+
+
 def _alike(name: str) -> str:
     """Names that a person could take for one another are alike."""
     return unicodedata.normalize("NFKC", name).casefold()
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tools.kernel.errors import InvalidInput
+
+
+def _split(value: Any) -> Any:
+    """A list as a variable holds it: words between commas."""
+    if not isinstance(value, str):
+        return value
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -31,6 +41,20 @@ class Settings(BaseSettings):
         approval_minutes: how long a pending approval stays open.
         device_report_seconds: how long a device may be silent before it counts as failed.
         log_level: of the platform process.
+        host: the address to listen on; any but a loopback address needs TLS, or `plain_http`.
+        plain_http: True to listen on such an address without TLS, behind a proxy that has it.
+        tls_cert: the certificate chain (PEM) to serve HTTPS with.
+        tls_key: its private key (PEM).
+        public_url: what people and programs call the gateway; `http://127.0.0.1:PORT` when not
+            set.
+        allowed_hosts: names that requests may be made to, beside loopback names and `public_url`.
+        cors_origins: web origins whose scripts may call the API, such as `https://tools.example`.
+        body_limit_mb: the largest request that is taken, in MiB.
+        requests_per_minute: what one principal may ask in a minute on average.
+        address_requests_per_minute: what one network address may.
+        session_idle_minutes: after how long without a request a session ends.
+        session_hours: after how long it ends in any case.
+        session_rotate_minutes: how often its secret is replaced.
     """
 
     model_config = SettingsConfigDict(
@@ -52,6 +76,19 @@ class Settings(BaseSettings):
     approval_minutes: int = Field(60, ge=1, le=7 * 24 * 60)
     device_report_seconds: float = Field(30.0, gt=0)
     log_level: str = "INFO"
+    host: str = Field("127.0.0.1", min_length=1, max_length=255)
+    plain_http: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    public_url: str | None = Field(None, pattern=r"^https?://[^/?#\s]+/?$")
+    allowed_hosts: Words = ()
+    cors_origins: Words = ()
+    body_limit_mb: float = Field(100.0, gt=0, le=100_000)
+    requests_per_minute: int = Field(3000, ge=1)
+    address_requests_per_minute: int = Field(6000, ge=1)
+    session_idle_minutes: float = Field(60.0, gt=0, le=7 * 24 * 60)
+    session_hours: float = Field(12.0, gt=0, le=30 * 24)
+    session_rotate_minutes: float = Field(10.0, gt=0, le=24 * 60)
 
     def __init__(self, **values: Any) -> None:
         """Read the environment; what is given by name goes before it.

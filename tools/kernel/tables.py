@@ -12,16 +12,80 @@ from tools.kernel.storage.base import Base, Record
 
 
 class PrincipalRow(Record, Base):
-    """A person or program, its roles and the hash of its token."""
+    """A person or program, its roles, and how it signs in other than by tokens.
+
+    `epoch` grows with each change of roles or password; sessions of an earlier one are over.
+    """
 
     __tablename__ = "ph_principals"
-    __table_args__ = (UniqueConstraint("tenant", "name"),)
+    __table_args__ = (UniqueConstraint("tenant", "name"), UniqueConstraint("issuer", "subject"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(128))
     roles: Mapped[list[Any]] = mapped_column(default=list)
-    token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     active: Mapped[bool] = mapped_column(default=True)
+    password_hash: Mapped[str | None] = mapped_column(String(256))
+    issuer: Mapped[str | None] = mapped_column(String(256))
+    subject: Mapped[str | None] = mapped_column(String(256))
+    epoch: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+
+
+class TokenRow(Record, Base):
+    """An access token: its holder, what it lends and until when; of itself only the hash."""
+
+    __tablename__ = "ph_tokens"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    principal: Mapped[str] = mapped_column(String(128), index=True)
+    label: Mapped[str] = mapped_column(String(64))
+    prefix: Mapped[str] = mapped_column(String(12))
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[Any] | None]
+    audience: Mapped[str | None] = mapped_column(String(512))
+    expires: Mapped[datetime | None]
+    used: Mapped[datetime | None]
+    revoked: Mapped[datetime | None]
+
+
+class SessionRow(Record, Base):
+    """A person who is signed in with a browser; of the cookie only the hash."""
+
+    __tablename__ = "ph_sessions"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    principal: Mapped[str] = mapped_column(String(128), index=True)
+    epoch: Mapped[int]
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    previous: Mapped[str | None] = mapped_column(String(64), index=True)
+    csrf: Mapped[str] = mapped_column(String(64))
+    rotated: Mapped[datetime]
+    seen: Mapped[datetime]
+    expires: Mapped[datetime]
+
+
+class LoginFailureRow(Record, Base):
+    """How often signing in to an account failed lately from an address, and until when to wait."""
+
+    __tablename__ = "ph_login_failures"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account: Mapped[str] = mapped_column(String(64), index=True)
+    failures: Mapped[int] = mapped_column(default=0)
+    last: Mapped[datetime]
+    until: Mapped[datetime | None]
+
+
+class LoginFlowRow(Record, Base):
+    """A sign-in that is under way at an identity provider; used once."""
+
+    __tablename__ = "ph_login_flows"
+
+    state: Mapped[str] = mapped_column(String(64), primary_key=True)
+    browser: Mapped[str] = mapped_column(String(64))
+    nonce: Mapped[str] = mapped_column(String(64))
+    verifier: Mapped[str] = mapped_column(String(128))
+    goal: Mapped[str] = mapped_column(String(512))
+    expires: Mapped[datetime]
 
 
 class ApprovalRow(Record, Base):

@@ -11,6 +11,7 @@ from tools.kernel.errors import Conflict, NotFound, PolicyDenied
 from tools.kernel.identity import RequestContext, Role
 from tools.kernel.operations import Change, Effect, Evidence, Preview
 from tools.kernel.policy import authorise
+from tools.kernel.principals import ROLES
 from tools.kernel.undo import check_undoable, last_undoable, undo
 from tools.platform.help import write_help
 from tools.platform.types import (
@@ -305,11 +306,3 @@ class PlatformService:
         name = self.receipt_to_undo(receipt, context)
         return self._kernel.receipts.get(name, context.tenant)
 
-
-ROLES: dict[str, frozenset[Role]] = {
-    "viewer": frozenset({Role.VIEWER}),
-    "operator": frozenset({Role.VIEWER, Role.OPERATOR}),
-    "approver": frozenset({Role.VIEWER, Role.OPERATOR, Role.APPROVER}),
-    "admin": frozenset(Role),
-}
-"""What each role that a user is given includes."""
