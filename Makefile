@@ -26,6 +26,10 @@ setup: ## create .venv from the lock and fetch the model assets
 demo: setup ## one sentence after another, from a dataset to a report, on real devices
 	@$(BIN)/python -m scripts.demo
 
+.PHONY: serve
+serve: setup ## run the gateway on http://127.0.0.1:8080 until Ctrl-C
+	@$(BIN)/pilothouse serve $(SERVE_ARGS)
+
 .PHONY: test
 test: setup ## run the test suite and print its coverage
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov -m "not slow" $(PYTEST_ARGS)

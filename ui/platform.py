@@ -1,8 +1,9 @@
 """The platform process: one a home, long-lived, with everything heavy in it.
 
-    python -m ui.platform [--foreground]
+    python -m ui.platform [--foreground] [--serve]
 
-It holds the home's lock for life, listens on 127.0.0.1 only, and tells commands through
+It is the gateway: it holds the home's lock for life, listens on 127.0.0.1 unless TLS is set up (see
+`ui/listeners.py`), and tells commands through
 `run/platform.json` (mode 0600) where it is and what the owner's token is. SIGTERM stops it
 gracefully: no more requests, turns cut off at their checkpoints, jobs taken up at the next start.
 """
@@ -20,15 +21,18 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tools.kernel.errors import Conflict, InvalidInput, PilothouseError, Unavailable
+from tools.kernel.errors import InvalidInput, PilothouseError, Unavailable
 from ui.errors import DONE, FAILED, translate
 from ui.home import LAST_WORDS, VERSION, HomeFiles, RunState
+from ui.listeners import check_address, listeners, public_address, tls
 from ui.platform_log import configure_log
+from ui.welcome import first_admin, welcome
 
 if TYPE_CHECKING:
     import uvicorn
+    from fastapi import FastAPI
 
     from graphs.assistant import Assistant
     from tools.kernel.kernel import Kernel
@@ -38,13 +42,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("pilothouse.platform")
 DRAIN_SECONDS = 3
 STOP_SECONDS = 9.0
+Sockets = tuple[socket.socket, socket.socket | None]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the platform until it is told to stop; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        run(foreground="--foreground" in given)
+        run(foreground="--foreground" in given, serve="--serve" in given)
     except Exception as error:
         known = translate(error)
         if known is None:
@@ -57,17 +62,24 @@ def main(arguments: list[str] | None = None) -> int:
     return DONE
 
 
-def run(*, foreground: bool = False, open_assistant: OpenAssistant | None = None) -> None:
+def run(
+    *,
+    foreground: bool = False,
+    serve: bool = False,
+    open_assistant: OpenAssistant | None = None,
+) -> None:
     """Take the home's lock, open the kernel, serve until stopped.
 
     Args:
         foreground: True to write the log to the terminal too.
+        serve: True to say on the terminal where to go, and to make the first admin.
         open_assistant: opens the assistant; `graphs.assistant.Assistant.open` when not given.
 
     Raises:
         PilothouseError: for whatever a person can mend: a lock held, a port in use, a full disk.
     """
     settings = load_settings()
+    check_address(settings)
     files = HomeFiles(settings.home)
     files.prepare()
     lock = files.acquire()
@@ -75,9 +87,9 @@ def run(*, foreground: bool = False, open_assistant: OpenAssistant | None = None
         token = secrets.token_urlsafe(32)
         files.run.unlink(missing_ok=True)
         configure_log(files.log, settings.log_level, foreground, hidden=(token,))
-        listener = bind(settings.port)
+        sockets = listeners(settings)
         log.info("version %s on %s, process %s", VERSION, settings.home, os.getpid())
-        _serve(settings, files, listener, token, open_assistant or _open_assistant)
+        _serve(settings, files, sockets, token, open_assistant or _open_assistant, serve)
     finally:
         files.run.unlink(missing_ok=True)
         lock.close()
@@ -103,39 +115,22 @@ def load_settings() -> Settings:
         raise InvalidInput(f"The configuration is wrong: {told}.") from error
 
 
-def bind(port: int) -> socket.socket:
-    """A socket that listens on 127.0.0.1.
-
-    Raises:
-        Conflict: if the port is in use.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError as error:
-        listener.close()
-        raise Conflict(
-            f"Port {port} on 127.0.0.1 cannot be used: {error.strerror}.",
-            hint="Set PILOTHOUSE_PORT to a free port, or to 0 to have one chosen.",
-        ) from error
-    listener.listen(128)
-    return listener
-
-
 def _serve(
     settings: Settings,
     files: HomeFiles,
-    listener: socket.socket,
+    sockets: Sockets,
     token: str,
     open_assistant: OpenAssistant,
+    serve: bool,
 ) -> None:
     from tools.kernel.kernel import Kernel
 
     began = time.perf_counter()
     kernel = Kernel(settings)
     kernel.start()
-    port = int(listener.getsockname()[1])
+    admin = first_admin(kernel) if serve else None
+    local, public = sockets
+    port = int(local.getsockname()[1])
     state = RunState(
         pid=os.getpid(),
         port=port,
@@ -148,10 +143,13 @@ def _serve(
 
     def ready() -> None:
         files.write(state)
-        log.info("ready on %s after %.1f s", state.url, time.perf_counter() - began)
+        url = public_address(settings, public or local)
+        log.info("ready on %s after %.1f s", url, time.perf_counter() - began)
+        if serve:
+            print(welcome(url, admin), flush=True)
 
     try:
-        asyncio.run(_run(kernel, listener, token, open_assistant, ready))
+        asyncio.run(_run(kernel, sockets, token, open_assistant, ready))
     finally:
         _stop(kernel)
     log.info("stopped")
@@ -159,7 +157,7 @@ def _serve(
 
 async def _run(
     kernel: Kernel,
-    listener: socket.socket,
+    sockets: Sockets,
     token: str,
     open_assistant: OpenAssistant,
     ready: Callable[[], None],
@@ -171,12 +169,15 @@ async def _run(
     from ui.api.door import Door
     from ui.devices_api import device_router
 
-    class Server(uvicorn.Server):
-        """Leaves signals to us; says when it takes requests, and only then loads the rest."""
+    class Quiet(uvicorn.Server):
+        """Leaves signals to us."""
 
         @contextmanager
         def capture_signals(self) -> Generator[None, None, None]:
             yield
+
+    class Server(Quiet):
+        """Says when it takes requests, and only then loads the rest."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -185,26 +186,39 @@ async def _run(
 
     door = Door(kernel, token, open_assistant, shut_down=lambda: stop())
     app = create_app(door, [device_router(kernel)])
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-        timeout_keep_alive=30,
-        server_header=False,
-    )
-    server = Server(config)
+    local, public = sockets
+    server = Server(_config(app, kernel.settings))
+    servers: list[uvicorn.Server] = [server]
+    if public is not None:
+        servers.append(Quiet(_config(app, kernel.settings, lifespan="off", **tls(kernel.settings))))
     quiet: list[asyncio.Future[None]] = []
 
     def stop() -> None:
-        _stop_soon(server)
+        for each in servers:
+            _stop_soon(each)
         kernel.get(DeviceProtocol).send_away()
         quiet.append(asyncio.ensure_future(door.quiet()))
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    await server.serve([listener])
+    given = zip(servers, filter(None, (local, public)), strict=True)
+    await asyncio.gather(*(each.serve([socket_]) for each, socket_ in given))
+
+
+def _config(app: FastAPI, settings: Settings, **more: Any) -> uvicorn.Config:
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=30,
+        server_header=False,
+        proxy_headers=settings.plain_http,  # who listens so says that a proxy is in front
+        **more,
+    )
 
 
 def _stop_soon(server: uvicorn.Server) -> None:

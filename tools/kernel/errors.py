@@ -147,6 +147,13 @@ class Unavailable(PilothouseError):
     status = 503
 
 
+class PayloadTooLarge(InvalidInput):
+    """More was sent than is taken at once."""
+
+    code = "payload_too_large"
+    status = 413
+
+
 class TooManyRequests(PilothouseError):
     """Too much was asked in too short a time; wait, then ask again.
 

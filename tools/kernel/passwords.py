@@ -1,4 +1,4 @@
-"""Passwords: hashed with argon2id (RFC 9106), generated where none is chosen, never kept in clear."""
+"""Passwords: hashed with argon2id (RFC 9106), generated where none is chosen, kept as hashes."""
 
 from __future__ import annotations
 

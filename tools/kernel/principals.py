@@ -140,7 +140,12 @@ class Principals:
             return before
 
     def set_password(
-        self, name: str, password: str | None, tenant: str = DEFAULT_TENANT, *, renewed: bool = False
+        self,
+        name: str,
+        password: str | None,
+        tenant: str = DEFAULT_TENANT,
+        *,
+        renewed: bool = False,
     ) -> None:
         """Keep the hash of a principal's new password (None takes it away), and end its sessions.
 
@@ -245,7 +250,7 @@ def role_of(roles: frozenset[Role]) -> str:
     raise ValueError("somebody without a role is nobody")
 
 
-def _named(name: str, tenant: str) -> Select[tuple[PrincipalRow]]:
+def _named(name: str, tenant: str) -> Select[PrincipalRow]:
     return select(PrincipalRow).where(PrincipalRow.tenant == tenant, PrincipalRow.name == name)
 
 

@@ -81,7 +81,13 @@ class Tokens:
         """A new token and its secret, which is shown this once and not kept."""
         with self._database.writing() as session:
             row, secret = self.issue(
-                session, principal, tenant, label, scopes=scopes, lifetime=lifetime, audience=audience
+                session,
+                principal,
+                tenant,
+                label,
+                scopes=scopes,
+                lifetime=lifetime,
+                audience=audience,
             )
             return _token(row), secret
 

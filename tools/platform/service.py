@@ -220,8 +220,12 @@ class PlatformService:
         """The owner and all users."""
         return UserList(
             users=[
-                UserInfo(name=p.name, roles=sorted(r.value for r in p.roles), local=not number)
-                for number, p in enumerate(self._principals.list(tenant))
+                UserInfo(
+                    name=p.name,
+                    roles=sorted(r.value for r in p.roles),
+                    local=p == self._principals.local(),
+                )
+                for p in self._principals.list(tenant)
             ]
         )
 
@@ -305,4 +309,3 @@ class PlatformService:
     def _receipt(self, receipt: str | None, context: RequestContext) -> Receipt:
         name = self.receipt_to_undo(receipt, context)
         return self._kernel.receipts.get(name, context.tenant)
-

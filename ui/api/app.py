@@ -7,20 +7,24 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from fastapi import APIRouter, FastAPI
 
-from ui.api import hosts, problems, rest
+from ui.api import problems, rest
 from ui.api.door import Door
+from ui.auth import login, shield
+from ui.web import render
 
 Life = AbstractAsyncContextManager[None]
 AddDoor = Callable[[FastAPI, Door], Life | None]
 DOORS: tuple[AddDoor, ...] = (
-    hosts.add_to,
     rest.add_to,
+    login.add_to,
+    render.add_to,
+    shield.add_to,
 )
 """Each adds its routes, mounts or middleware to the application.
 
 A door that holds something open while the application runs (mounted applications' own lifespans
 never do) returns a context manager, which is entered at the start and left, in reverse, at the end.
-Middleware that is added later is run earlier.
+Middleware that is added later is run earlier: the shield is the last, and stands before all.
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -15,16 +14,17 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from tools.kernel.entities import EntityKind
-from tools.kernel.errors import InvalidInput, PolicyDenied, Unauthenticated, Unavailable
-from tools.kernel.identity import Channel, Principal, RequestContext, Role
+from tools.kernel.errors import InvalidInput, PolicyDenied, Unavailable
+from tools.kernel.identity import RequestContext, Role
+from tools.kernel.policy import require_lent
 from ui.api.turns import Turns
+from ui.auth import Caller, Gatekeeper
 
 if TYPE_CHECKING:
     from graphs.assistant import Assistant
     from tools.kernel.kernel import Kernel
 
 log = logging.getLogger(__name__)
-_CHANNELS = {"cli": Channel.CLI, "chat": Channel.CHAT, "mcp": Channel.MCP, "eval": Channel.EVAL}
 _THREAD = re.compile(r"^[\w.-]{1,64}$")
 WAIT_SECONDS = 3.0
 WAITERS = ThreadPoolExecutor(64, thread_name_prefix="follow")
@@ -53,7 +53,7 @@ class Door:
         self.shut_down = shut_down
         self.turns = Turns()
         self.stopping = asyncio.Event()
-        self._token = token
+        self.gatekeeper = Gatekeeper(kernel, token)
         self._open = open_assistant
         self._opening: asyncio.Task[Assistant] | None = None
         self._warming: asyncio.Task[None] | None = None
@@ -97,16 +97,6 @@ class Door:
         elif not self._failed(opening):
             await opening.result().close()
 
-    def principal(self, token: str) -> Principal:
-        """Whose token it is.
-
-        Raises:
-            Unauthenticated: if nobody's.
-        """
-        if hmac.compare_digest(token.encode(), self._token.encode()):
-            return self.kernel.principals.local()
-        return self.kernel.principals.by_token(token)
-
     @staticmethod
     def _failed(task: asyncio.Task[Any]) -> bool:
         return task.cancelled() or task.exception() is not None
@@ -137,29 +127,13 @@ def door_of(connection: HTTPConnection) -> Door:
     return connection.app.state.door
 
 
-def caller(connection: HTTPConnection) -> RequestContext:
-    """Who asks, of a request or a WebSocket, by the bearer token; runs in a worker thread.
-
-    Raises:
-        Unauthenticated: without a valid token.
-    """
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthenticated(
-            "A bearer token is needed.", hint="Commands of the home's owner send it by themselves."
-        )
-    named = connection.headers.get("x-pilothouse-channel", "").lower()
-    return RequestContext(
-        door_of(connection).principal(token.strip()), _CHANNELS.get(named, Channel.API)
-    )
-
-
 def require_admin(context: RequestContext) -> None:
     """Let administrators pass.
 
     Raises:
         PolicyDenied: for everybody else.
     """
+    require_lent(context.principal, "platform.shutdown", "platform:dangerous")
     if Role.ADMIN not in context.principal.roles:
         raise PolicyDenied(
             f"{context.principal.name} may not do this.", hint="It needs the role admin."
@@ -181,4 +155,4 @@ def thread_name(thread: str) -> str:
 
 
 TheDoor = Annotated[Door, Depends(door_of)]
-Caller = Annotated[RequestContext, Depends(caller)]
+__all__ = ["Caller", "Door", "TheDoor"]

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import quote
 from uuid import uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from tools.kernel.errors import InvalidInput, NotFound, PilothouseError, Unauthenticated
+from tools.kernel.errors import (
+    InvalidInput,
+    NotFound,
+    PilothouseError,
+    TooManyRequests,
+    Unauthenticated,
+)
 from ui.errors import problem, translate, unexpected
 
 log = logging.getLogger(__name__)
@@ -76,7 +84,10 @@ def answer(
         status: where it differs from the error's own.
         headers: more headers.
     """
-    return _response({**problem(error), "status": status or error.status}, instance, headers)
+    more = dict(headers or {})
+    if isinstance(error, TooManyRequests):
+        more.setdefault("Retry-After", str(math.ceil(error.retry_after)))
+    return _response({**problem(error), "status": status or error.status}, instance, more)
 
 
 def _response(
@@ -88,8 +99,17 @@ def _response(
     return JSONResponse(details(told, instance), told["status"], more, MEDIA_TYPE)
 
 
-async def _expected(request: Request, error: Exception) -> JSONResponse:
+async def _expected(request: Request, error: Exception) -> Response:
+    if isinstance(error, Unauthenticated) and _is_page(request):
+        goal = f"{request.url.path}?{request.url.query}".rstrip("?")
+        return RedirectResponse(f"/login?next={quote(goal, safe='/')}", 303)
     return answer(cast("PilothouseError", error), request.url.path)
+
+
+def _is_page(request: Request) -> bool:
+    """True if a person's browser asks for a page, and not a program for data."""
+    wants_page = "text/html" in request.headers.get("accept", "")
+    return request.method == "GET" and wants_page and not request.url.path.startswith("/api/")
 
 
 async def _malformed(request: Request, error: Exception) -> JSONResponse:

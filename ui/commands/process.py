@@ -1,4 +1,4 @@
-"""`up`, `down`, `status`, `logs`: the platform process of the home."""
+"""`serve`, `up`, `down`, `status`, `logs`: the platform process of the home."""
 
 from __future__ import annotations
 
@@ -13,10 +13,47 @@ Json = dict[str, Any]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    app.command("serve")(serve)
     app.command("up")(up)
     app.command("down")(down)
     app.command("status")(status)
     app.command("logs")(logs)
+
+
+def serve(
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="8080 when not given.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="The address to listen on; 127.0.0.1.")
+    ] = None,
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", help="Listen for others without TLS.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Stop the platform of this home that runs already.")
+    ] = False,
+) -> int:
+    """Run the gateway in this terminal until Ctrl-C: chat, pages and API on 127.0.0.1:8080."""
+    import os
+
+    from tools.kernel.errors import Conflict
+    from ui.home import HomeFiles
+    from ui.launch import running
+
+    files = HomeFiles()
+    state = running(files)
+    if state is not None and not replace:
+        raise Conflict(
+            f"The platform of {files.home} runs already, on {state.url} (process {state.pid}).",
+            hint="`pilothouse serve --replace` stops it first, and its jobs go on afterwards.",
+        )
+    if state is not None:
+        down()
+    given = {"PORT": port, "HOST": host, "PLAIN_HTTP": "true" if plain_http else None}
+    os.environ.update({f"PILOTHOUSE_{k}": str(v) for k, v in given.items() if v is not None})
+    os.environ.setdefault("PILOTHOUSE_PORT", "8080")
+    return _foreground(files, "--serve")
 
 
 def up(
@@ -44,7 +81,7 @@ def up(
     return 0
 
 
-def _foreground(files: Any) -> int:
+def _foreground(files: Any, *more: str) -> int:
     import os
     import sys
 
@@ -52,7 +89,7 @@ def _foreground(files: Any) -> int:
     os.environ["PILOTHOUSE_HOME"] = str(files.home)
     os.chdir(files.home)
     sys.stdout.flush()
-    arguments = [sys.executable, "-P", "-m", "ui.platform", "--foreground"]
+    arguments = [sys.executable, "-P", "-m", "ui.platform", "--foreground", *more]
     os.execv(sys.executable, arguments)  # noqa: S606 - fixed arguments
 
 

@@ -65,7 +65,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("state", name=op.f("pk_ph_login_flows")),
     )
 
-
     for table in ("ph_login_failures", "ph_login_flows"):
         op.create_index(op.f(f"ix_{table}_tenant"), table, ["tenant"])
 
