@@ -16,6 +16,9 @@ for variable in [
 ]:
     if variable != "PILOTHOUSE_ASSETS" and not variable.startswith("PILOTHOUSE_TEST_"):
         del os.environ[variable]
+# A library of the web chat installs a package named `tests`; in the processes that tests start,
+# ours goes before it, as it does in this one.
+os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
