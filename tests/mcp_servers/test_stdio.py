@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,8 +15,9 @@ import pytest
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from tests.support.node import peers, run_node
+
 ROOT = Path(__file__).resolve().parents[2]
-INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
 
 
 def command(home: Path, *more: str) -> list[str]:
@@ -116,19 +116,8 @@ def test_only_the_protocol_reaches_standard_output_and_the_end_of_input_ends_it(
 
 def inspect(home: Path, *more: str) -> Any:
     """Run the official inspector's command line against the server."""
-    if shutil.which("npx") is None:
-        pytest.skip("npx (Node.js) is not installed: the official inspector cannot run")
-    done = subprocess.run(
-        ["npx", "--yes", INSPECTOR, "--cli", *command(home, "all"), *more],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    if "ENOTFOUND" in done.stderr or "E404" in done.stderr or "ECONNREFUSED" in done.stderr:
-        pytest.skip("the npm registry cannot be reached: the official inspector cannot run")
+    inspector = str(peers() / "@modelcontextprotocol/inspector/clients/launcher/build/index.js")
+    done = run_node(inspector, "--cli", *command(home, "all"), *more, cwd=ROOT, env=environment())
     assert done.stdout.strip(), done.stderr
     return json.loads(done.stdout)
 

@@ -45,22 +45,30 @@ def _install() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def environment() -> dict[str, str]:
-    """This environment, with the wheel's Node first."""
-    return {**os.environ, "PATH": f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"}
+def environment(given: dict[str, str] | None = None) -> dict[str, str]:
+    """An environment, this one by default, with the wheel's Node first."""
+    base = dict(os.environ) if given is None else given
+    return {**base, "PATH": f"{NODE.parent}{os.pathsep}{base['PATH']}"}
 
 
-def run_node(*arguments: str, timeout: float = 100.0) -> subprocess.CompletedProcess[str]:
+def run_node(
+    *arguments: str,
+    cwd: Path = PEERS,
+    env: dict[str, str] | None = None,
+    timeout: float = 100.0,
+) -> subprocess.CompletedProcess[str]:
     """Run a Node program to its end.
 
     Args:
         arguments: the script, and what it is given.
+        cwd: the folder that it runs in.
+        env: its environment; this one by default.
         timeout: seconds.
     """
     return subprocess.run(
         [NODE, *arguments],
-        cwd=PEERS,
-        env=environment(),
+        cwd=cwd,
+        env=environment(env),
         capture_output=True,
         text=True,
         timeout=timeout,
