@@ -120,9 +120,9 @@ class DomainOffer:
 
 
 def _may(given: Pass, offer: OfferedTool) -> bool:
-    operation = offer.operation
+    operation, context = offer.operation, given.context
     try:
-        authorise(given.context.principal, operation.name, operation.scope)
+        authorise(context.principal, operation.name, operation.scope, channel=context.channel)
     except PolicyDenied:
         return False
     return True
