@@ -213,17 +213,20 @@ class Principals:
         """
         return self.held(token)[0]
 
-    def held(self, token: str, audience: str | None = None) -> tuple[Principal, str]:
+    def held(
+        self, token: str, audience: str | None = None, *, bound: bool = False
+    ) -> tuple[Principal, str]:
         """The principal that holds a token, and the token's id.
 
         Args:
             token: as it was handed out.
             audience: the resource that it is shown to; a token bound to another is refused.
+            bound: True if one that is bound to none is refused, too.
 
         Raises:
             Unauthenticated: if nobody does, or no longer, or it is meant for another resource.
         """
-        found = self._tokens.find(token, audience)
+        found = self._tokens.find(token, audience, bound=bound)
         account = self.account(found.principal, found.tenant)
         if account is None:
             raise Unauthenticated("The token is not known here, or was taken back.")

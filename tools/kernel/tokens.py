@@ -32,7 +32,8 @@ class Token:
         id: what `tokens revoke` takes.
         prefix: its first characters, by which it is recognised.
         scopes: what it lends; None if everything that its holder may do.
-        audience: the one resource it is good for; None if for any.
+        audience: the one resource it is good for, as a path of the gateway (`/mcp`, with all below
+            it); None if for any.
         expires: when it ends; None if never.
         used: when it was last shown, to the minute.
         revoked: when it was taken back.
@@ -119,8 +120,13 @@ class Tokens:
         session.add(row)
         return row, secret
 
-    def find(self, secret: str, audience: str | None = None) -> Token:
+    def find(self, secret: str, audience: str | None = None, *, bound: bool = False) -> Token:
         """The token that a secret is; notes that it was used.
+
+        Args:
+            secret: as it was handed out.
+            audience: the resource that it is shown to, as a path of the gateway.
+            bound: True if a token that was made for no resource in particular is not enough.
 
         Raises:
             Unauthenticated: if it is none, has ended, or is bound to another audience.
@@ -134,7 +140,9 @@ class Tokens:
                 f"The token expired at {row.expires:%Y-%m-%d %H:%M} UTC.",
                 hint="`pilothouse tokens create` makes another.",
             )
-        if row.audience is not None and row.audience != audience:
+        if row.audience is None and bound:
+            raise Unauthenticated(f"The token was not made for {audience}.")
+        if row.audience is not None and not covers(row.audience, audience):
             raise Unauthenticated(f"The token is good for {row.audience} only.")
         if row.used is None or now() - row.used > _USED_EVERY:
             self._note_use(row.id)
@@ -186,6 +194,11 @@ class Tokens:
     def _note_use(self, token: str) -> None:
         with self._database.session() as session:
             session.execute(update(TokenRow).where(TokenRow.id == token).values(used=now()))
+
+
+def covers(bound: str, audience: str | None) -> bool:
+    """True if a token for one resource is good for another: the same, or one below it."""
+    return audience is not None and f"{audience}/".startswith(f"{bound.rstrip('/')}/")
 
 
 def hashed(secret: str) -> str:

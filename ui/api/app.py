@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from fastapi import APIRouter, FastAPI
 
-from ui.api import problems, rest
+from ui.api import problems, rest, servers
 from ui.api.door import Door
 from ui.auth import login, shield
 from ui.web import render
@@ -16,6 +16,7 @@ Life = AbstractAsyncContextManager[None]
 AddDoor = Callable[[FastAPI, Door], Life | None]
 DOORS: tuple[AddDoor, ...] = (
     rest.add_to,
+    servers.add_to,
     login.add_to,
     render.add_to,
     shield.add_to,

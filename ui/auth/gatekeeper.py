@@ -47,7 +47,12 @@ class Gatekeeper:
         return hmac.compare_digest(token.encode(errors="surrogatepass"), self._token)
 
     def verify_token(
-        self, token: str, audience: str | None = None, door: Channel = Channel.MCP
+        self,
+        token: str,
+        audience: str | None = None,
+        door: Channel = Channel.MCP,
+        *,
+        bound: bool = False,
     ) -> RequestContext:
         """Whose token it is.
 
@@ -55,15 +60,16 @@ class Gatekeeper:
             token: as it was handed out.
             audience: the resource it is shown to; a token that is bound to another is refused.
             door: the door.
+            bound: True if it must have been made for that resource, as the owner's never is.
 
         Raises:
             Unauthenticated: if nobody's, or it is over, or meant for another resource.
             PolicyDenied: if the token is not good for this door.
             TooManyRequests: if its holder asks too often.
         """
-        if self.is_owner(token):
+        if self.is_owner(token) and not bound:
             return RequestContext(self.kernel.principals.local(), door, credential="owner")
-        principal, token_id = self.kernel.principals.held(token, audience)
+        principal, token_id = self.kernel.principals.held(token, audience, bound=bound)
         self._rates.take((principal.tenant, principal.name))
         if not opens(principal.scopes, door):
             raise PolicyDenied(

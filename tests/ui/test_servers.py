@@ -1,0 +1,306 @@
+"""MCP over HTTP: who gets in, whose a session is, and that the protocol works behind it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from mcp import ClientSession, types
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp.shared.exceptions import McpError
+from pydantic import AnyUrl
+
+from mcp_servers.names import server_names
+from tests.support.gateway import OWNERS, Gateway, running_gateway
+from tools.kernel.identity import Role
+from ui.api import servers
+from ui.auth import shield
+
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "raw", "version": "1"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    home = tmp_path_factory.mktemp("gateway")
+    with running_gateway(home, (servers.add_to, shield.add_to)) as running:
+        running.user("ada", Role.OPERATOR)
+        running.user("vera", Role.VIEWER)
+        running.user("eve", Role.ADMIN)
+        yield running
+
+
+@asynccontextmanager
+async def client(
+    gateway: Gateway, token: str, server: str = "all", **more: Any
+) -> AsyncIterator[ClientSession]:
+    """The official client."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        create_mcp_http_client(headers=headers) as http,
+        streamable_http_client(f"{gateway.base}/mcp/{server}", http_client=http) as streams,
+        ClientSession(streams[0], streams[1], **more) as session,
+    ):
+        await session.initialize()
+        yield session
+
+
+def post(
+    gateway: Gateway, message: Any, token: str | None, server: str = "all", **headers: str
+) -> httpx.Response:
+    given = gateway.headers(token or "", **headers)
+    if token is None:
+        del given["Authorization"]
+    content = message if isinstance(message, bytes) else json.dumps(message).encode()
+    return httpx.post(f"{gateway.base}/mcp/{server}", content=content, headers=given)
+
+
+def opened(gateway: Gateway, token: str, server: str = "all") -> str:
+    """A session that has begun; its id."""
+    answer = post(gateway, INITIALIZE, token, server)
+    assert answer.status_code == 200, answer.text
+    name = answer.headers["mcp-session-id"]
+    ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    assert post(gateway, ready, token, server, **{"Mcp-Session-Id": name}).status_code == 202
+    return name
+
+
+def called(tool: str, arguments: dict[str, Any] | None = None, number: int = 1) -> dict[str, Any]:
+    return {
+        "jsonrpc": "2.0",
+        "id": number,
+        "method": "tools/call",
+        "params": {"name": tool, "arguments": arguments or {}},
+    }
+
+
+def challenge(answer: httpx.Response) -> dict[str, str]:
+    given = answer.headers["www-authenticate"]
+    assert given.startswith("Bearer ")
+    return dict(re.findall(r'(\w+)="([^"]*)"', given))
+
+
+async def test_the_official_client_does_everything_over_http(gateway: Gateway) -> None:
+    async with client(gateway, gateway.token("ada")) as session:
+        tools = {t.name for t in (await session.list_tools()).tools}
+        assert {"registry_promote", "deployment_rollback"} <= tools
+        answer = await session.call_tool("registry_list", {"limit": 2})
+        assert answer.structuredContent is not None
+        assert len(answer.structuredContent["result"]["models"]) == 2
+        who = await session.call_tool("platform_whoami", {})
+        assert who.structuredContent is not None
+        assert who.structuredContent["result"]["word"] == "ada"
+        assert who.structuredContent["receipt"]["channel"] == "mcp"
+        refused = await session.call_tool("deployment_rollback", {"name": "phones"})
+        assert refused.isError and "pilothouse approvals grant" in refused.content[0].text
+        assert (await session.list_prompts()).prompts
+        with pytest.raises(McpError, match="no resource"):
+            await session.read_resource(AnyUrl("nothing://here"))
+    assert gateway.world.acts == []
+
+
+async def test_each_domain_has_its_server(gateway: Gateway) -> None:
+    token = gateway.token("ada")
+    async with client(gateway, token, "registry") as session:
+        names = {t.name for t in (await session.list_tools()).tools}
+    assert names == {"registry_list", "registry_promote"}
+    missing = post(gateway, INITIALIZE, token, "registri")
+    assert missing.status_code == 404
+    assert all(name in missing.json()["error_description"] for name in server_names())
+
+
+async def test_a_viewer_sees_reading_tools_only(gateway: Gateway) -> None:
+    async with client(gateway, gateway.token("vera")) as session:
+        tools = (await session.list_tools()).tools
+        assert tools and all(t.annotations and t.annotations.readOnlyHint for t in tools)
+        denied = await session.call_tool("datasets_add", {"name": "x"})
+    assert denied.isError and denied.structuredContent is not None
+    assert denied.structuredContent["error"]["code"] == "policy_denied"
+
+
+async def test_a_narrowed_token_sees_and_calls_what_it_lends(gateway: Gateway) -> None:
+    token = gateway.token("ada", scopes=["mcp", "registry:read"])
+    async with client(gateway, token) as session:
+        assert {t.name for t in (await session.list_tools()).tools} == {"registry_list"}
+    session_id = opened(gateway, token)
+    answer = post(gateway, called("datasets_add"), token, **{"Mcp-Session-Id": session_id})
+    assert answer.status_code == 403
+    told = challenge(answer)
+    assert (told["error"], told["scope"]) == ("insufficient_scope", "datasets:write")
+    assert told["resource_metadata"].endswith("/.well-known/oauth-protected-resource/mcp/all")
+
+
+def test_a_token_for_another_door_is_told_the_scope_it_would_need(gateway: Gateway) -> None:
+    answer = post(gateway, INITIALIZE, gateway.token("ada", scopes=["api"]))
+    assert answer.status_code == 403
+    told = challenge(answer)
+    assert (told["error"], told["scope"]) == ("insufficient_scope", "mcp")
+
+
+def test_without_a_token_the_challenge_leads_to_the_metadata(gateway: Gateway) -> None:
+    answer = post(gateway, INITIALIZE, None)
+    assert answer.status_code == 401
+    told = challenge(answer)
+    assert set(told) == {"resource_metadata"}
+    found = httpx.get(told["resource_metadata"]).json()
+    assert found["resource"] == f"{gateway.base}/mcp/all"
+    assert found["bearer_methods_supported"] == ["header"]
+    assert "mcp" in found["scopes_supported"]
+
+
+@pytest.mark.parametrize("server", ["", *server_names()])
+def test_every_server_has_metadata_that_names_it(gateway: Gateway, server: str) -> None:
+    path = f"/mcp/{server}".rstrip("/")
+    found = httpx.get(f"{gateway.base}/.well-known/oauth-protected-resource{path}")
+    assert found.json()["resource"] == gateway.base + path
+
+
+def test_there_is_no_metadata_of_a_server_that_is_not(gateway: Gateway) -> None:
+    answer = httpx.get(f"{gateway.base}/.well-known/oauth-protected-resource/mcp/nothing")
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "kind", ["wrong", "expired", "revoked", "unbound", "for the API", "the owner's", "with a twist"]
+)
+def test_a_token_that_is_not_for_here_is_refused(gateway: Gateway, kind: str) -> None:
+    tokens = gateway.kernel.tokens
+    if kind == "expired":
+        token = gateway.token("ada", lifetime=timedelta(seconds=-1))
+    elif kind == "revoked":
+        token = gateway.token("ada")
+        tokens.revoke(tokens.list("default", "ada")[0].id, "default")
+    else:
+        token = {
+            "wrong": "ph_nonsense",
+            "unbound": gateway.token("ada", audience=None),
+            "for the API": gateway.token("ada", audience="/api"),
+            "the owner's": OWNERS,
+            "with a twist": gateway.token("ada", audience="/mcpx"),
+        }[kind]
+    answer = post(gateway, INITIALIZE, token)
+    assert answer.status_code == 401, answer.text
+    told = challenge(answer)
+    assert told["error"] == "invalid_token"
+    assert told["resource_metadata"].startswith(gateway.base)
+    assert "mcp-session-id" not in answer.headers
+
+
+def test_a_token_for_one_server_is_good_for_that_one(gateway: Gateway) -> None:
+    token = gateway.token("ada", audience="/mcp/registry")
+    assert post(gateway, INITIALIZE, token, "registry").status_code == 200
+    assert post(gateway, INITIALIZE, token, "all").status_code == 401
+
+
+def test_a_token_in_the_address_or_a_cookie_is_no_token(gateway: Gateway) -> None:
+    token = gateway.token("ada")
+    assert post(gateway, INITIALIZE, None, f"all?access_token={token}").status_code == 401
+    cookie = {"Cookie": f"pilothouse_session={token}"}
+    assert post(gateway, INITIALIZE, None, **cookie).status_code == 401
+
+
+def test_a_foreign_host_or_origin_is_refused_token_or_not(gateway: Gateway) -> None:
+    token = gateway.token("ada")
+    for foreign in (
+        {"Host": "evil.example"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+    ):
+        for shown in (token, None):
+            assert 400 <= post(gateway, INITIALIZE, shown, **foreign).status_code < 500
+        assert post(gateway, INITIALIZE, token, **foreign).status_code in (403, 421)
+    own = post(gateway, INITIALIZE, token, Origin=gateway.base)
+    assert own.status_code == 200
+
+
+def test_a_session_of_another_principal_or_server_does_not_exist(gateway: Gateway) -> None:
+    mine, hers = gateway.token("ada"), gateway.token("eve")
+    name = opened(gateway, mine)
+    held = {"Mcp-Session-Id": name}
+    assert post(gateway, called("platform_whoami"), hers, **held).status_code == 404
+    assert post(gateway, called("platform_whoami"), mine, "registry", **held).status_code == 404
+    stranger = httpx.delete(f"{gateway.base}/mcp/all", headers=gateway.headers(hers, **held))
+    assert stranger.status_code == 404
+    invented = post(gateway, called("platform_whoami"), mine, **{"Mcp-Session-Id": "0" * 32})
+    assert invented.status_code == 404
+    other_token = gateway.token("ada")
+    assert post(gateway, called("platform_whoami"), other_token, **held).status_code == 200
+
+
+def test_a_deleted_session_is_gone(gateway: Gateway) -> None:
+    token = gateway.token("ada")
+    held = {"Mcp-Session-Id": opened(gateway, token)}
+    ended = httpx.delete(f"{gateway.base}/mcp/all", headers=gateway.headers(token, **held))
+    assert ended.status_code == 200
+    assert post(gateway, called("platform_whoami"), token, **held).status_code == 404
+
+
+def test_a_token_taken_back_ends_at_its_next_request(gateway: Gateway) -> None:
+    token = gateway.token("ada")
+    held = {"Mcp-Session-Id": opened(gateway, token)}
+    gateway.kernel.tokens.revoke(gateway.kernel.tokens.list("default", "ada")[0].id, "default")
+    assert post(gateway, called("platform_whoami"), token, **held).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 400),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": 7}', 400),
+        (b"[" * 100_000, 422),
+        (b'"' + b"x" * 5_000_000 + b'"', 413),
+        (b"\xff\xfe", 400),
+    ],
+    ids=["broken", "list", "params", "deep", "long", "bytes"],
+)
+def test_a_malformed_message_is_refused_and_leaves_no_session(
+    gateway: Gateway, body: bytes, status: int
+) -> None:
+    answer = post(gateway, body, gateway.token("ada"))
+    assert answer.status_code == status, answer.text[:300]
+    assert "mcp-session-id" not in answer.headers or answer.status_code >= 400
+    assert "Traceback" not in answer.text
+
+
+async def test_a_cancelled_call_answers_at_once_and_the_session_goes_on(gateway: Gateway) -> None:
+    """A call that is cancelled answers at once, and the next one is not held up."""
+    outcome: list[str] = []
+    gateway.world.entered.clear()
+    async with client(gateway, gateway.token("ada")) as session, anyio.create_task_group() as group:
+        number = session._request_id
+
+        async def ask() -> None:
+            try:
+                await session.call_tool("knowledge_ask", {})
+            except McpError as error:
+                outcome.append(error.error.message)
+
+        group.start_soon(ask)
+        await anyio.to_thread.run_sync(gateway.world.entered.wait, 20)
+        params = types.CancelledNotificationParams(requestId=number)
+        await session.send_notification(
+            types.ClientNotification(types.CancelledNotification(params=params))
+        )
+        with anyio.fail_after(20):
+            while not outcome:
+                await anyio.sleep(0.01)
+            assert (await session.call_tool("platform_whoami", {})).isError is False
+    assert outcome == ["Request cancelled"]
+    gateway.world.release.set()

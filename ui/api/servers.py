@@ -1,0 +1,145 @@
+"""The MCP servers at `/mcp/{domain}` and `/mcp/all`, and the metadata that leads clients to them.
+
+Every token must have been made for them (`pilothouse tokens create --for mcp`): the protocol lets
+no server take a token that was meant for another resource, or for none in particular.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI, Request
+from mcp.server.lowlevel import Server
+from mcp.server.transport_security import TransportSecuritySettings
+
+from mcp_servers.bearer import WELL_KNOWN, InsufficientScope, base_of, metadata
+from mcp_servers.builder import build_server
+from mcp_servers.caller import LocalCaller
+from mcp_servers.fair import FairCaller
+from mcp_servers.names import operation_name, server_names
+from mcp_servers.streaming import StreamingServers, door_of_request
+from tools.kernel.errors import NotFound, PilothouseError, PolicyDenied, Unauthenticated
+from tools.kernel.identity import Channel, RequestContext
+from tools.kernel.operations import Operation, OperationSet
+from tools.kernel.scopes import EFFECTS, lends
+from tools.kernel.settings import Settings
+from ui.api.door import Door
+from ui.auth.gatekeeper import Gatekeeper, bearer
+from ui.auth.shield import known_hosts
+from ui.home import VERSION
+
+PATH = "/mcp"
+SCOPES = (Channel.MCP.value, "*:read", "*:write", "*:dangerous")
+HOW = "`pilothouse tokens create --for mcp` makes one."
+
+
+def add_to(app: FastAPI, door: Door) -> AbstractAsyncContextManager[None]:
+    """Mount the servers; their sessions live as long as what is returned is entered."""
+    kernel = door.kernel
+    caller = LocalCaller(kernel.gate)
+    fair = FairCaller(caller)
+
+    def server(name: str) -> Server[Any, Any]:
+        return build_server(name, kernel.operations, fair, door_of_request, version=VERSION)
+
+    streaming = StreamingServers(
+        server,
+        TokenGate(door.gatekeeper, kernel.operations),
+        security(kernel.settings),
+        public_url=kernel.settings.public_url,
+    )
+    app.include_router(_metadata(kernel.settings))
+    app.mount(PATH, streaming)
+
+    @asynccontextmanager
+    async def life() -> AsyncIterator[None]:
+        async with streaming.run():
+            try:
+                yield
+            finally:
+                caller.close()
+
+    return life()
+
+
+class TokenGate:
+    """Lets in who shows an access token that was made for here (`streaming.Gatehouse`).
+
+    Args:
+        gatekeeper: who knows the tokens.
+        operations: all operations.
+    """
+
+    def __init__(self, gatekeeper: Gatekeeper, operations: OperationSet) -> None:
+        self._gatekeeper = gatekeeper
+        self._operations = operations
+
+    def identify(self, headers: Mapping[str, str], resource: str) -> RequestContext:
+        """Who sent these headers."""
+        token = bearer(headers)
+        if token is None:
+            raise Unauthenticated("A bearer token is needed.", hint=HOW)
+        audience = urlsplit(resource).path
+        try:
+            return self._gatekeeper.verify_token(token, audience, Channel.MCP, bound=True)
+        except PolicyDenied as error:
+            scope = Channel.MCP.value
+            raise InsufficientScope(error.message, scope=scope, hint=error.hint) from error
+
+    def require_scope(self, context: RequestContext, server: str, tool: str) -> None:
+        """Refuse a call that the token lends in no case; the gate decides about the rest."""
+        scopes = context.principal.scopes
+        try:
+            operation = self._operations.get(operation_name(tool))
+        except NotFound:
+            return
+        if not any(lends(scopes, operation.name, scope) for scope in _possible(operation)):
+            raise InsufficientScope(
+                f"This token of {context.principal.name} does not lend {operation.name}.",
+                scope=operation.scope,
+                hint=f"It would need the scope {operation.scope}.",
+            )
+
+    def standing(self, context: RequestContext) -> bool:
+        """True unless the token ended or its holder was removed."""
+        try:
+            self._gatekeeper.require_standing(context)
+        except PilothouseError:
+            return False
+        return True
+
+
+def security(settings: Settings) -> TransportSecuritySettings:
+    """The Host and Origin headers that are taken: those of the gateway's own names."""
+    names = sorted(known_hosts(settings))
+    origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
+    return TransportSecuritySettings(
+        allowed_hosts=[*names, *(f"{name}:*" for name in names)],
+        allowed_origins=[*origins, *(f"{o}:*" for o in origins), *settings.cors_origins],
+    )
+
+
+def _metadata(settings: Settings) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get(WELL_KNOWN)
+    @router.get(WELL_KNOWN + PATH)
+    @router.get(WELL_KNOWN + PATH + "/{server}")
+    def protected_resource(request: Request, server: str | None = None) -> dict[str, Any]:
+        """Where tokens for a server come from (RFC 9728)."""
+        if server is not None and server not in server_names():
+            raise NotFound(f"There is no MCP server {server!r}.", suggestions=server_names())
+        path = PATH if server is None else f"{PATH}/{server}"
+        return metadata(base_of(request, settings.public_url), path, (), SCOPES, None)
+
+    return router
+
+
+def _possible(operation: Operation[Any, Any]) -> list[str]:
+    """The scopes that a call can have: one, or any where that depends on its arguments."""
+    if "effect_of" not in operation.hooks:
+        return [operation.scope]
+    return [f"{operation.domain}:{effect}" for effect in EFFECTS if effect != "*"]
