@@ -144,8 +144,11 @@ class Sessions:
             scope: of the request, as `receive` and `send` are.
 
         Raises:
-            Unavailable: if the principal, or all together, have too many that are in use.
+            Unavailable: if the principal, or all together, have too many that are in use, or if the
+                sessions are not, or no longer, held.
         """
+        if self._tasks is None:
+            raise Unavailable("The MCP servers are stopping.", hint="Try again later.")
         await self._make_room(context)
         session = self._new(name, context, version)
         kept = False
@@ -157,8 +160,6 @@ class Sessions:
             await send(message)
 
         try:
-            if self._tasks is None:
-                raise RuntimeError("sessions are opened while `run` is entered")
             await self._tasks.start(self._live, server, session)
             await self.serve(session, scope, receive, watch)
         finally:
@@ -231,8 +232,8 @@ class Sessions:
             await anyio.sleep(self._bounds.standing_seconds)
             by_credential: dict[Any, list[Session]] = {}
             for session in self._open.values():
-                principal = session.context.principal
-                by_credential.setdefault((session.owner, principal), []).append(session)
+                key = (session.owner, session.context.credential)
+                by_credential.setdefault(key, []).append(session)
             for sessions in by_credential.values():
                 if not await standing(sessions[0].context):
                     for session in sessions:

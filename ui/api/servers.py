@@ -6,21 +6,20 @@ no server take a token that was meant for another resource, or for none in parti
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import anyio
 from fastapi import APIRouter, FastAPI, Request
-from mcp.server.lowlevel import Server
-from mcp.server.transport_security import TransportSecuritySettings
+from starlette.types import Receive, Scope, Send
 
 from mcp_servers.bearer import WELL_KNOWN, InsufficientScope, base_of, metadata
-from mcp_servers.builder import build_server
 from mcp_servers.caller import LocalCaller
 from mcp_servers.fair import FairCaller
 from mcp_servers.names import operation_name, server_names
-from mcp_servers.streaming import StreamingServers, door_of_request
 from tools.kernel.errors import NotFound, PilothouseError, PolicyDenied, Unauthenticated
 from tools.kernel.identity import Channel, RequestContext
 from tools.kernel.operations import Operation, OperationSet
@@ -31,6 +30,11 @@ from ui.auth.gatekeeper import Gatekeeper, bearer
 from ui.auth.shield import known_hosts
 from ui.home import VERSION
 
+if TYPE_CHECKING:
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    from mcp_servers.streaming import StreamingServers
+
 PATH = "/mcp"
 SCOPES = (Channel.MCP.value, "*:read", "*:write", "*:dangerous")
 HOW = "`pilothouse tokens create --for mcp` makes one."
@@ -38,31 +42,77 @@ HOW = "`pilothouse tokens create --for mcp` makes one."
 
 def add_to(app: FastAPI, door: Door) -> AbstractAsyncContextManager[None]:
     """Mount the servers; their sessions live as long as what is returned is entered."""
+    late = LateServers(lambda: _servers(door), door.stopping)
+    app.include_router(_metadata(door.kernel.settings))
+    app.mount(PATH, late)
+    return late.run()
+
+
+def _servers(door: Door) -> tuple[StreamingServers, Callable[[], None]]:
+    """The servers, and what ends their calls."""
+    from mcp_servers.builder import build_server
+    from mcp_servers.streaming import StreamingServers, door_of_request
+
     kernel = door.kernel
     caller = LocalCaller(kernel.gate)
     fair = FairCaller(caller)
-
-    def server(name: str) -> Server[Any, Any]:
-        return build_server(name, kernel.operations, fair, door_of_request, version=VERSION)
-
     streaming = StreamingServers(
-        server,
+        lambda name: build_server(name, kernel.operations, fair, door_of_request, version=VERSION),
         TokenGate(door.gatekeeper, kernel.operations),
         security(kernel.settings),
         public_url=kernel.settings.public_url,
     )
-    app.include_router(_metadata(kernel.settings))
-    app.mount(PATH, streaming)
+    return streaming, caller.close
+
+
+class LateServers:
+    """Makes the servers when they are first asked for, because their library takes a second.
+
+    Args:
+        make: makes them, in a worker thread, and says what ends their calls.
+        stopping: set when sessions are to end: their open streams would hold up the process.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], tuple[StreamingServers, Callable[[], None]]],
+        stopping: asyncio.Event,
+    ) -> None:
+        self._make = make
+        self._stopping = stopping
+        self._wanted = asyncio.Event()
+        self._made: asyncio.Future[StreamingServers] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        self._wanted.set()
+        if self._made is None:
+            raise RuntimeError("requests are answered while `run` is entered")
+        streaming = await asyncio.shield(self._made)
+        await streaming(scope, receive, send)
 
     @asynccontextmanager
-    async def life() -> AsyncIterator[None]:
-        async with streaming.run():
-            try:
-                yield
-            finally:
-                caller.close()
+    async def run(self) -> AsyncIterator[None]:
+        """Hold the servers' sessions, in a task of their own."""
+        self._made = asyncio.get_running_loop().create_future()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._hold, self._made)
+            yield
+            tasks.cancel_scope.cancel()
 
-    return life()
+    async def _hold(self, made: asyncio.Future[StreamingServers]) -> None:
+        await self._wanted.wait()
+        try:
+            streaming, close = await asyncio.to_thread(self._make)
+        except Exception as error:
+            made.set_exception(error)  # every request tells it; the other doors go on
+            return
+        try:
+            async with streaming.run():
+                made.set_result(streaming)
+                await self._stopping.wait()
+        finally:
+            close()
 
 
 class TokenGate:
@@ -114,6 +164,8 @@ class TokenGate:
 
 def security(settings: Settings) -> TransportSecuritySettings:
     """The Host and Origin headers that are taken: those of the gateway's own names."""
+    from mcp.server.transport_security import TransportSecuritySettings
+
     names = sorted(known_hosts(settings))
     origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
     return TransportSecuritySettings(
