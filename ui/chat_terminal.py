@@ -165,7 +165,7 @@ def _receipts(client: Client, talk: Talk) -> None:
 
 def _threads(client: Client, talk: Talk) -> None:
     columns = ("thread", "updated", "title")
-    rows = [[row[c] for c in columns] for row in client.get("/api/v1/threads")]
+    rows = [[row[c] for c in columns] for row in client.get("/api/v1/conversations")]
     console().print(table(columns, rows))
 
 

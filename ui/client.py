@@ -80,17 +80,27 @@ class Client:
         given = {name: value for name, value in query.items() if value is not None}
         return self._call("GET", f"{path}?{urlencode(given)}" if given else path, None)
 
-    def post(self, path: str, body: Json | None = None, timeout: float = ANSWER_SECONDS) -> Any:
+    def post(
+        self,
+        path: str,
+        body: Json | None = None,
+        timeout: float = ANSWER_SECONDS,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
         """Ask for something to be done.
 
         Raises:
             PilothouseError: what the platform answered, of the same class as over there.
         """
-        return self._call("POST", path, body or {}, timeout)
+        return self._call("POST", path, body or {}, timeout, headers)
 
-    def call(self, operation: str, arguments: Json, **more: Any) -> Json:
+    def call(
+        self, operation: str, arguments: Json, *, idempotency_key: str | None = None, **more: Any
+    ) -> Json:
         """Call one operation; `{result, receipt, job}`, or `{preview}` with `dry_run=True`."""
-        return self.post(f"/api/v1/operations/{quote(operation)}", {"arguments": arguments, **more})
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        path = f"/api/v1/operations/{quote(operation)}"
+        return self.post(path, {"arguments": arguments, **more}, headers=headers)
 
     def stream(
         self, method: str, path: str, body: Json | None = None
@@ -117,17 +127,22 @@ class Client:
 
     def resume(self, thread: str, **answer: Any) -> Generator[Json, None, None]:
         """Go on with a thread that waits, with `confirmed=` or `approval=`."""
-        return self.stream("POST", f"/api/v1/threads/{quote(thread)}/resume", answer)
+        return self.stream("POST", f"/api/v1/conversations/{quote(thread)}/resume", answer)
 
     def follow_job(self, job: int, after: int = 0) -> Generator[Json, None, None]:
         """A job's events until it ends, beginning with how it stands."""
         return self.stream("GET", f"/api/v1/jobs/{job}/events?after={after}")
 
     def _call(
-        self, method: str, path: str, body: Json | None, timeout: float = ANSWER_SECONDS
+        self,
+        method: str,
+        path: str,
+        body: Json | None,
+        timeout: float = ANSWER_SECONDS,
+        headers: dict[str, str] | None = None,
     ) -> Any:
         with closing(self._connect(timeout)) as connection:
-            response = self._send(connection, method, path, body)
+            response = self._send(connection, method, path, body, headers)
             try:
                 return json.loads(response.read())
             except (OSError, http.client.HTTPException, ValueError) as error:
@@ -137,7 +152,12 @@ class Client:
         return http.client.HTTPConnection("127.0.0.1", self.state.port, timeout=timeout)
 
     def _send(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: Json | None
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: Json | None,
+        headers: dict[str, str] | None = None,
     ) -> http.client.HTTPResponse:
         data = None if body is None else json.dumps(body).encode()
         try:
@@ -145,7 +165,7 @@ class Client:
         except OSError as error:
             raise NotSent("The platform does not answer.", hint="`pilothouse up`") from error
         try:
-            connection.request(method, path, data, self._headers)
+            connection.request(method, path, data, {**self._headers, **(headers or {})})
             response = connection.getresponse()
             if response.status < 400:
                 return response

@@ -78,7 +78,7 @@ class Talk:
         """Cancel the thread's turn; says what was and was not done."""
         note("  cancelling …")
         try:
-            told = self._client.post(f"/api/v1/threads/{thread}/cancel")
+            told = self._client.post(f"/api/v1/conversations/{thread}/cancel")
         except PilothouseError as error:
             note(f"  {error}")
             return

@@ -82,7 +82,7 @@ class Person:
 
     def hears(self, thread: str) -> list[Json]:
         """The events of the thread's last turn, from its beginning to its end."""
-        return list(self.client().stream("GET", f"/api/v1/threads/{thread}/events"))
+        return list(self.client().stream("GET", f"/api/v1/conversations/{thread}/events"))
 
     def jobs(self, operation: str) -> list[Json]:
         """The jobs of an operation, newest first."""

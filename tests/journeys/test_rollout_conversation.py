@@ -120,7 +120,7 @@ def test_kill_9_in_the_middle_of_a_rollout_and_it_is_completed_once(site: Site) 
     assert _serves(first, 1)
     site.pause("thinkpad-2", signal.SIGCONT)
 
-    turns = "/api/v1/threads/roll"
+    turns = "/api/v1/conversations/roll"
     until(lambda: owner.client().get(turns)[0]["status"] != "running", "the turn has ended", 60)
     assert owner.client().get(turns)[0]["status"] == "done", owner.client().get(turns)[0]
     (job,) = owner.jobs("deployment.start")

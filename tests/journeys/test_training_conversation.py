@@ -110,7 +110,7 @@ def test_ctrl_c_stops_the_turn_and_its_process_and_says_what_was_not_done(person
     assert "Traceback" not in out + err
     until(lambda: not child.is_running(), "the training process is gone", 20)
     assert person.jobs("training.start")[0]["status"] == "cancelled"
-    assert person.client().get("/api/v1/threads/evening")[-1]["status"] == "cancelled"
+    assert person.client().get("/api/v1/conversations/evening")[-1]["status"] == "cancelled"
     assert len(person.jobs("evaluation.run")) == 2
 
 

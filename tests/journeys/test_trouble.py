@@ -116,7 +116,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
         assert {"before", "after"} <= found
         assert ("during" in found) is done
         assert person.runs("audit", "verify")["intact"]
-        statuses = {t["status"] for t in person.client().get("/api/v1/threads/disk")}
+        statuses = {t["status"] for t in person.client().get("/api/v1/conversations/disk")}
         assert statuses <= {"done", "failed"}
     finally:
         person.leave()

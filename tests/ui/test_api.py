@@ -17,7 +17,7 @@ READS = (
     "/api/v1/status",
     "/api/v1/operations",
     "/api/v1/approvals",
-    "/api/v1/audit/tail",
+    "/api/v1/audit",
     "/api/v1/names",
     "/api/v1/jobs",
 )
@@ -84,7 +84,7 @@ def test_the_token_is_readable_by_its_owner_alone_and_in_no_log(scripted: Home) 
         ("POST", "/api/v1/operations/no.such", b"{}", 404),
         ("GET", "/api/v1/jobs/abc", None, 422),
         ("GET", "/api/v1/jobs/999/events", None, 404),
-        ("POST", "/api/v1/threads/unknown/resume", b"{}", 200),
+        ("POST", "/api/v1/conversations/unknown/resume", b"{}", 200),
     ],
 )
 def test_malformed_requests_are_answered_in_one_shape(

@@ -98,18 +98,18 @@ def test_a_listener_that_leaves_does_not_end_the_turn(scripted: Home) -> None:
     assert next(events)["kind"] == "plan"
     events.close()
     deadline = time.monotonic() + 20
-    while client.get("/api/v1/threads/left-alone")[-1]["status"] == "running":
+    while client.get("/api/v1/conversations/left-alone")[-1]["status"] == "running":
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert client.get("/api/v1/threads/left-alone")[-1]["status"] == "done"
+    assert client.get("/api/v1/conversations/left-alone")[-1]["status"] == "done"
 
 
 def test_a_busy_thread_refuses_a_second_sentence(scripted: Home) -> None:
     client = scripted.client()
-    events = client.ask("slow 50", "busy")
+    events = client.ask("slow 600", "busy")
     next(events)
     assert scripted.json("ask", "read", "--thread", "busy", code=4)["error"]["code"] == "conflict"
-    client.post("/api/v1/threads/busy/cancel")
+    client.post("/api/v1/conversations/busy/cancel")
     assert next(e for e in events if e["kind"] == "done")["status"] == "cancelled"
 
 

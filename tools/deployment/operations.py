@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from tools.deployment.types import (
     DeploymentStatus,
+    ListRollouts,
     PauseRollout,
     ResumeRollout,
     RollBack,
+    RolloutList,
     RolloutPaused,
     RolloutReport,
     StartAbTest,
@@ -156,6 +158,21 @@ def _(args: StatusOf, result: DeploymentStatus) -> str:
         for g in result.groups
     ]
     return "; ".join(lines) + "."
+
+
+@operation("deployment.rollouts", effect=Effect.READ, hidden=True)
+def list_rollouts(args: ListRollouts, call: Call) -> RolloutList:
+    """List rollouts and A/B tests, finished ones included, newest first.
+
+    Args:
+        group: only this group's.
+        model: only this model's.
+        state: only those that stand so.
+        rollout: only the one of this number.
+        before: only those numbered lower.
+        limit: at most this many, 1 to 1001.
+    """
+    return _service(call).rollouts(args, call.tenant)
 
 
 @operation(

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from tools.deployment.tables import RolloutRow, TargetRow
-from tools.deployment.types import RolloutState
+from tools.deployment.types import ListRollouts, RolloutState
 from tools.devices.fleet import Fence
 from tools.kernel.errors import Conflict, NotFound
 from tools.kernel.storage import now
@@ -89,6 +89,21 @@ class Rollouts:
         query = select(RolloutRow).where(RolloutRow.tenant == tenant)
         with self._database.session() as session:
             return list(session.scalars(query.order_by(RolloutRow.id.desc()).limit(limit)))
+
+    def matching(self, tenant: str, wanted: ListRollouts) -> list[RolloutRow]:
+        """The rollouts that fit, newest first."""
+        query = select(RolloutRow).where(RolloutRow.tenant == tenant)
+        fits = {
+            RolloutRow.group: wanted.group,
+            RolloutRow.model: wanted.model,
+            RolloutRow.state: wanted.state,
+            RolloutRow.id: wanted.rollout,
+        }
+        query = query.where(*(column == value for column, value in fits.items() if value))
+        if wanted.before is not None:
+            query = query.where(RolloutRow.id < wanted.before)
+        with self._database.session() as session:
+            return list(session.scalars(query.order_by(RolloutRow.id.desc()).limit(wanted.limit)))
 
     def latest(self, tenant: str, group: str) -> RolloutRow | None:
         """The newest rollout of a group."""

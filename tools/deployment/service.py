@@ -12,7 +12,9 @@ from tools.deployment.status import StatusReader
 from tools.deployment.tables import RolloutRow
 from tools.deployment.types import (
     DeploymentStatus,
+    ListRollouts,
     RollBack,
+    RolloutList,
     RolloutPaused,
     RolloutReport,
     RolloutState,
@@ -53,6 +55,11 @@ class DeploymentService:
             EntityName(str(row.id), also=(f"rollout {row.id}", f"#{row.id}"))
             for row in self._rollouts.recent(tenant)
         ]
+
+    def rollouts(self, wanted: ListRollouts, tenant: str) -> RolloutList:
+        """The rollouts that match, newest first, each with its devices as they report now."""
+        rows = self._rollouts.matching(tenant, wanted)
+        return RolloutList(rollouts=[self._reader.report(tenant, row.id) for row in rows])
 
     def preview_rollout(self, args: StartRollout, call: Call) -> Preview:
         """What a rollout would do; raises what would stop it."""

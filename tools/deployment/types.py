@@ -70,6 +70,17 @@ class StatusOf(Args):
     group: GroupName | None = Field(None, description="Only this group.")
 
 
+class ListRollouts(Args):
+    """Which rollouts to list."""
+
+    group: str | None = Field(None, description="Only this group's.", max_length=64)
+    model: str | None = Field(None, description="Only this model's.", max_length=128)
+    state: RolloutState | None = Field(None, description="Only those that stand so.")
+    rollout: int | None = Field(None, ge=1, description="Only the one of this number.")
+    before: int | None = Field(None, ge=1, description="Only those numbered lower.")
+    limit: int = Field(50, ge=1, le=1001, description="At most this many, newest first.")
+
+
 class PauseRollout(Args):
     """The group whose rollout is to wait."""
 
@@ -153,6 +164,12 @@ class RolloutReport(Result):
     exposures: list[Traffic] = Field(
         default_factory=list[Traffic], description="What each variant of an A/B test answered."
     )
+
+
+class RolloutList(Result):
+    """Rollouts, newest first."""
+
+    rollouts: list[RolloutReport]
 
 
 class GroupStatus(Result):

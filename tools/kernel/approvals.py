@@ -112,13 +112,16 @@ class Approvals:
         """
         return shown(self._row(approval, tenant))
 
-    def list(self, tenant: str, status: Status | None = None, limit: int = 100) -> list[Approval]:
-        """The newest approvals, newest first."""
+    def list(
+        self, tenant: str, status: Status | None = None, limit: int = 100, skip: int = 0
+    ) -> list[Approval]:
+        """The newest approvals after the first `skip` ones, newest first."""
         query = select(ApprovalRow).where(ApprovalRow.tenant == tenant)
         if status is not None:
             query = query.where(stands(status))
+        query = query.order_by(ApprovalRow.created.desc(), ApprovalRow.id)
         with self._database.session() as session:
-            rows = session.scalars(query.order_by(ApprovalRow.created.desc()).limit(limit)).all()
+            rows = session.scalars(query.offset(skip).limit(limit)).all()
         return [shown(r) for r in rows]
 
     def grant(self, approval: str, principal: Principal, confirm: str | None = None) -> Approval:

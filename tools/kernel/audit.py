@@ -124,9 +124,11 @@ class Audit:
             if ledger.tip is not None:
                 self._keep_head(ledger.tip)
 
-    def tail(self, tenant: str, limit: int = 20) -> list[AuditRecord]:
-        """The newest records of a tenant, oldest first."""
+    def tail(self, tenant: str, limit: int = 20, before: int | None = None) -> list[AuditRecord]:
+        """The newest records of a tenant, oldest first; with `before`, those numbered lower."""
         query = select(AuditRow).where(AuditRow.tenant == tenant)
+        if before is not None:
+            query = query.where(AuditRow.sequence < before)
         with self._database.session() as session:
             rows = session.scalars(query.order_by(AuditRow.sequence.desc()).limit(limit)).all()
         return [AuditRecord(r.sequence, r.at, json.loads(r.body), r.hash) for r in reversed(rows)]

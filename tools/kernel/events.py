@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from tools.kernel.storage import Database, now
@@ -28,6 +29,7 @@ class Event:
         kind: what happened, for example `job.progress`.
         data: the details, JSON-like.
         at: when, in UTC.
+        tenant: whose it is.
     """
 
     id: int
@@ -35,6 +37,7 @@ class Event:
     kind: str
     data: dict[str, Any]
     at: datetime
+    tenant: str = "default"
 
 
 class Events:
@@ -47,6 +50,8 @@ class Events:
         self._database = database
         self._arrived = threading.Condition()
         self._published = 0
+        self.listeners: list[Callable[[], None]] = []
+        """Called, from any thread, whenever this process has stored events; must not block."""
 
     def publish(self, topic: str, kind: str, data: dict[str, Any], tenant: str = "default") -> int:
         """Store an event and wake whoever waits; returns its id."""
@@ -68,17 +73,37 @@ class Events:
         with self._arrived:
             self._published += 1
             self._arrived.notify_all()
+        for listener in self.listeners:
+            listener()
+
+    def newest(self) -> int:
+        """The id of the newest event of all; 0 if there is none."""
+        with self._database.session() as session:
+            return session.scalar(select(func.max(EventRow.id))) or 0
+
+    def since(self, after: int, limit: int = 500) -> list[Event]:
+        """All topics' events with an id above `after`, oldest first, at most `limit`."""
+        query = select(EventRow).where(EventRow.id > after).order_by(EventRow.id).limit(limit)
+        with self._database.session() as session:
+            return [_event(row) for row in session.scalars(query)]
 
     def read(
         self, topic: str, after: int = 0, limit: int = 500, tenant: str | None = None
     ) -> list[Event]:
-        """The topic's events with an id above `after`, oldest first, at most `limit`."""
-        query = select(EventRow).where(EventRow.topic == topic, EventRow.id > after)
+        """The topic's events with an id above `after`, oldest first, at most `limit`.
+
+        A topic that ends in `:*` means all topics that begin so.
+        """
+        query = select(EventRow).where(EventRow.id > after)
+        if topic.endswith(":*"):
+            query = query.where(EventRow.topic.startswith(topic[:-1], autoescape=True))
+        else:
+            query = query.where(EventRow.topic == topic)
         if tenant is not None:
             query = query.where(EventRow.tenant == tenant)
         with self._database.session() as session:
             rows = session.scalars(query.order_by(EventRow.id).limit(limit)).all()
-        return [Event(r.id, r.topic, r.kind, r.data, r.at) for r in rows]
+        return [_event(row) for row in rows]
 
     def wait(
         self, topic: str, after: int = 0, timeout: float = 10.0, tenant: str | None = None
@@ -95,3 +120,7 @@ class Events:
             with self._arrived:
                 if seen == self._published:
                     self._arrived.wait(min(left, 1.0))
+
+
+def _event(row: EventRow) -> Event:
+    return Event(row.id, row.topic, row.kind, row.data, row.at, row.tenant)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
 log = logging.getLogger(__name__)
+Observer = Callable[[str, str, float], None]
+"""Told of every call that ended: the operation's name, `done` or the error's code, and seconds."""
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Gate:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
+        self.observers: list[Observer] = []
 
     def preview(self, name: str, arguments: Mapping[str, Any], context: RequestContext) -> Preview:
         """What a call would do, and whether it could be done; changes nothing.
@@ -96,15 +100,66 @@ class Gate:
                 become `OperationFailed`.
         """
         attempt = Attempt(name, arguments, context, approval, idempotency_key)
+        began = time.perf_counter()
         try:
-            return self._once(attempt, self._known(attempt))
+            outcome = self._once(attempt, self._known(attempt))
         except PilothouseError as error:
             self._refused(attempt, error)
+            self._observed(attempt, error.code, began)
             raise
         except Exception as error:
             failure = unexpected(attempt)
             self._refused(attempt, failure)
+            self._observed(attempt, failure.code, began)
             raise failure from error
+        self._observed(attempt, "done", began)
+        return outcome
+
+    def read(self, name: str, arguments: Mapping[str, Any], context: RequestContext) -> BaseModel:
+        """What a reading operation finds, for lists and pages that are shown again and again.
+
+        Identity, policy, input and budget are checked as for a call; only refusals are audited,
+        and no receipt is kept.
+
+        Raises:
+            InvalidInput: if the operation does more than read.
+            PilothouseError: as `call` does.
+        """
+        attempt = Attempt(name, arguments, context)
+        try:
+            admitted = self._admit(attempt, self._known(attempt))
+            if admitted.effect is not Effect.READ or admitted.operation.job:
+                raise InvalidInput(f"{name} does more than read; it has to be called.")
+            self._kernel.budget.check_money(attempt.context.principal, admitted.preview.cost)
+            return admitted.operation.function(admitted.args, admitted.call)
+        except PilothouseError as error:
+            self._refused(attempt, error)
+            raise
+        except Exception as error:
+            raise unexpected(attempt) from error
+
+    def admit(self, name: str, context: RequestContext) -> RequestContext:
+        """Let pass who may make calls of this operation, for what is read of the kernel itself.
+
+        Returns:
+            the context with the principal as it stands now.
+
+        Raises:
+            Unauthenticated, PolicyDenied: if the caller is unknown, or may not.
+            NotFound: if there is no such operation.
+        """
+        attempt = Attempt(name, {}, context)
+        try:
+            self._known(attempt)
+        except PilothouseError as error:
+            self._refused(attempt, error)
+            raise
+        return attempt.context
+
+    def _observed(self, attempt: Attempt, outcome: str, began: float) -> None:
+        known = any(attempt.name == o.name for o in self._kernel.operations)
+        for observer in self.observers:
+            observer(attempt.name if known else UNKNOWN, outcome, time.perf_counter() - began)
 
     def _known(self, attempt: Attempt) -> Operation[Any, Any]:
         """The operation, if its caller is known and may make calls of its declared effect."""

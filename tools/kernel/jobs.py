@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from tools.kernel.errors import Conflict, NotFound, Unavailable
@@ -122,16 +122,26 @@ class Jobs:
         *,
         operation: str | None = None,
         status: str | None = None,
+        before: int | None = None,
         limit: int = 100,
     ) -> list[JobRow]:
-        """The newest jobs that match, newest first."""
+        """The newest jobs that match, newest first; with `before`, those numbered lower."""
         query = select(JobRow).where(JobRow.tenant == tenant)
         if operation is not None:
             query = query.where(JobRow.operation == operation)
         if status is not None:
             query = query.where(JobRow.status == status)
+        if before is not None:
+            query = query.where(JobRow.id < before)
         with self._database.session() as session:
             return list(session.scalars(query.order_by(JobRow.id.desc()).limit(limit)).all())
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs of all tenants there are in each state."""
+        query = select(JobRow.status, func.count()).group_by(JobRow.status)
+        with self._database.session() as session:
+            found: dict[str, int] = {status: count for status, count in session.execute(query)}
+        return {state: found.get(state, 0) for state in (*OPEN, *ENDED)}
 
     def cancel(self, job: int, tenant: str) -> JobRow:
         """Stop a job: a queued one at once, a running one at its next step or with its child.

@@ -138,15 +138,24 @@ class Receipts:
         *,
         conversation: str | None = None,
         principal: str | None = None,
+        operation: str | None = None,
+        job: int | None = None,
         effects: tuple[str, ...] = (),
+        before: int | None = None,
         limit: int = 100,
     ) -> list[Receipt]:
-        """The newest receipts that match, newest first."""
+        """The newest receipts that match, newest first; with `before`, those numbered lower."""
         query = select(ReceiptRow).where(ReceiptRow.tenant == tenant)
         if conversation is not None:
             query = query.where(ReceiptRow.conversation == conversation)
         if principal is not None:
             query = query.where(ReceiptRow.principal == principal)
+        if operation is not None:
+            query = query.where(ReceiptRow.operation == operation)
+        if job is not None:
+            query = query.where(ReceiptRow.job == job)
+        if before is not None:
+            query = query.where(ReceiptRow.number < before)
         if effects:
             query = query.where(ReceiptRow.effect.in_(effects))
         with self._database.session() as session:

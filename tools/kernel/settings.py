@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -55,6 +55,8 @@ class Settings(BaseSettings):
         session_idle_minutes: after how long without a request a session ends.
         session_hours: after how long it ends in any case.
         session_rotate_minutes: how often its secret is replaced.
+        metrics: who may read `/metrics`: `loopback` (this machine, or with a token), `token`, or
+            `open` (whoever reaches the port).
     """
 
     model_config = SettingsConfigDict(
@@ -89,6 +91,7 @@ class Settings(BaseSettings):
     session_idle_minutes: float = Field(60.0, gt=0, le=7 * 24 * 60)
     session_hours: float = Field(12.0, gt=0, le=30 * 24)
     session_rotate_minutes: float = Field(10.0, gt=0, le=24 * 60)
+    metrics: Literal["loopback", "token", "open"] = "loopback"
 
     def __init__(self, **values: Any) -> None:
         """Read the environment; what is given by name goes before it.

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from fastapi import APIRouter, FastAPI
 
-from ui.api import problems, rest, servers
+from ui.api import bodies, metrics, openapi, problems, rest, servers
 from ui.api.door import Door
 from ui.auth import login, shield
 from ui.web import render
@@ -15,10 +15,13 @@ from ui.web import render
 Life = AbstractAsyncContextManager[None]
 AddDoor = Callable[[FastAPI, Door], Life | None]
 DOORS: tuple[AddDoor, ...] = (
+    bodies.add_to,
     rest.add_to,
+    openapi.add_to,
     servers.add_to,
     login.add_to,
     render.add_to,
+    metrics.add_to,
     shield.add_to,
 )
 """Each adds its routes, mounts or middleware to the application.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
@@ -15,11 +15,14 @@ from tools.kernel.approvals import Approval, Status
 from tools.kernel.errors import Conflict, PolicyDenied, Unauthenticated
 from tools.kernel.identity import Channel, RequestContext
 from tools.kernel.policy import may_approve
-from ui.api.conversations import lines, resumed, stream
-from ui.api.door import Caller, Door, TheDoor
+from ui.api.conversations import resumed, stream
+from ui.api.door import PREFIX, Caller, Door, TheDoor
 from ui.api.operations import told
+from ui.api.paging import PAGED, Page
+from ui.api.streams import LINES, lines
 
-router = APIRouter(prefix="/approvals")
+router = APIRouter(prefix=f"{PREFIX}/approvals", tags=["approvals"])
+Id = Annotated[str, Path(max_length=64)]
 
 
 class Grant(BaseModel):
@@ -34,40 +37,43 @@ class Deny(BaseModel):
     reason: str = Field("", max_length=2000)
 
 
-@router.get("")
+@router.get("", responses=PAGED)
 def list_approvals(
-    context: Caller, door: TheDoor, status: Status | None = None, limit: int = 50
+    context: Caller, door: TheDoor, page: Page, status: Status | None = None
 ) -> list[Approval]:
-    """The newest approvals, newest first."""
-    return door.kernel.approvals.list(context.tenant, status, min(max(limit, 1), 500))
+    """Approvals, newest first."""
+    tenant = door.kernel.gate.admit("platform.approvals", context).tenant
+    skip = page.after or 0
+    return page.skipping(door.kernel.approvals.list(tenant, status, page.limit + 1, skip))
 
 
 @router.get("/{approval}")
-def show_approval(approval: str, context: Caller, door: TheDoor) -> Approval:
+def show_approval(approval: Id, context: Caller, door: TheDoor) -> Approval:
     """One approval: the whole card."""
+    door.kernel.gate.admit("platform.approvals", context)
     return door.kernel.approvals.get(approval, context.tenant)
 
 
 @router.post("/{approval}/grant")
-def grant(approval: str, body: Grant, context: Caller, door: TheDoor) -> Approval:
+def grant(approval: Id, body: Grant, context: Caller, door: TheDoor) -> Approval:
     """Approve; the call itself is carried out by `/go-on`, or by whoever makes it again."""
     return door.kernel.approvals.grant(approval, context.principal, body.confirm)
 
 
 @router.post("/{approval}/deny")
-def deny(approval: str, body: Deny, context: Caller, door: TheDoor) -> Approval:
+def deny(approval: Id, body: Deny, context: Caller, door: TheDoor) -> Approval:
     """Refuse."""
     return door.kernel.approvals.deny(approval, context.principal, body.reason)
 
 
 @router.post("/{approval}/revoke")
-def revoke(approval: str, context: Caller, door: TheDoor) -> Approval:
+def revoke(approval: Id, context: Caller, door: TheDoor) -> Approval:
     """Take an unused grant back."""
     return door.kernel.approvals.revoke(approval, context.principal)
 
 
-@router.post("/{approval}/go-on")
-async def go_on(approval: str, context: Caller, door: TheDoor) -> StreamingResponse:
+@router.post("/{approval}/go-on", response_class=StreamingResponse, responses=LINES)
+async def go_on(approval: Id, context: Caller, door: TheDoor) -> StreamingResponse:
     """Carry out what was granted, for the one who proposed it.
 
     A conversation's approval resumes its thread; a call's makes the call; one that an MCP client

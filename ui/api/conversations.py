@@ -1,4 +1,4 @@
-"""`/api/v1/ask`, `/api/v1/threads`: sentences in, the assistant's events out."""
+"""`/api/v1/ask`, `/api/v1/conversations`: sentences in, the assistant's events out."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from tools.kernel.errors import NotFound
 from tools.kernel.identity import RequestContext
-from ui.api.door import WAIT_SECONDS, WAITERS, Caller, Door, TheDoor, thread_name
+from ui.api.door import PREFIX, Caller, Door, TheDoor, thread_name
+from ui.api.paging import PAGED, Page
+from ui.api.streams import LINES, lines
 from ui.api.turns import Turn
 
 if TYPE_CHECKING:
     from graphs.assistant import Assistant
     from tools.kernel.events import Events
 
-router = APIRouter()
+router = APIRouter(prefix=PREFIX, tags=["conversations"])
+Id = Annotated[str, Path(max_length=64)]
 CANCEL_SECONDS = 15.0
-NDJSON = "application/x-ndjson"
+LOOK_SECONDS = 3.0
 ASSISTANT = "assistant"
 
 
@@ -33,7 +37,7 @@ class Ask(BaseModel):
     """A sentence for a thread; a new thread when none is named."""
 
     text: str = Field(min_length=1, max_length=20_000)
-    thread: str | None = None
+    thread: str | None = Field(None, max_length=64)
     auto_confirm: bool = False
 
 
@@ -41,10 +45,28 @@ class Resume(BaseModel):
     """The answer to what the thread waits for."""
 
     confirmed: bool | None = None
-    approval: str | None = None
+    approval: str | None = Field(None, max_length=64)
 
 
-@router.post("/ask")
+class Conversation(BaseModel):
+    """A conversation in a list."""
+
+    thread: str
+    title: str
+    updated: datetime
+
+
+class TurnTold(BaseModel):
+    """One turn of a conversation: what was said, how it ended, its plan and results."""
+
+    turn: int | None = None
+    text: str
+    status: str
+    plan: dict[str, Any] | None = None
+    results: Any = None
+
+
+@router.post("/ask", response_class=StreamingResponse, responses=LINES)
 async def ask(body: Ask, context: Caller, door: TheDoor) -> StreamingResponse:
     """Say a sentence; answers with the assistant's events, a line of JSON each."""
     thread = thread_name(body.thread or uuid4().hex[:10])
@@ -53,22 +75,24 @@ async def ask(body: Ask, context: Caller, door: TheDoor) -> StreamingResponse:
     return stream(door.turns.begin(context.tenant, thread, events))
 
 
-@router.get("/threads")
-async def threads(context: Caller, door: TheDoor) -> list[dict[str, Any]]:
-    """The caller's conversations."""
+@router.get("/conversations", responses=PAGED)
+async def threads(context: Caller, door: TheDoor, page: Page) -> list[Conversation]:
+    """The caller's conversations, newest first."""
     assistant = await door.assistant()
-    return await run_in_threadpool(assistant.threads, context)
+    found = await run_in_threadpool(assistant.threads, context)
+    return [Conversation(**told) for told in page.cut(found)]
 
 
-@router.get("/threads/{thread}")
-async def history(thread: str, context: Caller, door: TheDoor) -> list[dict[str, Any]]:
+@router.get("/conversations/{thread}")
+async def history(thread: Id, context: Caller, door: TheDoor) -> list[TurnTold]:
     """What was said in a conversation."""
     assistant = await door.assistant()
-    return await run_in_threadpool(assistant.history, thread_name(thread), context)
+    found = await run_in_threadpool(assistant.history, thread_name(thread), context)
+    return [TurnTold(**told) for told in found]
 
 
-@router.get("/threads/{thread}/events")
-async def follow(thread: str, context: Caller, door: TheDoor) -> StreamingResponse:
+@router.get("/conversations/{thread}/events", response_class=StreamingResponse, responses=LINES)
+async def follow(thread: Id, context: Caller, door: TheDoor) -> StreamingResponse:
     """The events of a thread's last turn from its beginning, and further ones while it runs."""
     assistant = await door.assistant()
     told = await run_in_threadpool(assistant.history, thread_name(thread), context)
@@ -77,14 +101,14 @@ async def follow(thread: str, context: Caller, door: TheDoor) -> StreamingRespon
     return lines(_stored(door, assistant, thread, context), thread)
 
 
-@router.post("/threads/{thread}/resume")
-async def resume(thread: str, body: Resume, context: Caller, door: TheDoor) -> StreamingResponse:
+@router.post("/conversations/{thread}/resume", response_class=StreamingResponse, responses=LINES)
+async def resume(thread: Id, body: Resume, context: Caller, door: TheDoor) -> StreamingResponse:
     """Go on with a thread that waits for a yes, or whose approval was decided."""
     return stream(await resumed(door, thread_name(thread), context, body.confirmed, body.approval))
 
 
-@router.post("/threads/{thread}/cancel")
-async def cancel(thread: str, context: Caller, door: TheDoor) -> dict[str, Any]:
+@router.post("/conversations/{thread}/cancel")
+async def cancel(thread: Id, context: Caller, door: TheDoor) -> dict[str, Any]:
     """Stop the turn and the jobs that it started; says what was and was not done."""
     assistant = await door.assistant()
     told = await assistant.cancel(thread_name(thread), _in(context, thread))
@@ -95,20 +119,32 @@ async def cancel(thread: str, context: Caller, door: TheDoor) -> dict[str, Any]:
 async def _stored(
     door: Door, assistant: Assistant, thread: str, context: RequestContext
 ) -> AsyncIterator[bytes]:
-    topic, events = f"conversation:{thread}", door.kernel.events
-    after, loop = await run_in_threadpool(_turn_began, events, topic), asyncio.get_running_loop()
-    while not door.stopping.is_set():
-        found = await run_in_threadpool(events.read, topic, after)
-        for event in found:
-            after = event.id
-            if event.kind == ASSISTANT:
-                yield json.dumps(event.data).encode() + b"\n"
-        if not found:
-            told = await run_in_threadpool(assistant.history, thread, context)
-            if told[-1]["status"] != "running":
+    topic = f"conversation:{thread}"
+    after = await run_in_threadpool(_turn_began, door.kernel.events, topic)
+    async with await door.notifier.follow(topic, context.tenant, after) as follower:
+        async for event in follower.events(LOOK_SECONDS):
+            if event is not None and event.kind != ASSISTANT:
+                continue
+            yield b"\n" if event is None else json.dumps(event.data).encode() + b"\n"
+            said_done = event is not None and event.data.get("kind") == "done"
+            if event is None and not await _runs(assistant, thread, context):
                 return
-            yield b"\n"
-            await loop.run_in_executor(WAITERS, events.wait, topic, after, WAIT_SECONDS)
+            if said_done and await _comes_to_rest(assistant, thread, context):
+                return
+
+
+async def _runs(assistant: Assistant, thread: str, context: RequestContext) -> bool:
+    told = await run_in_threadpool(assistant.history, thread, context)
+    return told[-1]["status"] == "running"
+
+
+async def _comes_to_rest(assistant: Assistant, thread: str, context: RequestContext) -> bool:
+    """True once a turn whose last event was told counts as over; False if another one runs."""
+    for _ in range(20):
+        if not await _runs(assistant, thread, context):
+            return True
+        await asyncio.sleep(0.05)
+    return False
 
 
 def _turn_began(events: Events, topic: str) -> int:
@@ -139,12 +175,6 @@ async def resumed(
 def stream(turn: Turn) -> StreamingResponse:
     """A turn as a response; closing it does not end the turn."""
     return lines(turn.follow(), turn.thread)
-
-
-def lines(source: AsyncIterator[bytes], thread: str = "") -> StreamingResponse:
-    """A stream of lines of JSON."""
-    headers = {"X-Pilothouse-Thread": thread, "Cache-Control": "no-store"}
-    return StreamingResponse(source, media_type=NDJSON, headers=headers)
 
 
 def _in(context: RequestContext, thread: str) -> RequestContext:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends
@@ -17,6 +16,7 @@ from tools.kernel.entities import EntityKind
 from tools.kernel.errors import InvalidInput, PolicyDenied, Unavailable
 from tools.kernel.identity import RequestContext, Role
 from tools.kernel.policy import require_lent
+from ui.api.notifier import Notifier
 from ui.api.turns import Turns
 from ui.auth import Caller, Gatekeeper
 
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
 log = logging.getLogger(__name__)
+PREFIX = "/api/v1"
+"""Where the REST resources lie."""
 _THREAD = re.compile(r"^[\w.-]{1,64}$")
-WAIT_SECONDS = 3.0
-WAITERS = ThreadPoolExecutor(64, thread_name_prefix="follow")
-"""Where handlers wait for events, so that followers never take the threads that calls need."""
 OpenAssistant = Callable[["Kernel"], Awaitable["Assistant"]]
 
 
@@ -52,7 +51,7 @@ class Door:
         self.kernel = kernel
         self.shut_down = shut_down
         self.turns = Turns()
-        self.stopping = asyncio.Event()
+        self.notifier = Notifier(kernel.events)
         self.gatekeeper = Gatekeeper(kernel, token)
         self._open = open_assistant
         self._opening: asyncio.Task[Assistant] | None = None
@@ -83,7 +82,7 @@ class Door:
 
     async def quiet(self) -> None:
         """Cut off what runs for people here; it goes on from its checkpoint at the next start."""
-        self.stopping.set()
+        await self.notifier.stop()
         await self.turns.stop()
 
     async def close(self) -> None:

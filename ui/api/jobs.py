@@ -2,47 +2,95 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
 
-from tools.kernel.events import Event
 from tools.kernel.jobs import ENDED
+from tools.kernel.receipts import Receipt
 from tools.kernel.tables import JobRow
-from ui.api.conversations import lines
-from ui.api.door import WAIT_SECONDS, WAITERS, Caller, Door, TheDoor
+from ui.api.door import PREFIX, Caller, Door, TheDoor
+from ui.api.events import FINAL
+from ui.api.paging import BIGGEST, PAGED, Page
+from ui.api.streams import LINES, lines
+from ui.api.turns import KEEPALIVE_SECONDS
 
-router = APIRouter(prefix="/jobs")
+router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"])
+JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+Number = Annotated[int, Path(ge=1, le=BIGGEST)]
 
 
-@router.get("")
+class Job(BaseModel):
+    """A job as it stands.
+
+    Attributes:
+        progress: share done, 0 to 1.
+        metrics: what it last measured.
+        attempts: how often it was begun; more than once after a crash.
+        principal: for whom it runs.
+    """
+
+    job: int
+    operation: str
+    arguments: dict[str, Any]
+    status: JobStatus
+    progress: float
+    message: str
+    metrics: dict[str, Any]
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+    attempts: int
+    principal: str | None
+    conversation: str | None
+    created: datetime | None
+    started: datetime | None
+    ended: datetime | None
+
+
+class JobWithReceipt(Job):
+    """A job, with the receipt that ended it."""
+
+    receipt: Receipt | None
+
+
+@router.get("", responses=PAGED)
 def list_jobs(
     context: Caller,
     door: TheDoor,
-    status: str | None = None,
-    operation: str | None = None,
-    limit: int = 20,
-) -> list[dict[str, Any]]:
-    """The newest jobs, newest first."""
-    limit = min(max(limit, 1), 500)
-    rows = door.kernel.jobs.list(context.tenant, operation=operation, status=status, limit=limit)
-    return [_told(row) for row in rows]
+    page: Page,
+    status: JobStatus | None = None,
+    operation: Annotated[str | None, Query(max_length=128)] = None,
+) -> list[Job]:
+    """Jobs, newest first."""
+    tenant = door.kernel.gate.admit("platform.jobs", context).tenant
+    rows = door.kernel.jobs.list(
+        tenant, operation=operation, status=status, before=page.after, limit=page.limit + 1
+    )
+    return [Job(**_told(row)) for row in page.numbered(rows, lambda row: row.id)]
 
 
 @router.get("/{job}")
-def show_job(job: int, context: Caller, door: TheDoor) -> dict[str, Any]:
+def show_job(job: Number, context: Caller, door: TheDoor) -> JobWithReceipt:
     """One job, with the receipt that ended it."""
-    return _whole(door, job, context.tenant)
+    tenant = door.kernel.gate.admit("platform.jobs", context).tenant
+    return JobWithReceipt(**_whole(door, job, tenant))
 
 
-@router.get("/{job}/events")
-async def follow(job: int, context: Caller, door: TheDoor, after: int = 0) -> StreamingResponse:
+@router.get("/{job}/events", response_class=StreamingResponse, responses=LINES)
+async def follow(
+    job: Number,
+    context: Caller,
+    door: TheDoor,
+    after: Annotated[int, Query(ge=0, le=BIGGEST)] = 0,
+) -> StreamingResponse:
     """How the job stands, then each event after `after`, then its end; a line of JSON each."""
+    await run_in_threadpool(door.kernel.gate.admit, "platform.jobs", context)
     standing = await run_in_threadpool(_whole, door, job, context.tenant)
     return lines(_events(door, standing, context.tenant, after))
 
@@ -50,20 +98,18 @@ async def follow(job: int, context: Caller, door: TheDoor, after: int = 0) -> St
 async def _events(
     door: Door, standing: dict[str, Any], tenant: str, after: int
 ) -> AsyncIterator[bytes]:
-    job, loop = standing["job"], asyncio.get_running_loop()
+    job = standing["job"]
     yield _line({"kind": "job", **standing})
-    while standing["status"] not in ENDED and not door.stopping.is_set():
-        events = door.kernel.events
-        found: list[Event] = await loop.run_in_executor(
-            WAITERS, events.wait, f"job:{job}", after, WAIT_SECONDS
-        )
-        for event in found:
-            after = event.id
-            if event.kind == "job.progress":
-                yield _line({"kind": "progress", "id": event.id, **event.data})
-        standing = await run_in_threadpool(_whole, door, job, tenant)
-        if not found:
-            yield b"\n"
+    if standing["status"] not in ENDED:
+        async with await door.notifier.follow(f"job:{job}", tenant, after) as follower:
+            async for event in follower.events(KEEPALIVE_SECONDS):
+                if event is None:
+                    yield b"\n"
+                elif event.kind == "job.progress":
+                    yield _line({"kind": "progress", "id": event.id, **event.data})
+                elif event.kind in FINAL:
+                    break
+    standing = await run_in_threadpool(_whole, door, job, tenant)
     yield _line({"kind": "end", **standing})
 
 

@@ -13,14 +13,14 @@ from pydantic import BaseModel, Field
 from tools.kernel.canonical import digest
 from tools.kernel.errors import InvalidInput, PilothouseError
 from tools.kernel.identity import RequestContext
-from ui.api.door import Caller, TheDoor
+from ui.api.door import PREFIX, Caller, TheDoor
 from ui.errors import problem
 
 if TYPE_CHECKING:
     from graphs.assistant import Assistant
     from graphs.understanding import NameView
 
-router = APIRouter()
+router = APIRouter(prefix=PREFIX, tags=["conversations"])
 CATALOGUES_KEPT = 4
 Names = dict[str, list[str | int | dict[str, Any]]]
 

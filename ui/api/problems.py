@@ -13,8 +13,13 @@ from uuid import uuid4
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket, WebSocketState
 
+from tools.kernel.entities import nearest
 from tools.kernel.errors import (
     InvalidInput,
     NotFound,
@@ -28,6 +33,34 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPES = "/api/v1/problems/"
 _TITLES = {402: "Budget Exceeded", 499: "Cancelled"}
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457).
+
+    Attributes:
+        type: names the kind of problem.
+        title: what the HTTP status is called.
+        status: the HTTP status.
+        detail: what was wrong and where.
+        instance: the path that was asked for.
+        code: the kind of problem, for programs.
+        hint: what would be right, or what to do next.
+        suggestions: names from the live catalogue that were probably meant, best first.
+        exit_code: what the same problem ends a command with.
+        approval: the approval that is needed, with `id` and `how` to decide it.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+    code: str
+    hint: str | None
+    suggestions: list[str]
+    exit_code: int
+    approval: dict[str, Any] | None = None
 
 
 def add_to(app: FastAPI) -> None:
@@ -99,17 +132,27 @@ def _response(
     return JSONResponse(details(told, instance), told["status"], more, MEDIA_TYPE)
 
 
-async def _expected(request: Request, error: Exception) -> Response:
+async def _expected(request: HTTPConnection, error: Exception) -> Response:
     if isinstance(error, Unauthenticated) and _is_page(request):
         goal = f"{request.url.path}?{request.url.query}".rstrip("?")
         return RedirectResponse(f"/login?next={quote(goal, safe='/')}", 303)
-    return answer(cast("PilothouseError", error), request.url.path)
+    refusal = answer(cast("PilothouseError", error), request.url.path)
+    if isinstance(request, WebSocket):  # whose exceptions are handled here, but not answered
+        if request.application_state is WebSocketState.CONNECTING:
+            await request.send_denial_response(refusal)
+        else:
+            await request.close(1011, str(error)[:120])
+    return refusal
 
 
-def _is_page(request: Request) -> bool:
+def _is_page(request: HTTPConnection) -> bool:
     """True if a person's browser asks for a page, and not a program for data."""
     wants_page = "text/html" in request.headers.get("accept", "")
-    return request.method == "GET" and wants_page and not request.url.path.startswith("/api/")
+    return (
+        request.scope.get("method") == "GET"
+        and wants_page
+        and not request.url.path.startswith("/api/")
+    )
 
 
 async def _malformed(request: Request, error: Exception) -> JSONResponse:
@@ -124,8 +167,18 @@ def _where(error: Any) -> str:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     found, path = cast("HTTPException", error), request.url.path
     if found.status_code == 404:
-        return answer(NotFound(f"There is nothing at {path}."), path)
+        return answer(_nowhere(request), path)
     return answer(InvalidInput(str(found.detail)), path, found.status_code, found.headers)
+
+
+def _nowhere(request: Request) -> NotFound:
+    path = request.url.path
+    paths = {str(route.path) for route in iter_route_contexts(request.app.routes)}
+    return NotFound(
+        f"There is nothing at {path[:200]}.",
+        suggestions=nearest(path, sorted(paths)),
+        hint="/docs lists what there is.",
+    )
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

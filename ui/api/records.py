@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
 
+from tools.kernel.audit import AuditRecord, AuditVerdict
 from tools.kernel.receipts import Receipt
-from ui.api.door import Caller, TheDoor
+from ui.api.door import PREFIX, Caller, TheDoor
+from ui.api.paging import BIGGEST, PAGED, Page
 
-router = APIRouter()
+router = APIRouter(prefix=PREFIX)
 
 
-@router.get("/receipts")
+@router.get("/receipts", tags=["receipts"], responses=PAGED)
 def list_receipts(
     context: Caller,
     door: TheDoor,
-    conversation: str | None = None,
-    effects: str = "",
-    limit: int = 20,
+    page: Page,
+    conversation: Annotated[str | None, Query(max_length=64)] = None,
+    operation: Annotated[str | None, Query(max_length=128)] = None,
+    principal: Annotated[str | None, Query(max_length=128)] = None,
+    job: Annotated[int | None, Query(ge=1, le=BIGGEST)] = None,
+    effects: Annotated[
+        str, Query(max_length=64, description="Comma-separated: read, write, dangerous.")
+    ] = "",
 ) -> list[Receipt]:
-    """The newest receipts, newest first; `effects` is a comma-separated choice."""
-    return door.kernel.receipts.list(
-        context.tenant,
+    """Receipts, newest first."""
+    tenant = door.kernel.gate.admit("platform.receipts", context).tenant
+    found = door.kernel.receipts.list(
+        tenant,
         conversation=conversation,
+        operation=operation,
+        principal=principal,
+        job=job,
         effects=tuple(filter(None, effects.split(","))),
-        limit=min(max(limit, 1), 1000),
+        before=page.after,
+        limit=page.limit + 1,
     )
+    return page.numbered(found, lambda r: r.number)
 
 
-@router.get("/receipts/{reference}")
-def show_receipt(reference: str, context: Caller, door: TheDoor) -> Receipt:
+@router.get("/receipts/{reference}", tags=["receipts"])
+def show_receipt(
+    reference: Annotated[str, Path(max_length=64)], context: Caller, door: TheDoor
+) -> Receipt:
     """One receipt, by `R12`, `12` or its id."""
-    return door.kernel.receipts.get(reference, context.tenant)
+    tenant = door.kernel.gate.admit("platform.receipts", context).tenant
+    return door.kernel.receipts.get(reference, tenant)
 
 
-@router.get("/audit/verify")
-def verify(context: Caller, door: TheDoor) -> dict[str, Any]:
+@router.get("/audit", tags=["audit"], responses=PAGED)
+def list_audit(context: Caller, door: TheDoor, page: Page) -> list[AuditRecord]:
+    """Audit records, newest first."""
+    tenant = door.kernel.gate.admit("platform.audit", context).tenant
+    found = door.kernel.audit.tail(tenant, page.limit + 1, before=page.after)
+    return page.numbered(list(reversed(found)), lambda r: r.sequence)
+
+
+@router.get("/audit/verify", tags=["audit"])
+def verify(context: Caller, door: TheDoor) -> AuditVerdict:
     """Walk the whole chain: how many records, and the first thing that is wrong."""
-    return asdict(door.kernel.audit.verify())
-
-
-@router.get("/audit/tail")
-def tail(context: Caller, door: TheDoor, limit: int = 20) -> list[dict[str, Any]]:
-    """The newest records, oldest first."""
-    limit = min(max(limit, 1), 1000)
-    return [asdict(record) for record in door.kernel.audit.tail(context.tenant, limit)]
+    door.kernel.gate.admit("platform.audit", context)
+    return door.kernel.audit.verify()

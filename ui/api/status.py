@@ -1,55 +1,130 @@
-"""`/api/v1/status`, `/api/v1/shutdown`, `/healthz`: the process itself."""
+"""`/api/v1/status`, `/api/v1/shutdown`, `/healthz`, `/readyz`: the process itself."""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
 
-from ui.api.door import Caller, TheDoor, require_admin
+from tools.kernel.errors import PilothouseError
+from tools.kernel.identity import Role
+from ui.api.door import PREFIX, Caller, Door, TheDoor, require_admin
 from ui.home import VERSION
 
-router = APIRouter()
-health = APIRouter()
+router = APIRouter(prefix=PREFIX, tags=["platform"])
+health = APIRouter(tags=["platform"])
+READY = "ok"
 _began = time.time()
 
 
+class Health(BaseModel):
+    """That the process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether requests can be served, and how each part stands: `ok`, or what it lacks."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, str]
+
+
+class RunningJob(BaseModel):
+    """A job that runs."""
+
+    job: int
+    operation: str
+    progress: float
+
+
+class Status(BaseModel):
+    """What runs here, as its caller may see it."""
+
+    version: str
+    pid: int
+    home: str
+    seconds: float
+    principal: str
+    roles: list[Role]
+    assistant: str
+    turns: int
+    jobs: list[RunningJob]
+    queued: int
+    approvals: list[str]
+    operations: int
+    language_model: str | None
+    currency: str
+
+
 @health.get("/healthz")
-def healthy() -> dict[str, str]:
+def healthy() -> Health:
     """That the process answers; says nothing else, because anybody may ask."""
-    return {"status": "ok"}
+    return Health()
+
+
+@health.get("/readyz", responses={503: {"model": Readiness}})
+def ready(door: TheDoor, response: Response) -> Readiness:
+    """Whether requests can be served; 503 if not, with what is lacking."""
+    checks = {
+        "platform": "stopping" if door.notifier.stopping else READY,
+        "database": _database(door),
+        "jobs": _jobs(door),
+        "assistant": READY if door.assistant_state == "ready" else door.assistant_state,
+    }
+    if all(found == READY for found in checks.values()):
+        return Readiness(status="ready", checks=checks)
+    response.status_code = 503
+    return Readiness(status="not ready", checks=checks)
 
 
 @router.get("/status")
-def status(context: Caller, door: TheDoor) -> dict[str, Any]:
+def status(context: Caller, door: TheDoor) -> Status:
     """What runs here."""
     kernel = door.kernel
-    return {
-        "version": VERSION,
-        "pid": os.getpid(),
-        "home": str(kernel.settings.home),
-        "seconds": round(time.time() - _began, 1),
-        "principal": context.principal.name,
-        "roles": sorted(context.principal.roles),
-        "assistant": door.assistant_state,
-        "turns": len(door.turns),
-        "jobs": [
-            {"job": row.id, "operation": row.operation, "progress": row.progress}
+    return Status(
+        version=VERSION,
+        pid=os.getpid(),
+        home=str(kernel.settings.home),
+        seconds=round(time.time() - _began, 1),
+        principal=context.principal.name,
+        roles=sorted(context.principal.roles),
+        assistant=door.assistant_state,
+        turns=len(door.turns),
+        jobs=[
+            RunningJob(job=row.id, operation=row.operation, progress=row.progress)
             for row in kernel.jobs.list(context.tenant, status="running")
         ],
-        "queued": len(kernel.jobs.list(context.tenant, status="queued")),
-        "approvals": [a.id for a in kernel.approvals.list(context.tenant, "pending")],
-        "operations": len(kernel.operations),
-        "language_model": kernel.settings.model,
-        "currency": kernel.settings.currency,
-    }
+        queued=len(kernel.jobs.list(context.tenant, status="queued")),
+        approvals=[a.id for a in kernel.approvals.list(context.tenant, "pending")],
+        operations=len(kernel.operations),
+        language_model=kernel.settings.model,
+        currency=kernel.settings.currency,
+    )
 
 
-@router.post("/shutdown")
+@router.post("/shutdown", include_in_schema=False)
 async def shutdown(context: Caller, door: TheDoor) -> dict[str, str]:
     """Stop gracefully; what runs goes on at the next start."""
     require_admin(context)
     door.shut_down()
     return {"status": "stopping"}
+
+
+def _database(door: Door) -> str:
+    try:
+        door.kernel.events.newest()
+    except PilothouseError as error:
+        return error.message[:200] if door.kernel.database.is_sqlite else "unreachable"
+    return READY
+
+
+def _jobs(door: Door) -> str:
+    try:
+        door.kernel.jobs.require_engine()
+    except PilothouseError:
+        return "not running"
+    return READY

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 KEEPALIVE_SECONDS = 10.0
 Key = tuple[str, str]
+TurnObserver = Callable[[str, str, float], None]
+"""Told `plan` once a turn has its plan, and `turn` with its status at its end; with the seconds."""
 
 
 class Turn:
@@ -69,6 +72,7 @@ class Turns:
     def __init__(self) -> None:
         self._running: dict[Key, tuple[Turn, asyncio.Task[None]]] = {}
         self._stopping = False
+        self.observers: list[TurnObserver] = []
 
     def __len__(self) -> int:
         """How many run."""
@@ -109,9 +113,13 @@ class Turns:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _pump(self, key: Key, turn: Turn, events: AsyncIterator[AssistantEvent]) -> None:
+        began, status = time.perf_counter(), "failed"
         try:
             async for event in events:
                 turn.say(event.model_dump_json())
+                if event.kind == "plan":
+                    self._observed("plan", "", began)
+                status = event.status if event.kind == "done" else status
         except PilothouseError as error:
             turn.say(_line(turn, problem(error)))
         except asyncio.CancelledError:
@@ -124,6 +132,11 @@ class Turns:
         finally:
             self._running.pop(key, None)
             turn.finish()
+            self._observed("turn", status, began)
+
+    def _observed(self, kind: str, status: str, began: float) -> None:
+        for observer in self.observers:
+            observer(kind, status, time.perf_counter() - began)
 
 
 def _line(turn: Turn, error: dict[str, Any]) -> dict[str, Any]:

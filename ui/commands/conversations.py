@@ -128,12 +128,12 @@ def threads(
         name = _thread(client, thread)
         drawn = None if as_json else renderer(console(), client.state.currency)
         turn = Talk(client, drawn, None, name).follow(
-            client.stream("GET", f"/api/v1/threads/{name}/events")
+            client.stream("GET", f"/api/v1/conversations/{name}/events")
         )
         if as_json:
             print_json(turn.as_json())
         return turn.exit_code
-    path = f"/api/v1/threads/{_thread(client, thread)}" if thread else "/api/v1/threads"
+    path = f"/api/v1/conversations/{_thread(client, thread)}" if thread else "/api/v1/conversations"
     found = client.get(path)
     if as_json:
         print_json(found)
@@ -149,5 +149,5 @@ def threads(
 def _thread(client: Client, named: str | None) -> str | None:
     if named != "last":
         return named
-    known = client.get("/api/v1/threads")
+    known = client.get("/api/v1/conversations")
     return known[0]["thread"] if known else None

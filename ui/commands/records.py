@@ -94,7 +94,7 @@ def tail(limit: Limit = 20, as_json: AsJson = False) -> int:
     from ui.client import connect
     from ui.console import console, print_json
 
-    found = connect().get("/api/v1/audit/tail", limit=limit)
+    found = list(reversed(connect().get("/api/v1/audit", limit=limit)))
     if as_json:
         print_json(found)
         return 0
