@@ -38,9 +38,7 @@ class Gateway:
     def get(self, path: str, headers: dict[str, str] | None = None, **query: Any) -> Any:
         return self.client.get(path, params=query, headers=headers or self.headers())
 
-    def call(
-        self, operation: str, headers: dict[str, str] | None = None, **arguments: Any
-    ) -> Any:
+    def call(self, operation: str, headers: dict[str, str] | None = None, **arguments: Any) -> Any:
         return self.post(f"/api/v1/operations/{operation}", {"arguments": arguments}, headers)
 
     def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
