@@ -23,6 +23,7 @@ from ui.commands import (
     records,
     router,
     servers,
+    tokens,
     users,
 )
 from ui.guard import guarded
@@ -38,6 +39,7 @@ GROUPS = (
     models,
     router,
     servers,
+    tokens,
     doctor,
 )
 

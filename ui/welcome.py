@@ -6,7 +6,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from tools.kernel.passwords import generated, hash_password
-from tools.kernel.principals import ROLES
+from tools.kernel.roles import ROLES
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel

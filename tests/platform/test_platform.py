@@ -13,7 +13,7 @@ from tools.kernel.gate import Outcome
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
 from tools.kernel.tables import JobRow
-from tools.platform.types import UserAdded
+from tools.platform.account_types import UserAdded
 
 Calling = Callable[..., Outcome]
 

@@ -67,7 +67,9 @@ def add(args: AddDataset, call: Call) -> DatasetAdded:
 @add.normalise
 def _(args: AddDataset, call: Call) -> AddDataset:
     from tools.datasets.locating import absolute
+    from tools.kernel.server_files import require_readable
 
+    require_readable(absolute(args.path), call.context, call.kernel.settings)
     return args.model_copy(update={"path": str(absolute(args.path))})
 
 

@@ -95,6 +95,11 @@ def locked(until: datetime) -> TooManyRequests:
     )
 
 
+def account_key(tenant: str, name: str) -> str:
+    """How an account is counted; names that differ in case only count together."""
+    return f"{tenant}/{name.casefold()}"
+
+
 def _wait(over: int) -> timedelta:
     return min(LONGEST_WAIT, timedelta(seconds=2 ** min(over, 20)))
 

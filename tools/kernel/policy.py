@@ -32,6 +32,10 @@ ADMINS = frozenset({Role.ADMIN})
 RULES: tuple[Rule, ...] = (
     Rule("platform.users", ADMINS | APPROVERS),
     Rule("platform.*_user", ADMINS),
+    Rule("platform.set_role", ADMINS),
+    Rule("platform.reset_password", ADMINS),
+    Rule("platform.create_token", EVERYONE),  # of one's own; others' need an admin
+    Rule("platform.revoke_token", EVERYONE),
     Rule("*:read", EVERYONE),
     Rule("*:write", OPERATORS),
     Rule("*:dangerous", OPERATORS),

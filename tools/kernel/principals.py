@@ -17,13 +17,6 @@ from tools.kernel.tokens import FIRST, Tokens
 
 OWNER = "owner"
 DEFAULT_TENANT = "default"
-ROLES: dict[str, frozenset[Role]] = {
-    "viewer": frozenset({Role.VIEWER}),
-    "operator": frozenset({Role.VIEWER, Role.OPERATOR}),
-    "approver": frozenset({Role.VIEWER, Role.OPERATOR, Role.APPROVER}),
-    "admin": frozenset(Role),
-}
-"""What each role that a user is given includes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +220,8 @@ class Principals:
             Unauthenticated: if nobody does, or no longer, or it is meant for another resource.
         """
         found = self._tokens.find(token, audience, bound=bound)
+        if (found.principal, found.tenant) == (OWNER, DEFAULT_TENANT):
+            return replace(self.local(), scopes=found.scopes), found.id
         account = self.account(found.principal, found.tenant)
         if account is None:
             raise Unauthenticated("The token is not known here, or was taken back.")
@@ -243,14 +238,6 @@ class Principals:
         if row is None or not row.active:
             raise NotFound(f"There is no user named {name!r}.")
         return row
-
-
-def role_of(roles: frozenset[Role]) -> str:
-    """The highest role: the one that includes the others, as users are given it."""
-    for name in reversed(ROLES):
-        if Role(name) in roles:
-            return name
-    raise ValueError("somebody without a role is nobody")
 
 
 def _named(name: str, tenant: str) -> Select[PrincipalRow]:

@@ -20,6 +20,7 @@ def _split(value: Any) -> Any:
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -52,6 +53,8 @@ class Settings(BaseSettings):
         body_limit_mb: the largest request that is taken, in MiB.
         requests_per_minute: what one principal may ask in a minute on average.
         address_requests_per_minute: what one network address may.
+        data_folders: folders of this machine whose files every user of the default tenant may have
+            read as data or documents.
         session_idle_minutes: after how long without a request a session ends.
         session_hours: after how long it ends in any case.
         session_rotate_minutes: how often its secret is replaced.
@@ -88,6 +91,7 @@ class Settings(BaseSettings):
     body_limit_mb: float = Field(100.0, gt=0, le=100_000)
     requests_per_minute: int = Field(3000, ge=1)
     address_requests_per_minute: int = Field(6000, ge=1)
+    data_folders: Folders = ()
     session_idle_minutes: float = Field(60.0, gt=0, le=7 * 24 * 60)
     session_hours: float = Field(12.0, gt=0, le=30 * 24)
     session_rotate_minutes: float = Field(10.0, gt=0, le=24 * 60)

@@ -141,6 +141,14 @@ def ingest(args: IngestDocuments, call: Call) -> IngestResult:
     return _service(call.kernel).ingest(call.tenant, args.path)
 
 
+@ingest.normalise
+def _(args: IngestDocuments, call: Call) -> IngestDocuments:
+    from tools.kernel.server_files import require_readable
+
+    require_readable(args.path, call.context, call.kernel.settings)
+    return args
+
+
 @ingest.preview
 def _(args: IngestDocuments, call: Call) -> Preview:
     planned = _service(call.kernel).plan(call.tenant, args.path)

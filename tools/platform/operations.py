@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Effect, Evidence, Preview, operation
+from tools.platform.token_operations import create_token, revoke_token, tokens
 from tools.platform.types import (
     ApprovalList,
     ApprovalsArgs,
@@ -24,10 +25,19 @@ from tools.platform.types import (
     UndoArgs,
     UndoResult,
 )
-from tools.platform.user_operations import add_user, remove_user, users
+from tools.platform.user_operations import (
+    add_user,
+    remove_tenant_user,
+    remove_user,
+    reset_password,
+    set_role,
+    unlock_user,
+    users,
+)
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
+    from tools.platform.accounts import Accounts
     from tools.platform.service import PlatformService
 
 
@@ -36,11 +46,18 @@ __all__ = [
     "approvals",
     "audit",
     "cancel_job",
+    "create_token",
     "help_",
     "jobs",
     "receipts",
+    "remove_tenant_user",
     "remove_user",
+    "reset_password",
+    "revoke_token",
+    "set_role",
+    "tokens",
     "undo",
+    "unlock_user",
     "users",
     "whoami",
 ]
@@ -50,6 +67,12 @@ def _service(kernel: Kernel) -> PlatformService:
     from tools.platform.service import PlatformService
 
     return kernel.get(PlatformService)
+
+
+def _accounts(kernel: Kernel) -> Accounts:
+    from tools.platform.accounts import Accounts
+
+    return kernel.get(Accounts)
 
 
 @entity_source(EntityKind.JOB)
@@ -73,7 +96,7 @@ def approval_names(kernel: Kernel, tenant: str) -> list[EntityName]:
 @entity_source(EntityKind.USER)
 def user_names(kernel: Kernel, tenant: str) -> list[EntityName]:
     """Every user by name."""
-    return _service(kernel).user_names(tenant)
+    return _accounts(kernel).user_names(tenant)
 
 
 @operation(

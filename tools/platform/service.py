@@ -8,10 +8,9 @@ from sqlalchemy import select
 
 from tools.kernel.entities import EntityName
 from tools.kernel.errors import Conflict, NotFound, PolicyDenied
-from tools.kernel.identity import RequestContext, Role
+from tools.kernel.identity import RequestContext
 from tools.kernel.operations import Change, Effect, Evidence, Preview
 from tools.kernel.policy import authorise
-from tools.kernel.principals import ROLES
 from tools.kernel.undo import check_undoable, last_undoable, undo
 from tools.platform.help import write_help
 from tools.platform.types import (
@@ -23,18 +22,12 @@ from tools.platform.types import (
     JobCancelled,
     JobList,
     ReceiptList,
-    RoleName,
     UndoResult,
-    UserAdded,
-    UserInfo,
-    UserList,
-    UserRemoved,
 )
 from tools.platform.views import approval_view, entry_view, job_view, receipt_view
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
-    from tools.kernel.principals import Principals
     from tools.kernel.receipts import Receipt
 
 OPEN = ("running", "queued")
@@ -44,7 +37,7 @@ CANCEL_SECONDS = 8.0
 
 
 class PlatformService:
-    """Reads the kernel's records and changes its users; safe to use from several threads."""
+    """Reads the kernel's records and changes its jobs; safe to use from several threads."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -58,8 +51,10 @@ class PlatformService:
         principal = context.principal
         scopes: set[str] = set()
         for operation in self._kernel.operations:
+            if operation.hidden:
+                continue
             try:
-                authorise(principal, operation.name, operation.scope)
+                authorise(principal, operation.name, operation.scope, channel=context.channel)
             except PolicyDenied:
                 continue
             scopes.add(operation.scope)
@@ -216,65 +211,6 @@ class PlatformService:
         kept = [r for r in found if wanted is None or r.operation == wanted.name]
         return ReceiptList(receipts=[receipt_view(r) for r in kept[:limit]])
 
-    def users(self, tenant: str) -> UserList:
-        """The owner and all users."""
-        return UserList(
-            users=[
-                UserInfo(
-                    name=p.name,
-                    roles=sorted(r.value for r in p.roles),
-                    local=p == self._principals.local(),
-                )
-                for p in self._principals.list(tenant)
-            ]
-        )
-
-    def check_new_user(self, tenant: str, name: str) -> None:
-        """Refuse a name that is taken.
-
-        Raises:
-            Conflict: if it is.
-        """
-        if any(p.name == name for p in self._principals.list(tenant)):
-            raise Conflict(f"There is a user named {name!r} already.")
-
-    def add_user(self, tenant: str, name: str, role: RoleName) -> UserAdded:
-        """Add a user with a role and those that it includes; the token is shown this once."""
-        from pydantic import SecretStr
-
-        token = self._principals.add(name, ROLES[role], tenant)
-        return UserAdded(name=name, role=role, token=SecretStr(token))
-
-    def removable_user(self, tenant: str, name: str, context: RequestContext) -> list[str]:
-        """The roles of a user who can be removed.
-
-        Raises:
-            Conflict: for the owner, and for the one who asks.
-            NotFound: if there is no such user.
-        """
-        known = {p.name: p for p in self._principals.list(tenant)}
-        if name not in known:
-            raise NotFound(f"There is no user named {name!r}.")
-        if known[name] == self._principals.local():
-            raise Conflict("The owner has the home folder and cannot be removed.")
-        if name == context.principal.name:
-            raise Conflict("You cannot remove yourself; ask another admin.")
-        return sorted(r.value for r in known[name].roles)
-
-    def remove_user(self, tenant: str, name: str) -> UserRemoved:
-        """Take a user's access away."""
-        roles = next(
-            (p.roles for p in self._principals.list(tenant) if p.name == name), frozenset[Role]()
-        )
-        self._principals.remove(name, tenant)
-        return UserRemoved(name=name, roles=sorted(r.value for r in roles))
-
-    def user_evidence(self, tenant: str, name: str) -> list[Evidence]:
-        """The user's roles now; `none` without access."""
-        roles = next((p.roles for p in self._principals.list(tenant) if p.name == name), None)
-        value = ", ".join(sorted(r.value for r in roles)) if roles else "none"
-        return [Evidence(fact=f"access of {name}", value=value, source="principals")]
-
     def job_names(self, tenant: str) -> list[EntityName]:
         """Every job by its number."""
         from tools.kernel.tables import JobRow
@@ -297,14 +233,6 @@ class PlatformService:
     def approval_names(self, tenant: str) -> list[EntityName]:
         """Every approval by its id."""
         return [EntityName(a.id) for a in self._kernel.approvals.list(tenant, None, MOST_NAMES)]
-
-    def user_names(self, tenant: str) -> list[EntityName]:
-        """Every user by name."""
-        return [EntityName(p.name) for p in self._principals.list(tenant)]
-
-    @property
-    def _principals(self) -> Principals:
-        return self._kernel.principals
 
     def _receipt(self, receipt: str | None, context: RequestContext) -> Receipt:
         name = self.receipt_to_undo(receipt, context)

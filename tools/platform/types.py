@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, JsonValue
 
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
 
 ApprovalStatus = Literal["pending", "granted", "used", "denied", "revoked", "expired"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
-RoleName = Literal["viewer", "operator", "approver", "admin"]
 Limit = Annotated[int, Field(ge=1, le=500, description="At most this many, newest first.")]
 
 
@@ -85,31 +84,6 @@ class ReceiptsArgs(Args):
     )
     reads: bool = Field(False, description="Also those of calls that only read.")
     limit: Limit = 20
-
-
-class AddUserArgs(Args):
-    """Who to add."""
-
-    name: Annotated[str, Slot(None, "What is the user's name?")] = Field(
-        description="The user's name, unique here.",
-        min_length=1,
-        max_length=128,
-        pattern=r"^[\w.@+-]+$",
-    )
-    role: Annotated[RoleName, Slot(None, "Which role: viewer, operator, approver or admin?")] = (
-        Field(
-            description="viewer reads; operator also acts; approver also decides on dangerous "
-            "acts; admin may do everything."
-        )
-    )
-
-
-class RemoveUserArgs(Args):
-    """Who to remove."""
-
-    name: Annotated[str, Slot(EntityKind.USER, "Which user?")] = Field(
-        description="The user's name.", max_length=128
-    )
 
 
 class HelpEntry(Result):
@@ -288,36 +262,3 @@ class ReceiptList(Result):
     """Receipts, newest first."""
 
     receipts: list[ReceiptInfo]
-
-
-class UserInfo(Result):
-    """One user."""
-
-    name: str
-    roles: list[str]
-    local: bool
-
-
-class UserList(Result):
-    """The owner and all users."""
-
-    users: list[UserInfo]
-
-
-class UserAdded(Result):
-    """Who was added.
-
-    Attributes:
-        token: what the user logs in with. Handed out this once, kept nowhere.
-    """
-
-    name: str
-    role: str
-    token: SecretStr
-
-
-class UserRemoved(Result):
-    """Who was removed."""
-
-    name: str
-    roles: list[str]

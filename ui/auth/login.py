@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from tools.kernel import passwords
 from tools.kernel.errors import PolicyDenied, TooManyRequests, Unauthenticated
 from tools.kernel.kernel import Kernel
-from tools.kernel.lockout import locked
+from tools.kernel.lockout import account_key, locked
 from tools.kernel.principals import DEFAULT_TENANT, Account
 from ui.api.door import Door
 from ui.auth.cookies import session_secret
@@ -94,7 +94,7 @@ def check_password(kernel: Kernel, name: str, password: str, address: str) -> Ac
     """
     tenant, _, plain = name.rpartition("/")
     tenant = tenant or DEFAULT_TENANT
-    key = f"{tenant}/{plain.casefold()}"
+    key = account_key(tenant, plain)
     account = kernel.principals.account(plain, tenant)
     audited = tenant if account else DEFAULT_TENANT
     told = {
