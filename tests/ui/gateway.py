@@ -58,9 +58,7 @@ class Gateway:
     def sign_in(self, name: str, password: str = PASSWORD, goal: str = "/") -> httpx.Response:
         """Sign in with a fresh browser; the answer to the form."""
         with self.browser() as browser:
-            return browser.post(
-                "/login", data={"name": name, "password": password, "next": goal}
-            )
+            return browser.post("/login", data={"name": name, "password": password, "next": goal})
 
 
 @contextlib.contextmanager
