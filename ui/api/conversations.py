@@ -70,9 +70,7 @@ class TurnTold(BaseModel):
 async def ask(body: Ask, context: Caller, door: TheDoor) -> StreamingResponse:
     """Say a sentence; answers with the assistant's events, a line of JSON each."""
     thread = thread_name(body.thread or uuid4().hex[:10])
-    assistant = await door.assistant()
-    events = assistant.ask(body.text, _in(context, thread), auto_confirm=body.auto_confirm)
-    return stream(door.turns.begin(context.tenant, thread, events))
+    return stream(await begun(door, thread, context, body.text, body.auto_confirm))
 
 
 @router.get("/conversations", responses=PAGED)
@@ -94,11 +92,7 @@ async def history(thread: Id, context: Caller, door: TheDoor) -> list[TurnTold]:
 @router.get("/conversations/{thread}/events", response_class=StreamingResponse, responses=LINES)
 async def follow(thread: Id, context: Caller, door: TheDoor) -> StreamingResponse:
     """The events of a thread's last turn from its beginning, and further ones while it runs."""
-    assistant = await door.assistant()
-    told = await run_in_threadpool(assistant.history, thread_name(thread), context)
-    if not told:
-        raise NotFound(f"Nothing was said in thread {thread} yet.")
-    return lines(_stored(door, assistant, thread, context), thread)
+    return lines(await told_again(door, thread_name(thread), context), thread)
 
 
 @router.post("/conversations/{thread}/resume", response_class=StreamingResponse, responses=LINES)
@@ -110,10 +104,36 @@ async def resume(thread: Id, body: Resume, context: Caller, door: TheDoor) -> St
 @router.post("/conversations/{thread}/cancel")
 async def cancel(thread: Id, context: Caller, door: TheDoor) -> dict[str, Any]:
     """Stop the turn and the jobs that it started; says what was and was not done."""
+    return await cancelled(door, thread_name(thread), context)
+
+
+async def begun(
+    door: Door, thread: str, context: RequestContext, text: str, auto_confirm: bool
+) -> Turn:
+    """Begin the turn of a sentence."""
     assistant = await door.assistant()
-    told = await assistant.cancel(thread_name(thread), _in(context, thread))
+    events = assistant.ask(text, _in(context, thread), auto_confirm=auto_confirm)
+    return door.turns.begin(context.tenant, thread, events)
+
+
+async def cancelled(door: Door, thread: str, context: RequestContext) -> dict[str, Any]:
+    """Stop a thread's turn and its jobs, and wait until it has ended."""
+    assistant = await door.assistant()
+    told = await assistant.cancel(thread, _in(context, thread))
     await door.turns.ended(context.tenant, thread, CANCEL_SECONDS)
     return told
+
+
+async def told_again(door: Door, thread: str, context: RequestContext) -> AsyncIterator[bytes]:
+    """The lines of a thread's last turn from its beginning, and further ones while it runs.
+
+    Raises:
+        NotFound: if nothing was said in it, or it is somebody else's.
+    """
+    assistant = await door.assistant()
+    if not await run_in_threadpool(assistant.history, thread, context):
+        raise NotFound(f"Nothing was said in thread {thread} yet.")
+    return _stored(door, assistant, thread, context)
 
 
 async def _stored(

@@ -52,6 +52,7 @@ class Door:
         self.shut_down = shut_down
         self.turns = Turns()
         self.notifier = Notifier(kernel.events)
+        self.stopping = asyncio.Event()
         self.gatekeeper = Gatekeeper(kernel, token)
         self._open = open_assistant
         self._opening: asyncio.Task[Assistant] | None = None
@@ -82,6 +83,7 @@ class Door:
 
     async def quiet(self) -> None:
         """Cut off what runs for people here; it goes on from its checkpoint at the next start."""
+        self.stopping.set()
         await self.notifier.stop()
         await self.turns.stop()
 

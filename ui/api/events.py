@@ -18,7 +18,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Send
 from starlette.websockets import WebSocketDisconnect
 
-from tools.kernel.errors import InvalidInput, NotFound
+from tools.kernel.errors import InvalidInput, NotFound, Unauthenticated
 from tools.kernel.events import Event
 from tools.kernel.identity import RequestContext
 from tools.kernel.jobs import ENDED
@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 30.0
 """How long a reader may leave what was sent to it lying before its connection is closed."""
 RETRY_MS = 2000
 SSE = "text/event-stream"
-DONE, SERVICE_RESTART, TRY_AGAIN = 1000, 1012, 1013
+DONE, POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN = 1000, 1008, 1012, 1013
 FINAL = {f"job.{status}" for status in ENDED}
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {"description": "Server-sent events.", "content": {SSE: {"schema": {"type": "string"}}}},
@@ -80,7 +80,7 @@ async def follow_feed(
     """All that happens to jobs, rollouts, devices or approvals; from now on if no id is given."""
     topic = await run_in_threadpool(_feed, door, context, feed)
     follower = await door.notifier.follow(topic, context.tenant, _place(after, last_event_id))
-    return EventStream(_told(door, follower))
+    return EventStream(_told(door, context, follower))
 
 
 @router.get("/{kind}/{name}", responses=STREAM, response_class=Response)
@@ -100,7 +100,8 @@ async def follow_one(
     place = _place(after, last_event_id) or 0
     if ended and await _is_told(door, topic, context.tenant, place):
         return Response(status_code=204)
-    return EventStream(_told(door, await door.notifier.follow(topic, context.tenant, place)))
+    follower = await door.notifier.follow(topic, context.tenant, place)
+    return EventStream(_told(door, context, follower))
 
 
 @router.websocket("/{feed}")
@@ -110,7 +111,8 @@ async def socket_of_feed(
     """The same over a WebSocket, a JSON object each."""
     topic = await run_in_threadpool(_feed, door, context, feed)
     await websocket.accept()
-    await _send(websocket, door, await door.notifier.follow(topic, context.tenant, after))
+    follower = await door.notifier.follow(topic, context.tenant, after)
+    await _send(websocket, door, context, follower)
 
 
 @router.websocket("/{kind}/{name}")
@@ -128,7 +130,8 @@ async def socket_of_one(
     if ended and await _is_told(door, topic, context.tenant, after or 0):
         await websocket.close(DONE, f"after={after or 0}")
         return
-    await _send(websocket, door, await door.notifier.follow(topic, context.tenant, after or 0))
+    follower = await door.notifier.follow(topic, context.tenant, after or 0)
+    await _send(websocket, door, context, follower)
 
 
 class EventStream(StreamingResponse):
@@ -147,11 +150,13 @@ class EventStream(StreamingResponse):
         await super().stream_response(patiently)
 
 
-async def _told(door: Door, follower: Follower) -> AsyncIterator[str]:
+async def _told(door: Door, context: RequestContext, follower: Follower) -> AsyncIterator[str]:
     async with follower:
         yield f"retry: {RETRY_MS}\n\n"
         async for event in _until_the_end(follower):
             yield _sse(event) if event else ": still here\n\n"
+            if event is None and not await _stands(door, context):
+                return
         if door.notifier.stopping:
             yield f"event: goodbye\ndata: {json.dumps({'resume_after': follower.after})}\n\n"
 
@@ -169,7 +174,9 @@ async def _is_told(door: Door, topic: str, tenant: str, after: int) -> bool:
     return not await run_in_threadpool(door.kernel.events.read, topic, after, 1, tenant)
 
 
-async def _send(websocket: WebSocket, door: Door, follower: Follower) -> None:
+async def _send(
+    websocket: WebSocket, door: Door, context: RequestContext, follower: Follower
+) -> None:
     async with follower:
         listening = asyncio.create_task(_drain(websocket))
         try:
@@ -178,6 +185,9 @@ async def _send(websocket: WebSocket, door: Door, follower: Follower) -> None:
                     return
                 told = _data(event) if event else {"kind": "heartbeat", "id": follower.after}
                 await asyncio.wait_for(websocket.send_json(told), PATIENCE_SECONDS)
+                if event is None and not await _stands(door, context):
+                    await websocket.close(POLICY_VIOLATION, f"signed out; after={follower.after}")
+                    return
             code = SERVICE_RESTART if door.notifier.stopping else DONE
             await websocket.close(code, f"after={follower.after}")
         except TimeoutError:
@@ -186,6 +196,15 @@ async def _send(websocket: WebSocket, door: Door, follower: Follower) -> None:
             return  # the reader has gone
         finally:
             listening.cancel()
+
+
+async def _stands(door: Door, context: RequestContext) -> bool:
+    """True while what the reader came in with still holds; looked at in every silence."""
+    try:
+        await run_in_threadpool(door.gatekeeper.require_standing, context)
+    except Unauthenticated:
+        return False
+    return True
 
 
 async def _drain(websocket: WebSocket) -> None:

@@ -14,6 +14,7 @@ from ui.api import (
     records,
     resources,
     status,
+    talk,
 )
 from ui.api.door import Door
 
@@ -27,6 +28,7 @@ RESOURCES = (
     records,
     events,
     status,
+    talk,
 )
 
 

@@ -70,7 +70,7 @@ def healthy() -> Health:
 def ready(door: TheDoor, response: Response) -> Readiness:
     """Whether requests can be served; 503 if not, with what is lacking."""
     checks = {
-        "platform": "stopping" if door.notifier.stopping else READY,
+        "platform": "stopping" if door.stopping.is_set() else READY,
         "database": _database(door),
         "jobs": _jobs(door),
         "assistant": READY if door.assistant_state == "ready" else door.assistant_state,
