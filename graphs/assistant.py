@@ -135,7 +135,7 @@ class Assistant:
         await asyncio.to_thread(
             self._conversations.remember, conversation, state.model_dump(mode="json")
         )
-        stream = TurnStream(self._kernel.events, conversation, context.tenant)
+        stream = TurnStream(self._kernel.events, conversation, context.tenant, turn.number)
         await stream.emit(PlanEvent(plan=plan))
         if carries_out(plan):
             self._turns.begin(turn, plan, context, stream, confirm=confirm)
@@ -213,7 +213,9 @@ class Assistant:
 
     async def _point_to_approvals(self, waiting: TurnRow, context: RequestContext) -> TurnStream:
         """Words are no approval: say how it is given."""
-        stream = TurnStream(self._kernel.events, waiting.conversation, context.tenant)
+        stream = TurnStream(
+            self._kernel.events, waiting.conversation, context.tenant, waiting.number
+        )
         pending = self._turns.pending_approvals(waiting, context)
         ways = "; ".join(f"{a.id}: {a.how}" for a in pending)
         await stream.emit(Message(text=f"A dangerous step is not approved by a yes. {ways}."))
@@ -262,8 +264,15 @@ class Assistant:
             raise NotFound(f"Nothing in conversation {thread} waits for that.")
         return waiting
 
-    async def cancel(self, thread: str, context: RequestContext) -> dict[str, Any]:
-        """Stop the turn that runs in a conversation, and the jobs that it started.
+    async def cancel(
+        self, thread: str, context: RequestContext, turn: int | None = None
+    ) -> dict[str, Any]:
+        """Stop a turn that runs in a conversation, and the jobs that it started.
+
+        Args:
+            thread: the conversation.
+            context: who stops it.
+            turn: the turn's number; the newest that runs when None.
 
         Returns:
             `done`, `not_done` (steps) and `jobs` (stopped job numbers).
@@ -272,7 +281,7 @@ class Assistant:
             NotFound, Conflict: if there is no such conversation, or nothing runs in it.
         """
         await asyncio.to_thread(self._conversations.get, thread, context)
-        stopped = await self._turns.cancel(thread, context)
+        stopped = await self._turns.cancel(thread, context, turn)
         if stopped is None:
             raise Conflict(f"Nothing runs in conversation {thread}.")
         return stopped

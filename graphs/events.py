@@ -10,9 +10,10 @@ from graphs.plan import Plan, Question, Step
 
 
 class _Event(BaseModel):
-    """Common to all: the thread, and a number that grows within the turn."""
+    """Common to all: the thread, the turn's number in it, and one that grows within the turn."""
 
     thread: str = ""
+    turn: int = 0
     seq: int = 0
 
 

@@ -28,12 +28,14 @@ class TurnStream:
         events: where they are stored.
         conversation: the thread.
         tenant: whose it is.
+        turn: the turn's number in the conversation.
     """
 
-    def __init__(self, events: Events, conversation: str, tenant: str) -> None:
+    def __init__(self, events: Events, conversation: str, tenant: str, turn: int) -> None:
         self._events = events
         self._conversation = conversation
         self._tenant = tenant
+        self._turn = turn
         self._seq = 0
         self._listeners: list[asyncio.Queue[AssistantEvent]] = []
         self._past: list[AssistantEvent] = []
@@ -56,7 +58,8 @@ class TurnStream:
 
     async def _store(self, event: AssistantEvent) -> AssistantEvent:
         self._seq += 1
-        numbered = event.model_copy(update={"seq": self._seq, "thread": self._conversation})
+        place = {"seq": self._seq, "thread": self._conversation, "turn": self._turn}
+        numbered = event.model_copy(update=place)
         data: dict[str, Any] = EVENT.dump_python(numbered, mode="json", exclude={"revealed"})
         try:
             await asyncio.to_thread(

@@ -12,7 +12,7 @@ from langgraph.types import Command
 
 from graphs.conversations import WAITING, Conversations
 from graphs.dispatch import OPEN_TASK
-from graphs.events import ConfirmEvent, Done, Message, Status
+from graphs.events import ConfirmEvent, Done, Message, Progress, Status
 from graphs.plan import Plan, references
 from graphs.steps import StepState
 from graphs.stream import TurnStream
@@ -51,14 +51,15 @@ class Turns:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._streams: dict[str, TurnStream] = {}
         self._unmarked: set[str] = set()
+        self._away: set[str] = set()
 
     def refuse_if_busy(self, conversation: str) -> None:
-        """One turn at a time in a conversation.
+        """One turn at a time in a conversation, not counting those that have begun a job.
 
         Raises:
             Conflict: if one runs.
         """
-        if self._running(conversation) is not None:
+        if any(turn not in self._away for turn in self._running(conversation)):
             raise Conflict(
                 f"Conversation {conversation} is still busy with the sentence before.",
                 hint="Wait for it, cancel it, or ask in another conversation.",
@@ -87,7 +88,7 @@ class Turns:
         if turn.id in self._tasks:
             raise Conflict("It is going on already.")
         self._conversations.mark(turn.id, "running")
-        stream = TurnStream(self._kernel.events, turn.conversation, context.tenant)
+        stream = self._stream(turn)
         self._spawn(turn, Command(resume=True if confirmed is None else confirmed), stream)
         return stream
 
@@ -97,8 +98,7 @@ class Turns:
             if not carries_out(Plan.model_validate(turn.plan)):
                 self._conversations.mark(turn.id, "failed")
                 continue
-            stream = TurnStream(self._kernel.events, turn.conversation, turn.tenant)
-            self._spawn(turn, None, stream)
+            self._spawn(turn, None, self._stream(turn))
 
     async def close(self) -> None:
         """Stop the tasks; their turns stay marked as running and go on at the next start."""
@@ -106,6 +106,9 @@ class Turns:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _stream(self, turn: TurnRow) -> TurnStream:
+        return TurnStream(self._kernel.events, turn.conversation, turn.tenant, turn.number)
 
     def _spawn(self, turn: TurnRow, given: Any, stream: TurnStream) -> None:
         task = asyncio.create_task(self._drive(turn, given, stream), name=turn.id)
@@ -116,10 +119,11 @@ class Turns:
     def _over(self, turn: str) -> None:
         self._tasks.pop(turn, None)
         self._streams.pop(turn, None)
+        self._away.discard(turn)
 
-    def _running(self, conversation: str) -> str | None:
-        """The id of the turn that runs in a conversation."""
-        return next((t for t in self._tasks if t.rpartition(".")[0] == conversation), None)
+    def _running(self, conversation: str) -> list[str]:
+        """The ids of the turns that run in a conversation, oldest first."""
+        return [t for t in self._tasks if t.rpartition(".")[0] == conversation]
 
     async def _drive(self, turn: TurnRow, given: Any, stream: TurnStream) -> None:
         config = {"configurable": {"thread_id": turn.id}, "recursion_limit": STEPS_LIMIT}
@@ -129,6 +133,8 @@ class Turns:
             async for event in self._graph.astream(
                 given, config, stream_mode="custom", durability="async"
             ):
+                if isinstance(event, Progress) and event.job is not None:
+                    self._away.add(turn.id)
                 await stream.emit(event)
             snapshot = await self._graph.aget_state(config)
             await self._settle(turn, snapshot, stream)
@@ -217,11 +223,16 @@ class Turns:
                     self._kernel.approvals.revoke, approval.id, context.principal
                 )
 
-    async def cancel(self, conversation: str, context: RequestContext) -> dict[str, Any] | None:
-        """Stop the running turn of a conversation; None if none runs."""
-        turn_id = self._running(conversation)
-        if turn_id is None:
+    async def cancel(
+        self, conversation: str, context: RequestContext, number: int | None = None
+    ) -> dict[str, Any] | None:
+        """Stop a running turn of a conversation, the newest if not told which; None if none is."""
+        running = self._running(conversation)
+        if number is not None:
+            running = [turn for turn in running if turn == f"{conversation}.{number}"]
+        if not running:
             return None
+        turn_id = running[-1]
         task, stream = self._tasks[turn_id], self._streams[turn_id]
         turn = await asyncio.to_thread(self._conversations.turn, turn_id)
         plan = Plan.model_validate(turn.plan)

@@ -1,0 +1,92 @@
+"""The cards on which a person decides: approvals, and plans that write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ui import words
+from ui.chat.markdown import code, facts, plain, table
+
+Json = dict[str, Any]
+_ENDINGS = {
+    "granted": "✔ Approved",
+    "used": "✔ Approved and carried out",
+    "denied": "✘ Denied",
+    "revoked": "✘ Taken back",
+    "expired": "⌛ Expired",
+}
+
+
+def approval_card(approval: Json, sentence: str, currency: str) -> str:
+    """What, on what, why, the difference, risk, cost, who proposed, who may, until when."""
+    preview: Json = approval.get("preview") or {}
+    title = f"### {_headline(approval)}\n\n{plain(preview.get('summary') or approval['operation'])}"
+    parts = [title, facts(_rows(approval, preview, sentence, currency))]
+    changes = preview.get("changes") or []
+    if changes:
+        rows = [
+            (plain(c.get("what")), plain(c.get("before")), plain(c.get("after"))) for c in changes
+        ]
+        parts.insert(1, table(("what changes", "now", "then"), rows))
+    return "\n\n".join(parts)
+
+
+def _headline(approval: Json) -> str:
+    status = approval.get("status", "pending")
+    if status == "pending":
+        return "Approval needed"
+    own = " (self-approved)" if approval.get("self_approved") else ""
+    by = f" by {plain(approval['decided_by'])}" if approval.get("decided_by") else ""
+    why = f": {plain(approval['reason'])}" if approval.get("reason") else ""
+    return f"{_ENDINGS.get(status, plain(status))}{by}{own}{why}"
+
+
+def _rows(
+    approval: Json, preview: Json, sentence: str, currency: str
+) -> list[tuple[str, str]]:
+    called = words.arguments(approval.get("arguments") or {})
+    rows = [("on what", f"{code(approval['operation'])} {plain(called)}")]
+    if sentence:
+        rows.append(("why", f"asked: “{plain(sentence)}”"))
+    rows += [("warning", plain(text)) for text in preview.get("warnings") or []]
+    rows.append(("risk", plain(preview.get("risk") or "none known")))
+    cost = preview.get("cost")
+    spent = words.money(cost, currency) if cost is not None else "no cost known"
+    rows.append(("takes", f"{words.duration(preview.get('seconds'))}, {plain(spent)}"))
+    rows.append(("proposed by", plain(f"{approval['proposer']} ({approval['channel']})")))
+    rows.append(("who may approve", plain(_who(approval))))
+    if approval.get("status", "pending") == "pending" and approval.get("expires"):
+        until = approval["expires"]
+        rows.append(("expires", f"{words.moment(until)}, {words.remaining(until)}"))
+    rows.append(("approval", f"{code(approval['id'])}, from any door"))
+    return rows
+
+
+def _who(approval: Json) -> str:
+    if approval.get("second_person"):
+        return f"an approver other than {approval['proposer']}"
+    return f"an approver; {approval['proposer']} too, by typing {approval['confirm']}"
+
+
+def plan_lines(steps: list[Json]) -> str:
+    """A plan's steps, a line each, with what they will be called with."""
+    return "\n".join(
+        f"{n}. {code(s['operation'])} {plain(words.arguments(s.get('arguments') or {}))}"
+        for n, s in enumerate(steps, 1)
+    )
+
+
+def would(preview: Json, currency: str) -> str:
+    """What a step would do, for a dry run."""
+    parts = [f"It would: {plain(preview.get('summary'))}"]
+    changes = [
+        (plain(c.get("what")), plain(c.get("before")), plain(c.get("after")))
+        for c in preview.get("changes") or []
+    ]
+    if changes:
+        parts.append(table(("what changes", "now", "then"), changes))
+    parts += [f"⚠ {plain(text)}" for text in preview.get("warnings") or []]
+    if preview.get("seconds") is not None:
+        cost = words.money(preview.get("cost"), currency)
+        parts.append(f"Estimated at {words.duration(preview['seconds'])}, {plain(cost)}.")
+    return "\n\n".join(parts)
