@@ -26,10 +26,11 @@ from graphs.events import (
     Status,
     StepFailed,
 )
+from graphs.feedback import Feedback, corrected
 from graphs.llm_planner import LlmPlanner
 from graphs.names import LiveNames
 from graphs.plan import Plan, references
-from graphs.stream import TurnStream
+from graphs.stream import TurnStream, topic
 from graphs.supervisor import build_supervisor
 from graphs.tables import TurnRow
 from graphs.turns import Turns, carries_out, needs_confirming
@@ -40,7 +41,7 @@ from graphs.understanding.text import tokenise
 from mcp_servers.caller import LocalCaller
 from mcp_servers.memory import LocalServers
 from tools.kernel.embedding import get_embedder
-from tools.kernel.errors import Conflict, NotFound, PilothouseError
+from tools.kernel.errors import Conflict, InvalidInput, NotFound, PilothouseError
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
 from tools.kernel.operations import OperationSet
@@ -57,6 +58,7 @@ class Assistant:
         self._turns = turns
         self._planner = LlmPlanner(kernel, understanding)
         self._conversations = Conversations(kernel.database)
+        self.feedback = Feedback(kernel.database)
         self._exit = AsyncExitStack()
         self.understanding = understanding
 
@@ -119,6 +121,10 @@ class Assistant:
         self._turns.refuse_if_busy(conversation)
         state = ConversationState.model_validate(row.state or {})
         waiting = await asyncio.to_thread(self._conversations.waiting, conversation)
+        meant = corrected(text)
+        if meant is not None:
+            await asyncio.to_thread(self._note_correction, conversation, meant, context)
+            text = meant
         decision = guards.act(tokenise(text)) if waiting is not None else None
         if waiting is not None and decision in ("yes", "no", "cancel"):
             async for event in self._decided(decision, waiting, context):
@@ -143,6 +149,12 @@ class Assistant:
             await self._answer(turn, plan, context, stream)
         async for event in stream.listen():
             yield event
+
+    def _note_correction(self, conversation: str, meant: str, context: RequestContext) -> None:
+        """Keep that the last answer was wrong, and what was meant."""
+        turns = self._conversations.turns(conversation)
+        if turns:
+            self.feedback.give(conversation, turns[-1].number, context, good=False, meant=meant)
 
     async def _understand(
         self, text: str, context: RequestContext, state: ConversationState
@@ -306,12 +318,45 @@ class Assistant:
         turns = [said] if isinstance(said, str) else list(said)
         return parse_turns(turns, self.understanding, names)
 
-    def threads(self, context: RequestContext) -> list[dict[str, Any]]:
-        """The principal's conversations, newest first."""
+    def threads(
+        self, context: RequestContext, limit: int = 50, skip: int = 0, search: str = ""
+    ) -> list[dict[str, Any]]:
+        """The principal's conversations, newest first; those whose title holds `search`."""
         return [
             {"thread": r.id, "title": r.title, "updated": r.updated.isoformat()}
-            for r in self._conversations.list(context)
+            for r in self._conversations.list(context, limit, skip, search)
         ]
+
+    def owner(self, thread: str) -> tuple[str, str] | None:
+        """Whose conversation it is, as tenant and name; None if there is no such conversation."""
+        return self._conversations.owner(thread)
+
+    def rename(self, thread: str, title: str, context: RequestContext) -> None:
+        """Give a conversation another title.
+
+        Raises:
+            NotFound: if the principal has no such conversation.
+            InvalidInput: if the title is empty.
+        """
+        self._conversations.get(thread, context)
+        if not title.strip():
+            raise InvalidInput("A conversation's title cannot be empty.")
+        self._conversations.rename(thread, title)
+
+    async def erase(self, thread: str, context: RequestContext) -> None:
+        """Delete all that a conversation keeps: sentences, plans, events, checkpoints, feedback.
+
+        What waits for an approval is withdrawn. Receipts and audit stay: they tell of acts, not of
+        conversations.
+
+        Raises:
+            NotFound: if the principal has no such conversation.
+            Conflict: if a turn of it still runs.
+        """
+        await asyncio.to_thread(self._conversations.get, thread, context)
+        await self._turns.forget(thread, context)
+        await asyncio.to_thread(self._kernel.events.erase, topic(thread))
+        await asyncio.to_thread(self._conversations.erase, thread)
 
     def history(self, thread: str, context: RequestContext) -> list[dict[str, Any]]:
         """A conversation's turns, oldest first, with their plans and results."""

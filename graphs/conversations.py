@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from graphs.plan import Plan
-from graphs.tables import ConversationRow, TurnRow
+from graphs.tables import ConversationRow, FeedbackRow, TurnRow
 from tools.kernel.errors import NotFound
 from tools.kernel.identity import RequestContext
 from tools.kernel.jobs import pack_context
@@ -61,15 +61,41 @@ class Conversations:
             raise NotFound(f"You have no conversation {conversation!r}.")
         return row
 
-    def list(self, context: RequestContext, limit: int = 50) -> list[ConversationRow]:
-        """The principal's conversations, newest first."""
+    def owner(self, conversation: str) -> tuple[str, str] | None:
+        """Whose conversation it is, as tenant and name; None if there is no such conversation."""
+        with self._database.session() as session:
+            row = session.get(ConversationRow, conversation)
+        return None if row is None else (row.tenant, row.principal)
+
+    def list(
+        self, context: RequestContext, limit: int = 50, skip: int = 0, search: str = ""
+    ) -> list[ConversationRow]:
+        """The principal's conversations, newest first; those whose title holds `search`."""
         query = select(ConversationRow).where(
             ConversationRow.tenant == context.tenant,
             ConversationRow.principal == context.principal.name,
         )
+        if search:
+            query = query.where(ConversationRow.title.icontains(search, autoescape=True))
         with self._database.session() as session:
-            ordered = query.order_by(ConversationRow.updated.desc()).limit(limit)
+            ordered = query.order_by(ConversationRow.updated.desc()).offset(skip).limit(limit)
             return list(session.scalars(ordered).all())
+
+    def rename(self, conversation: str, title: str) -> None:
+        """Give a conversation another title."""
+        with self._database.session() as session:
+            session.execute(
+                update(ConversationRow)
+                .where(ConversationRow.id == conversation)
+                .values(title=title.strip()[:200])
+            )
+
+    def erase(self, conversation: str) -> None:
+        """Delete a conversation, its turns, and what was said of its answers."""
+        with self._database.writing() as session:
+            for table in (FeedbackRow, TurnRow):
+                session.execute(delete(table).where(table.conversation == conversation))
+            session.execute(delete(ConversationRow).where(ConversationRow.id == conversation))
 
     def add_turn(
         self,

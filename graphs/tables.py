@@ -36,3 +36,19 @@ class TurnRow(Record, Base):
     plan: Mapped[dict[str, Any] | None]
     status: Mapped[str] = mapped_column(String(24), index=True)
     results: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class FeedbackRow(Record, Base):
+    """What a person said of the answer to a sentence: a labelled example for evals."""
+
+    __tablename__ = "ph_graph_feedback"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    conversation: Mapped[str] = mapped_column(ForeignKey("ph_graph_conversations.id"), index=True)
+    principal: Mapped[str] = mapped_column(String(128), index=True)
+    turn: Mapped[int]
+    sentence: Mapped[str] = mapped_column(Text)
+    plan: Mapped[dict[str, Any] | None]
+    good: Mapped[bool]
+    comment: Mapped[str | None] = mapped_column(Text)
+    meant: Mapped[str | None] = mapped_column(Text)

@@ -252,6 +252,23 @@ class Turns:
             await stream.emit(Done(status="cancelled"))
         return {"done": done, "not_done": rest, "jobs": jobs}
 
+    async def forget(self, conversation: str, context: RequestContext) -> None:
+        """Withdraw what a conversation waits for, and delete its checkpoints.
+
+        Raises:
+            Conflict: if a turn of it runs.
+        """
+        if self._running(conversation):
+            raise Conflict(
+                f"Conversation {conversation} still runs something.",
+                hint="Stop it first, or wait for it to end.",
+            )
+        turns = await asyncio.to_thread(self._conversations.turns, conversation)
+        for turn in turns:
+            if turn.status in WAITING:
+                await self.withdraw(turn, context)
+            await self._graph.checkpointer.adelete_thread(turn.id)
+
     def _stop_jobs(self, plan: str, tenant: str) -> list[int]:
         stopped: list[int] = []
         for status in OPEN:

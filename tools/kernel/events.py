@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from tools.kernel.storage import Database, now
@@ -104,6 +104,11 @@ class Events:
         with self._database.session() as session:
             rows = session.scalars(query.order_by(EventRow.id).limit(limit)).all()
         return [_event(row) for row in rows]
+
+    def erase(self, topic: str) -> None:
+        """Delete a topic's events, when a person has what they said erased."""
+        with self._database.writing() as session:
+            session.execute(delete(EventRow).where(EventRow.topic == topic))
 
     def wait(
         self, topic: str, after: int = 0, timeout: float = 10.0, tenant: str | None = None

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from ui.api import bodies, metrics, openapi, problems, rest, servers
 from ui.api.door import Door
 from ui.auth import login, shield
+from ui.chat import mount as chat
 from ui.web import render
 
 Life = AbstractAsyncContextManager[None]
@@ -21,6 +22,7 @@ DOORS: tuple[AddDoor, ...] = (
     servers.add_to,
     login.add_to,
     render.add_to,
+    chat.add_to,
     metrics.add_to,
     shield.add_to,
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ui import words
+from ui.cards import receipt_name
 from ui.chat.links import linked
 from ui.chat.markdown import cell, code, facts, plain, prose, table
-from ui.cards import receipt_name
 
 Json = dict[str, Any]
 COLUMNS_SHOWN = 7

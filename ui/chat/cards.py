@@ -41,9 +41,7 @@ def _headline(approval: Json) -> str:
     return f"{_ENDINGS.get(status, plain(status))}{by}{own}{why}"
 
 
-def _rows(
-    approval: Json, preview: Json, sentence: str, currency: str
-) -> list[tuple[str, str]]:
+def _rows(approval: Json, preview: Json, sentence: str, currency: str) -> list[tuple[str, str]]:
     called = words.arguments(approval.get("arguments") or {})
     rows = [("on what", f"{code(approval['operation'])} {plain(called)}")]
     if sentence:

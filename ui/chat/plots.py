@@ -1,0 +1,214 @@
+"""Figures where people look rather than read, as Plotly's own JSON."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import Any
+
+Json = dict[str, Any]
+_INK = "#8a93a3"
+_COLOURS = ("#2f6fed", "#e4572e", "#2a9d5c", "#b8860b", "#8e5bd0", "#0f8b8d")
+CURVES_SHOWN = 6
+_NO_CURVES = frozenset({"epoch", "learning_rate", "examples_per_second", "eta_seconds"})
+_SHARES = ("accuracy", "f1", "recall", "precision")
+
+
+def data_url(figure: Json) -> str:
+    """A figure as an address that holds it whole, so that showing it fetches nothing."""
+    return "data:application/json;base64," + b64encode(json.dumps(figure).encode()).decode()
+
+
+def curves(points: list[tuple[float, dict[str, float]]], title: str) -> Json | None:
+    """The figures that a job reported on its way; None until a figure has two points.
+
+    Args:
+        points: share done, from 0 to 1, and the figures at that point.
+        title: what the job is.
+    """
+    names = [n for n in dict.fromkeys(n for _, m in points for n in m) if n not in _NO_CURVES]
+    series = {n: [(share, m[n]) for share, m in points if n in m] for n in names}
+    shown = [n for n in names if len(series[n]) > 1][:CURVES_SHOWN]
+    if not shown:
+        return None
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name.replace("_", " "),
+            "x": [round(share * 100, 2) for share, _ in series[name]],
+            "y": [value for _, value in series[name]],
+            "yaxis": "y2" if _is_share(name) else "y",
+            "line": {"color": _COLOURS[n % len(_COLOURS)], "width": 2},
+            "marker": {"size": 4},
+        }
+        for n, name in enumerate(shown)
+    ]
+    layout = _layout(title, 300)
+    layout["xaxis"] |= {"title": {"text": "% done"}}
+    layout["yaxis2"] = {**_axis(), "overlaying": "y", "side": "right", "range": [0, 1]}
+    return {"data": data, "layout": layout, "config": _CONFIG}
+
+
+def _is_share(name: str) -> bool:
+    return any(part in name for part in _SHARES)
+
+
+def confusion(labels: list[str], counts: list[list[int]], title: str) -> Json:
+    """A confusion matrix: rows are true classes, columns predicted ones."""
+    few = len(labels) <= 20
+    layout = _layout(title, 420 if few else 560)
+    layout["xaxis"] |= {"title": {"text": "predicted"}, "type": "category", "tickangle": -40}
+    layout["yaxis"] |= {
+        "title": {"text": "true"},
+        "type": "category",
+        "autorange": "reversed",
+        "automargin": True,
+    }
+    heat = {
+        "type": "heatmap",
+        "x": [_text(label) for label in labels],
+        "y": [_text(label) for label in labels],
+        "z": counts,
+        "colorscale": [[0, "rgba(47,111,237,0.06)"], [1, "#2f6fed"]],
+        "hovertemplate": "true %{y}<br>predicted %{x}<br>%{z} rows<extra></extra>",
+        "showscale": not few,
+        **({"text": counts, "texttemplate": "%{text}"} if few else {}),
+    }
+    return {"data": [heat], "layout": layout, "config": _CONFIG}
+
+
+def interval(result: Json) -> Json:
+    """The difference of two models with its 95 % interval, against zero."""
+    low, high, middle = (
+        100 * float(result[k]) for k in ("difference_low", "difference_high", "difference")
+    )
+    names = f"{result['model']} v{result['version']} − {result['other_model']}"
+    layout = _layout("Difference in accuracy, points, 95 % interval", 200)
+    layout["xaxis"] |= {"zeroline": True, "zerolinecolor": _COLOURS[1], "zerolinewidth": 2}
+    layout["yaxis"] |= {"automargin": True}
+    dot = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [middle],
+        "y": [f"{names} v{result['other_version']}"],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - middle],
+            "arrayminus": [middle - low],
+            "thickness": 2.5,
+            "width": 8,
+        },
+        "marker": {"size": 11, "color": _COLOURS[0]},
+    }
+    return {"data": [dot], "layout": layout, "config": _CONFIG}
+
+
+def trade_off(trials: list[Json], best: int) -> Json:
+    """What each setting of a tuning took and reached."""
+    done = [t for t in trials if t.get("value") is not None]
+    layout = _layout("Trials: accuracy on the validation split against time", 300)
+    layout["xaxis"] |= {"title": {"text": "seconds"}}
+    layout["yaxis"] |= {"title": {"text": "accuracy"}}
+    dots = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": [t["seconds"] for t in done],
+        "y": [t["value"] for t in done],
+        "text": [f"trial {t['number']}" for t in done],
+        "textposition": "top center",
+        "marker": {
+            "size": [14 if t["number"] == best else 9 for t in done],
+            "color": [_COLOURS[2] if t["number"] == best else _COLOURS[0] for t in done],
+        },
+    }
+    return {"data": [dots], "layout": layout, "config": _CONFIG}
+
+
+def devices(outcomes: list[Json], title: str) -> Json:
+    """How many devices of a rollout confirmed, still wait, or were not touched."""
+    confirmed = sum(bool(d.get("touched") and d.get("confirmed")) for d in outcomes)
+    touched = sum(bool(d.get("touched")) for d in outcomes)
+    parts = (
+        ("confirmed by their own report", confirmed, _COLOURS[2]),
+        ("told, not confirmed", touched - confirmed, _COLOURS[1]),
+        ("not part of it", len(outcomes) - touched, _INK),
+    )
+    layout = _layout(title, 200)
+    layout["barmode"] = "stack"
+    layout["xaxis"] |= {"title": {"text": "devices"}, "dtick": max(1, len(outcomes) // 10)}
+    layout["yaxis"] |= {"showticklabels": False}
+    bars = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": name,
+            "x": [count],
+            "y": ["devices"],
+            "marker": {"color": colour},
+        }
+        for name, count, colour in parts
+        if count
+    ]
+    return {"data": bars, "layout": layout, "config": _CONFIG}
+
+
+def amounts(figures: list[Json], title: str) -> Json | None:
+    """Money in a report's figures, as bars; None if there is none."""
+    money = [f for f in figures if f.get("unit") in ("EUR", "USD", "GBP", "CHF") and f["value"]]
+    if len(money) < 2:
+        return None
+    layout = _layout(f"{title}, {money[0]['unit']}", 120 + 34 * len(money))
+    layout["yaxis"] |= {"automargin": True, "autorange": "reversed"}
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [f["value"] for f in money],
+        "y": [f["label"] for f in money],
+        "text": [f["shown"] for f in money],
+        "marker": {"color": _COLOURS[0]},
+    }
+    return {"data": [bars], "layout": layout, "config": _CONFIG}
+
+
+def of_result(operation: str, result: Json) -> tuple[str, Json] | None:
+    """The figure that goes with a result, and its name; None if none does."""
+    if result.get("confusion") and result.get("labels"):
+        title = f"{result.get('model')} on {result.get('dataset')}, {result.get('rows')} rows"
+        return "confusion", confusion(result["labels"], result["confusion"], title)
+    if "difference_low" in result and "other_model" in result:
+        return "interval", interval(result)
+    if result.get("trials") and "best_trial" in result:
+        return "trials", trade_off(result["trials"], result["best_trial"])
+    if operation.startswith("deployment.") and result.get("devices"):
+        title = f"Rollout {result.get('rollout')}: {result.get('model')} v{result.get('version')}"
+        return "rollout", devices(result["devices"], title)
+    drawn = amounts(result.get("figures") or [], "Cost") if "figures" in result else None
+    return ("cost", drawn) if drawn else None
+
+
+def _text(given: object) -> str:
+    """Text in a figure, in which Plotly would take tags for formatting and links."""
+    return str(given).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _axis() -> Json:
+    return {"gridcolor": "rgba(138,147,163,0.25)", "zeroline": False, "color": _INK}
+
+
+def _layout(title: str, height: int) -> Json:
+    return {
+        "title": {"text": _text(title), "font": {"size": 14}},
+        "height": height,
+        "margin": {"l": 56, "r": 48, "t": 44, "b": 48},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": _INK, "family": "system-ui, sans-serif", "size": 12},
+        "legend": {"orientation": "h", "y": -0.28},
+        "xaxis": _axis(),
+        "yaxis": _axis(),
+    }
+
+
+_CONFIG = {"displaylogo": False, "responsive": True, "displayModeBar": False}
