@@ -1,0 +1,245 @@
+"""Files that are dropped into the chat: named, checked, profiled and shown before they are stored.
+
+A file waits in a folder of its upload under the home. Only a yes makes it a data set or a document,
+by the same operations as anywhere else; a no deletes it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from tools.kernel.errors import InvalidInput, NotFound, PilothouseError
+from tools.kernel.identity import RequestContext
+from ui import words
+from ui.chat.loading import MAX_FILE_MB
+from ui.chat.markdown import cell, code, facts, plain, problem, table
+from ui.errors import problem as as_problem
+
+if TYPE_CHECKING:
+    from tools.datasets.types import DatasetProfile
+    from tools.kernel.kernel import Kernel
+
+DATA = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq"})
+DOCUMENTS = frozenset({".md", ".markdown", ".txt", ".html", ".htm", ".pdf", ".rst", ".docx"})
+CLASSES_SHOWN = 12
+_UNSAFE = re.compile(r"[^\w.-]+")
+_UPLOAD = re.compile(r"^[0-9a-f]{12}$")
+_NAMED = re.compile(
+    r"\b(?:as|called|named|name it|call it|under the name)\s+(?:a\s+)?[\"'“]?([\w.-]+)", re.I
+)
+_NOT_NAMES = frozenset(
+    {"a", "an", "the", "dataset", "data", "document", "documents", "new", "well"}
+)
+_KNOWLEDGE = re.compile(r"\b(knowledge|documents?|runbooks?|docs|polic(?:y|ies)|faq)\b", re.I)
+_ONLY_STORE = re.compile(
+    r"^(?:please\s+)?(?:(?:can|could) you\s+)?(?:add|upload|import|store|save|register|keep|ingest|"
+    r"load|index|put|take|here|read)\b",
+    re.I,
+)
+_AND_THEN = re.compile(r"\s*(?:,|;|\.)?\s*\b(?:and then|then|and)\b\s+", re.I)
+_THIS = re.compile(
+    r"\b(?:on|from|with|using)?\s*\b(?:this|these|it|them|that|(?:the|my)\s+(?:attached|uploaded|"
+    r"dropped|new)?\s*(?:files?|uploads?|attachments?|data ?sets?|data))\b"
+    r"(?:\s+(?:files?|data ?sets?|data|tickets|rows|documents?))?",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One file of an upload that can be stored.
+
+    Attributes:
+        path: where it waits.
+        operation: what stores it: `datasets.add` or `knowledge.ingest`.
+        name: what a data set will be called; None leaves that to its own naming.
+    """
+
+    path: str
+    operation: str
+    name: str | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the operation is called with."""
+        given: dict[str, Any] = {"path": self.path}
+        return {**given, "name": self.name} if self.name else given
+
+    @property
+    def sentence(self) -> str:
+        """The same in words."""
+        if self.operation == "knowledge.ingest":
+            return f"ingest {self.path}"
+        return f"add the dataset at {self.path}" + (f" as {self.name}" if self.name else "")
+
+
+class Uploads:
+    """The upload area of a home.
+
+    Args:
+        kernel: for the checks, which are the gate's own.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def receive(
+        self, files: Sequence[tuple[str, Path]], said: str, context: RequestContext
+    ) -> tuple[str, list[Offered], str]:
+        """Take files in, and check them.
+
+        Args:
+            files: each file's own name, and where it lies.
+            said: what the person said with them.
+            context: who that is.
+
+        Returns:
+            The upload's id, what can be stored, and what to show.
+        """
+        upload = uuid4().hex[:12]
+        folder = self._folder(upload, context)
+        offered: list[Offered] = []
+        shown: list[str] = []
+        for name, source in files:
+            try:
+                one, told = self._receive(folder, name, source, said, context)
+            except PilothouseError as error:
+                shown.append(_refusal(name, error, folder))
+                continue
+            offered.append(one)
+            shown.append(told)
+        if not offered:
+            shutil.rmtree(folder, ignore_errors=True)
+        return upload, offered, "\n\n".join(shown)
+
+    def discard(self, upload: str, context: RequestContext) -> None:
+        """Delete the files of an upload.
+
+        Raises:
+            NotFound: if there is no such upload of theirs.
+        """
+        if not _UPLOAD.match(upload):
+            raise NotFound(f"There is no upload {upload[:40]!r}.")
+        shutil.rmtree(self._folder(upload, context), ignore_errors=True)
+
+    def _folder(self, upload: str, context: RequestContext) -> Path:
+        person = _safe(context.principal.name)
+        return self._kernel.settings.folder("uploads", _safe(context.tenant), person, upload)
+
+    def _receive(
+        self, folder: Path, name: str, source: Path, said: str, context: RequestContext
+    ) -> tuple[Offered, str]:
+        kept = folder / _safe(name)
+        operation = _operation(kept.suffix.lower(), said)
+        if not source.is_file() or source.stat().st_size == 0:
+            raise InvalidInput(f"{kept.name} is empty.")
+        if source.stat().st_size > MAX_FILE_MB * 1024 * 1024:
+            raise InvalidInput(f"{kept.name} is larger than {MAX_FILE_MB} MB.")
+        shutil.copyfile(source, kept)
+        kept.chmod(0o600)
+        named = _name(said) if operation == "datasets.add" else None
+        offered = Offered(str(kept), operation, named)
+        preview = self._kernel.gate.preview(operation, offered.arguments, context)
+        told = plain(preview.summary.replace(str(kept), kept.name))
+        if operation == "datasets.add":
+            told = f"{told}\n\n{self._profile(offered, context)}"
+        warnings = "".join(f"\n\n⚠ {plain(text)}" for text in preview.warnings)
+        return offered, f"📎 **{plain(kept.name)}** — {told}{warnings}"
+
+    def _profile(self, offered: Offered, context: RequestContext) -> str:
+        from tools.datasets.service import DatasetService
+
+        service = self._kernel.get(DatasetService)
+        return _profile(service.plan_add(context.tenant, offered.path, offered.name).profile)
+
+
+def _safe(name: str) -> str:
+    """A file's name without anything that means something to a file system or a parser."""
+    flat = unicodedata.normalize("NFKC", name).replace("\\", "/").rpartition("/")[2]
+    kept = _UNSAFE.sub("-", flat).strip(".-")[-100:].strip(".-")
+    return kept or "file"
+
+
+def _operation(suffix: str, said: str) -> str:
+    about_documents = _KNOWLEDGE.search(said) is not None
+    if suffix in DATA:
+        jsonl = suffix in (".jsonl", ".ndjson")
+        return "knowledge.ingest" if jsonl and about_documents else "datasets.add"
+    if suffix in DOCUMENTS:
+        return "knowledge.ingest"
+    kind = f"{suffix} files" if suffix else "Files without an ending"
+    raise InvalidInput(
+        f"{kind} are not taken.",
+        hint="Data sets may be JSONL, CSV, TSV or Parquet; documents Markdown, text, HTML or PDF.",
+    )
+
+
+def _name(said: str) -> str | None:
+    for match in _NAMED.finditer(said):
+        if match[1].lower() not in _NOT_NAMES:
+            return match[1].strip(".").lower()
+    return None
+
+
+def _refusal(name: str, error: PilothouseError, folder: Path) -> str:
+    """Why a file is not taken, by its own name and not by where it waited."""
+    told = as_problem(error)
+    for key in ("message", "hint"):
+        if told.get(key):
+            told[key] = str(told[key]).replace(f"{folder}/", "")
+    return f"✘ **{plain(_safe(name))}** is not taken; nothing was stored.\n\n{problem(told)}"
+
+
+def _profile(profile: DatasetProfile) -> str:
+    splits = ", ".join(f"{name} {count}" for name, count in profile.splits.items())
+    lengths = profile.lengths.model_dump()
+    drawn = facts(
+        (
+            ("rows", str(profile.rows)),
+            ("text from", code(profile.text_column)),
+            ("label from", f"{code(profile.label_column)} ({plain(profile.columns_from)})"),
+            ("splits", plain(f"{splits} ({profile.split_from})")),
+            ("duplicates", f"{profile.duplicates} exact, {profile.near_duplicates} near"),
+            ("lengths", plain(words.arguments(lengths))),
+        )
+    )
+    classes = list(profile.classes.items())
+    rows = [(cell(name), str(count)) for name, count in classes[:CLASSES_SHOWN]]
+    if len(classes) > CLASSES_SHOWN:
+        rest = classes[CLASSES_SHOWN:]
+        rows.append((f"… {len(rest)} more", str(sum(count for _, count in rest))))
+    return f"{drawn}\n\n{table(('class', 'rows'), rows)}"
+
+
+def rest_of(said: str, names: Sequence[str]) -> str | None:
+    """What is left to do of what was said with files, once they are stored.
+
+    Args:
+        said: the sentence.
+        names: the names that the files now have.
+
+    Returns:
+        The sentence with the names in place of `this` or `the file`; None if nothing is left.
+    """
+    left = said.strip()
+    if _ONLY_STORE.match(left):
+        _, *later = _AND_THEN.split(left, maxsplit=1)
+        left = later[0].strip() if later else ""
+    if not left:
+        return None
+    named = " and ".join(names)
+    replaced, count = _THIS.subn(lambda m: _by_name(m[0], named), left, count=1)
+    return replaced if count else left
+
+
+def _by_name(said: str, named: str) -> str:
+    first = said.split()[0].lower()
+    lead = f"{first} " if first in ("on", "from", "with", "using") else ""
+    return f"{lead}{named}"
