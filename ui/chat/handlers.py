@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from difflib import SequenceMatcher
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from ui import words
 from ui.chat.history import History
 from ui.chat.live import Expected, LiveChat
 from ui.chat.markdown import code, plain, problem
+from ui.chat.people import identifier
 from ui.chat.starters import openings
+from ui.chat.uploads import Offered, Uploads, rest_of
 from ui.errors import problem as as_problem
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class Handlers:
     def __init__(self, door: Door, server: ModuleType) -> None:
         self._door = door
         self._history = History(door)
+        self._uploads = Uploads(door.kernel)
         self._live: dict[str, LiveChat] = {}
         self._socket: Any = server.sio
 
@@ -52,7 +56,7 @@ class Handlers:
         cl.on_chat_end(self.closed)
         cl.on_message(self.said)
         cl.set_starters(self.starters)
-        for name in ("approve", "deny", "edit", "confirm", "answer", "stop"):
+        for name in ("approve", "deny", "edit", "confirm", "answer", "stop", "store", "discard"):
             cl.action_callback(name)(getattr(self, f"press_{name}"))
         self._socket.on("stop", self.stop)
         self._socket.on("connection_successful", self.connected)
@@ -123,12 +127,39 @@ class Handlers:
         live, text = self._of(_session()), message.content.strip()
         try:
             context = live.context()
-            await live.tell("said", id=message.id, text=text)
-            if await self._expected(live, text, context):
-                return
-            await self._ask(live, text, context)
+            files = [(e.name, Path(e.path)) for e in message.elements or [] if e.path]
+            names = [name for name, _ in files]
+            await live.tell("said", id=message.id, text=text, files=names)
+            await live.place()
+            if files:
+                await self._receive(live, files, text, context)
+            elif not await self._expected(live, text, context):
+                await self._ask(live, text, context)
         except PilothouseError as error:
             await self._refused(live, error)
+
+    async def _receive(
+        self, live: LiveChat, files: list[tuple[str, Path]], text: str, context: RequestContext
+    ) -> None:
+        """Check files and show what they hold; they are stored when somebody says yes."""
+        receive = self._uploads.receive
+        upload, offered, told = await asyncio.to_thread(receive, files, text, context)
+        if not offered:
+            await live.note(told)
+            return
+        rest = rest_of(text, ["it"])
+        then = f"\n\nThen: “{plain(text)}”." if text and rest else ""
+        markdown = f"{told}\n\n**Nothing is stored yet.** Shall I store this?{then}"
+        kept = [[o.path, o.operation, o.name] for o in offered]
+        await live.tell(
+            "upload",
+            upload=upload,
+            state="waiting",
+            markdown=markdown,
+            files=kept,
+            text=text,
+            person=identifier(context.principal),
+        )
 
     async def _ask(self, live: LiveChat, text: str, context: RequestContext) -> None:
         if not text:
@@ -220,6 +251,61 @@ class Handlers:
             await self._ask(live, text, context)
         except PilothouseError as error:
             await self._refused(live, error)
+
+    async def press_store(self, action: Action) -> None:
+        """Store an upload, and do what was said with it."""
+        live, upload = self._of(_session()), str(action.payload.get("upload"))
+        try:
+            context = live.context()
+            offered, text = self._waiting(live, upload)
+            await live.tell("upload", upload=upload, state="stored", told="You said: store it.")
+            names = [name for o in offered if (name := await self._store(live, o, context))]
+            rest = rest_of(text, names) if names else None
+            if rest:
+                await self._ask(live, rest, context)
+        except PilothouseError as error:
+            await self._refused(live, error)
+
+    async def _store(self, live: LiveChat, one: Offered, context: RequestContext) -> str | None:
+        """Store one file by the operation for its kind; returns the name that it has now."""
+        assistant = await self._door.assistant()
+        plan = await asyncio.to_thread(assistant.parse, one.sentence, context)
+        calls = [(s.operation, s.arguments.get("path")) for s in plan.steps]
+        if calls != [(one.operation, one.path)] or plan.question is not None:
+            raise InvalidInput(
+                f"{Path(one.path).name} could not be stored under that name.",
+                hint="Say another name with it: add this as NAME.",
+            )
+        await live.run(assistant.ask(one.sentence, context, auto_confirm=True))
+        turns = await asyncio.to_thread(assistant.history, live.thread, context)
+        for held in (turns[-1]["results"] or {}).values():
+            result = held.get("result") or {}
+            if held.get("status") == "done":
+                return str(result.get("name") or Path(one.path).name)
+        return None
+
+    async def press_discard(self, action: Action) -> None:
+        """Delete an upload that was not stored."""
+        live, upload = self._of(_session()), str(action.payload.get("upload"))
+        try:
+            self._waiting(live, upload)
+            await asyncio.to_thread(self._uploads.discard, upload, live.context())
+            told = "Discarded; nothing was stored."
+            await live.tell("upload", upload=upload, state="discarded", told=told)
+        except PilothouseError as error:
+            await self._refused(live, error)
+
+    @staticmethod
+    def _waiting(live: LiveChat, upload: str) -> tuple[list[Offered], str]:
+        """What an upload of this conversation holds.
+
+        Raises:
+            Conflict: if it no longer waits, or never did.
+        """
+        data = live.transcript.uploads.pop(upload, None)
+        if data is None:
+            raise Conflict("These files no longer wait for an answer.")
+        return [Offered(*kept) for kept in data["files"]], str(data.get("text") or "")
 
     async def press_stop(self, action: Action) -> None:
         """Stop a job and its turn."""

@@ -71,7 +71,7 @@ class LiveChat:
         Raises:
             Unauthenticated: if they have logged out since.
         """
-        return of_session(self._session)
+        return of_session(self._session, self._door.gatekeeper)
 
     def begin(self) -> None:
         """Follow the conversation from where it is drawn to."""
@@ -98,6 +98,10 @@ class LiveChat:
             {"kind": kind, **data},
             self.context().tenant,
         )
+
+    async def place(self) -> None:
+        """Tell the page where this conversation is found again, for its address bar."""
+        await self._session.emit("window_message", {"pilothouse": {"thread": self.thread}})
 
     async def note(self, markdown: str) -> None:
         """Keep a line of the chat's own."""

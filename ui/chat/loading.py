@@ -21,6 +21,8 @@ PUBLIC = Path(__file__).with_name("public")
 ROOT = "/chat"
 MAX_FILE_MB = 50
 MAX_FILES = 5
+_ENDINGS = '".jsonl", ".ndjson", ".parquet", ".pq", ".tsv", ".md", ".rst"'
+"""Of files for which browsers know no type."""
 _CONFIG = f"""
 [project]
 session_timeout = 3600
@@ -36,7 +38,7 @@ allow_thread_sharing = false
 
 [features.spontaneous_file_upload]
 enabled = true
-accept = {{ "text/*" = [], "application/*" = [] }}
+accept = {{ "text/*" = [], "application/*" = [], "application/octet-stream" = [{_ENDINGS}] }}
 max_files = {MAX_FILES}
 max_size_mb = {MAX_FILE_MB}
 

@@ -12,9 +12,10 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from tools.kernel.identity import RequestContext
+from ui.auth import shield
 from ui.chat.doorman import Doorman
 from ui.chat.loading import ROOT
-from ui.chat.page import page
+from ui.chat.page import POLICY, page
 from ui.chat.people import identifier
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 def add_to(app: FastAPI, door: Door) -> None:
     """Mount the chat; Chainlit itself is loaded at the first visit."""
+    shield.POLICIES[ROOT] = POLICY
     app.mount(ROOT, Doorman(Loaded(door).get, _token))
 
 

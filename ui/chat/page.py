@@ -27,14 +27,6 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
 _SCRIPT = re.compile(r'<script type="module"[^>]*src="/assets/([\w.-]+\.js)"')
 _STYLE = re.compile(r'<link rel="stylesheet"[^>]*href="/assets/([\w.-]+\.css)"')
 _TEMPLATE = """<!doctype html>

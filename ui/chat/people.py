@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any
-
-from starlette.requests import HTTPConnection
-from starlette.types import Scope
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from tools.kernel.identity import Channel, Principal, RequestContext
-from ui.api.door import caller, door_of
+
+if TYPE_CHECKING:
+    from ui.auth import Gatekeeper
 
 ASKED_BY = "pilothouse.asked_by"
-"""Where the connection's own scope is kept for the messages that come through it."""
-
+"""Where a connection's context is kept for the messages that come through it."""
 asking: ContextVar[RequestContext] = ContextVar("asking")
 """Who makes the request that is being answered."""
-
-
-def identify(scope: Scope) -> RequestContext:
-    """Who a connection belongs to, as of now.
-
-    Raises:
-        Unauthenticated: if nobody is logged in, or no longer.
-    """
-    connection = HTTPConnection(scope)
-    token = connection.cookies.get("pilothouse_token")
-    if token:
-        return RequestContext(door_of(connection).principal(token), Channel.CHAT)
-    return replace(caller(connection), channel=Channel.CHAT)
 
 
 def identifier(principal: Principal) -> str:
@@ -43,11 +29,17 @@ def owner(user: str) -> RequestContext:
     return RequestContext(Principal(name, frozenset(), tenant), Channel.CHAT)
 
 
-def of_session(session: Any) -> RequestContext:
-    """Who speaks through a chat session, in which conversation.
+def of_session(session: Any, gatekeeper: Gatekeeper) -> RequestContext:
+    """Who speaks through a chat session, in which conversation, with the roles held now.
 
     Raises:
         Unauthenticated: if they have logged out or lost their access since they connected.
     """
-    scope = session.environ["asgi.scope"][ASKED_BY]
-    return replace(identify(scope), conversation=session.thread_id)
+    context: RequestContext = session.environ["asgi.scope"][ASKED_BY]
+    gatekeeper.require_standing(context)
+    return replace(
+        context,
+        principal=gatekeeper.kernel.principals.current(context.principal),
+        conversation=session.thread_id,
+        request_id=uuid4().hex,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 Json = dict[str, Any]
 _INK = "#8a93a3"
-_COLOURS = ("#2f6fed", "#e4572e", "#2a9d5c", "#b8860b", "#8e5bd0", "#0f8b8d")
+_COLOURS = ("#1b8ea3", "#e4572e", "#2a9d5c", "#b8860b", "#8e5bd0", "#0f8b8d")
 CURVES_SHOWN = 6
 _NO_CURVES = frozenset({"epoch", "learning_rate", "examples_per_second", "eta_seconds"})
 _SHARES = ("accuracy", "f1", "recall", "precision")
@@ -70,7 +70,7 @@ def confusion(labels: list[str], counts: list[list[int]], title: str) -> Json:
         "x": [_text(label) for label in labels],
         "y": [_text(label) for label in labels],
         "z": counts,
-        "colorscale": [[0, "rgba(47,111,237,0.06)"], [1, "#2f6fed"]],
+        "colorscale": [[0, "rgba(27,142,163,0.06)"], [1, "#1b8ea3"]],
         "hovertemplate": "true %{y}<br>predicted %{x}<br>%{z} rows<extra></extra>",
         "showscale": not few,
         **({"text": counts, "texttemplate": "%{text}"} if few else {}),

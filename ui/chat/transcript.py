@@ -88,6 +88,7 @@ class Transcript:
         elements: plots and task lists by id.
         actions: the buttons under each message.
         turns: the turns by number.
+        uploads: files that wait for a yes, by upload.
         last: the id of the last event that was taken.
     """
 
@@ -99,6 +100,7 @@ class Transcript:
         self.elements: dict[str, Json] = {}
         self.actions: dict[str, list[Json]] = {}
         self.turns: dict[int, TurnView] = {}
+        self.uploads: dict[str, Json] = {}
         self.last = 0
         self._author = author
         self._approval = approval
@@ -149,20 +151,26 @@ class Transcript:
 
     def _chat_said(self, data: Json, _number: int) -> None:
         """Somebody said something; the turn that comes of it hangs below."""
-        self._say_user(data["id"], data.get("text", ""))
+        files = "".join(f"\n📎 {name}" for name in data.get("files") or [])
+        self._say_user(data["id"], f"{data.get('text', '')}{files}".strip())
         self._said = (data["id"], data.get("text", ""))
 
     def _chat_note(self, data: Json, number: int) -> None:
         """A line of the chat's own: an upload, a stop, a decision."""
         self._message(self._id("note", number), self._root(), data.get("markdown", ""))
 
-    def _chat_upload(self, data: Json, number: int) -> None:
+    def _chat_upload(self, data: Json, _number: int) -> None:
         """Files that wait for a yes; decided ones lose their buttons."""
-        message = self._id("upload", data.get("upload", number))
+        upload = str(data.get("upload"))
+        message = self._id("upload", upload)
         if data.get("state") == "waiting":
+            self.uploads[upload] = data
             self._message(message, self._root(), data["markdown"])
-            self._buttons(message, data.get("actions") or [])
+            held = {"upload": upload}
+            store = _action("store", "Store it", held, icon="check")
+            self._buttons(message, [store, _action("discard", "Discard", held, icon="x")])
             return
+        self.uploads.pop(upload, None)
         shown = self.steps.get(message)
         if shown is not None:
             self._put({**shown, "output": f"{shown['output']}\n\n*{data.get('told', '')}*"})
