@@ -331,6 +331,14 @@ class Assistant:
         """Whose conversation it is, as tenant and name; None if there is no such conversation."""
         return self._conversations.owner(thread)
 
+    def begin(self, thread: str, title: str, context: RequestContext) -> None:
+        """Keep a conversation in which nothing was asked yet.
+
+        Raises:
+            NotFound: if it belongs to somebody else.
+        """
+        self._conversations.open(thread, title, context)
+
     def rename(self, thread: str, title: str, context: RequestContext) -> None:
         """Give a conversation another title.
 

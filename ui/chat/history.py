@@ -112,11 +112,13 @@ class History(BaseDataLayer):
         metadata: dict[str, Any] | None = None,
         tags: list[str] | None = None,
     ) -> None:
-        """Rename a conversation. Chainlit also calls this with a first message, which names it."""
-        author = await self.get_thread_author(thread_id)
-        if name is None or user_id is not None or not author:
+        """Rename a conversation, or begin one: Chainlit says which by naming the user."""
+        if name is None:
             return
         assistant = await self._door.assistant()
+        if user_id is not None:
+            await asyncio.to_thread(assistant.begin, thread_id, name, owner(user_id))
+            return
         await _answered(asyncio.to_thread(assistant.rename, thread_id, name, asking.get()))
 
     async def delete_thread(self, thread_id: str) -> None:

@@ -151,7 +151,7 @@ class Transcript:
 
     def _chat_said(self, data: Json, _number: int) -> None:
         """Somebody said something; the turn that comes of it hangs below."""
-        files = "".join(f"\n📎 {name}" for name in data.get("files") or [])
+        files = "".join(f"\n(attached: {name})" for name in data.get("files") or [])
         self._say_user(data["id"], f"{data.get('text', '')}{files}".strip())
         self._said = (data["id"], data.get("text", ""))
 

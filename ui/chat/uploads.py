@@ -151,7 +151,7 @@ class Uploads:
         if operation == "datasets.add":
             told = f"{told}\n\n{self._profile(offered, context)}"
         warnings = "".join(f"\n\n⚠ {plain(text)}" for text in preview.warnings)
-        return offered, f"📎 **{plain(kept.name)}** — {told}{warnings}"
+        return offered, f"**{plain(kept.name)}:** {told}{warnings}"
 
     def _profile(self, offered: Offered, context: RequestContext) -> str:
         from tools.datasets.service import DatasetService
