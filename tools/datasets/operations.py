@@ -9,6 +9,7 @@ from tools.datasets.types import (
     DatasetAdded,
     DatasetDescription,
     DatasetList,
+    DatasetProfile,
     DatasetRemoved,
     DescribeDataset,
     ListDatasets,
@@ -20,6 +21,8 @@ from tools.kernel.operations import Call, Change, Effect, Evidence, Inverse, Pre
 if TYPE_CHECKING:
     from tools.datasets.service import DatasetService
     from tools.kernel.kernel import Kernel
+
+CLASSES_SHOWN = 12
 
 
 def _service(kernel: Kernel) -> DatasetService:
@@ -83,9 +86,30 @@ def _(args: AddDataset, call: Call) -> Preview:
     return Preview(
         summary=f"Add {profile.rows} rows in {len(profile.classes)} classes from {args.path} "
         f"as {planned.name} v{planned.version}.",
-        changes=[Change(what=f"dataset {planned.name}", after=f"v{planned.version}")],
+        changes=[
+            Change(what=f"dataset {planned.name}", after=f"v{planned.version}"),
+            *_profiled(profile),
+        ],
         warnings=profile.warnings,
     )
+
+
+def _profiled(profile: DatasetProfile) -> list[Change]:
+    """What was measured on the rows, as a person should see it before they are stored."""
+    classes = list(profile.classes.items())
+    shown = [Change(what=f"class {name}", after=rows) for name, rows in classes[:CLASSES_SHOWN]]
+    rest = classes[CLASSES_SHOWN:]
+    if rest:
+        shown.append(Change(what=f"{len(rest)} more classes", after=sum(n for _, n in rest)))
+    return [
+        Change(what="text column", after=profile.text_column),
+        Change(what="label column", after=f"{profile.label_column} ({profile.columns_from})"),
+        *(Change(what=f"rows for {name}", after=rows) for name, rows in profile.splits.items()),
+        Change(what="exact duplicates", after=profile.duplicates),
+        Change(what="near duplicates", after=profile.near_duplicates),
+        Change(what="longest text, characters", after=profile.lengths.longest),
+        *shown,
+    ]
 
 
 @add.read_back

@@ -17,18 +17,16 @@ from uuid import uuid4
 
 from tools.kernel.errors import InvalidInput, NotFound, PilothouseError
 from tools.kernel.identity import RequestContext
-from ui import words
+from tools.kernel.operations import Change
 from ui.chat.loading import MAX_FILE_MB
-from ui.chat.markdown import cell, code, facts, plain, problem, table
+from ui.chat.markdown import cell, plain, problem, table
 from ui.errors import problem as as_problem
 
 if TYPE_CHECKING:
-    from tools.datasets.types import DatasetProfile
     from tools.kernel.kernel import Kernel
 
 DATA = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq"})
 DOCUMENTS = frozenset({".md", ".markdown", ".txt", ".html", ".htm", ".pdf", ".rst", ".docx"})
-CLASSES_SHOWN = 12
 _UNSAFE = re.compile(r"[^\w.-]+")
 _UPLOAD = re.compile(r"^[0-9a-f]{12}$")
 _NAMED = re.compile(
@@ -149,15 +147,9 @@ class Uploads:
         preview = self._kernel.gate.preview(operation, offered.arguments, context)
         told = plain(preview.summary.replace(str(kept), kept.name))
         if operation == "datasets.add":
-            told = f"{told}\n\n{self._profile(offered, context)}"
+            told = f"{told}\n\n{_profile(preview.changes)}"
         warnings = "".join(f"\n\n⚠ {plain(text)}" for text in preview.warnings)
         return offered, f"**{plain(kept.name)}:** {told}{warnings}"
-
-    def _profile(self, offered: Offered, context: RequestContext) -> str:
-        from tools.datasets.service import DatasetService
-
-        service = self._kernel.get(DatasetService)
-        return _profile(service.plan_add(context.tenant, offered.path, offered.name).profile)
 
 
 def _safe(name: str) -> str:
@@ -197,25 +189,9 @@ def _refusal(name: str, error: PilothouseError, folder: Path) -> str:
     return f"✘ **{plain(_safe(name))}** is not taken; nothing was stored.\n\n{problem(told)}"
 
 
-def _profile(profile: DatasetProfile) -> str:
-    splits = ", ".join(f"{name} {count}" for name, count in profile.splits.items())
-    lengths = profile.lengths.model_dump()
-    drawn = facts(
-        (
-            ("rows", str(profile.rows)),
-            ("text from", code(profile.text_column)),
-            ("label from", f"{code(profile.label_column)} ({plain(profile.columns_from)})"),
-            ("splits", plain(f"{splits} ({profile.split_from})")),
-            ("duplicates", f"{profile.duplicates} exact, {profile.near_duplicates} near"),
-            ("lengths", plain(words.arguments(lengths))),
-        )
-    )
-    classes = list(profile.classes.items())
-    rows = [(cell(name), str(count)) for name, count in classes[:CLASSES_SHOWN]]
-    if len(classes) > CLASSES_SHOWN:
-        rest = classes[CLASSES_SHOWN:]
-        rows.append((f"… {len(rest)} more", str(sum(count for _, count in rest))))
-    return f"{drawn}\n\n{table(('class', 'rows'), rows)}"
+def _profile(changes: list[Change]) -> str:
+    """What was measured, as a table."""
+    return table(("checked", "found"), [(cell(c.what), cell(c.after)) for c in changes])
 
 
 def rest_of(said: str, names: Sequence[str]) -> str | None:
