@@ -8,6 +8,7 @@ or use it twice. A grant can be given through any door, and expires.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -123,6 +124,14 @@ class Approvals:
         with self._database.session() as session:
             rows = session.scalars(query.offset(skip).limit(limit)).all()
         return [shown(r) for r in rows]
+
+    def many(self, approvals: Sequence[str], tenant: str) -> Sequence[Approval]:
+        """Those of these approvals that there are, in no order."""
+        query = select(ApprovalRow).where(
+            ApprovalRow.tenant == tenant, ApprovalRow.id.in_(approvals)
+        )
+        with self._database.session() as session:
+            return [shown(row) for row in session.scalars(query)]
 
     def grant(self, approval: str, principal: Principal, confirm: str | None = None) -> Approval:
         """Approve a call. Who approves an act of their own types the approval's `confirm` text.

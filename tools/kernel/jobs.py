@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select, update
@@ -135,6 +136,12 @@ class Jobs:
             query = query.where(JobRow.id < before)
         with self._database.session() as session:
             return list(session.scalars(query.order_by(JobRow.id.desc()).limit(limit)).all())
+
+    def many(self, jobs: Sequence[int], tenant: str) -> list[JobRow]:
+        """Those of these jobs that there are, in no order."""
+        query = select(JobRow).where(JobRow.tenant == tenant, JobRow.id.in_(jobs))
+        with self._database.session() as session:
+            return [*session.scalars(query)]
 
     def counts(self) -> dict[str, int]:
         """How many jobs of all tenants there are in each state."""

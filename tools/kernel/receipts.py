@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, cast
 from uuid import uuid4
@@ -168,6 +169,13 @@ class Receipts:
             reference = session.get(JobReferenceRow, job)
             row = session.get(ReceiptRow, reference.receipt) if reference else None
         return _receipt(row) if row else None
+
+    def of_jobs(self, jobs: Sequence[int], tenant: str) -> Sequence[Receipt]:
+        """All receipts of these jobs, newest first."""
+        query = select(ReceiptRow).where(ReceiptRow.tenant == tenant, ReceiptRow.job.in_(jobs))
+        with self._database.session() as session:
+            rows = session.scalars(query.order_by(ReceiptRow.number.desc())).all()
+        return [_receipt(r) for r in rows]
 
     def mark_undone(self, receipt: str, by: str) -> None:
         """Note which receipt's act undid this one."""

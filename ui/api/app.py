@@ -11,6 +11,7 @@ from ui.api import bodies, metrics, openapi, problems, rest, servers
 from ui.api.door import Door
 from ui.auth import login, shield
 from ui.chat import mount as chat
+from ui.graph import door as graph
 from ui.web import render
 
 Life = AbstractAsyncContextManager[None]
@@ -19,6 +20,7 @@ DOORS: tuple[AddDoor, ...] = (
     bodies.add_to,
     rest.add_to,
     openapi.add_to,
+    graph.add_to,
     servers.add_to,
     login.add_to,
     render.add_to,

@@ -29,6 +29,8 @@ from ui.errors import problem
 router = APIRouter(prefix=PREFIX)
 LARGEST = 100_000
 POLICY_VIOLATION = 1008
+ENDING_SECONDS = 5.0
+"""How long the end of a turn, whose last event was told, is waited for."""
 WANTS = ("text", "confirmed", "approval", "cancel", "watch")
 
 
@@ -85,6 +87,7 @@ class Talk:
         self._context = context
         self._thread = thread
         self._telling: asyncio.Task[None] | None = None
+        self._told_done = False
         self._sending = asyncio.Lock()
 
     async def hold(self) -> None:
@@ -115,11 +118,14 @@ class Talk:
             told = await cancelled(self._door, self._thread, self._context)
             await self._send(json.dumps({"kind": "cancelled", "thread": self._thread, **told}))
             return
+        if self._telling is not None and self._told_done:
+            await asyncio.wait([self._telling], timeout=ENDING_SECONDS)
         if self._telling is not None and not self._telling.done():
             raise Conflict(
                 f"Conversation {self._thread} is still busy with its last sentence.",
                 hint='Wait for its "done", or send {"cancel": true}.',
             )
+        self._told_done = False
         self._telling = asyncio.create_task(self._tell(await self._lines(said)))
 
     async def _lines(self, said: Said) -> AsyncIterator[bytes]:
@@ -137,6 +143,7 @@ class Talk:
             async for line in lines:
                 if line.strip():
                     await self._send(line.decode())
+                    self._told_done = json.loads(line).get("kind") == "done"
         except (WebSocketDisconnect, RuntimeError):
             return  # nobody listens; the turn goes on
         except TimeoutError:
