@@ -13,6 +13,7 @@ from mcp.shared.exceptions import McpError
 
 from mcp_servers.caller import Caller
 from mcp_servers.domain import DomainOffer
+from mcp_servers.following import Follow
 from mcp_servers.offer import Offer
 from mcp_servers.paging import page
 from mcp_servers.passes import Door, Pass, admit
@@ -26,7 +27,13 @@ log = logging.getLogger(__name__)
 
 
 def build_server(
-    name: str, operations: OperationSet, caller: Caller, door: Door, *, version: str = "0.1.0"
+    name: str,
+    operations: OperationSet,
+    caller: Caller,
+    door: Door,
+    *,
+    follow: Follow | None = None,
+    version: str = "0.1.0",
 ) -> Server[Any, Any]:
     """The MCP server of a domain.
 
@@ -35,12 +42,13 @@ def build_server(
         operations: all operations; the server offers those of its domains that are not hidden.
         caller: how calls reach the gate.
         door: who makes the request that is being handled; asked once for each request.
+        follow: waits for jobs, where the door lets clients do so.
         version: the platform's version.
 
     Raises:
         NotFound: if there is no such server.
     """
-    return build(DomainOffer(name, operations, caller), door, version=version)
+    return build(DomainOffer(name, operations, caller, follow), door, version=version)
 
 
 def build(offer: Offer, door: Door, *, version: str = "0.1.0") -> Server[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import AnyUrl
 
 from mcp_servers import prompts, resources, results
 from mcp_servers.caller import Caller
+from mcp_servers.following import FOLLOW, READS, TOOL, Follow, read_arguments
 from mcp_servers.names import ALL, offered
 from mcp_servers.offer import Contents, Handler, Reference, Request
 from mcp_servers.passes import Pass
@@ -18,7 +20,7 @@ from mcp_servers.progress import progress_to
 from mcp_servers.schemas import OfferedTool
 from tools.kernel.entities import nearest
 from tools.kernel.errors import NotFound, PilothouseError, PolicyDenied
-from tools.kernel.operations import OperationSet
+from tools.kernel.operations import Operation, OperationSet
 from tools.kernel.policy import authorise
 
 log = logging.getLogger(__name__)
@@ -31,39 +33,52 @@ class DomainOffer:
         server: a key of `SERVERS`, or `all`.
         operations: all operations.
         caller: how calls reach the gate.
+        follow: waits for jobs, where the door lets clients do so.
 
     Raises:
         NotFound: if there is no such server.
     """
 
-    def __init__(self, server: str, operations: OperationSet, caller: Caller) -> None:
+    def __init__(
+        self,
+        server: str,
+        operations: OperationSet,
+        caller: Caller,
+        follow: Follow | None = None,
+    ) -> None:
         self.name = f"pilothouse-{server}"
         self.instructions = _instructions(server)
         self._server = server
         self._caller = caller
         tools = [OfferedTool.of(operation) for operation in offered(server, operations)]
         self._tools = {t.tool.name: t for t in tools}
+        self._reads_jobs = next((o for o in operations if o.name == READS), None)
+        jobs = any(t.operation.job or t.operation.name == READS for t in tools)
+        self._follow = follow if jobs and self._reads_jobs else None
         self._templates = resources.templates_of(server, operations)
 
     async def tools(self, given: Pass) -> list[types.Tool]:
         """The operations that the caller's roles allow."""
-        return [t.tool for t in self._tools.values() if _may(given, t)]
+        found = [t.tool for t in self._tools.values() if _may(given, t.operation)]
+        if self._follow and self._reads_jobs and _may(given, self._reads_jobs):
+            found.append(TOOL)
+        return found
 
     async def call(
         self, name: str, arguments: dict[str, Any], given: Pass, request: Request
     ) -> types.CallToolResult:
         """Call the operation behind a tool."""
-        offer = self._tools.get(name)
-        if offer is None:
-            near = nearest(name, list(self._tools))
-            raise NotFound(f"Unknown tool: {name}.", suggestions=near)
         try:
-            return await self._called(offer, arguments, given, request)
+            if name == FOLLOW and self._follow is not None:
+                return await self._followed(self._follow, arguments, given, request)
+            if name in self._tools:
+                return await self._called(self._tools[name], arguments, given, request)
         except PilothouseError as error:
             return results.failure(error)
         except Exception:
-            log.exception("request %s: %s failed", given.context.request_id, offer.operation.name)
+            log.exception("request %s: %s failed", given.context.request_id, name)
             return results.unexpected(given.context.request_id)
+        raise NotFound(f"Unknown tool: {name}.", suggestions=nearest(name, list(self._tools)))
 
     async def _called(
         self, offer: OfferedTool, arguments: dict[str, Any], given: Pass, request: Request
@@ -79,6 +94,21 @@ class DomainOffer:
                 progress=progress,
             )
         return results.answer(offer, outcome, given)
+
+    async def _followed(
+        self, follow: Follow, arguments: dict[str, Any], given: Pass, request: Request
+    ) -> types.CallToolResult:
+        job, seconds = read_arguments(arguments)
+        address = f"job://{job}"
+        await resources.read(address, self._templates, self._caller, given.context)
+        token = request.meta.progressToken if request.meta else None
+        async with progress_to(request.session, token, str(request.request_id)) as progress:
+            await follow(job, given.context, progress or _unheard, seconds)
+        text = await resources.read(address, self._templates, self._caller, given.context)
+        return types.CallToolResult(
+            content=[types.TextContent(type="text", text=text)],
+            structuredContent={"result": json.loads(text)},
+        )
 
     async def resources(self, given: Pass) -> list[types.Resource]:
         """What exists now."""
@@ -119,8 +149,12 @@ class DomainOffer:
         return {}
 
 
-def _may(given: Pass, offer: OfferedTool) -> bool:
-    operation, context = offer.operation, given.context
+def _unheard(fraction: float, message: str) -> None:
+    """Progress that the client did not ask for."""
+
+
+def _may(given: Pass, operation: Operation[Any, Any]) -> bool:
+    context = given.context
     try:
         authorise(context.principal, operation.name, operation.scope, channel=context.channel)
     except PolicyDenied:

@@ -16,6 +16,7 @@ from mcp.server.stdio import stdio_server
 
 from mcp_servers.builder import build_server
 from mcp_servers.caller import Caller
+from mcp_servers.following import Follow
 from tools.kernel.identity import Channel, RequestContext
 from tools.kernel.operations import OPERATIONS, OperationSet
 
@@ -25,6 +26,7 @@ def serve_stdio(
     caller: Caller,
     context: Callable[[], RequestContext],
     operations: OperationSet = OPERATIONS,
+    follow: Follow | None = None,
 ) -> None:
     """Serve until standard input ends.
 
@@ -36,8 +38,9 @@ def serve_stdio(
         caller: how calls reach the gate.
         context: whose calls they are; each request gets an id of its own.
         operations: what is offered.
+        follow: waits for jobs.
     """
-    asyncio.run(_serve(server, caller, context, operations))
+    asyncio.run(_serve(server, caller, context, operations, follow))
 
 
 async def _serve(
@@ -45,11 +48,12 @@ async def _serve(
     caller: Caller,
     context: Callable[[], RequestContext],
     operations: OperationSet,
+    follow: Follow | None,
 ) -> None:
     def door() -> RequestContext:
         return replace(context(), channel=Channel.MCP, request_id=uuid4().hex)
 
-    built = build_server(server, operations, caller, door)
+    built = build_server(server, operations, caller, door, follow=follow)
     with _protocol_only() as out:
         async with stdio_server(stdout=anyio.wrap_file(out)) as (reader, writer):
             await built.run(reader, writer, built.create_initialization_options())

@@ -17,6 +17,7 @@ from ui.home import VERSION, HomeFiles, RunState
 from ui.launch import ensure_running
 
 ANSWER_SECONDS = 120.0
+FOLLOW_SECONDS = 0.5
 STREAM_SECONDS = 60.0  # the platform sends a blank line every few seconds while nothing happens
 
 if TYPE_CHECKING:
@@ -248,3 +249,28 @@ class RemoteCaller:
         except NotSent:
             self._client = connect(channel="mcp")
             return self._client.call(name, arguments, **more)
+
+
+class RemoteFollow:
+    """Follows jobs of the platform process (`mcp_servers.following.Follow`).
+
+    It asks now and then, and holds no stream open: a wait that is given up leaves nothing behind.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def __call__(
+        self, job: int, context: RequestContext, progress: Progress, seconds: float
+    ) -> None:
+        """See `Follow`."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
+        while True:
+            row = await asyncio.to_thread(self._client.get, f"/api/v1/jobs/{job}")
+            progress(float(row["progress"]), str(row.get("message") or ""))
+            if row["ended"] or loop.time() >= ends:
+                return
+            await asyncio.sleep(min(FOLLOW_SECONDS, ends - loop.time()))

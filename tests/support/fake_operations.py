@@ -30,6 +30,7 @@ class World:
         self.contexts: list[Any] = []
         self.entered = threading.Event()
         self.release = threading.Event()
+        self.resume = threading.Event()
 
 
 class Nothing(Args):
@@ -89,6 +90,20 @@ class Passage(Result):
     untrusted: Literal[True] = True
 
 
+class JobSeen(Result):
+    """A job as it stands."""
+
+    job: int
+    status: str
+    progress: float
+
+
+class JobsSeen(Result):
+    """All jobs."""
+
+    jobs: list[JobSeen]
+
+
 class Wrong(Result):
     """Says one thing and answers another."""
 
@@ -135,6 +150,8 @@ def fake_operations(world: World) -> OperationSet:
     add("datasets.add", Effect.WRITE, Named, Said, act("added"))
     add("datasets.describe", Effect.READ, Named, Said, _missing)
     add("training.start", Effect.WRITE, Nothing, Said, act("trained"), job=True)
+    add("training.resume", Effect.WRITE, Nothing, Said, _pauses(world), job=True)
+    add("platform.jobs", Effect.READ, Paged, JobsSeen, _jobs)
     add(
         "registry.list",
         Effect.READ,
@@ -189,6 +206,24 @@ def _waits(world: World) -> Callable[[Nothing, Call], Said]:
         return Said(word="waited")
 
     return run
+
+
+def _pauses(world: World) -> Callable[[Nothing, Call], Said]:
+    """A job that has come half way when it waits to be let on."""
+
+    def run(args: Nothing, call: Call) -> Said:
+        call.running.progress(0.5, "half way")
+        world.resume.wait(20)
+        call.running.progress(0.9, "nearly")
+        return Said(word="resumed")
+
+    return run
+
+
+def _jobs(args: Paged, call: Call) -> JobsSeen:
+    rows = call.kernel.jobs.list(call.tenant, limit=args.limit)
+    seen = [JobSeen(job=r.id, status=r.status, progress=r.progress) for r in rows]
+    return JobsSeen(jobs=seen)
 
 
 def _breaks(args: Nothing, call: Call) -> Said:

@@ -67,6 +67,7 @@ def running_gateway(home: Path, doors: Sequence[AddDoor], **settings: Any) -> It
     """Start a gateway; stops it at the end."""
     world = World()
     kernel = Kernel(Settings.model_validate({"home": home, **settings}), fake_operations(world))
+    kernel.start()
     listener = socket.create_server(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -81,6 +82,7 @@ def running_gateway(home: Path, doors: Sequence[AddDoor], **settings: Any) -> It
         yield Gateway(base, kernel, world)
     finally:
         world.release.set()
+        world.resume.set()
         server.should_exit = True
         thread.join(20)
         kernel.stop()

@@ -304,3 +304,46 @@ async def test_a_cancelled_call_answers_at_once_and_the_session_goes_on(gateway:
             assert (await session.call_tool("platform_whoami", {})).isError is False
     assert outcome == ["Request cancelled"]
     gateway.world.release.set()
+
+
+async def test_a_job_is_started_at_once_and_followed_with_its_progress(gateway: Gateway) -> None:
+    seen: list[tuple[float, str | None]] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        seen.append((progress, message))
+        gateway.world.resume.set()
+
+    gateway.world.resume.clear()
+    async with client(gateway, gateway.token("ada")) as session:
+        started = await session.call_tool("training_resume", {}, progress_callback=note)
+        job = _result(started)["job"]
+        early = _result(await session.call_tool("platform_follow_job", {"job": job, "seconds": 0}))
+        assert early["status"] in ("queued", "running")
+        told = await session.call_tool("platform_follow_job", {"job": job}, progress_callback=note)
+        assert _result(told) == {"job": job, "status": "done", "progress": 1.0}
+        assert seen[0][1] == "half way" and [p for p, _ in seen] == sorted({p for p, _ in seen})
+        again = await session.call_tool("platform_follow_job", {"job": job})
+        assert _result(again)["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"job": 99_999}, "no job '99999'"),
+        ({"job": "seven"}, "must be a job's number"),
+        ({}, "must be a job's number"),
+        ({"job": 1, "seconds": 3600}, "from 0 to 50"),
+        ({"jb": 1}, "Did you mean job"),
+    ],
+)
+async def test_following_what_is_no_job_says_what_is_wrong(
+    gateway: Gateway, arguments: dict[str, Any], told: str
+) -> None:
+    async with client(gateway, gateway.token("ada"), "training") as session:
+        answer = await session.call_tool("platform_follow_job", arguments)
+    assert answer.isError and told in answer.content[0].text
+
+
+def _result(answer: types.CallToolResult) -> dict[str, Any]:
+    assert not answer.isError and answer.structuredContent, answer.content
+    return answer.structuredContent["result"]

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sqlalchemy import select, update
 
@@ -32,8 +33,8 @@ class Token:
         id: what `tokens revoke` takes.
         prefix: its first characters, by which it is recognised.
         scopes: what it lends; None if everything that its holder may do.
-        audience: the one resource it is good for, as a path of the gateway (`/mcp`, with all below
-            it); None if for any.
+        audience: the one resource it is good for, with all below it: a path of the gateway
+            (`/mcp`), or a URL; None if for any.
         expires: when it ends; None if never.
         used: when it was last shown, to the minute.
         revoked: when it was taken back.
@@ -125,7 +126,7 @@ class Tokens:
 
         Args:
             secret: as it was handed out.
-            audience: the resource that it is shown to, as a path of the gateway.
+            audience: the resource that it is shown to: its URL, or its path at the gateway.
             bound: True if a token that was made for no resource in particular is not enough.
 
         Raises:
@@ -197,8 +198,16 @@ class Tokens:
 
 
 def covers(bound: str, audience: str | None) -> bool:
-    """True if a token for one resource is good for another: the same, or one below it."""
-    return audience is not None and f"{audience}/".startswith(f"{bound.rstrip('/')}/")
+    """True if a token for one resource is good for another: the same, or one below it.
+
+    Args:
+        bound: what the token was made for: a path of the gateway, or a whole URL.
+        audience: the URL or path that it is shown to.
+    """
+    if audience is None:
+        return False
+    shown = audience if "://" in bound else urlsplit(audience).path
+    return f"{shown}/".startswith(f"{bound.rstrip('/')}/")
 
 
 def hashed(secret: str) -> str:

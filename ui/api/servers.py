@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import anyio
 from fastapi import APIRouter, FastAPI, Request
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
     from mcp_servers.streaming import StreamingServers
 
 PATH = "/mcp"
+FOLLOW, READS = "platform_follow_job", "platform.jobs"
+"""The tool that is no operation, and the one that it reads through (`mcp_servers.following`)."""
 SCOPES = (Channel.MCP.value, "*:read", "*:write", "*:dangerous")
 HOW = "`pilothouse tokens create --for mcp` makes one."
 
@@ -51,18 +52,24 @@ def add_to(app: FastAPI, door: Door) -> AbstractAsyncContextManager[None]:
 def _servers(door: Door) -> tuple[StreamingServers, Callable[[], None]]:
     """The servers, and what ends their calls."""
     from mcp_servers.builder import build_server
+    from mcp_servers.following import LocalFollow
     from mcp_servers.streaming import StreamingServers, door_of_request
 
     kernel = door.kernel
     caller = LocalCaller(kernel.gate)
-    fair = FairCaller(caller)
+    fair, follow = FairCaller(caller), LocalFollow(kernel)
     streaming = StreamingServers(
         lambda name: build_server(name, kernel.operations, fair, door_of_request, version=VERSION),
         TokenGate(door.gatekeeper, kernel.operations),
         security(kernel.settings),
         public_url=kernel.settings.public_url,
     )
-    return streaming, caller.close
+
+    def close() -> None:
+        caller.close()
+        follow.close()
+
+    return streaming, close
 
 
 class LateServers:
@@ -132,9 +139,8 @@ class TokenGate:
         token = bearer(headers)
         if token is None:
             raise Unauthenticated("A bearer token is needed.", hint=HOW)
-        audience = urlsplit(resource).path
         try:
-            return self._gatekeeper.verify_token(token, audience, Channel.MCP, bound=True)
+            return self._gatekeeper.verify_token(token, resource, Channel.MCP, bound=True)
         except PolicyDenied as error:
             scope = Channel.MCP.value
             raise InsufficientScope(error.message, scope=scope, hint=error.hint) from error
@@ -143,7 +149,7 @@ class TokenGate:
         """Refuse a call that the token lends in no case; the gate decides about the rest."""
         scopes = context.principal.scopes
         try:
-            operation = self._operations.get(operation_name(tool))
+            operation = self._operations.get(READS if tool == FOLLOW else operation_name(tool))
         except NotFound:
             return
         if not any(lends(scopes, operation.name, scope) for scope in _possible(operation)):

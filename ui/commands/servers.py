@@ -23,7 +23,7 @@ def mcp(
 ) -> int:
     """Serve operations as MCP tools until standard input ends."""
     from tools.kernel.identity import Channel, Principal, RequestContext, Role
-    from ui.client import RemoteCaller, connect
+    from ui.client import RemoteCaller, RemoteFollow, connect
 
     client = connect(channel="mcp")
     status = client.get("/api/v1/status")
@@ -34,5 +34,6 @@ def mcp(
 
     operations = load_operations()
     context = RequestContext(principal, Channel.MCP)
-    serve_stdio(domain, RemoteCaller(client), lambda: context, operations)
+    follow = RemoteFollow(client)
+    serve_stdio(domain, RemoteCaller(client), lambda: context, operations, follow)
     return 0
