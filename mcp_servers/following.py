@@ -104,7 +104,7 @@ class LocalFollow:
             )
             told = [event.data for event in found if event.kind == "job.progress"]
             if told:  # of what came together, the newest counts
-                progress(float(told[-1]["progress"]), str(told[-1].get("message") or ""))
+                progress(float(told[-1]["fraction"]), str(told[-1].get("message") or ""))
             after = found[-1].id if found else after
             if status in ENDED:
                 return

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, cast
 
+import anyio
 from mcp.server.lowlevel import Server
 from mcp.server.lowlevel.server import request_ctx
 from mcp.server.streamable_http import MCP_SESSION_ID_HEADER
@@ -31,7 +32,13 @@ from tools.kernel.identity import RequestContext
 
 CONTEXT = "pilothouse.mcp_context"
 
-log = logging.getLogger(__name__)
+
+def _is_trouble(record: logging.LogRecord) -> bool:
+    """False for the traceback that the library writes whenever an open stream is ended."""
+    return not (record.exc_info and record.exc_info[0] is anyio.ClosedResourceError)
+
+
+logging.getLogger("mcp.server.streamable_http").addFilter(_is_trouble)
 
 
 class Gatehouse(Protocol):

@@ -30,6 +30,7 @@ from ui.auth.shield import known_hosts
 from ui.home import VERSION
 
 if TYPE_CHECKING:
+    from mcp.server.lowlevel import Server
     from mcp.server.transport_security import TransportSecuritySettings
 
     from mcp_servers.streaming import StreamingServers
@@ -58,8 +59,14 @@ def _servers(door: Door) -> tuple[StreamingServers, Callable[[], None]]:
     kernel = door.kernel
     caller = LocalCaller(kernel.gate)
     fair, follow = FairCaller(caller), LocalFollow(kernel)
+
+    def server(name: str) -> Server[Any, Any]:
+        return build_server(
+            name, kernel.operations, fair, door_of_request, follow=follow, version=VERSION
+        )
+
     streaming = StreamingServers(
-        lambda name: build_server(name, kernel.operations, fair, door_of_request, version=VERSION),
+        server,
         TokenGate(door.gatekeeper, kernel.operations),
         security(kernel.settings),
         public_url=kernel.settings.public_url,
