@@ -142,7 +142,10 @@ class Tokens:
                 hint="`pilothouse tokens create` makes another.",
             )
         if row.audience is None and bound:
-            raise Unauthenticated(f"The token was not made for {audience}.")
+            raise Unauthenticated(
+                f"The token was not made for {audience}.",
+                hint="`pilothouse tokens create LABEL --for mcp` makes one for the MCP servers.",
+            )
         if row.audience is not None and not covers(row.audience, audience):
             raise Unauthenticated(f"The token is good for {row.audience} only.")
         if row.used is None or now() - row.used > _USED_EVERY:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
@@ -85,6 +86,19 @@ class TokensArgs(Args):
     )
 
 
+_RESOURCE = re.compile(r"(?P<path>/?mcp(/[a-z]+)?/?)|https?://[^\s?#]+")
+
+
+def _resource(value: str | None) -> str | None:
+    """A resource as a token keeps it: a path of the gateway, or a URL."""
+    if value is None:
+        return None
+    found = _RESOURCE.fullmatch(value)
+    if found is None:
+        raise ValueError("must be mcp, one of its servers such as mcp/registry, or a URL")
+    return f"/{value.strip('/')}" if found["path"] else value
+
+
 class CreateTokenArgs(Args):
     """What the token is for."""
 
@@ -98,8 +112,11 @@ class CreateTokenArgs(Args):
     days: float | None = Field(
         90, gt=0, le=3650, description="After how many days it ends; null for never."
     )
-    audience: str | None = Field(
-        None, description="The one resource (a URL) that it is good for.", max_length=512
+    audience: Annotated[str | None, AfterValidator(_resource)] = Field(
+        None,
+        description="The one resource that it is good for: `mcp` for the MCP servers (their "
+        "protocol takes no other token), `mcp/registry` for one of them, or a URL.",
+        max_length=512,
     )
     user: str | None = Field(
         None, description="Whose token it is, for admins; yours when left out.", max_length=128

@@ -1,7 +1,7 @@
 """The MCP servers at `/mcp/{domain}` and `/mcp/all`, and the metadata that leads clients to them.
 
-Every token must have been made for them (`pilothouse tokens create --for mcp`): the protocol lets
-no server take a token that was meant for another resource, or for none in particular.
+Every token must have been made for them (`pilothouse tokens create LABEL --for mcp`): the protocol
+lets no server take a token that was meant for another resource, or for none in particular.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PATH = "/mcp"
 FOLLOW, READS = "platform_follow_job", "platform.jobs"
 """The tool that is no operation, and the one that it reads through (`mcp_servers.following`)."""
 SCOPES = (Channel.MCP.value, "*:read", "*:write", "*:dangerous")
-HOW = "`pilothouse tokens create --for mcp` makes one."
+HOW = "`pilothouse tokens create LABEL --for mcp` makes one."
 
 
 def add_to(app: FastAPI, door: Door) -> AbstractAsyncContextManager[None]:

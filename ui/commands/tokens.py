@@ -48,7 +48,12 @@ def create(
     days: Annotated[float, typer.Option("--days", min=0.0001, help="When it ends.")] = 90,
     never_ends: Annotated[bool, typer.Option("--never-ends", help="Instead of --days.")] = False,
     audience: Annotated[
-        str | None, typer.Option("--audience", help="The one URL that it is good for.")
+        str | None,
+        typer.Option(
+            "--for",
+            "--audience",
+            help="What alone it is good for: mcp (IDEs need this), mcp/registry, or a URL.",
+        ),
     ] = None,
     user: UserOption = None,
     as_json: AsJson = False,
