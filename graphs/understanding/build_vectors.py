@@ -1,4 +1,4 @@
-"""Writes the vectors that ship: `python -m graphs.understanding.build_vectors`.
+"""Writes the vectors and the linear head that ship: `python -m graphs.understanding.build_vectors`.
 
 Run it when example sentences or `data/routes.toml` have changed.
 """
@@ -12,8 +12,12 @@ import numpy as np
 
 from graphs.understanding.examples import training_sentences
 from graphs.understanding.link import Linker
+from graphs.understanding.linear_head import FILE as HEAD
+from graphs.understanding.linear_head import write_head
 from graphs.understanding.router import Encoder
-from graphs.understanding.vectors import FILE, key_of
+from graphs.understanding.training_rows import Rows
+from graphs.understanding.vectors import FILE as VECTORS
+from graphs.understanding.vectors import key_of, sentence_vectors
 
 _SCALE = 127.0
 
@@ -29,12 +33,15 @@ def write(texts: Sequence[str], encoder: Encoder, path: Path) -> None:
 
 
 def main() -> None:
-    """Write the file anew from the operations' present sentences."""
+    """Write the files anew from the operations' present sentences."""
     from tools.catalog import load_operations
     from tools.kernel.embedding import get_embedder
 
-    texts = [s.text for s in training_sentences(load_operations(), Linker())]
-    write(texts, get_embedder(), Path(__file__).parent / "data" / FILE)
+    sentences = training_sentences(load_operations(), Linker())
+    texts = [s.text for s in sentences]
+    data = Path(__file__).parent / "data"
+    write(texts, get_embedder(), data / VECTORS)
+    write_head(Rows.of(sentences, sentence_vectors(texts, get_embedder())), data / HEAD)
     print(f"{len(set(texts))} sentences")
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from graphs.understanding.clause import polite, strip_leading
-from graphs.understanding.lexicon import routes, words
+from graphs.understanding.lexicon import masked_routes, routes, words
 from graphs.understanding.link import Linker
-from graphs.understanding.mask import mask_example
+from graphs.understanding.mask import mask, mask_example
 from graphs.understanding.router import OUTSIDE, Sentence
 from graphs.understanding.text import tokenise
 from tools.kernel.operations import OperationSet
@@ -23,6 +23,10 @@ def training_sentences(operations: OperationSet, linker: Linker) -> list[Sentenc
             found[(mask_example(sentence, linker), operation.name)] = None
     for sentence in routes()["outside"]["sentences"]:
         found[(mask_example(sentence, linker), OUTSIDE)] = None
+    known = {operation.name for operation in operations if not operation.hidden} | {OUTSIDE}
+    for name, sentences in masked_routes().items():
+        for sentence in sentences if name in known else ():
+            found[(mask(tokenise(sentence), ()), name)] = None
     return [Sentence(text, label) for text, label in found if text]
 
 

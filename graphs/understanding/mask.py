@@ -25,6 +25,9 @@ MASKS = {
 }
 _ORDER = list(MASKS)
 _VERSION = re.compile(r"^v\.?\d+$")
+_NAMED = re.compile(r"^[a-z]{2,}[a-z_.-]*\d")
+UNKNOWN = "name-1"
+"""Stands for a name that no catalogue holds."""
 _NUMBERED = frozenset(["job", "run", "training", "receipt", "task", "tuning", "version"])
 _RECEIPT = re.compile(r"^r\d+$")
 
@@ -54,12 +57,16 @@ def mask_example(text: str, linker: Linker) -> str:
     return mask(tokens, linker.mentions(tokens, _training_names()))
 
 
-def mask_clause(clause: Clause, misspelt: Sequence[Mention] = ()) -> str:
-    """A clause as the router sees it."""
-    return mask(clause.tokens, [*clause.mentions, *misspelt])
+def mask_clause(
+    clause: Clause, misspelt: Sequence[Mention] = (), known: frozenset[str] | None = None
+) -> str:
+    """A clause as the router sees it; hyphenated words that are not `known` are taken for names."""
+    return mask(clause.tokens, [*clause.mentions, *misspelt], known)
 
 
-def mask(tokens: Sequence[Token], mentions: Sequence[Mention]) -> str:
+def mask(
+    tokens: Sequence[Token], mentions: Sequence[Mention], known: frozenset[str] | None = None
+) -> str:
     """The words with every name, version, number and path replaced by what it is."""
     at = {m.start: m for m in sorted(mentions, key=_preference, reverse=True) if m.kind in MASKS}
     parts: list[str] = []
@@ -76,7 +83,7 @@ def mask(tokens: Sequence[Token], mentions: Sequence[Mention]) -> str:
             _append_named(parts, MASKS[EntityKind.JOB])
             index += size
             continue
-        parts.append(_plain(tokens[index]))
+        parts.append(_plain(tokens[index], known))
         index += 1
     return " ".join(part for part in parts if part).strip()
 
@@ -107,7 +114,7 @@ def _append_named(parts: list[str], name: str) -> None:
     parts.append(name)
 
 
-def _plain(token: Token) -> str:
+def _plain(token: Token, known: frozenset[str] | None) -> str:
     if token.kind == "path":
         return (
             "file.txt" if not token.low.endswith(("csv", "jsonl", "parquet", "tsv")) else "file.csv"
@@ -122,4 +129,5 @@ def _plain(token: Token) -> str:
         return "the receipt"
     if token.kind == "punctuation":
         return token.low if token.low in "?%" else ""
-    return token.low
+    strange = known is not None and "-" in token.low and token.low not in known
+    return UNKNOWN if strange or _NAMED.match(token.low) else token.low

@@ -209,7 +209,7 @@ class Understanding:
 
     def _masked(self, clause: Clause, names: NameView) -> str:
         slips = self.linker.misspelt(clause.tokens, clause.mentions, self._known, names)
-        return mask_clause(clause, slips)
+        return mask_clause(clause, slips, self._known)
 
     def _joined(self, reads: list[Read], names: NameView) -> list[Read]:
         """Reads with a mere remark put before the order it explains: `oskar quit, remove him`."""

@@ -275,7 +275,6 @@ def _(args: UndoArgs, result: UndoResult) -> str:
         "show me the job queue",
         "is anything still in progress?",
         "jobs?",
-        "how far is job 7",
         "are my jobs done yet",
         "show finished jobs",
         "what are you working on?",
