@@ -145,11 +145,26 @@ _IRREGULAR = {
 
 def act(tokens: Sequence[Token]) -> str | None:
     """What a short sentence is by itself: yes, no, cancel, greeting, thanks, farewell."""
-    said = " ".join(t.low for t in tokens if t.kind != "punctuation")
+    said = [t.low for t in tokens if t.kind != "punctuation"]
+    return _act(said) or _act(_unled(said))
+
+
+def _act(said: list[str]) -> str | None:
+    joined = " ".join(said)
     for name in ("cancel", "yes", "no", "thanks", "greeting", "farewell"):
-        if said in _acts(name):
+        if joined in _acts(name):
             return name
     return None
+
+
+def _unled(said: list[str]) -> list[str]:
+    """Words without what leads up to them and trails after: `no wait`, `actually`, `please`."""
+    led, kept = words("dialogue", "leading"), list(said)
+    while len(kept) > 1 and kept[0] in led:
+        kept = kept[1:]
+    while len(kept) > 1 and kept[-1] in words("dialogue", "trailing"):
+        kept = kept[:-1]
+    return kept
 
 
 def _acts(name: str) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphs.understanding.clause import Clause, Mention
-from graphs.understanding.lexicon import fields
+from graphs.understanding.lexicon import fields, words
 from graphs.understanding.link import alias_of, read_version
 from graphs.understanding.values import number_at
 from tools.kernel.entities import EntityKind
@@ -96,11 +96,31 @@ def _version(
         after = clause.tokens[at + 1].low if at + 1 < len(clause.tokens) else ""
         if previous.mention and previous.version is None and after not in _UNITS:
             return int(token.low), at + 1
+    if previous and _version_too(clause, at, previous):
+        return int(token.low), at + 1
     if aliases and (alias := alias_of(token.low.removesuffix("'s"))) is not None:
         return alias, at + 1
     return None
 
 
+def _version_too(clause: Clause, at: int, previous: ModelMention) -> bool:
+    """True for the 6 of `is spam-gate 7 better than 6`, `archive v1 and 6`."""
+    tokens = clause.tokens
+    if tokens[at].kind != "number" or not tokens[at].low.isdigit():
+        return False
+    if not isinstance(previous.version, int) or tokens[at - 1].low not in _JOINING:
+        return False
+    if at - previous.end > _APART:
+        return False
+    following = tokens[at + 1] if at + 1 < len(tokens) else None
+    if following is None or (following.kind == "punctuation" and following.low != "%"):
+        return True
+    return following.low in words("words", "prepositions") | _GOES_ON
+
+
+_APART = 5
+_JOINING = frozenset(["than", "with", "and", "to", "against", "vs", "versus", ",", "or", "&", "over"])
+_GOES_ON = frozenset(["and", "or", "then", "please", "if", "is", "are", "really", "any"])
 _UNITS = frozenset(
     ["%", "percent", "epochs", "epoch", "trials", "times", "devices", "per", "minutes"]
 )

@@ -30,7 +30,7 @@ def texts(r: Reading) -> None:
         if reader == "path" and (found := values.read_path(r.clause)):
             r.set(name, *found)
         elif reader == "new_name" and (
-            given := values.read_new_name(r.clause, _names_with_as(r, name))
+            given := values.read_new_name(r.clause, _also_before(r, name))
         ):
             if given[0] not in _ALIAS_WORDS:
                 r.set(name, _known_as(r, name, given[0]), given[1])
@@ -46,8 +46,10 @@ def texts(r: Reading) -> None:
             _topic(r, name)
 
 
-def _names_with_as(r: Reading, name: str) -> bool:
-    return bool(r.spec(name).get("as")) or r.operation.name == "datasets.add"
+def _also_before(r: Reading, name: str) -> tuple[tuple[str, ...], ...]:
+    """Small words that stand before a name where something is given one: `register it as X`."""
+    named = r.spec(name).get("as") or r.operation.name == "datasets.add"
+    return (("as",), ("under",)) if named else ()
 
 
 def _known_as(r: Reading, name: str, said: str) -> str:

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from graphs.understanding.clause import Clause, polite, strip_leading
+from graphs.understanding.cut_conditions import NOUNS, OBJECTS, condition_at, cut_condition
 from graphs.understanding.lexicon import phrases, words
-from graphs.understanding.text import Token, find_phrase
+from graphs.understanding.text import Token, phrase_at
 
 _ENDS = frozenset(";.!?\n")
-_NOT_CONDITIONS = frozenset(
-    ["me", "know", "check", "see", "wonder", "verify", "out", "what", "as",
-     "sure", "ask", "even", "test"]
-)  # fmt: skip
 
 
 @dataclass
@@ -35,8 +32,8 @@ class Segmenter:
         clauses: list[Clause] = []
         waiting: list[Token] | None = None
         for part in parts:
-            condition, rest = self._condition(part.tokens)
-            rest = strip_leading(rest, polite())
+            condition, rest = cut_condition(part.tokens, self.verbs)
+            rest, later = _without_later(strip_leading(rest, polite()))
             if condition is not None and not rest:
                 if clauses and part is parts[-1] and waiting is None:
                     clauses[-1].condition = clauses[-1].condition or condition
@@ -45,7 +42,8 @@ class Segmenter:
                 continue
             if not rest or tuple(t.low for t in rest) in polite():
                 continue
-            clause = self._clause(part.link, rest, condition or waiting)
+            link = "then" if later and clauses and part.link != "otherwise" else part.link
+            clause = self._clause(link, rest, condition or waiting)
             waiting = None
             clauses.append(clause)
         return _shared_objects(_shared_verbs(clauses), self.verbs)
@@ -78,7 +76,7 @@ class Segmenter:
         if token.kind == "punctuation" and token.low in _ENDS:
             return (1, "and") if at > begin else (0, "")
         for link, name in (("otherwise", "otherwise"), ("then", "strong")):
-            size = _phrase_at(tokens, at, phrases("segment", name))
+            size = phrase_at(tokens, at, phrases("segment", name))
             if size and (at > begin or link == "otherwise") and at + size < len(tokens):
                 if link == "then" and not self._then(tokens, at, size):
                     continue
@@ -87,17 +85,17 @@ class Segmenter:
             return 0, ""
         if token.low == "," and self._joint_at(tokens, at + 1):
             return 0, ""
-        size = 1 if token.low == "," else _phrase_at(tokens, at, phrases("segment", "weak"))
+        size = 1 if token.low == "," else phrase_at(tokens, at, phrases("segment", "weak"))
         if size and self._begins(tokens, at + size, at, begin):
             return size, "and"
         return 0, ""
 
     def _joint_at(self, tokens: list[Token], at: int) -> bool:
         """True if words that always join clauses follow: `, then …`, `, otherwise …`."""
-        size = _phrase_at(tokens, at, phrases("segment", "strong"))
+        size = phrase_at(tokens, at, phrases("segment", "strong"))
         if size and at + size < len(tokens):
             return self._then(tokens, at, size)
-        return bool(_phrase_at(tokens, at, phrases("segment", "otherwise")))
+        return bool(phrase_at(tokens, at, phrases("segment", "otherwise")))
 
     def _then(self, tokens: list[Token], at: int, size: int) -> bool:
         if size == 1 and tokens[at].low in {"next", "also", "plus", "finally"}:
@@ -109,10 +107,10 @@ class Segmenter:
         rest = strip_leading(tokens[at:], polite())
         if not rest:
             return False
-        if leading_negation(rest) or _phrase_at(rest, 0, phrases("segment", "otherwise")):
+        if leading_negation(rest) or phrase_at(rest, 0, phrases("segment", "otherwise")):
             return True
         word = rest[0].low
-        if word in {"if", "unless", "provided"}:
+        if condition_at(rest, 0):
             return True
         if self._shown_too(rest, tokens[begin:before]):
             return True
@@ -141,58 +139,12 @@ class Segmenter:
         last = left[-1].low if left else ""
         if last in {"the", "a", "an", "of", "between", "both", "with", "champion"}:
             return last == "champion"
-        if rest[0].low in _NOUNS:
-            if following in _OBJECTS or (rest[0].low in _TESTS and following == "on"):
+        if rest[0].low in NOUNS:
+            if following in OBJECTS or (rest[0].low in _TESTS and following == "on"):
                 return True
             named = len(rest) > 1 and rest[1].kind in ("word", "quote", "path")
             return named and following not in words("words", "prepositions")
         return True
-
-    def _condition(self, tokens: list[Token]) -> tuple[list[Token] | None, list[Token]]:
-        """A part's condition and the rest of it."""
-        trimmed = [t for t in tokens]
-        while trimmed and trimmed[0].kind == "punctuation":
-            trimmed = trimmed[1:]
-        start = self._condition_start(trimmed)
-        if start is None:
-            return None, trimmed
-        condition, rest = trimmed[start:], trimmed[:start]
-        end = self._condition_end(condition)
-        rest = rest + condition[end:]
-        return [t for t in condition[:end] if t.kind != "punctuation" or t.low in "%<>="], rest
-
-    def _condition_start(self, tokens: list[Token]) -> int | None:
-        asks = bool(tokens) and tokens[0].low in _ASKING
-        for index, token in enumerate(tokens):
-            previous = tokens[index - 1].low if index else ""
-            if asks and index and token.low == "if":
-                continue
-            if token.low in {"if", "unless", "provided"} and previous not in _NOT_CONDITIONS:
-                return index - 1 if previous == "only" else index
-            if token.low == "assuming" and index and len(tokens) > index + 3:
-                following = {t.low for t in tokens[index : index + 4]}
-                return index if following & {"it", "that"} else None
-        return None
-
-    def _condition_end(self, tokens: list[Token]) -> int:
-        for index, token in enumerate(tokens):
-            if index > 1 and (token.low == "," or token.low == "then"):
-                return index
-            following = tokens[index + 1].low if index + 1 < len(tokens) else ""
-            is_verb = token.low not in _NOUNS or following in _OBJECTS
-            after_verb = index > 3 and token.low in self.verbs and is_verb
-            small = words("words", "determiners") | words("words", "prepositions")
-            if after_verb and tokens[index - 1].low not in small:
-                return index
-        return len(tokens)
-
-
-_NOUNS = frozenset(
-    ["test", "score", "report", "release", "benchmark", "load", "run", "show", "update", "check",
-     "measure", "label", "list", "index", "set", "mark", "point", "split", "use", "call", "name",
-     "report", "cut", "register", "rollout", "rollback", "canary", "staging", "push", "hold",
-     "profile", "end", "tag", "tune", "change", "try"]
-)  # fmt: skip
 
 
 _SHOWING = frozenset(["show", "list", "give", "display", "tell", "see", "print"])
@@ -201,12 +153,16 @@ _SHOWN = frozenset(
      "documents", "status", "health", "audit", "trainings", "rollouts", "sources", "groups", "roi"]
 )  # fmt: skip
 _TESTS = frozenset(["test", "score", "benchmark"])
-_ASKING = frozenset(
-    ["what", "what's", "whats", "how", "which", "would", "will", "who", "is", "are", "could"]
-)
-"""A question that begins so asks about its `if`; it does not hang on it."""
-
-_OBJECTS = frozenset(["it", "the", "them", "that", "this", "a", "all", "me", "both"])
+def _without_later(tokens: list[Token]) -> tuple[list[Token], bool]:
+    """A wish without `afterwards` at its end, and whether it had that."""
+    kept = list(tokens)
+    while kept and kept[-1].kind == "punctuation" and kept[-1].low not in "%?":
+        kept.pop()
+    for phrase in phrases("segment", "trailing"):
+        start = len(kept) - len(phrase)
+        if start > 0 and phrase_at(kept, start, (phrase,)):
+            return kept[:start], True
+    return tokens, False
 
 
 def _abbreviates(tokens: Sequence[Token], at: int) -> bool:
@@ -222,21 +178,9 @@ def _names_the_last(rest: Sequence[Token]) -> bool:
 
 def leading_negation(tokens: Sequence[Token]) -> int:
     """How many tokens say "not" at the beginning; 0 if none do."""
-    if _phrase_at(tokens, 0, phrases("guards", "negation_kept")):
+    if phrase_at(tokens, 0, phrases("guards", "negation_kept")):
         return 0
-    return _phrase_at(tokens, 0, phrases("guards", "negation"))
-
-
-def _phrase_at(tokens: Sequence[Token], at: int, options: Sequence[tuple[str, ...]]) -> int:
-    if at >= len(tokens):
-        return 0
-    word = tokens[at].low
-    for phrase in options:
-        if phrase[0] != word or at + len(phrase) > len(tokens):
-            continue
-        if find_phrase(tokens, phrase, at, at + len(phrase)) == at:
-            return len(phrase)
-    return 0
+    return phrase_at(tokens, 0, phrases("guards", "negation"))
 
 
 def _shared_verbs(clauses: list[Clause]) -> list[Clause]:

@@ -10,6 +10,8 @@ from graphs.understanding.lexicon import lexicon
 from graphs.understanding.text import Token
 
 _SHORTEST = 5
+_SWAPPED = 4
+"""From this length on, two letters that changed places are put right: `wiht`."""
 
 
 class Speller:
@@ -27,6 +29,10 @@ class Speller:
             if len(word) >= _SHORTEST and word.isalpha():
                 for form in _deletions(word):
                     self._near[form].add(word)
+        self._swapped: dict[str, set[str]] = defaultdict(set)
+        for word in self._known:
+            if len(word) == _SWAPPED and word.isalpha():
+                self._swapped["".join(sorted(word))].add(word)
 
     def correct(self, tokens: Sequence[Token], kept: frozenset[str]) -> list[Token]:
         """The tokens with slips corrected; words in `kept` (parts of names) stay as they are."""
@@ -34,10 +40,14 @@ class Speller:
 
     def _corrected(self, token: Token, kept: frozenset[str]) -> Token:
         word = token.low
-        if token.kind != "word" or len(word) < _SHORTEST or not word.isalpha():
+        if token.kind != "word" or len(word) < _SWAPPED or not word.isalpha():
             return token
         if word in self._known or word in kept:
             return token
+        if len(word) == _SWAPPED:
+            same = self._swapped.get("".join(sorted(word)), set())
+            close = {w for w in same if _slips(word, w) == 1}
+            return replace(token, low=close.pop()) if len(close) == 1 else token
         found: set[str] = set()
         for form in _deletions(word):
             found |= self._near.get(form, set())

@@ -75,6 +75,19 @@ def find_phrase(
     return -1
 
 
+def phrase_at(tokens: Sequence[Token], at: int, options: Sequence[tuple[str, ...]]) -> int:
+    """How many tokens the first of these phrases that stands at `at` has; 0 if none does."""
+    if at >= len(tokens):
+        return 0
+    word = tokens[at].low
+    for phrase in options:
+        if phrase[0] != word or at + len(phrase) > len(tokens):
+            continue
+        if find_phrase(tokens, phrase, at, at + len(phrase)) == at:
+            return len(phrase)
+    return 0
+
+
 def slug(words: Sequence[str]) -> str:
     """A name for something new, from the words that were said for it: `ticket-router`."""
     joined = "-".join(word.casefold() for word in words)

@@ -219,9 +219,11 @@ _VERBS_FIRST = frozenset(["test", "stage"])
 """Words that are a verb, not a choice, where a clause begins with them."""
 
 
-def read_new_name(clause: Clause, with_as: bool = False) -> tuple[str, Span] | None:
-    """A name that is given to something: `call it X`, `named X`, and `as X` where that names."""
-    options = phrases("naming", "given") + ((("as",),) if with_as else ())
+def read_new_name(
+    clause: Clause, also: tuple[tuple[str, ...], ...] = ()
+) -> tuple[str, Span] | None:
+    """A name that is given to something: `call it X`, `named X`, and after words in `also`."""
+    options = phrases("naming", "given") + also
     for phrase in options:
         span = clause.find([phrase])
         if span is None:
