@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphs.plan import Plan, Step
-from graphs.understanding import values
 from graphs.understanding.clause import Clause
 from graphs.understanding.conversation import ConversationState
-from graphs.understanding.fill import fill_said
-from graphs.understanding.lexicon import phrases
-from graphs.understanding.link import link, read_version, version_names
+from graphs.understanding.corrections import corrected
+from graphs.understanding.lexicon import phrases, words
+from graphs.understanding.link import link, read_version
 from graphs.understanding.mask import mask_clause
-from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
-from graphs.understanding.reading import Filled, Reading, Scope
+from graphs.understanding.said import said_values, says_choice, says_only_values
 from graphs.understanding.text import Token, find_phrase
-from tools.kernel.operations import Operation
 
 if TYPE_CHECKING:
     from graphs.understanding.understanding import ParsedPlan, Understanding
@@ -41,6 +37,8 @@ def amended(
         return None
     clause = Clause(rest)
     link(clause, parser.linker, names)
+    if changed := _by_values_alone(parser, clause, names, state, how):
+        return changed
     if _asks_anew(parser, clause, how):
         return None
     whole = _whole_request(parser, tokens, names) if how == "correction" else None
@@ -54,6 +52,31 @@ def amended(
     return None
 
 
+def _by_values_alone(
+    parser: Understanding, clause: Clause, names: NameView, state: ConversationState, how: str
+) -> ParsedPlan | None:
+    """The last plan with values put in, where the words say values and nothing else."""
+    from graphs.understanding.understanding import ParsedPlan
+
+    first, last = clause.tokens[0].low, state.recent[0]
+    orders = first in parser.verbs and first not in words("segment", "adding")
+    if how == "ellipsis" or orders or (first in words("segment", "questions") and how == "bare"):
+        return None
+    scope = parser.scope(names, state)
+    for number in range(len(last.steps) - 1, -1, -1):
+        step = last.steps[number]
+        operation = parser.operations.get(step.operation)
+        fresh = Clause(clause.tokens, mentions=list(clause.mentions))
+        said = corrected(clause.tokens, step) or says_only_values(operation, fresh, scope, step)
+        if not any(step.arguments.get(name) != value for name, value in said.items()):
+            continue
+        moved = step.model_copy(update={"arguments": {**step.arguments, **said}})
+        steps = [moved if s.id == step.id else s for s in last.steps]
+        text = " ".join(t.text for t in clause.tokens)
+        return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=last.dry_run)
+    return None
+
+
 def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameView) -> str | None:
     """The operation that the whole sentence asks for by itself, if that is beyond doubt.
 
@@ -64,16 +87,7 @@ def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameVi
     route = parser.router.route([mask_clause(clause)])[0]
     if not parser.sure(route) or route.probability < _BEYOND_DOUBT:
         return None
-    return route.operation if _says_choice(parser.operations.get(route.operation), clause) else None
-
-
-def _says_choice(operation: Operation[Any, Any], clause: Clause) -> bool:
-    """True if a clause says a value that the operation cannot do without and must be chosen."""
-    return any(
-        values.read_choice(clause, name, values.choices_of(info)) is not None
-        for name, info in operation.input.model_fields.items()
-        if info.is_required() and values.choices_of(info)
-    )
+    return route.operation if says_choice(parser.operations.get(route.operation), clause) else None
 
 
 def _without_tail(tokens: list[Token]) -> list[Token]:
@@ -185,44 +199,3 @@ def _changed(
         if best is None or len(read) > best[0]:
             best = (len(read), steps)
     return best[1] if best else None
-
-
-def said_values(
-    operation: Operation[Any, Any], clause: Clause, scope: Scope, step: Step
-) -> dict[str, Any]:
-    """The arguments of an operation that a clause itself says; none if anything is unclear."""
-    names = scope.names
-    # "the champion" is then the alias to give, not the version that has it
-    chosen = _says_choice(operation, clause)
-    kept = {} if chosen else _said_version(operation, clause, names, step)
-    alone = replace(scope, conversation=ConversationState(), steps=[])
-    reading = Reading(operation, clause, alone)
-    reading.out = Filled(arguments=dict(kept))
-    said = fill_said(reading, with_models="version" not in kept and not chosen)
-    if said.question is not None:
-        return {}
-    free_text = {"question", "query", "topic"}
-    return {k: v for k, v in said.arguments.items() if k not in free_text}
-
-
-def _said_version(
-    operation: Operation[Any, Any], clause: Clause, names: NameView, step: Step
-) -> dict[str, Any]:
-    """The version (and the model, if it is named with it) that a clause says."""
-    found = model_mentions(clause)
-    if "version" not in operation.input.model_fields or not found or found[0].version is None:
-        return {}
-    item = found[0]
-    model = item.mention.names[0].name if item.mention else step.arguments.get("model")
-    known = version_names(model, names) if isinstance(model, str) else []
-    said: dict[str, Any] = {}
-    if isinstance(item.version, str):
-        number = next((n.name for n in known if item.version in n.also), None)
-        said["version"] = int(number) if number and number.isdigit() else item.version
-    elif not known or any(n.name == str(item.version) for n in known):
-        said["version"] = item.version
-    if item.mention:
-        said["model"] = model
-    if said:
-        clause.claim(item.start, item.end, "version")
-    return said

@@ -73,6 +73,8 @@ class ConversationState(BaseModel):
         if plan.question is not None:
             answers = getattr(plan, "answers", {})
             changed.pending = Pending(text=plan.text, question=plan.question, answers=answers)
+            known: Step | None = getattr(plan, "known", None)
+            changed.focus = _push(changed.focus, _named(known)) if known else changed.focus
             return changed
         if plan.steps:
             changed.recent = [plan, *self.recent][:_RECENT]

@@ -57,7 +57,7 @@ def _decided(parser: Understanding, act: str, state: ConversationState) -> Parse
         return ParsedPlan.model_validate(state.proposed.model_dump())
     if act in ("no", "cancel") and (state.proposed is not None or state.pending is not None):
         return ParsedPlan(confidence=0.95, reply=parser.replies.cancelled(), drops_pending=True)
-    return ParsedPlan(confidence=0.9, reply=parser.replies.nothing_open())
+    return ParsedPlan(abstained=True, confidence=0.9, reply=parser.replies.nothing_open())
 
 
 def _answer(

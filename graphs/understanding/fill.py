@@ -11,7 +11,7 @@ from graphs.understanding.read_missing import missing
 from graphs.understanding.read_models import late_version, models
 from graphs.understanding.read_names import new_names
 from graphs.understanding.read_phrases import leftovers
-from graphs.understanding.read_texts import numbers, periods, texts
+from graphs.understanding.read_texts import given_names, numbers, periods, texts
 from graphs.understanding.reading import Filled, Reading
 
 
@@ -34,7 +34,7 @@ def fill(reading: Reading) -> Filled:
 
 def fill_said(reading: Reading, with_models: bool = True) -> Filled:
     """Read only what the words say: nothing is asked for, nothing pointed at is looked up."""
-    readers = [periods, numbers, choices, entities, leftovers]
+    readers = [periods, given_names, numbers, choices, entities, leftovers]
     for reader in [models, *readers] if with_models else readers:
         reader(reading)
         if reading.out.question is not None:

@@ -92,10 +92,11 @@ def _version(
     if ordinal and following in {"version", "revision"}:
         return ordinal, at + 2
     previous = found[-1] if found else None
-    if token.kind == "number" and token.low.isdigit() and previous and previous.end == at:
-        after = clause.tokens[at + 1].low if at + 1 < len(clause.tokens) else ""
-        if previous.mention and previous.version is None and after not in _UNITS:
-            return int(token.low), at + 1
+    direct = previous and previous.end == at and previous.mention and previous.version is None
+    if direct and token.low != "one" and (number := number_at(clause.tokens, at)):
+        after = clause.tokens[number[1]].low if number[1] < len(clause.tokens) else ""
+        if number[0] == int(number[0]) and after not in _UNITS:
+            return int(number[0]), number[1]
     if previous and _version_too(clause, at, previous):
         return int(token.low), at + 1
     if aliases and (alias := alias_of(token.low.removesuffix("'s"))) is not None:

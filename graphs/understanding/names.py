@@ -8,6 +8,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from graphs.understanding.lexicon import fields
 from tools.kernel.entities import EntityKind, EntityName, fold
 
 if TYPE_CHECKING:
@@ -73,8 +74,15 @@ class NameIndex:
         """Names that hold all these words, or words that begin so, or have these initials."""
         if not words:
             return []
+        if any(word in _written() for word in words):
+            short = [_written().get(word, word) for word in words]
+            if found := self._all_holding(short):
+                return found
         if len(words) == 1 and (initials := self._initials.get(words[0])):
             return self._unique(initials)
+        return self._all_holding(words)
+
+    def _all_holding(self, words: Sequence[str]) -> list[EntityName]:
         found: set[int] | None = None
         for word in words:
             holding = self._holding(word)
@@ -162,6 +170,11 @@ class _Trigrams:
         owners, counts = np.unique(np.concatenate(hits), return_counts=True) if hits else ([], [])
         best = np.argsort(-np.asarray(counts), kind="stable")[:limit]
         return [int(owners[i]) for i in best]
+
+
+def _written() -> dict[str, str]:
+    """Words for what names write short: `german` for `de`."""
+    return fields()["written"]
 
 
 def split_name(name: str) -> list[str]:

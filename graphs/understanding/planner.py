@@ -8,7 +8,6 @@ from itertools import product
 from typing import Any
 
 from graphs.plan import Condition, Question, Step, references
-from graphs.understanding.amend import said_values
 from graphs.understanding.clause import Clause
 from graphs.understanding.conditions import Wanted, is_courtesy, read_condition, step_with, typed
 from graphs.understanding.conversation import ConversationState
@@ -18,6 +17,7 @@ from graphs.understanding.link import Linker, link
 from graphs.understanding.names import NameView
 from graphs.understanding.reading import Evidence, Filled, Reading, Scope
 from graphs.understanding.router import Route
+from graphs.understanding.said import said_values
 from tools.kernel.operations import OperationSet
 
 
@@ -45,6 +45,7 @@ class Draft:
         steps: the steps so far.
         question: what stops it, if anything is missing.
         asked: the clause that the question is about.
+        known: the step that the question is about, as far as it is known.
         unclear: a condition that was not understood.
         confidence: the lowest probability of its clauses.
         reads: the clauses, for the explanation.
@@ -54,6 +55,7 @@ class Draft:
     steps: list[Step] = field(default_factory=list[Step])
     question: Question | None = None
     asked: Read | None = None
+    known: Step | None = None
     unclear: str | None = None
     confidence: float = 1.0
     reads: list[Read] = field(default_factory=list[Read])
@@ -127,6 +129,7 @@ class Planner:
         read.evidence = filled.evidence
         if filled.question is not None:
             draft.question, draft.asked = filled.question, read
+            draft.known = Step(id="asked", operation=operation.name, arguments=filled.arguments)
             return
         if filled.needs is not None:
             self._bridge(filled, draft, condition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphs.understanding.asking import ask
@@ -23,7 +24,7 @@ def models(r: Reading) -> None:
         return
     if "model" not in r.slots:
         return
-    found = model_mentions(r.clause)
+    found = _one_with_version(model_mentions(r.clause))
     pairs = [("model", "version"), ("other_model", "other_version")]
     pairs = [p for p in pairs if p[0] in r.fields]
     subject_said = r.referrer.points_at(*_MODELS)
@@ -36,6 +37,15 @@ def models(r: Reading) -> None:
     further = [f for f in found[1:] if f.mention or f.version is not None]
     if r.out.question is None and further and "version" in r.fields:
         _several_models(r, further)
+
+
+def _one_with_version(found: list[ModelMention]) -> list[ModelMention]:
+    """A model and its version said apart as one: `the staging alias of X to version 2`."""
+    if len(found) != 2 or found[0].mention is None or found[0].version is not None:
+        return found
+    if found[1].mention is not found[0].mention or found[1].version is None:
+        return found
+    return [replace(found[0], version=found[1].version, end=found[0].end)]
 
 
 def _two_models(r: Reading, found: list[ModelMention], subject_said: bool) -> None:

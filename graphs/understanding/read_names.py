@@ -61,6 +61,7 @@ def _bare_name(r: Reading, name: str) -> None:
             continue
         if (
             token.low in _EMPTY
+            or token.low.endswith("'s")
             or token.low in r.scope.verbs
             or token.low in words("naming", "generic")
         ):
@@ -69,6 +70,7 @@ def _bare_name(r: Reading, name: str) -> None:
         before = tokens[index - 1].low if index else ""
         score += 1.5 if before in words("naming", "before") else 0.0
         score += 0.5 if index <= 3 else 0.0
+        score += 1.0 if token.low not in r.scope.known else 0.0
         candidates.append((score, -index))
     if candidates:
         best = -max(candidates)[1]

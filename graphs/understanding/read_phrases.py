@@ -51,6 +51,7 @@ def _wanting(r: Reading) -> list[tuple[str, Slot]]:
         if slot.kind is not None
         and r.open(name)
         and slot.kind not in _NOT_WORDS
+        and not (r.spec(name).get("reader") == "new_name" and not r.fields[name].is_required())
         and not (slot.kind is EntityKind.MODEL and not slot.closed)
         and not (name.startswith("other_") or r.out.needs)
         and not (name == "model" and "job" in r.out.arguments)

@@ -29,11 +29,8 @@ def texts(r: Reading) -> None:
             continue
         if reader == "path" and (found := values.read_path(r.clause)):
             r.set(name, *found)
-        elif reader == "new_name" and (
-            given := values.read_new_name(r.clause, _also_before(r, name))
-        ):
-            if given[0] not in _ALIAS_WORDS:
-                r.set(name, _known_as(r, name, given[0]), given[1])
+        elif reader == "new_name":
+            _given_name(r, name)
         elif reader == "whole":
             r.set(name, r.scope.whole.strip())
         elif reader == "query":
@@ -44,6 +41,19 @@ def texts(r: Reading) -> None:
             r.set(name, *flag)
         elif reader == "topic":
             _topic(r, name)
+
+
+def given_names(r: Reading) -> None:
+    """Names that are given in so many words: `call it X`."""
+    for name in r.fields:
+        if r.open(name) and r.spec(name).get("reader") == "new_name":
+            _given_name(r, name)
+
+
+def _given_name(r: Reading, name: str) -> None:
+    given = values.read_new_name(r.clause, _also_before(r, name))
+    if given and given[0] not in _ALIAS_WORDS and given[0] not in words("naming", "generic"):
+        r.set(name, _known_as(r, name, given[0]), given[1])
 
 
 def _also_before(r: Reading, name: str) -> tuple[tuple[str, ...], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from graphs.understanding.lexicon import lexicon
 from graphs.understanding.text import Token
@@ -12,6 +13,12 @@ from graphs.understanding.text import Token
 _SHORTEST = 5
 _SWAPPED = 4
 """From this length on, two letters that changed places are put right: `wiht`."""
+
+
+class Words(Protocol):
+    """Anything that knows whether a word is in it."""
+
+    def __contains__(self, word: str) -> bool: ...
 
 
 class Speller:
@@ -34,11 +41,11 @@ class Speller:
             if len(word) == _SWAPPED and word.isalpha():
                 self._swapped["".join(sorted(word))].add(word)
 
-    def correct(self, tokens: Sequence[Token], kept: frozenset[str]) -> list[Token]:
-        """The tokens with slips corrected; words in `kept` (parts of names) stay as they are."""
+    def correct(self, tokens: Sequence[Token], kept: Words) -> list[Token]:
+        """The tokens with slips corrected; words in `kept` (parts of names) are left alone."""
         return [self._corrected(token, kept) for token in tokens]
 
-    def _corrected(self, token: Token, kept: frozenset[str]) -> Token:
+    def _corrected(self, token: Token, kept: Words) -> Token:
         word = token.low
         if token.kind != "word" or len(word) < _SWAPPED or not word.isalpha():
             return token
@@ -46,12 +53,14 @@ class Speller:
             return token
         if len(word) == _SWAPPED:
             same = self._swapped.get("".join(sorted(word)), set())
-            close = {w for w in same if _slips(word, w) == 1}
+            close = {w for w in same if _slips(word, w) == 1 and w not in kept}
             return replace(token, low=close.pop()) if len(close) == 1 else token
         found: set[str] = set()
         for form in _deletions(word):
             found |= self._near.get(form, set())
         close = {w for w in found if _slips(word, w) == 1}
+        if any(w in kept for w in close):
+            return token  # rather a slip of a name, which is asked about
         return replace(token, low=close.pop()) if len(close) == 1 else token
 
 

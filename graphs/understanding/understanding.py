@@ -8,15 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from graphs.plan import Plan, Question
+from graphs.plan import Plan, Question, Step
 from graphs.understanding import dialogue, guards, schedule
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.examples import command_verbs, training_sentences
+from graphs.understanding.join_reads import ReadJoiner
 from graphs.understanding.lexicon import common_words, phrases
 from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, mask_clause
-from graphs.understanding.names import NameView
+from graphs.understanding.names import NameIndex, NameView
 from graphs.understanding.orders import Orders
 from graphs.understanding.planner import Draft, Planner, Read
 from graphs.understanding.reading import Scope
@@ -58,11 +59,13 @@ class ParsedPlan(Plan):
         answers: what questions about this sentence were answered, by `operation.slot`.
         reasons: what each clause was taken for, and why.
         drops_pending: True if the person gave up the question that was open.
+        known: what the step that the question is about has already.
     """
 
     answers: dict[str, Any] = Field(default_factory=dict[str, Any], exclude=True)
     reasons: list[Reason] = Field(default_factory=list[Reason], exclude=True)
     drops_pending: bool = Field(default=False, exclude=True)
+    known: Step | None = Field(default=None, exclude=True)
 
 
 class Understanding:
@@ -85,6 +88,7 @@ class Understanding:
         self._segmenter = Segmenter(self.verbs)
         self._orders = Orders(operations, sentences, self.verbs)
         self._refit = Refit(operations, sentences)
+        self._joiner = ReadJoiner(operations, self._given, self.linker, self.verbs)
         self._planner = Planner(operations, self.linker, self.verbs, self._known)
         self.replies = Replies(operations)
         self._needs = Needs()
@@ -154,10 +158,9 @@ class Understanding:
         ]
         if not reads:
             return ParsedPlan(confidence=0.9, reply=self.replies.negated())
-        reads = self._joined(reads, names)
+        reads = self._joiner.joined(reads, self.scope(names, state))
         for read in reads:
-            given = read.operation and (dry or self._orders.given(read.operation, read.clause))
-            if not given:
+            if not self._given(read, dry):
                 return self._abstained(reads, read, cut)
         draft = self._planner.plan(reads, names, state, answers, text)
         if draft.question is not None and not answers and self._alien(draft):
@@ -166,12 +169,9 @@ class Understanding:
 
     def _spelt(self, tokens: Sequence[Token], names: NameView) -> list[Token]:
         """The tokens with slips in ordinary words corrected, but not in what may be a name."""
-        kept = frozenset(
-            t.low
-            for t in tokens
-            if any(self.linker.index(k, names).has_word(t.low) for k in EntityKind)
-        )
-        return self._speller.correct(in_full(tokens, kept), kept)
+        known = _NameWords([self.linker.index(k, names) for k in EntityKind if names.names(k)])
+        kept = frozenset(t.low for t in tokens if t.low in known)
+        return self._speller.correct(in_full(tokens, kept), known)
 
     def _wished(self, tokens: list[Token]) -> list[Token]:
         """`would you mind registering …` as the order that it is."""
@@ -211,24 +211,11 @@ class Understanding:
         slips = self.linker.misspelt(clause.tokens, clause.mentions, self._known, names)
         return mask_clause(clause, slips, self._known)
 
-    def _joined(self, reads: list[Read], names: NameView) -> list[Read]:
-        """Reads with a mere remark put before the order it explains: `oskar quit, remove him`."""
-        joined: list[Read] = []
-        for read in reads:
-            before = joined[-1] if joined else None
-            if (
-                before is not None
-                and before.operation == read.operation
-                and before.operation is not None
-                and not self._orders.given(before.operation, before.clause)
-                and read.clause.condition is None
-            ):
-                clause = Clause([*before.clause.tokens, *read.clause.tokens], before.clause.link)
-                link(clause, self.linker, names)
-                joined[-1] = Read(clause, read.route, operation=read.operation)
-            else:
-                joined.append(read)
-        return joined
+    def _given(self, read: Read, dry: bool = False) -> bool:
+        """True if a read may be planned: known, and said as an order where it acts."""
+        return read.operation is not None and (
+            dry or self._orders.given(read.operation, read.clause)
+        )
 
     def sure(self, route: Route) -> bool:
         """True if a route may be acted on."""
@@ -278,7 +265,7 @@ class Understanding:
         if draft.unclear is not None:
             plan.abstained, plan.reply = True, self.replies.condition(draft.unclear)
         elif draft.question is not None:
-            plan.question = draft.question
+            plan.question, plan.known = draft.question, draft.known
         else:
             plan.steps = draft.steps
         if not plan.abstained:
@@ -297,6 +284,16 @@ class Understanding:
     def answers_question(self, question: Question, tokens: Sequence[Token], names: NameView) -> Any:
         """The value by which a sentence answers a question; None if it does not."""
         return dialogue.value_for(self, question, tokens, names)
+
+
+class _NameWords:
+    """The words that names of a catalogue have, as something to ask `in` of."""
+
+    def __init__(self, indices: Sequence[NameIndex]) -> None:
+        self._indices = indices
+
+    def __contains__(self, word: str) -> bool:
+        return any(index.has_word(word) for index in self._indices)
 
 
 def _reasons(reads: list[Read]) -> list[Reason]:

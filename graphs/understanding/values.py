@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
@@ -103,12 +104,25 @@ def read_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | No
         if after in scale:
             return value * scale[after], (index, end + 1)
         for phrase in split_phrases(spec.get("after", [])):
-            if _stands(clause.tokens, phrase, end):
+            if _stands(clause.tokens, phrase, end) and not _keyed(clause, index, end, phrase):
                 return value, (index, end + len(phrase))
         for phrase in split_phrases(spec.get("before", [])):
             if _stands(clause.tokens, phrase, index - len(phrase)):
                 return value, (index - len(phrase), end)
     return None
+
+
+def _keyed(clause: Clause, at: int, end: int, phrase: tuple[str, ...]) -> bool:
+    """True for the 8 of `bs 8 epochs 6`: each number there belongs to the word before it."""
+    following = number_at(clause.tokens, end + len(phrase))
+    before = clause.tokens[at - 1].low if at else ""
+    return following is not None and before in _keys()
+
+
+@lru_cache(maxsize=1)
+def _keys() -> frozenset[str]:
+    entries = fields()["fields"].values()
+    return frozenset(w for entry in entries for w in entry.get("before", []) if " " not in w)
 
 
 def _attached_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | None:
@@ -180,7 +194,7 @@ def read_path(clause: Clause) -> tuple[str, Span] | None:
         if not clause.free(index, index + 1):
             continue
         if token.kind == "path" or (token.kind == "quote" and re.search(r"[./\\]", token.text)):
-            return token.text, (index, index + 1)
+            return _in_folder(clause, index) or (token.text, (index, index + 1))
     for index, token in enumerate(clause.tokens[:-1]):
         if token.low in {"folder", "directory", "dir", "path", "file"}:
             following = clause.tokens[index + 1]
@@ -188,6 +202,17 @@ def read_path(clause: Clause) -> tuple[str, Span] | None:
             if following.kind in ("word", "quote") and following.low not in small:
                 return following.text, (index, index + 2)
     return None
+
+
+def _in_folder(clause: Clause, at: int) -> tuple[str, Span] | None:
+    """`returns.csv from /mnt/share` as one path."""
+    tokens = clause.tokens
+    if at + 2 >= len(tokens) or tokens[at + 1].low not in {"from", "in", "under"}:
+        return None
+    folder = next((i for i in (at + 2, at + 3) if i < len(tokens) and tokens[i].kind == "path"), 0)
+    if not folder or "/" in tokens[at].text or not tokens[folder].text.startswith(("/", "~", ".")):
+        return None
+    return f"{tokens[folder].text.rstrip('/')}/{tokens[at].text}", (at, folder + 1)
 
 
 def read_period(clause: Clause) -> tuple[str, Span] | None:
