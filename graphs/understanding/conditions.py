@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from graphs.plan import Condition, Step, StepRef
 from graphs.understanding.clause import Clause
-from graphs.understanding.lexicon import fields, split_phrases
+from graphs.understanding.lexicon import fields, split_phrases, words
+from graphs.understanding.link import alias_of, read_version
 from graphs.understanding.text import Token
 from graphs.understanding.values import number_at
 from tools.kernel.operations import OperationSet
@@ -17,6 +19,10 @@ _VERSUS: tuple[tuple[str, Literal[">", "<"]], ...] = (("beats", ">"), ("loses", 
 _NOT_REAL = frozenset(
     ["possible", "necessary", "needed", "required", "you can", "that is ok", "that's ok"]
 )
+
+
+_Op = Literal[">", ">=", "<", "<=", "=="]
+_TURNED: dict[_Op, _Op] = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "=="}
 
 
 @dataclass
@@ -29,15 +35,28 @@ class Wanted:
         op: the comparison.
         right: the number on the right.
         margin: by how much, as a fraction.
-        inverted: True for `unless`.
+        inverted: True for `unless`, and for `is not better`.
+        stated: True for a state in words, which holds its own negation.
+        subject: the version or the alias that is said to win, if one is.
     """
 
     compare: list[Token] | None
     metric: str
-    op: Literal[">", ">=", "<", "<="]
+    op: _Op
     right: float = 0.0
     margin: float = 0.0
     inverted: bool = False
+    subject: int | str | None = None
+    stated: bool = False
+
+    def seen_from(self, step: Step) -> Wanted:
+        """The same as the step measures it: its difference is its first version's advantage."""
+        first, second = (step.arguments.get(n) for n in ("version", "other_version"))
+        if self.compare is None or self.subject is None or self.subject == first:
+            return self
+        if self.subject != second:
+            return self
+        return replace(self, op=_TURNED[self.op], margin=-self.margin, subject=first)
 
 
 def read_condition(tokens: list[Token]) -> Wanted | None:
@@ -49,14 +68,51 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
         if span is None or _threshold_follows(tokens, span[1]):
             continue
         margin = _margin(tokens[span[1] :])
+        denied = any(t.low in words("guards", "negation_inside") for t in tokens[: span[1]])
         return Wanted(
-            tokens, "difference", ">=" if margin and op == ">" else op, 0.0, margin, inverted
-        )
-    threshold = _threshold(clause)
+            tokens, "difference", ">=" if margin and op == ">" else op, 0.0, margin,
+            inverted != denied, _subject(tokens[: span[0]]),
+        )  # fmt: skip
+    threshold = _state(clause) or _threshold(clause)
     if threshold is None:
         return None
-    threshold.inverted = inverted
+    denied = threshold.op != "==" and any(
+        t.low in words("guards", "negation_inside") for t in tokens
+    )
+    threshold.inverted = inverted != (denied and not threshold.stated)
     return threshold
+
+
+def _subject(tokens: Sequence[Token]) -> int | str | None:
+    """The version that stands before `is better`: `3`, `v3`, `the champion`."""
+    for index in range(len(tokens) - 1, 0, -1):
+        token = tokens[index]
+        if isinstance(version := read_version(token.low), int):
+            return version
+        if number := number_at(tokens, index):
+            return int(number[0])
+        if alias := alias_of(token.low):
+            return alias
+    return None
+
+
+def _state(clause: Clause) -> Wanted | None:
+    """`none of them is silent`: a count of devices, compared with zero."""
+    best: tuple[int, str] | None = None
+    for said, options in fields()["states"].items():
+        if span := clause.find(split_phrases(options)):
+            size = span[1] - span[0]
+            if best is None or size > best[0]:
+                best = (size, said)
+    if best is None:
+        return None
+    metric, op, right = best[1].split()
+    return Wanted(None, metric, op, float(right), stated=True)  # type: ignore[arg-type]
+
+
+def succeeds(tokens: list[Token]) -> bool:
+    """True for `if that works`: a step runs only when those that it waits for have succeeded."""
+    return " ".join(t.low for t in tokens[1:]) in words("segment", "successes")
 
 
 def is_courtesy(tokens: list[Token]) -> bool:

@@ -71,7 +71,7 @@ def _end(tokens: Sequence[Token], verbs: frozenset[str]) -> int:
             return index
         following = tokens[index + 1].low if index + 1 < len(tokens) else ""
         is_verb = token.low not in NOUNS or following in OBJECTS
-        if index > begun + 2 and token.low in verbs and is_verb:
+        if index > begun + 1 and token.low in verbs and is_verb:
             if tokens[index - 1].low not in small:
                 return index
     return len(tokens)

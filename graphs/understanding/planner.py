@@ -9,7 +9,14 @@ from typing import Any
 
 from graphs.plan import Condition, Question, Step, references
 from graphs.understanding.clause import Clause
-from graphs.understanding.conditions import Wanted, is_courtesy, read_condition, step_with, typed
+from graphs.understanding.conditions import (
+    Wanted,
+    is_courtesy,
+    read_condition,
+    step_with,
+    succeeds,
+    typed,
+)
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.fill import fill
 from graphs.understanding.lexicon import fields, words
@@ -17,7 +24,7 @@ from graphs.understanding.link import Linker, link
 from graphs.understanding.names import NameView
 from graphs.understanding.reading import Evidence, Filled, Reading, Scope
 from graphs.understanding.router import Route
-from graphs.understanding.said import said_values
+from graphs.understanding.said import said_values, says_only_values
 from tools.kernel.operations import OperationSet
 
 
@@ -95,7 +102,11 @@ class Planner:
             )  # fmt: skip
             typed_condition: Condition | None = None
             words = read.clause.condition
-            if words and not is_courtesy(words):
+            if words and (is_courtesy(words) or succeeds(words) or self._takes_in(read, scope)):
+                after = succeeds(words) and bool(draft.steps)
+                read.clause.link = "then" if after else read.clause.link
+                words = None
+            if words:
                 condition = self._condition(words, scope, draft)
                 if condition is None:
                     return draft
@@ -188,6 +199,18 @@ class Planner:
         for name in ("model", "version"):
             filled.arguments.setdefault(name, {"step": step.id, "field": name})
 
+    def _takes_in(self, read: Read, scope: Scope) -> bool:
+        """True if an `if` only says values: `roi if an hour costs 85`; they join the clause."""
+        words = list(read.clause.condition or ())
+        if read.operation is None or read_condition(words) is not None:
+            return False
+        operation, said = self._operations.get(read.operation), Clause(list(words))
+        if not says_only_values(operation, said, scope, Step(id="s0", operation=operation.name)):
+            return False
+        read.clause = Clause([*read.clause.tokens, *words[1:]], read.clause.link)
+        link(read.clause, self._linker, scope.names)
+        return True
+
     def _condition(self, words: Any, scope: Scope, draft: Draft) -> tuple[Wanted, str] | None:
         wanted = read_condition(list(words))
         if wanted is None:
@@ -195,8 +218,10 @@ class Planner:
             return None
         known = step_with(wanted.metric, draft.steps, self._operations)
         if known is not None and not self._names_models(wanted, scope):
-            return wanted, known
-        operation = "evaluation.compare" if wanted.compare else "evaluation.run"
+            step = next(s for s in draft.steps if s.id == known)
+            return wanted.seen_from(step), known
+        measured = fields()["measured_by"].get(wanted.metric, "evaluation.run")
+        operation = "evaluation.compare" if wanted.compare else measured
         clause = Clause(list(words))
         link(clause, self._linker, scope.names)
         filled = fill(Reading(self._operations.get(operation), clause, scope))
@@ -205,9 +230,26 @@ class Planner:
             return None
         if filled.needs is not None:
             self._bridge(filled, draft, None)
+        same = self._measured_already(operation, filled.arguments, draft.steps)
         before = draft.steps[-1] if draft.steps else None
-        step = self._append(draft, operation, filled.arguments, None, "then", before)
-        return wanted, step.id
+        step = same or self._append(draft, operation, filled.arguments, None, "then", before)
+        return wanted.seen_from(step), step.id
+
+    def _measured_already(
+        self, operation: str, arguments: dict[str, Any], steps: Sequence[Step]
+    ) -> Step | None:
+        """The step that measures what a condition asks for: it may be said from either side."""
+        turned = {"version": arguments.get("other_version"), "model": arguments.get("model")}
+        if "version" in arguments:
+            turned["other_version"] = arguments["version"]
+        sides = [arguments] + ([turned] if operation == "evaluation.compare" else [])
+        for side in sides:
+            wanted = {(k, v) for k, v in side.items() if v is not None and not isinstance(v, dict)}
+            for step in reversed(steps):
+                has = {(k, v) for k, v in step.arguments.items() if not isinstance(v, dict)}
+                if step.operation == operation and wanted and wanted <= has:
+                    return step
+        return None
 
     def _names_models(self, wanted: Wanted, scope: Scope) -> bool:
         if wanted.compare is None:

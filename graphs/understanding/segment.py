@@ -34,13 +34,15 @@ class Segmenter:
         for part in parts:
             condition, rest = cut_condition(part.tokens, self.verbs)
             rest, later = _without_later(strip_leading(rest, polite()))
+            if (*(t.low for t in rest),) in polite():
+                rest = []
             if condition is not None and not rest:
                 if clauses and part is parts[-1] and waiting is None:
                     clauses[-1].condition = clauses[-1].condition or condition
                 else:
                     waiting = condition
                 continue
-            if not rest or tuple(t.low for t in rest) in polite():
+            if not rest:
                 continue
             link = "then" if later and clauses and part.link != "otherwise" else part.link
             clause = self._clause(link, rest, condition or waiting)
