@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from graphs.understanding.understanding import ParsedPlan, Understanding
 
 _SHORT = 9
-_BEYOND_DOUBT = 0.95
+_BEYOND_DOUBT = 0.7
 
 
 def amended(
@@ -37,7 +37,7 @@ def amended(
         return None
     clause = Clause(rest)
     link(clause, parser.linker, names)
-    if changed := _by_values_alone(parser, clause, names, state, how):
+    if changed := _by_values_alone(parser, tokens, clause, names, state, how):
         return changed
     if _asks_anew(parser, clause, how):
         return None
@@ -53,7 +53,12 @@ def amended(
 
 
 def _by_values_alone(
-    parser: Understanding, clause: Clause, names: NameView, state: ConversationState, how: str
+    parser: Understanding,
+    tokens: Sequence[Token],
+    clause: Clause,
+    names: NameView,
+    state: ConversationState,
+    how: str,
 ) -> ParsedPlan | None:
     """The last plan with values put in, where the words say values and nothing else."""
     from graphs.understanding.understanding import ParsedPlan
@@ -61,6 +66,9 @@ def _by_values_alone(
     first, last = clause.tokens[0].low, state.recent[0]
     orders = first in parser.verbs and first not in words("segment", "adding")
     if how == "ellipsis" or orders or (first in words("segment", "questions") and how == "bare"):
+        return None
+    whole = _whole_request(parser, tokens, names)
+    if whole is not None and whole not in {step.operation for step in last.steps}:
         return None
     scope = parser.scope(names, state)
     for number in range(len(last.steps) - 1, -1, -1):

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from graphs.understanding.examples import training_sentences
-from graphs.understanding.link import Linker
 from graphs.understanding.linear_head import FILE as HEAD
 from graphs.understanding.linear_head import write_head
+from graphs.understanding.link import Linker
 from graphs.understanding.router import Encoder
 from graphs.understanding.training_rows import Rows
 from graphs.understanding.vectors import FILE as VECTORS

@@ -68,7 +68,7 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
         if span is None or _threshold_follows(tokens, span[1]):
             continue
         margin = _margin(tokens[span[1] :])
-        denied = any(t.low in words("guards", "negation_inside") for t in tokens[: span[1]])
+        denied = any(_denies(t) for t in tokens[: span[1]])
         return Wanted(
             tokens, "difference", ">=" if margin and op == ">" else op, 0.0, margin,
             inverted != denied, _subject(tokens[: span[0]]),
@@ -76,10 +76,8 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
     threshold = _state(clause) or _threshold(clause)
     if threshold is None:
         return None
-    denied = threshold.op != "==" and any(
-        t.low in words("guards", "negation_inside") for t in tokens
-    )
-    threshold.inverted = inverted != (denied and not threshold.stated)
+    denied = not threshold.stated and any(_denies(t) for t in tokens)
+    threshold.inverted = inverted != denied
     return threshold
 
 
@@ -108,6 +106,10 @@ def _state(clause: Clause) -> Wanted | None:
         return None
     metric, op, right = best[1].split()
     return Wanted(None, metric, op, float(right), stated=True)  # type: ignore[arg-type]
+
+
+def _denies(token: Token) -> bool:
+    return token.low in {"not", "never", "cannot"} or token.low.endswith("n't")
 
 
 def succeeds(tokens: list[Token]) -> bool:
@@ -147,9 +149,11 @@ def _threshold(clause: Clause) -> Wanted | None:
             op = sign
             break
     number = _number(clause.tokens)
-    if number is None or op is None or (metric is None and not number[1]):
+    if number is None or op is None:
         return None
     value, share = number
+    if metric is None and not (share or 0 < value < 1):
+        return None
     metric = metric or "accuracy"
     if metric in {"accuracy", "macro_f1", "validation_accuracy", "ece"} and (share or value > 1):
         value /= 100

@@ -1,4 +1,4 @@
-"""Where a condition begins and ends in the words of a wish: `if …`, `only when …`, `should it …`."""
+"""Where a condition begins and ends in a wish: `if …`, `only when …`, `should it …`."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def _end(tokens: Sequence[Token], verbs: frozenset[str]) -> int:
             return index
         following = tokens[index + 1].low if index + 1 < len(tokens) else ""
         is_verb = token.low not in NOUNS or following in OBJECTS
-        if index > begun + 1 and token.low in verbs and is_verb:
-            if tokens[index - 1].low not in small:
-                return index
+        orders = token.low in verbs and is_verb and tokens[index - 1].low not in small
+        if index > begun + 1 and orders:
+            return index
     return len(tokens)
 
 

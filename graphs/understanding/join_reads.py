@@ -16,7 +16,7 @@ from graphs.understanding.names import NameView
 from graphs.understanding.planner import Read
 from graphs.understanding.reading import Scope
 from graphs.understanding.said import says_only_values
-from tools.kernel.operations import OperationSet
+from tools.kernel.operations import Effect, OperationSet
 
 _JOBS = frozenset(["job", "run", "training", "task", "#"])
 
@@ -77,12 +77,17 @@ class ReadJoiner:
             return False
         if before.operation == read.operation and not self._given(before):
             return True
-        if self._given(before) or not self._remark(before.clause) or read.clause.mentions:
+        if self._orders_act(before) or not self._remark(before.clause) or read.clause.mentions:
             return False
         points = read.clause.find(phrases("references", "it")) or read.clause.find(
             phrases("references", "user")
         )
         return points is not None and self._names(before.clause)
+
+    def _orders_act(self, read: Read) -> bool:
+        if read.operation is None or not self._given(read):
+            return False
+        return self._operations.get(read.operation).effect is not Effect.READ
 
     def _names(self, clause: Clause) -> bool:
         jobs = any(

@@ -42,7 +42,8 @@ class LinearHead:
 
     def outputs(self, meaning: Matrix, places: NDArray[np.intp], weights: Matrix) -> Matrix:
         """The labels' outputs for one text: its vector, and its terms with their weights."""
-        return meaning @ self.meaning + weights @ self.terms[places] + self.bias
+        said = meaning @ self.meaning + weights @ self.terms[places]
+        return np.asarray(said + self.bias, np.float32)
 
 
 def learn_head(rows: Rows) -> LinearHead:

@@ -12,6 +12,7 @@ from graphs.understanding.text import Token
 from tools.kernel.entities import EntityKind, EntityName, fold
 
 _LONGEST = 6
+_SHOWN = 5
 _VERSION = re.compile(r"^(?:v|ver\.?|version|rev)?\.?(\d{1,6})$", re.I)
 _ATTACHED = re.compile(
     r"^(?P<name>.+?)(?:@(?P<at>[\w-]+)|[-_:/.]?v(?P<v>\d+)|[:/](?P<n>\d+))$", re.I
@@ -80,13 +81,24 @@ class Linker:
         used = {i for m in taken for i in range(m.start, m.end)}
         found: list[Mention] = []
         for at, token in enumerate(tokens):
-            if at in used or token.kind != "word" or len(token.low) < 5 or token.low in known:
+            if at in used or token.kind != "word" or len(token.low) < 5:
+                continue
+            if token.low.endswith("s") and self._names_groups(token.low, names):
+                found.append(Mention(EntityKind.DEVICE_GROUP, at, at + 1, (), "partial"))
+                continue
+            if token.low in known:
                 continue
             for kind in _MISSPELT:
                 if names.names(kind) and (near := self.index(kind, names).near(token.low, 1)):
                     found.append(Mention(kind, at, at + 1, tuple(near), "partial"))
                     break
         return found
+
+    def _names_groups(self, word: str, names: NameView) -> bool:
+        """True for the `servers` of `servers-emea`, in the plural, which name groups."""
+        if word in words("words", "stop"):
+            return False
+        return self.index(EntityKind.DEVICE_GROUP, names).has_word(word)
 
     def partial(self, kind: EntityKind, text: Sequence[Token], names: NameView) -> list[EntityName]:
         """Things that part of a name, its beginning or its initials may mean."""
@@ -98,6 +110,12 @@ class Linker:
     def near(self, kind: EntityKind, text: str, names: NameView) -> list[EntityName]:
         """Things whose names are spelt nearly so."""
         return self.index(kind, names).near(text)
+
+    def akin(self, kind: EntityKind, text: Sequence[Token], names: NameView) -> list[EntityName]:
+        """Things whose names share a word with an unknown one: `tills-north` for `tills-west`."""
+        index = self.index(kind, names)
+        parts = [p for token in text for p in split_name(token.low) if len(p) > 2]
+        return list(dict.fromkeys(n for p in parts for n in index.partial([p])))[:_SHOWN]
 
     def _of_kind(
         self, kind: EntityKind, tokens: Sequence[Token], index: NameIndex

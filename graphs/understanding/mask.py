@@ -9,6 +9,7 @@ from functools import lru_cache
 from graphs.understanding.clause import Clause, Mention
 from graphs.understanding.lexicon import fields, routes, words
 from graphs.understanding.link import Linker
+from graphs.understanding.models import VERSION_WORDS, model_mentions
 from graphs.understanding.text import Token, tokenise
 from tools.kernel.entities import EntityKind, EntityName
 
@@ -61,11 +62,27 @@ def mask_clause(
     clause: Clause, misspelt: Sequence[Mention] = (), known: frozenset[str] | None = None
 ) -> str:
     """A clause as the router sees it; hyphenated words that are not `known` are taken for names."""
-    return mask(clause.tokens, [*clause.mentions, *misspelt], known)
+    return mask(clause.tokens, [*clause.mentions, *misspelt], known, _bare_versions(clause))
+
+
+def _bare_versions(clause: Clause) -> frozenset[int]:
+    """Where a number alone says a version: the 6 of `is spam-gate 7 better than 6`."""
+    named = {i for m in clause.mentions for i in range(m.start, m.end)}
+    return frozenset(
+        i
+        for m in model_mentions(clause)
+        for i in range(m.start, m.end)
+        if i not in named
+        and clause.tokens[i].kind == "number"
+        and (i == 0 or clause.tokens[i - 1].low not in VERSION_WORDS)
+    )
 
 
 def mask(
-    tokens: Sequence[Token], mentions: Sequence[Mention], known: frozenset[str] | None = None
+    tokens: Sequence[Token],
+    mentions: Sequence[Mention],
+    known: frozenset[str] | None = None,
+    versions: frozenset[int] = frozenset(),
 ) -> str:
     """The words with every name, version, number and path replaced by what it is."""
     at = {m.start: m for m in sorted(mentions, key=_preference, reverse=True) if m.kind in MASKS}
@@ -83,7 +100,7 @@ def mask(
             _append_named(parts, MASKS[EntityKind.JOB])
             index += size
             continue
-        parts.append(_plain(tokens[index], known))
+        parts.append("v3" if index in versions else _plain(tokens[index], known))
         index += 1
     return " ".join(part for part in parts if part).strip()
 

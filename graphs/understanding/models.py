@@ -10,9 +10,7 @@ from graphs.understanding.link import alias_of, read_version
 from graphs.understanding.values import number_at
 from tools.kernel.entities import EntityKind
 
-_VERSION_WORDS = frozenset(
-    ["version", "ver", "v", "rev", "revision", "release", "versions", "ver."]
-)
+VERSION_WORDS = frozenset(["version", "ver", "v", "rev", "revision", "release", "versions", "ver."])
 
 
 @dataclass
@@ -69,7 +67,7 @@ def _version(
     token = clause.tokens[at]
     if not clause.free(at, at + 1):
         return None
-    if token.low in _VERSION_WORDS:
+    if token.low in VERSION_WORDS:
         following = at + 1
         while following < len(clause.tokens) and clause.tokens[following].low in {
             "number",
@@ -120,7 +118,9 @@ def _version_too(clause: Clause, at: int, previous: ModelMention) -> bool:
 
 
 _APART = 5
-_JOINING = frozenset(["than", "with", "and", "to", "against", "vs", "versus", ",", "or", "&", "over"])
+_JOINING = frozenset(
+    ["than", "with", "and", "to", "against", "vs", "versus", ",", "or", "&", "over"]
+)
 _GOES_ON = frozenset(["and", "or", "then", "please", "if", "is", "are", "really", "any"])
 _UNITS = frozenset(
     ["%", "percent", "epochs", "epoch", "trials", "times", "devices", "per", "minutes"]

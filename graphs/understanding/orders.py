@@ -47,6 +47,8 @@ class Orders:
         first = clause.tokens[0].low
         if self._elsewhere(operation, clause):
             return False
+        if "question" in self._operations.get(operation).input.model_fields:
+            return self._asks(clause)
         if effect is Effect.READ:
             harmless = first not in self._verbs or first in words("words", "stop")
             return harmless or first in self._words[operation]
@@ -57,6 +59,11 @@ class Orders:
         said = self._said(clause)
         known = sum(word in self._words[operation] for word in said)
         return not said or known >= _SHARE * len(said)
+
+    def _asks(self, clause: Clause) -> bool:
+        """True for a question, and for a request to answer one; a statement asks for nothing."""
+        low = [t.low for t in clause.tokens]
+        return "?" in low or low[0] in words("segment", "questions") | words("segment", "asking")
 
     def _elsewhere(self, operation: str, clause: Clause) -> bool:
         """True for an act that none can serve, though it is done to something that is known."""

@@ -20,11 +20,14 @@ from graphs.understanding.conditions import (
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.fill import fill
 from graphs.understanding.lexicon import fields, words
-from graphs.understanding.link import Linker, link
+from graphs.understanding.link import Linker, link, read_version
+from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.reading import Evidence, Filled, Reading, Scope
 from graphs.understanding.router import Route
 from graphs.understanding.said import said_values, says_only_values
+from graphs.understanding.text import Token
+from tools.kernel.entities import EntityKind
 from tools.kernel.operations import OperationSet
 
 
@@ -107,7 +110,7 @@ class Planner:
                 read.clause.link = "then" if after else read.clause.link
                 words = None
             if words:
-                condition = self._condition(words, scope, draft)
+                condition = self._condition(read, scope, draft)
                 if condition is None:
                     return draft
                 typed_condition = typed(*condition)
@@ -211,7 +214,8 @@ class Planner:
         link(read.clause, self._linker, scope.names)
         return True
 
-    def _condition(self, words: Any, scope: Scope, draft: Draft) -> tuple[Wanted, str] | None:
+    def _condition(self, read: Read, scope: Scope, draft: Draft) -> tuple[Wanted, str] | None:
+        words = list(read.clause.condition or ())
         wanted = read_condition(list(words))
         if wanted is None:
             draft.unclear = " ".join(t.low for t in words)
@@ -222,7 +226,10 @@ class Planner:
             return wanted.seen_from(step), known
         measured = fields()["measured_by"].get(wanted.metric, "evaluation.run")
         operation = "evaluation.compare" if wanted.compare else measured
-        clause = Clause(list(words))
+        clause = Clause(words)
+        link(clause, self._linker, scope.names)
+        if not draft.steps and not any(m.kind is EntityKind.MODEL for m in clause.mentions):
+            clause = Clause(_with_model(words, read.clause))
         link(clause, self._linker, scope.names)
         filled = fill(Reading(self._operations.get(operation), clause, scope))
         if filled.question is not None:
@@ -254,11 +261,26 @@ class Planner:
     def _names_models(self, wanted: Wanted, scope: Scope) -> bool:
         if wanted.compare is None:
             return False
-        from graphs.understanding.models import model_mentions
-
         clause = Clause(list(wanted.compare))
         link(clause, self._linker, scope.names)
         return bool(model_mentions(clause))
+
+
+def _with_model(condition: Sequence[Token], clause: Clause) -> list[Token]:
+    """A condition's words with the model of its clause in the place of `it`, or added to them."""
+    found = next((m for m in model_mentions(clause) if m.mention is not None), None)
+    if found is None or found.mention is None:
+        return list(condition)
+    words = clause.tokens[found.start : found.end]
+    for at, token in enumerate(condition):
+        if token.low in _IT:
+            return [*condition[:at], *words, *condition[at + 1 :]]
+    name = clause.tokens[found.mention.start : found.mention.end]
+    versioned = any(t.kind == "word" and read_version(t.low) is not None for t in condition[1:])
+    return [condition[0], *(name if versioned else words), *condition[1:]]
+
+
+_IT = frozenset(["it", "its", "it's", "that", "this"])
 
 
 def _ends(steps: Sequence[Step]) -> list[str]:

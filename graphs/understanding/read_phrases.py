@@ -69,6 +69,7 @@ def _judge(
     if found:
         return (6 if len(found) == 1 else 5) + place, phrase, found, True
     near = r.scope.linker.near(slot.kind, "".join(t.text for t in tokens), r.scope.names)
+    near += [n for n in r.scope.linker.akin(slot.kind, tokens, r.scope.names) if n not in near]
     if near and (required or place > 0):
         return 3 + place, phrase, near, False
     for index in range(phrase.start, phrase.end) if phrase.end - phrase.start > 1 else ():
@@ -78,7 +79,8 @@ def _judge(
             rest = [t.low for t in tokens if t is not r.clause.tokens[index]]
             covered = r.operation.effect is not Effect.DANGEROUS and set(rest) <= r.scope.known
             return judged if covered else (3 + place, phrase, judged[2], False)
-    if place >= 2 or (required and (place > 0 or slot.kind is EntityKind.MODEL)):
+    ordinary = place <= 0 and all(t.low in r.scope.known for t in tokens)
+    if place >= 2 or (required and not ordinary and (place > 0 or slot.kind is EntityKind.MODEL)):
         return place, phrase, [], False
     return None
 

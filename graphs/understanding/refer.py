@@ -89,6 +89,9 @@ class Referrer:
         ) or {"model", "job"} <= set(slots)
         if pointer is None and not (required and self.steps):
             return
+        if pointer is not None and self._take_side(out):
+            self._claim(pointer, out)
+            return
         for step in reversed(self.steps):
             if self._take_from_step(step, out):
                 self._claim(pointer, out)
@@ -99,6 +102,27 @@ class Referrer:
             if self._take_from_focus(item, out):
                 self._claim(pointer, out)
                 return
+
+    def _take_side(self, out: Filled) -> bool:
+        """`the first one`, `the latter`: a side of the comparison that was made last."""
+        side = next(
+            (
+                s
+                for s in ("first", "second")
+                if self.clause.find(phrases("references", f"{s}_side"))
+            ),
+            None,
+        )
+        compared = [s for s in self.steps if s.operation == _COMPARE] or [
+            s for p in self.conversation.recent[:1] for s in p.steps if s.operation == _COMPARE
+        ]
+        if side is None or not compared or not self._wants_model():
+            return False
+        arguments = compared[-1].arguments
+        second = side == "second"
+        model = arguments.get("other_model", arguments.get("model"))
+        version = arguments.get("other_version" if second else "version")
+        return self._set_pair(out, model if second else arguments.get("model"), version)
 
     def _wants_model(self) -> bool:
         slot = self.operation.slots.get("model")
@@ -170,7 +194,8 @@ class Referrer:
             return arguments["model"], arguments["version"]
         output = self.operations.get(step.operation).output.model_fields
         if "model" in output and "version" in output and output["version"].annotation is int:
-            return {"step": step.id, "field": "model"}, {"step": step.id, "field": "version"}
+            said = arguments.get("model", {"step": step.id, "field": "model"})
+            return said, {"step": step.id, "field": "version"}
         return None
 
     def _job_of(self, step: Step) -> Any:
@@ -261,6 +286,7 @@ class Referrer:
 
 
 _REGISTER = "registry.register"
+_COMPARE = "evaluation.compare"
 _SUBJECT = frozenset(["model", "version", "job", "other_model", "other_version"])
 
 

@@ -1,4 +1,4 @@
-"""What a few words themselves say about an operation's arguments, with nothing looked up or asked."""
+"""What words themselves say about an operation's arguments; nothing is looked up or asked."""
 
 from __future__ import annotations
 

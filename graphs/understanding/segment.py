@@ -155,6 +155,8 @@ _SHOWN = frozenset(
      "documents", "status", "health", "audit", "trainings", "rollouts", "sources", "groups", "roi"]
 )  # fmt: skip
 _TESTS = frozenset(["test", "score", "benchmark"])
+
+
 def _without_later(tokens: list[Token]) -> tuple[list[Token], bool]:
     """A wish without `afterwards` at its end, and whether it had that."""
     kept = list(tokens)

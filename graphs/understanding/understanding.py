@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -14,7 +15,7 @@ from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.join_reads import ReadJoiner
-from graphs.understanding.lexicon import common_words, phrases
+from graphs.understanding.lexicon import common_words, fields, phrases
 from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, mask_clause
 from graphs.understanding.names import NameIndex, NameView
@@ -32,6 +33,8 @@ from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
 
 _LONGEST = 2000
+_NEARBY = 3.0
+"""How much likelier a question is that stays with the subject of the wish before it."""
 
 
 class Reason(BaseModel):
@@ -148,7 +151,7 @@ class Understanding:
             return ParsedPlan(abstained=True, confidence=0.9, reply=self.replies.nothing())
         wanted = [c for c in clauses if not c.negated]
         if len(clauses) > 1:
-            wanted = [c for c in wanted if guards.act(c.tokens) is None]
+            wanted = [c for c in wanted if guards.act(c.tokens) in (None, "yes")]
         if not wanted:
             return ParsedPlan(confidence=0.95, reply=self.replies.negated())
         reads = self._route(wanted, names)
@@ -159,6 +162,7 @@ class Understanding:
         if not reads:
             return ParsedPlan(confidence=0.9, reply=self.replies.negated())
         reads = self._joiner.joined(reads, self.scope(names, state))
+        reads = self._begun(reads, names)
         for read in reads:
             if not self._given(read, dry):
                 return self._abstained(reads, read, cut)
@@ -167,9 +171,27 @@ class Understanding:
             return self._abstained(reads, draft.reads[-1], cut)
         return self._finish(draft, text, dry, answers)
 
+    def _begun(self, reads: list[Read], names: NameView) -> list[Read]:
+        """Reads in which `do it` after an estimate is what was estimated."""
+        for before, read in pairwise(reads):
+            begins = fields()["begins"].get(before.operation or "")
+            said = " ".join(t.low for t in read.clause.tokens if t.kind != "punctuation")
+            agreed = said == "it" or guards.act(read.clause.tokens) == "yes"
+            if read.operation is None and begins and agreed:
+                clause = Clause(list(before.clause.tokens), "then")
+                link(clause, self.linker, names)
+                read.operation, read.clause = begins, clause
+        return reads
+
     def _spelt(self, tokens: Sequence[Token], names: NameView) -> list[Token]:
         """The tokens with slips in ordinary words corrected, but not in what may be a name."""
-        known = _NameWords([self.linker.index(k, names) for k in EntityKind if names.names(k)])
+        known = _NameWords(
+            [
+                self.linker.index(k, names)
+                for k in EntityKind
+                if k is not EntityKind.MODEL_VERSION and names.names(k)
+            ]
+        )
         kept = frozenset(t.low for t in tokens if t.low in known)
         return self._speller.correct(in_full(tokens, kept), known)
 
@@ -197,6 +219,11 @@ class Understanding:
     def _in_context(self, reads: list[Read], names: NameView, state: ConversationState) -> None:
         """Route anew what is unclear by itself, with "it" read as the thing in focus."""
         kind = next((item.kind for item in state.focus if item.kind in MASKS), None)
+        said = [step.operation for plan in state.recent[:1] for step in plan.steps[-1:]]
+        for read in reads:
+            if read.operation is None and read.route is not None and said:
+                read.operation = self._goes_on(read.route, said[-1])
+            said = [read.operation] if read.operation else said
         for read in reads:
             span = read.clause.find(phrases("references", "it")) if kind else None
             if read.operation is not None or span is None or kind is None or read.clause.mentions:
@@ -206,6 +233,16 @@ class Understanding:
             route = self.router.route([" ".join(words_)])[0]
             if self.sure(route):
                 read.route, read.operation = route, route.operation
+
+    def _goes_on(self, route: Route, before: str) -> str | None:
+        """What is unclear by itself as a look at what was just done: `show me the status`."""
+        domain = before.partition(".")[0]
+        for name, chance in ((route.operation, route.probability), *route.runners):
+            operation = self.operations.get(name)
+            same = operation.domain == domain and operation.effect is Effect.READ
+            if same and chance * _NEARBY > max(route.outside, self._needs.read):
+                return name
+        return None
 
     def _masked(self, clause: Clause, names: NameView) -> str:
         slips = self.linker.misspelt(clause.tokens, clause.mentions, self._known, names)
