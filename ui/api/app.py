@@ -12,7 +12,7 @@ from ui.api.door import Door
 from ui.auth import login, shield
 from ui.chat import mount as chat
 from ui.graph import door as graph
-from ui.web import render
+from ui.web import pages, render
 
 Life = AbstractAsyncContextManager[None]
 AddDoor = Callable[[FastAPI, Door], Life | None]
@@ -24,6 +24,7 @@ DOORS: tuple[AddDoor, ...] = (
     servers.add_to,
     login.add_to,
     render.add_to,
+    pages.add_to,
     chat.add_to,
     metrics.add_to,
     shield.add_to,

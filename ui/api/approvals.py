@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from tools.kernel.approvals import Approval, Status
 from tools.kernel.errors import Conflict, PolicyDenied, Unauthenticated
+from tools.kernel.gate import Outcome
 from tools.kernel.identity import Channel, RequestContext
 from tools.kernel.policy import may_approve
 from ui.api.conversations import resumed, stream
@@ -20,6 +21,7 @@ from ui.api.door import PREFIX, Caller, Door, TheDoor
 from ui.api.operations import told
 from ui.api.paging import PAGED, Page
 from ui.api.streams import LINES, lines
+from ui.api.turns import Turn
 
 router = APIRouter(prefix=f"{PREFIX}/approvals", tags=["approvals"])
 Id = Annotated[str, Path(max_length=64)]
@@ -79,15 +81,36 @@ async def go_on(approval: Id, context: Caller, door: TheDoor) -> StreamingRespon
     A conversation's approval resumes its thread; a call's makes the call; one that an MCP client
     asked for is only recorded, because the client makes the call again.
     """
+    done = await carry_out(door, approval, context)
+    if isinstance(done, Turn):
+        return stream(done)
+    if isinstance(done, Approval):
+        return lines(_once({"kind": "recorded", "approval": done.id, "channel": done.channel}))
+    operation = done.receipt.operation
+    return lines(_once({"kind": "called", "operation": operation, **told(done)}))
+
+
+async def carry_out(
+    door: Door, approval: str, context: RequestContext
+) -> Turn | Approval | Outcome:
+    """Carry out what was granted; see `go_on`.
+
+    Returns:
+        the turn that a conversation goes on with, what a call came to, or the approval itself if
+        it is only recorded.
+
+    Raises:
+        Conflict: if it is not granted.
+        PolicyDenied: if the caller neither proposed it nor may approve.
+    """
     found, proposer = await run_in_threadpool(_granted, door, approval, context)
     if found.conversation:
-        return stream(await resumed(door, found.conversation, proposer, approval=found.id))
+        return await resumed(door, found.conversation, proposer, approval=found.id)
     if found.channel in {Channel.MCP.value, Channel.AGENT.value}:
-        return lines(_once({"kind": "recorded", "approval": found.id, "channel": found.channel}))
-    outcome = await run_in_threadpool(
+        return found
+    return await run_in_threadpool(
         door.kernel.gate.call, found.operation, found.arguments, proposer, approval=found.id
     )
-    return lines(_once({"kind": "called", "operation": found.operation, **told(outcome)}))
 
 
 def _granted(door: Door, approval: str, context: RequestContext) -> tuple[Approval, RequestContext]:

@@ -136,6 +136,8 @@ async def _expected(request: HTTPConnection, error: Exception) -> Response:
     if isinstance(error, Unauthenticated) and _is_page(request):
         goal = f"{request.url.path}?{request.url.query}".rstrip("?")
         return RedirectResponse(f"/login?next={quote(goal, safe='/')}", 303)
+    if isinstance(request, Request) and _is_for_a_person(request):
+        return _page(request, problem(cast("PilothouseError", error)))
     refusal = answer(cast("PilothouseError", error), request.url.path)
     if isinstance(request, WebSocket):  # whose exceptions are handled here, but not answered
         if request.application_state is WebSocketState.CONNECTING:
@@ -147,27 +149,34 @@ async def _expected(request: HTTPConnection, error: Exception) -> Response:
 
 def _is_page(request: HTTPConnection) -> bool:
     """True if a person's browser asks for a page, and not a program for data."""
+    return request.scope.get("method") == "GET" and _is_for_a_person(request)
+
+
+def _is_for_a_person(request: HTTPConnection) -> bool:
     wants_page = "text/html" in request.headers.get("accept", "")
-    return (
-        request.scope.get("method") == "GET"
-        and wants_page
-        and not request.url.path.startswith("/api/")
-    )
+    return wants_page and not request.url.path.startswith(("/api/", "/mcp", "/graphql"))
 
 
-async def _malformed(request: Request, error: Exception) -> JSONResponse:
+def _page(request: Request, told: Mapping[str, Any]) -> Response:
+    """An error as a page, in the same words."""
+    from ui.web.render import page
+
+    return page(request, "problem.html", int(told["status"]), told=details(told))
+
+
+async def _malformed(request: Request, error: Exception) -> Response:
     told = "; ".join(_where(e) for e in cast("RequestValidationError", error).errors())
-    return answer(InvalidInput(f"The request is malformed: {told}."), request.url.path)
+    return await _expected(request, InvalidInput(f"The request is malformed: {told}."))
 
 
 def _where(error: Any) -> str:
     return f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     found, path = cast("HTTPException", error), request.url.path
     if found.status_code == 404:
-        return answer(_nowhere(request), path)
+        return await _expected(request, _nowhere(request))
     return answer(InvalidInput(str(found.detail)), path, found.status_code, found.headers)
 
 
@@ -181,10 +190,12 @@ def _nowhere(request: Request) -> NotFound:
     )
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+async def _unexpected(request: Request, error: Exception) -> Response:
     known = translate(error)
     if known is not None:
-        return answer(known, request.url.path)
+        return await _expected(request, known)
     reference = uuid4().hex[:12]
     log.error("request %s (%s) failed", reference, request.url.path, exc_info=error)
+    if _is_for_a_person(request):
+        return _page(request, unexpected(reference))
     return _response(unexpected(reference), request.url.path)

@@ -12,6 +12,7 @@ from ui.api.door import PREFIX, Caller, TheDoor
 from ui.api.paging import BIGGEST, PAGED, Page
 
 router = APIRouter(prefix=PREFIX)
+Reference = Annotated[str, Path(max_length=64)]
 
 
 @router.get("/receipts", tags=["receipts"], responses=PAGED)
@@ -43,9 +44,7 @@ def list_receipts(
 
 
 @router.get("/receipts/{reference}", tags=["receipts"])
-def show_receipt(
-    reference: Annotated[str, Path(max_length=64)], context: Caller, door: TheDoor
-) -> Receipt:
+def show_receipt(reference: Reference, context: Caller, door: TheDoor) -> Receipt:
     """One receipt, by `R12`, `12` or its id."""
     tenant = door.kernel.gate.admit("platform.receipts", context).tenant
     return door.kernel.receipts.get(reference, tenant)

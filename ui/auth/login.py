@@ -16,7 +16,7 @@ from tools.kernel.lockout import account_key, locked
 from tools.kernel.principals import DEFAULT_TENANT, Account
 from ui.api.door import Door
 from ui.auth.cookies import session_secret
-from ui.auth.gatekeeper import Caller, Gatekeeper
+from ui.auth.gatekeeper import Gatekeeper
 from ui.auth.visit import visit_of
 from ui.web.render import page
 
@@ -71,12 +71,6 @@ def log_out(request: Request, csrf_token: Annotated[str, Form()] = "") -> Respon
     gatekeeper.kernel.audit.append(found.principal.tenant, told)
     visit.secret = ""
     return RedirectResponse("/login", 303)
-
-
-@router.get("/")
-def home(request: Request, context: Caller) -> Response:
-    """Where one is after signing in."""
-    return page(request, "home.html", places=[("/chat", "Talk to the assistant")])
 
 
 def check_password(kernel: Kernel, name: str, password: str, address: str) -> Account:

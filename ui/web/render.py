@@ -10,14 +10,30 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
+from ui import words
 from ui.auth.visit import visit_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from jinja2 import Environment
 
     from ui.api.door import Door
+    from ui.api.paging import Paging
 
 FOLDER = Path(__file__).parent
+PLACES = (
+    ("/chat", "Chat"),
+    ("/models", "Models"),
+    ("/datasets", "Data"),
+    ("/jobs", "Jobs"),
+    ("/approvals", "Approvals"),
+    ("/rollouts", "Rollouts"),
+    ("/devices", "Devices"),
+    ("/receipts", "Receipts"),
+    ("/audit", "Audit"),
+)
+"""Where the bar on top of every page leads."""
 
 
 def add_to(app: FastAPI, door: Door) -> None:
@@ -37,17 +53,50 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     """
     visit = visit_of(request.scope)
     known = {"csrf": visit.csrf, "signed_in": visit.principal, "path": request.url.path}
-    return HTMLResponse(_environment().get_template(template).render({**known, **values}), status)
+    told = {**known, "places": PLACES, **values}
+    return HTMLResponse(_environment().get_template(template).render(told), status)
+
+
+def live_page(
+    request: Request,
+    template: str,
+    title: str,
+    feed: str | None,
+    paging: Paging | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """A page that shows itself anew when something happens.
+
+    Args:
+        request: what it answers.
+        template: a file of `ui/web/templates` that extends `live.html`.
+        title: its heading.
+        feed: what it follows, by the paths under `/api/v1/events/`, with spaces between them; None
+            for what does not change.
+        paging: what its list was cut by, if it shows one; tells where the older items are.
+        values: what the template shows.
+    """
+    link = paging.response.headers.get("Link", "") if paging else ""
+    older = link[1 : link.index(">")] if link else None
+    return page(request, template, title=title, feed=feed, next=older, **values)
+
+
+def moment(given: datetime | str | None) -> str:
+    """A time as people read it."""
+    return words.moment(given if given is None or isinstance(given, str) else given.isoformat())
 
 
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    plain = {f.__name__: f for f in (words.value, words.arguments, words.duration, words.money)}
+    environment.filters.update(plain, moment=moment)
+    return environment
