@@ -8,8 +8,8 @@ from fastapi import APIRouter, Form
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
-from tools.kernel.approvals import Approval
 from tools.kernel.errors import NeedsApproval
+from tools.kernel.gate import Outcome
 from tools.kernel.identity import RequestContext
 from ui.api import approvals as approvals_api
 from ui.api import jobs as jobs_api
@@ -101,7 +101,7 @@ def _called(
 
 async def _carried_out(approval: str, context: RequestContext, door: Door) -> RedirectResponse:
     done = await approvals_api.carry_out(door, approval, context)
-    if isinstance(done, Approval) or done is None:
+    if not isinstance(done, Outcome):  # a conversation goes on, or a client calls again
         return _to(f"/approvals/{approval}")
     return _to(f"/jobs/{done.job}" if done.job else f"/receipts/{done.receipt.name}")
 

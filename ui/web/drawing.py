@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 560, 200, 56, 28, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 560, 210, 56, 28, 24
 MOST_POINTS = 400
 _COLOURS = ("line-a", "line-b", "line-c")
 Points = Sequence[tuple[float, float]]
@@ -53,7 +53,7 @@ def curves(title: str, lines: Mapping[str, Points], across: str) -> Markup:
         places = " ".join(f"{x},{y}" for x, y in (scale.place(*p) for p in points))
         parts.append(f'<polyline class="{colour}" points="{places}"/>')
         x = LEFT + 8 + number * 150
-        parts.append(f'<text class="{colour}" x="{x}" y="{TOP + 4}">{escape(name)}</text>')
+        parts.append(f'<text class="{colour}" x="{x}" y="{TOP - 10}">{escape(name)}</text>')
     return _picture(title, WIDTH, HEIGHT, parts)
 
 
@@ -115,9 +115,9 @@ def _axes(scale: _Scale, across: str) -> str:
         f'<path class="axis" d="M{LEFT} {TOP}V{floor}H{WIDTH - 8}"/>',
         f'<text class="label" x="{LEFT - 6}" y="{TOP + 10}">{scale.y_high:.3g}</text>',
         f'<text class="label" x="{LEFT - 6}" y="{floor}">{scale.y_low:.3g}</text>',
-        f'<text x="{LEFT}" y="{HEIGHT - 8}">{scale.x_low:g}</text>',
+        f'<text x="{LEFT}" y="{HEIGHT - 8}">{scale.x_low:.3g}</text>',
         f'<text class="label" x="{WIDTH - 8}" y="{HEIGHT - 8}">'
-        f"{escape(across)} {scale.x_high:g}</text>",
+        f"{escape(across)} {scale.x_high:.3g}</text>",
     ]
     return "".join(told)
 

@@ -97,6 +97,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    plain = {f.__name__: f for f in (words.value, words.arguments, words.duration, words.money)}
-    environment.filters.update(plain, moment=moment)
+    filters: dict[str, Any] = environment.filters
+    for shown in (words.value, words.arguments, words.duration, words.money, moment):
+        filters[shown.__name__] = shown
     return environment

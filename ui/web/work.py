@@ -17,21 +17,21 @@ from ui.api import approvals as approvals_api
 from ui.api import jobs as jobs_api
 from ui.api import records, resources
 from ui.api.door import Caller, Door, TheDoor
-from ui.api.paging import Page, Paging
+from ui.api.paging import LARGEST, Page, Paging
 from ui.web import drawing
 from ui.web.render import live_page
 
 router = APIRouter(include_in_schema=False)
 MOST_EVENTS = 5000
-DRAWN = ("loss", "validation_loss", "accuracy", "validation_accuracy", "value", "best")
-"""The metrics of a job that are drawn, if it tells them, most telling first."""
+DRAWN = (("loss", "validation_loss"), ("accuracy", "validation_accuracy"), ("value", "best"))
+"""The metrics of a job that are drawn, if it tells them; each group shares a picture."""
 
 
 @router.get("/")
 def overview(request: Request, context: Caller, door: TheDoor, page: Page) -> HTMLResponse:
     """What waits, what runs, and what was done last."""
-    few = Paging(request, page.response, 5, None)
-    fleet = resources.list_devices(context, door, Paging(request, page.response, 1000, None))
+    few, all_ = (Paging(request, page.response, limit, None) for limit in (5, LARGEST))
+    fleet = resources.list_devices(context, door, all_)
     running = jobs_api.list_jobs(context, door, few, status="running")
     return live_page(
         request,
@@ -68,7 +68,7 @@ def job(job: jobs_api.Number, request: Request, context: Caller, door: TheDoor) 
         f"Job {job}",
         f"jobs/{job}",
         job=found,
-        curve=curve(_progress(door, context, job)),
+        curves=curves(_progress(door, context, job)),
     )
 
 
@@ -137,20 +137,20 @@ def audit(
     return live_page(request, "audit.html", "Audit", None, page, records=found, verdict=verdict)
 
 
-def curve(events: Iterable[Event]) -> Markup:
+def curves(events: Iterable[Event]) -> list[Markup]:
     """The figures that a job told on its way, drawn over how far it was, in percent."""
     points: dict[str, list[tuple[float, float]]] = {}
     for event in events:
         metrics: dict[str, Any] = event.data.get("metrics") or {}
-        for name in DRAWN:
-            value = metrics.get(name)
+        for name, value in metrics.items():
             if isinstance(value, (int, float)):
                 points.setdefault(name, []).append((event.data["fraction"] * 100, float(value)))
-    told = [name for name in DRAWN if len(points.get(name, ())) > 1]
-    pictures = [
-        drawing.curves(name.replace("_", " "), {name: points[name]}, "% done") for name in told[:3]
-    ]
-    return Markup("").join(pictures)
+    pictures: list[Markup] = []
+    for group in DRAWN:
+        told = {n.replace("_", " "): points[n] for n in group if len(points.get(n, ())) > 1}
+        if told:
+            pictures.append(drawing.curves(" and ".join(told), told, "% done"))
+    return pictures
 
 
 def _progress(door: Door, context: RequestContext, job: int) -> list[Event]:
