@@ -30,8 +30,8 @@ from langchain_core.messages import (
 from langchain_core.messages import SystemMessage as LangChainSystem
 from pydantic import BaseModel
 
+from agents.chat_models import chat_model
 from agents.model_clients import CAPABILITIES, RETRIES
-from tools.kernel.errors import Unavailable
 from tools.kernel.settings import Settings
 
 
@@ -55,21 +55,7 @@ class LangChainClient(ChatCompletionClient):
         Raises:
             Unavailable: if the provider is not known, not installed, or lacks its key.
         """
-        from langchain.chat_models import init_chat_model
-
-        more: dict[str, Any] = {"timeout": settings.model_timeout, "max_retries": RETRIES}
-        if settings.model_key is not None:
-            more["api_key"] = settings.model_key.get_secret_value()
-        try:
-            model = init_chat_model(settings.model, **more)
-        except Exception as error:
-            raise Unavailable(
-                f"The language model {settings.model!r} cannot be used ({type(error).__name__}).",
-                hint="Install the provider's LangChain package and set PILOTHOUSE_MODEL_KEY.",
-            ) from error
-        if hasattr(model, "stream_usage"):  # OpenAI's: streamed answers tell their tokens too
-            setattr(model, "stream_usage", True)  # noqa: B010
-        return cls(cast("BaseChatModel", model))
+        return cls(chat_model(settings, retries=RETRIES))
 
     async def create(
         self,

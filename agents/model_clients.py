@@ -21,6 +21,7 @@ from autogen_core.models import (
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
+from agents.chat_models import OPENAI, provider_of
 from tools.kernel.errors import PilothouseError, Unavailable
 from tools.kernel.settings import Settings
 
@@ -123,8 +124,8 @@ class PlannedModelClient(ChatCompletionClient):
 def llm_client(settings: Settings) -> ChatCompletionClient:
     """The configured language model.
 
-    `PILOTHOUSE_MODEL_URL` names any OpenAI-compatible endpoint. Without it, `provider:model` takes
-    the provider that LangChain knows by that name, and a bare name means OpenAI itself.
+    `PILOTHOUSE_MODEL_URL` names any OpenAI-compatible endpoint, or that of the provider in
+    `provider:model`. A bare name without it means OpenAI itself.
 
     Raises:
         Unavailable: if `PILOTHOUSE_MODEL` is not set, or the provider's package is not installed.
@@ -134,13 +135,14 @@ def llm_client(settings: Settings) -> ChatCompletionClient:
             "No language model is configured.",
             hint="Set PILOTHOUSE_MODEL (and PILOTHOUSE_MODEL_URL for an endpoint of your own).",
         )
-    if settings.model_url is None and ":" in settings.model:
+    provider, name = provider_of(settings)
+    if settings.model != name and (settings.model_url is None or provider != OPENAI):
         from agents.langchain_client import LangChainClient
 
         return LangChainClient.of(settings)
     from agents.openai_client import openai_client
 
-    return openai_client(settings, settings.model)
+    return openai_client(settings, name)
 
 
 def told_failure(error: Exception) -> PilothouseError:

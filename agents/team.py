@@ -16,6 +16,7 @@ from mcp import types
 from mcp.client.session import ClientSession
 from mcp.shared.exceptions import McpError
 
+from agents.budgeted_client import BudgetedClient, Meter
 from agents.catalog import AgentSpec, agent_for
 from agents.events import ToolOutcome
 from agents.model_clients import PlannedModelClient
@@ -112,6 +113,7 @@ class Team:
         on_event: OnEvent = lambda event: None,
         *,
         confirmed: bool = False,
+        meter: Meter | None = None,
     ) -> OpenOutcome:
         """Let an agent's language model choose among the agent's own tools.
 
@@ -125,6 +127,7 @@ class Team:
             agent: which agent.
             on_event: told of what happens.
             confirmed: True if the person has agreed to plain changes.
+            meter: asked before each of the model's calls, told after it.
         """
         try:
             tools = await self._toolbox(agent, context)
@@ -134,7 +137,10 @@ class Team:
             told = {"code": "unavailable", "message": error.error.message}
             return OpenOutcome(agent=agent.name, error=told)
         opened = OpenTurn(agent, tools, self._servers, context, confirmed=confirmed)
-        return await opened.run(task, self._model, on_event)
+        model = self._model
+        if model is not None and meter is not None:
+            model = BudgetedClient(model, meter)
+        return await opened.run(task, model, on_event)
 
     async def _session(self, server: str) -> ClientSession:
         owned = self._sessions.get(server)

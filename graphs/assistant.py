@@ -88,6 +88,8 @@ class Assistant:
         turns = Turns(kernel, graph, dispatcher)
         assistant = cls(kernel, understanding, turns)
         assistant._exit = exit_stack
+        if model is not None:
+            await asyncio.to_thread(assistant._planner.warm)
         turns.recover()
         return assistant
 
@@ -109,7 +111,8 @@ class Assistant:
             text: what the person says.
             context: who says it; `conversation` is the thread, a new one when None.
             auto_confirm: answer the confirmation of writing plans with yes. Approvals of
-                dangerous steps are never answered by it.
+                dangerous steps are never answered by it, nor changes of a language model's making
+                that the words do not name.
 
         Yields:
             The turn's events; the last is `Done`.
@@ -133,7 +136,8 @@ class Assistant:
         plan = await self._understand(text, context, state)
         if waiting is not None and _replaces(plan, waiting):
             await self._turns.replace(waiting, context)
-        confirm = not auto_confirm and needs_confirming(plan, self._kernel.operations)
+        asked = not auto_confirm or bool(plan.unsaid)
+        confirm = asked and needs_confirming(plan, self._kernel.operations)
         turn = await asyncio.to_thread(
             self._conversations.add_turn, conversation, text, plan, context, confirm=confirm
         )
@@ -162,7 +166,8 @@ class Assistant:
         names = self.names(context)
         plan = await asyncio.to_thread(self._parse, text, names, state)
         if plan.abstained and self._kernel.settings.model:
-            return await self._planner.plan(text, context, names, plan)
+            before = await asyncio.to_thread(self._conversations.said, context)
+            return await self._planner.plan(text, context, names, plan, state, before)
         return plan
 
     def _parse(self, text: str, names: LiveNames, state: ConversationState) -> Plan:
@@ -187,7 +192,7 @@ class Assistant:
         async def over() -> None:
             await asyncio.to_thread(self._conversations.settle, turn.id, status, {})
 
-        await stream.finish(Done(status=status), over)
+        await stream.finish(Done(status=status, use=plan.use), over)
 
     async def _preflight(self, plan: Plan, context: RequestContext, stream: TurnStream) -> None:
         for step in plan.steps:

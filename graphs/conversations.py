@@ -151,6 +151,13 @@ class Conversations:
         with self._database.session() as session:
             return list(session.scalars(query.order_by(TurnRow.number)).all())
 
+    def said(self, context: RequestContext, limit: int = 3) -> tuple[str, ...]:
+        """The person's last sentences in the context's conversation, oldest first."""
+        query = select(TurnRow.text).where(TurnRow.conversation == context.conversation)
+        with self._database.session() as session:
+            newest = session.scalars(query.order_by(TurnRow.number.desc()).limit(limit)).all()
+        return tuple(reversed(newest))
+
     def waiting(self, conversation: str, statuses: tuple[str, ...] = WAITING) -> TurnRow | None:
         """The newest turn that waits for a person, or None."""
         query = select(TurnRow).where(

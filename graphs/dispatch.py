@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from langgraph.config import get_stream_writer
 
 from agents.catalog import agent_for, agent_named
-from agents.team import PlannedCall, StepOutcome, Team
+from agents.team import OpenOutcome, PlannedCall, StepOutcome, Team
 from graphs.events import ApprovalEvent, Message, Progress, StepFailed, StepFinished, StepStarted
+from graphs.model_meter import ModelMeter
 from graphs.plan import Plan, Step
 from graphs.steps import StepState, arguments_for
 from tools.kernel.approvals import Approval
-from tools.kernel.budget import TOKENS
 from tools.kernel.errors import Cancelled, Conflict, PilothouseError
 from tools.kernel.identity import RequestContext
 from tools.kernel.jobs import ENDED, unpack_context
@@ -113,10 +113,14 @@ class Dispatcher:
         )
         await asyncio.to_thread(self._refuse_to_repeat, step, context)
         # The turn was confirmed before any step began, plain changes included.
-        opened = await self._team.run_open(task, context, spec, confirmed=True)
-        used = opened.usage.prompt + opened.usage.completion
-        source = f"model {self._kernel.settings.model}"
-        await asyncio.to_thread(self._kernel.budget.record, context.principal, TOKENS, used, source)
+        meter = ModelMeter(self._kernel, context.principal)
+        opened = await self._team.run_open(task, context, spec, confirmed=True, meter=meter)
+        settled = self._opened(step, opened, write)
+        settled["use"] = meter.use.model_dump()
+        return settled
+
+    def _opened(self, step: Step, opened: OpenOutcome, write: Callable[[Any], None]) -> StepState:
+        """Tell what came of an open task."""
         for made in opened.calls:
             if made.outcome.receipt:
                 result = made.outcome.result or {}

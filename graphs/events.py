@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from graphs.plan import Plan, Question, Step
+from graphs.plan import ModelUse, Plan, Question, Step
 
 
 class _Event(BaseModel):
@@ -119,11 +119,16 @@ Status = Literal[
 
 
 class Done(_Event):
-    """The turn's last event."""
+    """The turn's last event.
+
+    Attributes:
+        use: what language models took in this turn; None if none was asked.
+    """
 
     kind: Literal["done"] = "done"
     status: Status
     receipts: list[str] = Field(default_factory=list)
+    use: ModelUse | None = None
 
 
 AssistantEvent = Annotated[

@@ -76,6 +76,37 @@ class Question(BaseModel):
     candidates: list[str] = Field(default_factory=list)
 
 
+class ModelUse(BaseModel):
+    """What a language model's part in a turn took.
+
+    Attributes:
+        model: its name.
+        calls: how often it was asked.
+        prompt_tokens: tokens sent.
+        answer_tokens: tokens received.
+        ms: milliseconds waited for it.
+        cost: money, by the configured prices.
+    """
+
+    model: str
+    calls: int = 0
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    ms: float = 0.0
+    cost: float = 0.0
+
+    def __add__(self, other: ModelUse) -> ModelUse:
+        """Both together."""
+        return ModelUse(
+            model=self.model,
+            calls=self.calls + other.calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            answer_tokens=self.answer_tokens + other.answer_tokens,
+            ms=round(self.ms + other.ms, 1),
+            cost=self.cost + other.cost,
+        )
+
+
 class Plan(BaseModel):
     """What a sentence means.
 
@@ -89,6 +120,9 @@ class Plan(BaseModel):
         confidence: calibrated probability, from 0 to 1, that the plan is what was meant.
         ms: milliseconds from words to plan.
         reply: what to say when there is nothing to do: small talk, a refusal, what can be done.
+        use: what the language model took that was asked for this plan; None if none was.
+        unsaid: changes of a language model's making that the person's words do not name; they are
+            confirmed by a person in any case.
     """
 
     id: str = Field(default_factory=lambda: uuid4().hex[:12])
@@ -100,6 +134,8 @@ class Plan(BaseModel):
     confidence: float = Field(default=0.0, ge=0, le=1)
     ms: float = 0.0
     reply: str | None = None
+    use: ModelUse | None = None
+    unsaid: list[str] = Field(default_factory=list)
 
 
 def references(arguments: dict[str, Any]) -> dict[str, StepRef]:

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from graphs.names import LiveNames
 from graphs.plan import Step, StepRef, references
-from tools.kernel.entities import fold, nearest, parse_model_reference
+from graphs.understanding.link import Linker, version_names
+from graphs.understanding.names import NameView
+from tools.kernel.entities import EntityKind, fold, parse_model_reference
 from tools.kernel.operations import AnyOperation
 
 
+@dataclass(frozen=True, slots=True)
+class Catalogued:
+    """The names that exist, and the parser's own linker to find them with.
+
+    Attributes:
+        names: the live catalogue.
+        linker: keeps its indices.
+    """
+
+    names: NameView
+    linker: Linker
+
+    def has(self, kind: EntityKind, name: str) -> bool:
+        """True if a name differs at most in case, spaces, dashes and underscores from one."""
+        return bool(self.linker.index(kind, self.names).exact(fold(name)))
+
+    def near(self, kind: EntityKind, name: str) -> list[str]:
+        """Names that a misspelling may have meant."""
+        return [entry.name for entry in self.linker.near(kind, name, self.names)]
+
+
 def check_step(
-    step: Step, operation: AnyOperation, earlier: Mapping[str, AnyOperation], names: LiveNames
+    step: Step, operation: AnyOperation, earlier: Mapping[str, AnyOperation], names: Catalogued
 ) -> str | None:
     """What is wrong with a step, in one sentence, or None.
 
@@ -21,7 +44,7 @@ def check_step(
         step: the drafted step.
         operation: the operation that it calls.
         earlier: the operations of the steps before it, by step.
-        names: the live catalogue.
+        names: what exists.
     """
     waiting = references(step.arguments)
     fields = operation.input.model_fields
@@ -76,19 +99,28 @@ def _wrong_value(step: Step, operation: AnyOperation, waiting: set[str]) -> str 
 
 
 def _unknown_name(
-    step: Step, operation: AnyOperation, waiting: set[str], names: LiveNames
+    step: Step, operation: AnyOperation, waiting: set[str], names: Catalogued
 ) -> str | None:
     for name, slot in operation.slots.items():
         value = step.arguments.get(name)
         if not isinstance(value, str) or name in waiting or not slot.closed or slot.kind is None:
             continue
-        known = names.names(slot.kind)
-        spoken = parse_model_reference(value).name if name.endswith("model") else value
-        spellings = {fold(s) for entry in known for s in (entry.name, *entry.also)}
-        if fold(value) not in spellings and fold(spoken) not in spellings:
-            near = nearest(value, [entry.name for entry in known])
+        spoken = parse_model_reference(value).name  # `ticket-router v3`, `tickets@2`
+        if not names.has(slot.kind, value) and not names.has(slot.kind, spoken):
+            near = names.near(slot.kind, value)
             kind = slot.kind.value.replace("_", " ")
             return f"there is no {kind} named {value!r}" + (
                 f" (near: {', '.join(near)})." if near else "."
             )
+    return _unknown_version(step, waiting, names)
+
+
+def _unknown_version(step: Step, waiting: set[str], names: Catalogued) -> str | None:
+    model, version = step.arguments.get("model"), step.arguments.get("version")
+    if not isinstance(model, str) or not isinstance(version, int) or "model" in waiting:
+        return None
+    found = names.linker.index(EntityKind.MODEL, names.names).exact(fold(model))
+    known = [v.name for f in found for v in version_names(f.name, names.names)]
+    if known and str(version) not in known:
+        return f"{model} has no version {version}; it has {', '.join(known[:10])}."
     return None

@@ -22,6 +22,7 @@ class StepState(TypedDict, total=False):
     approval: str
     job: int
     reason: str
+    use: dict[str, Any]
 
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {

@@ -13,7 +13,7 @@ from langgraph.types import Command
 from graphs.conversations import WAITING, Conversations
 from graphs.dispatch import OPEN_TASK
 from graphs.events import ConfirmEvent, Done, Message, Progress, Status
-from graphs.plan import Plan, references
+from graphs.plan import ModelUse, Plan, references
 from graphs.steps import StepState
 from graphs.stream import TurnStream
 from graphs.tables import TurnRow
@@ -184,7 +184,8 @@ class Turns:
             await asyncio.to_thread(self._conversations.settle, turn.id, status, states)
             self._over(turn.id)
 
-        await stream.finish(Done(status=status, receipts=receipts), over)
+        use = _used(plan, states)
+        await stream.finish(Done(status=status, receipts=receipts, use=use), over)
 
     def _focus(
         self, turn: TurnRow, plan: Plan, states: dict[str, StepState], status: Status
@@ -311,6 +312,13 @@ def _effect(name: str, arguments: dict[str, Any], operations: OperationSet) -> E
         return operation.effect_for(operation.input.model_construct(**plain))
     except (AttributeError, PilothouseError):
         return operation.effect
+
+
+def _used(plan: Plan, states: dict[str, StepState]) -> ModelUse | None:
+    """What language models took: in planning, and in the agents' open tasks."""
+    parts = [plan.use] if plan.use is not None else []
+    parts += [ModelUse.model_validate(u) for s in states.values() if (u := s.get("use"))]
+    return sum(parts[1:], parts[0]) if parts else None
 
 
 def _unexpected(error: BaseException) -> str:

@@ -63,8 +63,8 @@ def test_a_job_that_runs_counts_with_its_estimate_and_then_with_its_cost(running
 def test_tokens_have_a_limit_of_their_own(limited, owner):
     limited.settings.model_budget_tokens = 100
     limited.budget.record(owner.principal, "tokens", 99, "turn 1")
-    limited.budget.check_tokens(owner.principal)
+    limited.budget.check_model(owner.principal)
     limited.budget.record(owner.principal, "tokens", 1, "turn 2")
     with pytest.raises(BudgetExceeded, match="100 language-model tokens"):
-        limited.budget.check_tokens(owner.principal)
+        limited.budget.check_model(owner.principal)
     limited.budget.check_money(owner.principal, 5.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +26,20 @@ class CallTools:
 
 
 @dataclass(frozen=True)
+class Fill:
+    """Answer in the schema that is asked for: as JSON, or as the arguments of the offered tool."""
+
+    content: dict[str, Any]
+
+    def shaped(self, body: dict[str, Any]) -> Say | CallTools:
+        """The answer in the form that a request wants."""
+        tools = body.get("tools")
+        if "response_format" in body or not tools:
+            return Say(json.dumps(self.content))
+        return CallTools([(tools[0].get("function", tools[0])["name"], self.content)])
+
+
+@dataclass(frozen=True)
 class Fail:
     """Answer with an HTTP status."""
 
@@ -33,11 +47,16 @@ class Fail:
 
 
 @dataclass(frozen=True)
+class Drop:
+    """Close the connection in the middle of the answer."""
+
+
+@dataclass(frozen=True)
 class Hang:
     """Answer nothing until the server closes."""
 
 
-Turn = Say | CallTools | Fail | Hang
+Turn = Say | CallTools | Fill | Fail | Hang | Drop
 
 
 @dataclass
@@ -47,14 +66,30 @@ class Script:
     url: str
     turns: list[Turn]
     only_streams: bool = False
+    no_schemas: bool = False
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     asked: threading.Event = field(default_factory=threading.Event)
 
+    def refuses(self, body: dict[str, Any]) -> bool:
+        """True for a request of a kind that this server does not know."""
+        unstreamed = self.only_streams and not body.get("stream")
+        return unstreamed or (self.no_schemas and "response_format" in body)
+
+
+Spoken = tuple[int, str, bytes]
+"""A status, a content type and a body."""
+
+Speaks = Callable[[str, dict[str, str], dict[str, Any], "Say | CallTools"], Spoken]
+"""How a protocol says a turn: path, headers and body of the request, and what to say."""
+
+Fails = Callable[[int], Spoken]
+"""How a protocol tells of an error."""
+
 
 @contextmanager
-def openai_server(*turns: Turn) -> Iterator[Script]:
-    """Serve on a free loopback port; the last turn repeats."""
+def scripted_server(turns: Sequence[Turn], speaks: Speaks, fails: Fails) -> Iterator[Script]:
+    """Serve one protocol on a free loopback port; the last turn repeats."""
     closing = threading.Event()
     script = Script("", list(turns))
 
@@ -63,22 +98,32 @@ def openai_server(*turns: Turn) -> Iterator[Script]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            headers = {name.lower(): value for name, value in self.headers.items()}
             script.requests.append(body)
-            script.keys.append(self.headers.get("Authorization", ""))
+            script.keys.append(headers.get("x-api-key") or headers.get("authorization", ""))
             turn = script.turns.pop(0) if len(script.turns) > 1 else script.turns[0]
+            turn = turn.shaped(body) if isinstance(turn, Fill) else turn
             script.asked.set()
-            if isinstance(turn, Hang):
+            if isinstance(turn, Drop):
+                self._cut()
+            elif isinstance(turn, Hang):
                 closing.wait(30)
-                return
-            if isinstance(turn, Fail):
-                self._send(turn.status, "application/json", b'{"error": {"message": "no"}}')
-            elif script.only_streams and not body.get("stream"):
-                self._send(400, "application/json", b'{"error": {"message": "stream only"}}')
-            elif body.get("stream"):
-                events = "".join(f"data: {json.dumps(e)}\n\n" for e in _chunks(turn, body))
-                self._send(200, "text/event-stream", f"{events}data: [DONE]\n\n".encode())
+            elif isinstance(turn, Fail):
+                self._send(*fails(turn.status))
+            elif (script.only_streams and not body.get("stream")) or (
+                script.no_schemas and "response_format" in body
+            ):
+                self._send(*fails(400))
             else:
-                self._send(200, "application/json", json.dumps(_whole(turn)).encode())
+                self._send(*speaks(self.path, headers, body, turn))
+
+        def _cut(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b'data: {"id": "c1", ')
+            self.close_connection = True
 
         def _send(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)
@@ -94,7 +139,7 @@ def openai_server(*turns: Turn) -> Iterator[Script]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    script.url = f"http://127.0.0.1:{server.server_port}/v1"
+    script.url = f"http://127.0.0.1:{server.server_port}"
     try:
         yield script
     finally:
@@ -102,6 +147,27 @@ def openai_server(*turns: Turn) -> Iterator[Script]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@contextmanager
+def openai_server(*turns: Turn) -> Iterator[Script]:
+    """Serve OpenAI's chat completions."""
+    with scripted_server(turns, _spoken, _failed) as script:
+        script.url += "/v1"
+        yield script
+
+
+def _spoken(
+    path: str, headers: dict[str, str], body: dict[str, Any], turn: Say | CallTools
+) -> Spoken:
+    if not body.get("stream"):
+        return 200, "application/json", json.dumps(_whole(turn)).encode()
+    events = "".join(f"data: {json.dumps(e)}\n\n" for e in _chunks(turn, body))
+    return 200, "text/event-stream", f"{events}data: [DONE]\n\n".encode()
+
+
+def _failed(status: int) -> Spoken:
+    return status, "application/json", b'{"error": {"message": "no"}}'
 
 
 _USAGE = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 107}

@@ -90,11 +90,16 @@ class Budget:
                 hint="Ask for less, wait, or raise PILOTHOUSE_DAILY_BUDGET.",
             )
 
-    def check_tokens(self, principal: Principal) -> None:
+    def check_model(self, principal: Principal, prompt: int = 0, answer: int = 0) -> None:
         """Let another language-model call pass.
 
+        Args:
+            principal: for whom.
+            prompt: tokens that it is estimated to send.
+            answer: tokens that it may get at most.
+
         Raises:
-            BudgetExceeded: if today's tokens are used up.
+            BudgetExceeded: if today's tokens are used up, or its cost is more than what is left.
         """
         limit = self._settings.model_budget_tokens
         if self.used(principal, TOKENS) >= limit:
@@ -102,6 +107,21 @@ class Budget:
                 f"{principal.name} has used today's {limit} language-model tokens.",
                 hint="Wait, or raise PILOTHOUSE_MODEL_BUDGET_TOKENS.",
             )
+        self.check_money(principal, self.model_cost(prompt, answer))
+
+    def model_cost(self, prompt: int, answer: int) -> float:
+        """What tokens cost by the configured prices."""
+        settings = self._settings
+        spent = prompt * settings.model_input_price + answer * settings.model_output_price
+        return spent / 1_000_000
+
+    def record_model(self, principal: Principal, prompt: int, answer: int) -> float:
+        """Note what a language-model call used; returns its cost."""
+        source = f"model {self._settings.model}"
+        cost = self.model_cost(prompt, answer)
+        self.record(principal, TOKENS, prompt + answer, source)
+        self.record(principal, MONEY, cost, source)
+        return cost
 
 
 def _insert(session: Session, principal: Principal, what: str, amount: float, source: str) -> None:

@@ -29,11 +29,15 @@ class Settings(BaseSettings):
     Attributes:
         home: the folder that holds everything; created with mode 0700 when first used.
         database_url: SQLAlchemy URL; SQLite in the home when not set.
-        model: name of the language model; none means the parser alone.
-        model_url: base URL of an OpenAI-compatible endpoint.
+        model: name of the language model, or `provider:name`; none means the parser alone.
+        model_url: base URL of its endpoint, which speaks OpenAI's protocol unless `model` names a
+            provider.
         model_key: its key.
-        model_timeout: seconds after which a call to the language model is given up.
+        model_timeout: seconds after which a sentence's planning by the language model is given up,
+            its repair included; also the longest that one call of an agent may take.
         model_budget_tokens: tokens that one principal may use in a day.
+        model_input_price: money that a million tokens of prompt cost.
+        model_output_price: money that a million tokens of answer cost.
         port: the platform process's port on 127.0.0.1; 0 takes a free one.
         threads: compute threads of a training or evaluation child process.
         hourly_rate: money an hour of compute costs, for estimates and reports.
@@ -73,6 +77,8 @@ class Settings(BaseSettings):
     model_key: SecretStr | None = None
     model_timeout: float = Field(30.0, gt=0, le=600)
     model_budget_tokens: int = Field(500_000, ge=0)
+    model_input_price: float = Field(0.0, ge=0)
+    model_output_price: float = Field(0.0, ge=0)
     port: int = Field(0, ge=0, le=65535)
     threads: int = Field(1, ge=1, le=256)
     hourly_rate: float = Field(0.40, ge=0)
