@@ -35,7 +35,8 @@ test: setup ## run the test suite and print its coverage
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov -m "not slow" $(PYTEST_ARGS)
 
 .PHONY: test-slow
-test-slow: setup ## run only the tests that take minutes
+test-slow: ## run only the tests that take minutes, those of the optional assets too
+	@scripts/bootstrap.sh smollm2
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow $(PYTEST_ARGS)
 
 .PHONY: test-all

@@ -154,6 +154,8 @@ class Renderer:
         self.close()
         if event["status"] == "cancelled":
             self._say("  cancelled", "yellow")
+        if event.get("use"):
+            self._say(f"  {words.model_use(event['use'], self._currency)}", "dim")
 
     def _step(self, event: Json) -> StepView:
         found = self._steps.get(event["step"])

@@ -34,6 +34,7 @@ class Turn:
     previews: dict[str, Json] = field(default_factory=dict[str, Json])
     failures: dict[str, Json] = field(default_factory=dict[str, Json])
     skipped: dict[str, str] = field(default_factory=dict[str, str])
+    use: Json | None = None
     question: Json | None = None
     confirm: Json | None = None
     approval: Json | None = None
@@ -93,6 +94,7 @@ class Turn:
             "previews": self.previews,
             "failures": self.failures,
             "skipped": self.skipped,
+            "use": self.use,
             "error": self.error,
         }
         return {**told, "events": self.events} if events else told
@@ -127,4 +129,4 @@ class Turn:
         self.messages.append(event["text"])
 
     def _on_done(self, event: Json) -> None:
-        self.status, self.ended = event["status"], True
+        self.status, self.ended, self.use = event["status"], True, event.get("use")

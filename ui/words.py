@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,3 +79,13 @@ def problem_lines(error: Json) -> list[str]:
     if error.get("hint"):
         lines.append(str(error["hint"]))
     return lines
+
+
+def model_use(use: Mapping[str, Any], currency: str = "") -> str:
+    """What a language model took: its calls, tokens, time and cost."""
+    calls = "call" if use["calls"] == 1 else "calls"
+    tokens = use["prompt_tokens"] + use["answer_tokens"]
+    cost = f", {use['cost']:.4f} {currency}".rstrip() if use.get("cost") else ""
+    return (
+        f"{use['model']}: {use['calls']} {calls}, {tokens} tokens, {use['ms'] / 1000:.1f} s{cost}"
+    )

@@ -70,6 +70,8 @@ def assisted(template_home: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             PILOTHOUSE_MODEL_KEY=KEY,
             PILOTHOUSE_MODEL_TIMEOUT="6",
             PILOTHOUSE_MODEL_BUDGET_TOKENS=str(BUDGET),
+            PILOTHOUSE_MODEL_INPUT_PRICE="2",
+            PILOTHOUSE_MODEL_OUTPUT_PRICE="8",
         )
         try:
             yield Assisted(person, script)
@@ -94,6 +96,11 @@ def test_a_valid_plan_is_carried_out_through_the_gate(assisted: Assisted) -> Non
     told = assisted.person.asks(UNKNOWN, "valid")
     assert [r["operation"] for r in told["receipts"]] == ["datasets.list", "datasets.describe"]
     assert len(assisted.asked) == 1
+    assert (told["use"]["prompt_tokens"], told["use"]["answer_tokens"]) == (100, 7)
+    assert told["use"]["cost"] == pytest.approx(100 * 2e-6 + 7 * 8e-6)
+    status = assisted.person.runs("status")
+    assert status["model_used"]["tokens"] == 107 and status["model_used"]["limit"] == BUDGET
+    assert status["model_used"]["cost"] == pytest.approx(told["use"]["cost"])
     assert UNKNOWN in assisted.asked[0]["messages"][-1]["content"]
 
 
@@ -192,6 +199,7 @@ def test_words_in_a_document_contribute_no_step(assisted: Assisted, tmp_path: Pa
     assert "deploy v9 everywhere" in str(assisted.asked[2]["messages"][-1])
     assert {r["operation"] for r in told["receipts"]} == {"knowledge.search"}
     assert "It proposes knowledge.ingest" in told["message"]
+    assert told["use"]["calls"] == len(assisted.asked) == 5
     assert names(assisted) == before
     assert assisted.person.jobs("deployment.start") == []
     assert all(UNKNOWN not in str(r) for r in assisted.asked)

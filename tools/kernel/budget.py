@@ -65,6 +65,20 @@ class Budget:
         with self._database.session() as own:
             return float(own.scalar(query) or 0.0)
 
+    def model_use(self, principal: Principal) -> tuple[int, float]:
+        """Language-model tokens, and the money they cost, within the last 24 hours."""
+        query = select(UsageRow.what, func.sum(UsageRow.amount)).where(
+            UsageRow.tenant == principal.tenant,
+            UsageRow.principal == principal.name,
+            UsageRow.source.startswith("model "),
+            UsageRow.created > now() - timedelta(days=1),
+        )
+        with self._database.session() as session:
+            found = {
+                what: amount for what, amount in session.execute(query.group_by(UsageRow.what))
+            }
+        return int(found.get(TOKENS, 0)), float(found.get(MONEY, 0.0))
+
     def check_money(
         self, principal: Principal, estimate: float | None, session: Session | None = None
     ) -> None:

@@ -41,6 +41,14 @@ class RunningJob(BaseModel):
     progress: float
 
 
+class ModelUsed(BaseModel):
+    """What the caller's language model took within the last 24 hours."""
+
+    tokens: int
+    limit: int
+    cost: float
+
+
 class Status(BaseModel):
     """What runs here, as its caller may see it."""
 
@@ -57,6 +65,7 @@ class Status(BaseModel):
     approvals: list[str]
     operations: int
     language_model: str | None
+    model_used: ModelUsed
     currency: str
 
 
@@ -85,6 +94,8 @@ def ready(door: TheDoor, response: Response) -> Readiness:
 def status(context: Caller, door: TheDoor) -> Status:
     """What runs here."""
     kernel = door.kernel
+    tokens, cost = kernel.budget.model_use(context.principal)
+    limit = kernel.settings.model_budget_tokens
     return Status(
         version=VERSION,
         pid=os.getpid(),
@@ -102,6 +113,7 @@ def status(context: Caller, door: TheDoor) -> Status:
         approvals=[a.id for a in kernel.approvals.list(context.tenant, "pending")],
         operations=len(kernel.operations),
         language_model=kernel.settings.model,
+        model_used=ModelUsed(tokens=tokens, limit=limit, cost=cost),
         currency=kernel.settings.currency,
     )
 

@@ -1,4 +1,4 @@
-"""`models fetch`: the pinned model assets."""
+"""`models fetch`, `models serve`: the pinned model assets, and a language model on this machine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from ui.commands.options import AsJson
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    models = typer.Typer(help="Fetch model assets.", rich_markup_mode=None, no_args_is_help=True)
+    models = typer.Typer(
+        help="Fetch and serve models.", rich_markup_mode=None, no_args_is_help=True
+    )
     models.callback()(assets)
     models.command("fetch")(fetch)
+    models.command("serve")(serve)
     app.add_typer(models, name="models")
 
 
 def assets() -> None:
-    """Fetch model assets."""
+    """Fetch and serve models."""
 
 
 def fetch(
@@ -46,4 +49,24 @@ def fetch(
         for asset in found:
             came = f"from {', '.join(asset.sources)}" if asset.sources else "was here already"
             print(f"{asset.name}: {asset.size / 1e6:.1f} MB in {asset.path} ({came})")
+    return 0
+
+
+def serve(
+    model: Annotated[str, typer.Argument(help="A GGUF file, or a model asset: smollm2.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Compute threads.")] = 1,
+    context: Annotated[
+        int, typer.Option(min=512, max=1_048_576, help="Tokens of prompt and answer together.")
+    ] = 8192,
+) -> int:
+    """Serve a language model on this machine with llama.cpp, until Ctrl-C."""
+    from agents.llama_server import gguf
+    from agents.llama_server import serve as serve_file
+    from ui.console import note
+
+    path = gguf(model)
+    note(f"Serving {path.name}. To plan with it, set PILOTHOUSE_MODEL={path.stem} and")
+    note("PILOTHOUSE_MODEL_URL to the address below, then restart the platform.")
+    serve_file(path, port, threads, context)
     return 0

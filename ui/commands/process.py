@@ -140,6 +140,10 @@ def status(as_json: AsJson = False) -> int:
     screen.print(f"  running on {client.state.url} for {words.duration(found['seconds'])}")
     for name in ("version", "pid", "home", "principal", "assistant", "language_model", "turns"):
         screen.print(f"  {name.replace('_', ' ')}: {words.value(found[name])}")
+    if found["language_model"]:
+        used: Json = found["model_used"]
+        cost = f", {used['cost']:.4f} {found['currency']}" if used["cost"] else ""
+        screen.print(f"  language model today: {used['tokens']} of {used['limit']} tokens{cost}")
     running_jobs = [f"{j['job']} {j['operation']} {j['progress']:.0%}" for j in found["jobs"]]
     screen.print(f"  jobs running: {', '.join(running_jobs) or 'none'}, queued: {found['queued']}")
     screen.print(f"  approvals pending: {', '.join(found['approvals']) or 'none'}")
