@@ -34,7 +34,6 @@ from tools.kernel.embedding import get_embedder
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ODD = (
     "ponder our collection of labelled text",
-    "that dusty old handbook about going back to the former one should vanish",
     "whatever runs out there ought to be something nobler",
 )
 
@@ -104,7 +103,7 @@ def test_whatever_it_plans_changes_nothing_unasked(
     try:
         used = 0
         for number, sentence in enumerate(ODD):
-            told = person.runs("ask", sentence, "--thread", f"odd-{number}", code=None)
+            told = person.runs("ask", sentence, "--thread", f"odd-{number}", code=None, timeout=400)
             assert told["error"] is None, told
             assert told["plan"]["use"]["calls"] in (1, 2), told
             used += told["plan"]["use"]["prompt_tokens"] + told["plan"]["use"]["answer_tokens"]
