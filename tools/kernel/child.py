@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 5.0
 LOOK_SECONDS = 0.25
+NICENESS = 10
+"""Where processors are short, a person's sentence goes before a job that takes minutes."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -270,10 +272,11 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _begin(parent: int, module: str, spec: str) -> None:
-    """In the child: die with the parent, keep standard output for events, run the module."""
+    """In the child: die with the parent, yield to people, print only events, run the module."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the signal was asked for
         sys.exit(1)
+    os.nice(NICENESS)
     sys.stdout = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     sys.argv = [module, spec]
