@@ -62,16 +62,26 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def gateway(home: Path, **settings: Any) -> Iterator[Gateway]:
-    """Run one on a home until the block ends."""
+def gateway(
+    home: Path, assistant: Any = opened, *, jobs: bool = True, **settings: Any
+) -> Iterator[Gateway]:
+    """Run one on a home until the block ends.
+
+    Args:
+        home: the home folder.
+        assistant: opens the assistant; a scripted one when not given.
+        jobs: False to run none; a process runs those of one home only.
+        settings: what is configured.
+    """
     kernel = Kernel(Settings(home=home, **settings))
-    kernel.start()
+    if jobs:
+        kernel.start()
     ready = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
     running: dict[str, Any] = {}
 
     async def serve() -> None:
-        door = Door(kernel, OWNER_TOKEN, cast("Any", opened), lambda: None)
+        door = Door(kernel, OWNER_TOKEN, cast("Any", assistant), lambda: None)
         app = create_app(door, [device_router(kernel)])
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

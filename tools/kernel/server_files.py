@@ -1,7 +1,7 @@
 """Which of this machine's files a caller may have read: what the platform can read is not theirs.
 
-The owner's own commands, and admins of the default tenant, name any file. Everybody else names
-files that they uploaded, or files of the folders that the setting `data_folders` opens.
+The owner names any file; an admin of the default tenant any outside the home. Everybody else names
+files that their tenant uploaded, or files of the folders that the setting `data_folders` opens.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tools.kernel.errors import PolicyDenied
 from tools.kernel.identity import Role
-from tools.kernel.principals import DEFAULT_TENANT
+from tools.kernel.principals import DEFAULT_TENANT, OWNER
 
 if TYPE_CHECKING:
     from tools.kernel.identity import RequestContext
@@ -27,12 +27,15 @@ def require_readable(path: str | Path, context: RequestContext, settings: Settin
         PolicyDenied: if it is none of theirs; says the same whether it exists or not.
     """
     ours = context.tenant == DEFAULT_TENANT
-    if ours and Role.ADMIN in context.principal.roles:
+    if ours and context.principal.name == OWNER:
         return
     allowed = [settings.home / UPLOADS / context.tenant]
     if ours:
         allowed += settings.data_folders
     real = Path(path).expanduser().resolve()
+    admin = ours and Role.ADMIN in context.principal.roles
+    if admin and not real.is_relative_to(settings.home):  # which holds keys, and others' uploads
+        return
     if any(real.is_relative_to(folder.resolve()) for folder in allowed):
         return
     raise PolicyDenied(

@@ -256,6 +256,12 @@ def unlock_user(args: UserArgs, call: Call) -> UserUnlocked:
     return _accounts(call.kernel).unlock(_tenant(args, call), args.name)
 
 
+@unlock_user.preview
+def _(args: UserArgs, call: Call) -> Preview:
+    _accounts(call.kernel).sign_in_evidence(_tenant(args, call), args.name)
+    return Preview(summary=f"Let {args.name} try to sign in again.")
+
+
 @unlock_user.read_back
 def _(args: UserArgs, result: UserUnlocked, call: Call) -> list[Evidence]:
     return _accounts(call.kernel).sign_in_evidence(_tenant(args, call), result.name)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
@@ -146,8 +147,8 @@ class Shield:
             message = await receive()
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
-                if seen > self._most:
-                    raise _too_large(self._most)
+                if seen > self._most:  # frameworks pass on no other exception while they read
+                    raise HTTPException(413, _too_large(self._most).message)
             return message
 
         return counted
