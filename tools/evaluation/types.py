@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
@@ -15,6 +15,18 @@ Split = Literal["test", "validation"]
 
 class RunEvaluation(Args):
     """Which model to measure (a registered one, or a training job's), and on what."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["model"], "properties": {"model": {"type": "string"}}},
+                {
+                    "required": ["job"],
+                    "properties": {"job": {"type": "integer"}, "version": {"type": "null"}},
+                },
+            ]
+        }
+    )
 
     model: Annotated[
         str | None,

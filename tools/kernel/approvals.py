@@ -29,7 +29,7 @@ from tools.kernel.approval_records import (
     stands,
 )
 from tools.kernel.audit import Audit
-from tools.kernel.errors import ApprovalInvalid, Conflict, InvalidInput, NotFound, PolicyDenied
+from tools.kernel.errors import ApprovalInvalid, Conflict, NotConfirmed, NotFound, PolicyDenied
 from tools.kernel.events import Events
 from tools.kernel.identity import Principal, RequestContext
 from tools.kernel.keys import Keys
@@ -140,7 +140,7 @@ class Approvals:
             NotFound, Conflict: if there is no such approval, or it is no longer pending.
             PolicyDenied: if this principal may not decide it.
             ApprovalInvalid: if the request was not made by this platform, or altered since.
-            InvalidInput: if the confirmation does not match; nothing is granted.
+            NotConfirmed: if the confirmation does not match; nothing is granted.
         """
         row = self._pending(approval, principal)
         if row.seal != request_seal(self._keys, row) or row.digest != bound_digest(row):
@@ -153,7 +153,7 @@ class Approvals:
                 f" `pilothouse approvals grant {row.id}`.",
             )
         if own and (confirm or "").strip() != confirmation(row):
-            raise InvalidInput(
+            raise NotConfirmed(
                 f"To approve your own act, type exactly {confirmation(row)!r};"
                 " nothing was granted.",
                 hint=f"`pilothouse approvals grant {row.id}` asks for it.",

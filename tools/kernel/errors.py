@@ -70,6 +70,13 @@ class NotFound(InvalidInput):
     status = 404
 
 
+class NotConfirmed(InvalidInput):
+    """Who approves an act of their own typed something else than what names it; type it anew."""
+
+    code = "not_confirmed"
+    status = 409
+
+
 class Conflict(PilothouseError):
     """The world is not in the state that the act needs; read it again and decide anew."""
 

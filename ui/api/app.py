@@ -62,6 +62,6 @@ def create_app(
     app.state.door = door
     problems.add_to(app)
     for router in extra:
-        app.include_router(router)
+        app.include_router(router, include_in_schema=False)
     lives = [held for add in doors if (held := add(app, door)) is not None]
     return app

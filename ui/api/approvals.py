@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tools.kernel.approvals import Approval, Status
 from tools.kernel.errors import Conflict, PolicyDenied, Unauthenticated
@@ -24,17 +24,22 @@ from ui.api.streams import LINES, lines
 from ui.api.turns import Turn
 
 router = APIRouter(prefix=f"{PREFIX}/approvals", tags=["approvals"])
+FORBID = ConfigDict(extra="forbid")
 Id = Annotated[str, Path(max_length=64)]
 
 
 class Grant(BaseModel):
     """What a self-approving person typed."""
 
+    model_config = FORBID
+
     confirm: str | None = Field(None, max_length=500)
 
 
 class Deny(BaseModel):
     """Why not."""
+
+    model_config = FORBID
 
     reason: str = Field("", max_length=2000)
 

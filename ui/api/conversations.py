@@ -13,7 +13,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Path
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tools.kernel.errors import NotFound
 from tools.kernel.identity import RequestContext
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tools.kernel.events import Events
 
 router = APIRouter(prefix=PREFIX, tags=["conversations"])
-Id = Annotated[str, Path(max_length=64)]
+THREAD = r"^[A-Za-z0-9_.-]{1,64}$"
+Id = Annotated[str, Path(pattern=THREAD)]
 CANCEL_SECONDS = 15.0
 LOOK_SECONDS = 3.0
 ASSISTANT = "assistant"
@@ -36,13 +37,17 @@ ASSISTANT = "assistant"
 class Ask(BaseModel):
     """A sentence for a thread; a new thread when none is named."""
 
+    model_config = ConfigDict(extra="forbid")
+
     text: str = Field(min_length=1, max_length=20_000)
-    thread: str | None = Field(None, max_length=64)
+    thread: str | None = Field(None, pattern=THREAD)
     auto_confirm: bool = False
 
 
 class Resume(BaseModel):
     """The answer to what the thread waits for."""
+
+    model_config = ConfigDict(extra="forbid")
 
     confirmed: bool | None = None
     approval: str | None = Field(None, max_length=64)

@@ -28,6 +28,8 @@ def rendered(document: Json) -> str:
     groups: dict[str, list[Json]] = {}
     for path, methods in document["paths"].items():
         for verb, method in cast("dict[str, Json]", methods).items():
+            if method["operationId"].endswith(".describe"):
+                continue  # the page describes it
             for tag in method.get("tags", ["platform"]):
                 groups.setdefault(tag, []).append(_card(path, verb, method))
     shown = sorted(groups.items(), key=lambda group: (group[0].startswith("operations"), group[0]))

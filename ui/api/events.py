@@ -34,8 +34,16 @@ RETRY_MS = 2000
 SSE = "text/event-stream"
 DONE, POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN = 1000, 1008, 1012, 1013
 FINAL = {f"job.{status}" for status in ENDED}
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Server-sent events.", "content": {SSE: {"schema": {"type": "string"}}}},
+    200: {"description": "Server-sent events.", "content": {SSE: {"schema": EVENT}}},
     204: {"description": "It has ended, and nothing comes after the event that was named."},
 }
 
@@ -241,7 +249,7 @@ def _job(door: Door, context: RequestContext, number: int) -> tuple[str, bool]:
 
 def _number(kind: Kind, name: str) -> int:
     if not (name.isascii() and name.isdecimal()) or not 0 < int(name) <= BIGGEST:
-        raise InvalidInput(f"{name!r} is no number of {kind.value}.", hint="Such as 7.")
+        raise NotFound(f"There is nothing numbered {name!r} in {kind.value}.", hint="Such as 7.")
     return int(name)
 
 

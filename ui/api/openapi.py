@@ -41,6 +41,7 @@ REFUSALS = {
     503: "A part that is needed is not there.",
 }
 CALL_REFUSALS = {
+    400: "The body cannot be decoded.",
     402: "The estimate is over what the budget leaves.",
     413: "The body is too large.",
     415: "The body is no JSON.",
@@ -116,6 +117,7 @@ class Described:
             description=TEXT,
             routes=[*self._app.routes, *calls],
         )
+        found["paths"] = {**found["paths"], **self._described(found["paths"])}
         components = found.setdefault("components", {})
         components["securitySchemes"] = BEARER
         components["schemas"]["Problem"] = Problem.model_json_schema()
@@ -124,6 +126,17 @@ class Described:
                 _refusals(path, method)
         for operation in self._door.kernel.operations:
             _loosen(components["schemas"], operation)
+        _readable(components["schemas"])
+        return found
+
+    def _described(self, paths: Json) -> Json:
+        """The paths of the operations, each also with the request that describes it."""
+        pattern = paths[f"{OPERATIONS}{{name}}"]["get"]
+        found: Json = {}
+        for operation in self._door.kernel.operations:
+            path = OPERATIONS + operation.name
+            get = {**pattern, "operationId": f"{operation.name}.describe", "parameters": []}
+            found[path] = {"get": {**get, "responses": {**pattern["responses"]}}, **paths[path]}
         return found
 
 
@@ -212,6 +225,19 @@ def _refusals(path: str, method: Json) -> None:
             "description": text,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
+
+
+def _readable(schemas: Any) -> None:
+    """Secrets are in answers, masked: to leave them out altogether is not what is done."""
+    if isinstance(schemas, dict):
+        known = cast("Json", schemas)
+        if known.get("format") == "password":
+            known.pop("writeOnly", None)
+        for value in known.values():
+            _readable(value)
+    elif isinstance(schemas, list):
+        for value in cast("list[Any]", schemas):
+            _readable(value)
 
 
 def _loosen(schemas: Json, operation: Operation[Any, Any]) -> None:

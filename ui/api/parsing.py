@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tools.kernel.canonical import digest
 from tools.kernel.errors import InvalidInput, PilothouseError
@@ -28,12 +28,16 @@ Names = dict[str, list[str | int | dict[str, Any]]]
 class Line(BaseModel):
     """One thing to parse: a sentence, or the sentences of a conversation."""
 
+    model_config = ConfigDict(extra="forbid")
+
     text: str | None = Field(None, max_length=20_000)
     turns: list[str] | None = Field(None, max_length=200)
 
 
 class Parse(BaseModel):
     """Lines to parse, against the live catalogue or a given one."""
+
+    model_config = ConfigDict(extra="forbid")
 
     lines: list[Line] = Field(max_length=1000)
     catalogue: Names | None = None

@@ -17,6 +17,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
+from starlette.routing import Match
 from starlette.websockets import WebSocket, WebSocketState
 
 from tools.kernel.entities import nearest
@@ -177,7 +178,17 @@ async def _http(request: Request, error: Exception) -> Response:
     found, path = cast("HTTPException", error), request.url.path
     if found.status_code == 404:
         return await _expected(request, _nowhere(request))
-    return answer(InvalidInput(str(found.detail)), path, found.status_code, found.headers)
+    headers = {"Allow": _allowed(request)} if found.status_code == 405 else found.headers
+    return answer(InvalidInput(str(found.detail)), path, found.status_code, headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes at a path; the framework names those of the first one only."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= set(route.methods or ())
+    return ", ".join(sorted(methods))
 
 
 def _nowhere(request: Request) -> NotFound:

@@ -34,6 +34,7 @@ from ui.api.paging import BIGGEST, PAGED, Page
 router = APIRouter(prefix=PREFIX)
 T = TypeVar("T")
 Name = Annotated[str, Path(max_length=128)]
+ModelName = Annotated[str, Path(max_length=80)]
 Number = Annotated[int, Path(ge=1, le=BIGGEST)]
 Containing = Annotated[
     str | None, Query(max_length=128, description="Only those whose name contains this.")
@@ -56,14 +57,14 @@ def list_models(
 
 
 @router.get("/models/{model}", tags=["models"])
-def show_model(model: Name, context: Caller, door: TheDoor) -> ModelDescription:
+def show_model(model: ModelName, context: Caller, door: TheDoor) -> ModelDescription:
     """One model with all its versions."""
     return read(door, context, ModelDescription, "registry.describe", model=model)
 
 
 @router.get("/models/{model}/versions", tags=["models"], responses=PAGED)
 def list_versions(
-    model: Name, context: Caller, door: TheDoor, page: Page, archived: bool | None = None
+    model: ModelName, context: Caller, door: TheDoor, page: Page, archived: bool | None = None
 ) -> list[ModelVersionDetails]:
     """A model's versions, newest first."""
     found = read(door, context, ModelDescription, "registry.describe", model=model).versions
@@ -72,7 +73,7 @@ def list_versions(
 
 @router.get("/models/{model}/versions/{version}", tags=["models"])
 def show_version(
-    model: Name, version: Number, context: Caller, door: TheDoor
+    model: ModelName, version: Number, context: Caller, door: TheDoor
 ) -> ModelVersionDetails:
     """One version and where it came from."""
     return read(
@@ -85,7 +86,7 @@ def list_evaluations(
     context: Caller,
     door: TheDoor,
     page: Page,
-    model: Annotated[str, Query(max_length=128, description="The model that was measured.")],
+    model: Annotated[str, Query(max_length=80, description="The model that was measured.")],
     version: Annotated[int | None, Query(ge=1, le=BIGGEST)] = None,
 ) -> list[EvaluationResult]:
     """What a model was measured at, newest first."""

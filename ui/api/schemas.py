@@ -35,6 +35,7 @@ WORDS: Json = {
 """Values of arguments that name nothing in the catalogue."""
 ARGUMENTS: dict[str, Json] = {"evaluation.run": {"model": "ticket-router", "version": 1}}
 """Operations none of whose arguments is required by itself, though some are together."""
+VERSION = r"^(v?[1-9][0-9]{0,8}|@?(champion|challenger|staging))$"
 
 
 def input_schema(operation: Operation[Any, Any]) -> Json:
@@ -61,7 +62,7 @@ def example(operation: Operation[Any, Any]) -> Json:
 
 
 def _also_text(field: Json) -> None:
-    text: Json = {"type": "string", "minLength": 1, "maxLength": 64}
+    text: Json = {"type": "string", "pattern": VERSION}
     choices: list[Json] = field.setdefault("anyOf", [])
     if not choices:
         moved = {k: field.pop(k) for k in ("type", "minimum", "maximum") if k in field}
