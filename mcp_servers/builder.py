@@ -13,10 +13,10 @@ from mcp.shared.exceptions import McpError
 
 from mcp_servers.caller import Caller
 from mcp_servers.domain import DomainOffer
-from mcp_servers.following import Follow
 from mcp_servers.offer import Offer
 from mcp_servers.paging import page
 from mcp_servers.passes import Door, Pass, admit
+from mcp_servers.waiting import Waiting
 from tools.kernel.errors import NotFound, PilothouseError
 from tools.kernel.operations import OperationSet
 
@@ -32,7 +32,7 @@ def build_server(
     caller: Caller,
     door: Door,
     *,
-    follow: Follow | None = None,
+    waiting: Waiting | None = None,
     version: str = "0.1.0",
 ) -> Server[Any, Any]:
     """The MCP server of a domain.
@@ -42,13 +42,13 @@ def build_server(
         operations: all operations; the server offers those of its domains that are not hidden.
         caller: how calls reach the gate.
         door: who makes the request that is being handled; asked once for each request.
-        follow: waits for jobs, where the door lets clients do so.
+        waiting: waits for jobs and people, where the door knows how.
         version: the platform's version.
 
     Raises:
         NotFound: if there is no such server.
     """
-    return build(DomainOffer(name, operations, caller, follow), door, version=version)
+    return build(DomainOffer(name, operations, caller, waiting), door, version=version)
 
 
 def build(offer: Offer, door: Door, *, version: str = "0.1.0") -> Server[Any, Any]:

@@ -10,16 +10,17 @@ from typing import Any
 import mcp.types as types
 from pydantic import AnyUrl
 
-from mcp_servers import prompts, resources, results
+from mcp_servers import asking, prompts, resources, results
 from mcp_servers.caller import Caller
-from mcp_servers.following import FOLLOW, READS, TOOL, Follow, read_arguments
+from mcp_servers.following import FOLLOW, READS, TOOL, read_arguments
 from mcp_servers.names import ALL, offered
 from mcp_servers.offer import Contents, Handler, Reference, Request
 from mcp_servers.passes import Pass
 from mcp_servers.progress import progress_to
 from mcp_servers.schemas import OfferedTool
+from mcp_servers.waiting import Waiting
 from tools.kernel.entities import nearest
-from tools.kernel.errors import NotFound, PilothouseError, PolicyDenied
+from tools.kernel.errors import NeedsApproval, NotFound, PilothouseError, PolicyDenied
 from tools.kernel.operations import Operation, OperationSet
 from tools.kernel.policy import authorise
 
@@ -33,7 +34,7 @@ class DomainOffer:
         server: a key of `SERVERS`, or `all`.
         operations: all operations.
         caller: how calls reach the gate.
-        follow: waits for jobs, where the door lets clients do so.
+        waiting: waits for jobs and people, where the door knows how.
 
     Raises:
         NotFound: if there is no such server.
@@ -44,7 +45,7 @@ class DomainOffer:
         server: str,
         operations: OperationSet,
         caller: Caller,
-        follow: Follow | None = None,
+        waiting: Waiting | None = None,
     ) -> None:
         self.name = f"pilothouse-{server}"
         self.instructions = _instructions(server)
@@ -54,13 +55,14 @@ class DomainOffer:
         self._tools = {t.tool.name: t for t in tools}
         self._reads_jobs = next((o for o in operations if o.name == READS), None)
         jobs = any(t.operation.job or t.operation.name == READS for t in tools)
-        self._follow = follow if jobs and self._reads_jobs else None
+        self._waiting = waiting
+        self._follows = waiting is not None and jobs and self._reads_jobs is not None
         self._templates = resources.templates_of(server, operations)
 
     async def tools(self, given: Pass) -> list[types.Tool]:
         """The operations that the caller's roles allow."""
         found = [t.tool for t in self._tools.values() if _may(given, t.operation)]
-        if self._follow and self._reads_jobs and _may(given, self._reads_jobs):
+        if self._follows and self._reads_jobs and _may(given, self._reads_jobs):
             found.append(TOOL)
         return found
 
@@ -69,16 +71,39 @@ class DomainOffer:
     ) -> types.CallToolResult:
         """Call the operation behind a tool."""
         try:
-            if name == FOLLOW and self._follow is not None:
-                return await self._followed(self._follow, arguments, given, request)
+            if name == FOLLOW and self._follows and self._waiting is not None:
+                return await self._followed(self._waiting, arguments, given, request)
             if name in self._tools:
-                return await self._called(self._tools[name], arguments, given, request)
+                return await self._asked(self._tools[name], arguments, given, request)
         except PilothouseError as error:
-            return results.failure(error)
+            return results.failure(error, self._page(error, request))
         except Exception:
             log.exception("request %s: %s failed", given.context.request_id, name)
             return results.unexpected(given.context.request_id)
         raise NotFound(f"Unknown tool: {name}.", suggestions=nearest(name, list(self._tools)))
+
+    async def _asked(
+        self, offer: OfferedTool, arguments: dict[str, Any], given: Pass, request: Request
+    ) -> types.CallToolResult:
+        """Call; what only a person can settle is asked for first, where the client can."""
+
+        async def names(kind: str) -> list[str]:
+            return await resources.names(kind, self._caller, given.context)
+
+        arguments = await asking.complete(offer, arguments, names, request)
+        try:
+            return await self._called(offer, arguments, given, request)
+        except NeedsApproval as error:
+            waiting = self._waiting
+            if waiting and await asking.approved(error, waiting, given.context, request):
+                return await self._called(offer, arguments, given, request)
+            raise
+
+    def _page(self, error: PilothouseError, request: Request) -> str | None:
+        """Where a person decides the approval that an error is about."""
+        if self._waiting is None or not isinstance(error, NeedsApproval):
+            return None
+        return self._waiting.page(str(error.approval.get("id", "")), request)
 
     async def _called(
         self, offer: OfferedTool, arguments: dict[str, Any], given: Pass, request: Request
@@ -96,14 +121,14 @@ class DomainOffer:
         return results.answer(offer, outcome, given)
 
     async def _followed(
-        self, follow: Follow, arguments: dict[str, Any], given: Pass, request: Request
+        self, waiting: Waiting, arguments: dict[str, Any], given: Pass, request: Request
     ) -> types.CallToolResult:
         job, seconds = read_arguments(arguments)
         address = f"job://{job}"
         await resources.read(address, self._templates, self._caller, given.context)
         token = request.meta.progressToken if request.meta else None
         async with progress_to(request.session, token, str(request.request_id)) as progress:
-            await follow(job, given.context, progress or _unheard, seconds)
+            await waiting.job(job, given.context, progress or _unheard, seconds)
         text = await resources.read(address, self._templates, self._caller, given.context)
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=text)],

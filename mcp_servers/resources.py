@@ -130,6 +130,7 @@ NAME_SOURCES: dict[str, NameSource] = {
     "dataset": NameSource("datasets.list", "datasets", "name", "dataset://"),
     "device": NameSource("devices.list", "devices", "name", "device://"),
     "group": NameSource("devices.list", "devices", "group"),
+    "device_group": NameSource("devices.list", "devices", "group"),
     "job": NameSource("platform.jobs", "jobs", "job", "job://"),
     "receipt": NameSource("platform.receipts", "receipts", "number", "receipt://"),
 }

@@ -54,12 +54,17 @@ def answer(offered: OfferedTool, outcome: CallOutcome, given: Pass) -> types.Cal
     )
 
 
-def failure(error: PilothouseError) -> types.CallToolResult:
-    """The tool result of an expected error; a pending approval says who grants it, and how."""
+def failure(error: PilothouseError, page: str | None = None) -> types.CallToolResult:
+    """The tool result of an expected error; a pending approval says who grants it, and how.
+
+    Args:
+        error: what was wrong.
+        page: where a person decides the approval that is needed, if the door knows.
+    """
     told = error.as_dict()
     text = str(error)
     if isinstance(error, NeedsApproval):
-        told |= approval_ways(error)
+        told |= approval_ways(error, page)
         text = (
             f"{text} To approve: {told['command']} or {told['link']}. "
             "Then make the same call again. No tool can approve it."
@@ -86,12 +91,12 @@ def unexpected(request_id: str) -> types.CallToolResult:
     )
 
 
-def approval_ways(error: NeedsApproval) -> dict[str, str]:
+def approval_ways(error: NeedsApproval, page: str | None = None) -> dict[str, str]:
     """Where a person decides a pending approval."""
     approval = str(error.approval.get("id", ""))
     return {
         "command": f"pilothouse approvals grant {approval}",
-        "link": f"pilothouse://approvals/{approval}",
+        "link": page or f"pilothouse://approvals/{approval}",
     }
 
 

@@ -16,7 +16,7 @@ from mcp.server.stdio import stdio_server
 
 from mcp_servers.builder import build_server
 from mcp_servers.caller import Caller
-from mcp_servers.following import Follow
+from mcp_servers.waiting import Waiting
 from tools.kernel.identity import Channel, RequestContext
 from tools.kernel.operations import OPERATIONS, OperationSet
 
@@ -26,7 +26,7 @@ def serve_stdio(
     caller: Caller,
     context: Callable[[], RequestContext],
     operations: OperationSet = OPERATIONS,
-    follow: Follow | None = None,
+    waiting: Waiting | None = None,
 ) -> None:
     """Serve until standard input ends.
 
@@ -38,9 +38,9 @@ def serve_stdio(
         caller: how calls reach the gate.
         context: whose calls they are; each request gets an id of its own.
         operations: what is offered.
-        follow: waits for jobs.
+        waiting: waits for jobs and people.
     """
-    asyncio.run(_serve(server, caller, context, operations, follow))
+    asyncio.run(_serve(server, caller, context, operations, waiting))
 
 
 async def _serve(
@@ -48,12 +48,12 @@ async def _serve(
     caller: Caller,
     context: Callable[[], RequestContext],
     operations: OperationSet,
-    follow: Follow | None,
+    waiting: Waiting | None,
 ) -> None:
     def door() -> RequestContext:
         return replace(context(), channel=Channel.MCP, request_id=uuid4().hex)
 
-    built = build_server(server, operations, caller, door, follow=follow)
+    built = build_server(server, operations, caller, door, waiting=waiting)
     with _protocol_only() as out:
         async with stdio_server(stdout=anyio.wrap_file(out)) as (reader, writer):
             await built.run(reader, writer, built.create_initialization_options())

@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -17,7 +17,7 @@ from ui.home import VERSION, HomeFiles, RunState
 from ui.launch import ensure_running
 
 ANSWER_SECONDS = 120.0
-FOLLOW_SECONDS = 0.5
+LOOK_SECONDS = 0.5
 STREAM_SECONDS = 60.0  # the platform sends a blank line every few seconds while nothing happens
 
 if TYPE_CHECKING:
@@ -251,8 +251,8 @@ class RemoteCaller:
             return self._client.call(name, arguments, **more)
 
 
-class RemoteFollow:
-    """Follows jobs of the platform process (`mcp_servers.following.Follow`).
+class RemoteWaiting:
+    """Waits for what happens in the platform process (`mcp_servers.waiting.Waiting`).
 
     It asks now and then, and holds no stream open: a wait that is given up leaves nothing behind.
     """
@@ -260,17 +260,34 @@ class RemoteFollow:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def __call__(
+    async def job(
         self, job: int, context: RequestContext, progress: Progress, seconds: float
     ) -> None:
-        """See `Follow`."""
+        """See `Waiting`."""
+
+        def over(row: Json) -> bool:
+            progress(float(row["progress"]), str(row.get("message") or ""))
+            return bool(row["ended"])
+
+        await self._wait(f"/api/v1/jobs/{job}", over, seconds)
+
+    async def granted(self, approval: str, context: RequestContext, seconds: float) -> bool:
+        """See `Waiting`."""
+        path = f"/api/v1/approvals/{quote(approval)}"
+        row = await self._wait(path, lambda found: found["status"] != "pending", seconds)
+        return row["status"] == "granted"
+
+    def page(self, approval: str, request: Any) -> str:
+        """See `Waiting`."""
+        return f"{self._client.state.url}/approvals/{approval}"
+
+    async def _wait(self, path: str, over: Callable[[Json], bool], seconds: float) -> Json:
         import asyncio
 
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
         while True:
-            row = await asyncio.to_thread(self._client.get, f"/api/v1/jobs/{job}")
-            progress(float(row["progress"]), str(row.get("message") or ""))
-            if row["ended"] or loop.time() >= ends:
-                return
-            await asyncio.sleep(min(FOLLOW_SECONDS, ends - loop.time()))
+            found = await asyncio.to_thread(self._client.get, path)
+            if over(found) or loop.time() >= ends:
+                return found
+            await asyncio.sleep(min(LOOK_SECONDS, max(ends - loop.time(), 0.0)))

@@ -4,7 +4,7 @@
 //
 // PLAN is a JSON list of steps: {"call": tool, "arguments": {…}, "cancel": bool}, {"list": "tools"},
 // {"read": address}, {"prompt": name, "arguments": {…}}, {"complete": {…}}. With {"offers": true} as
-// its first entry the client offers elicitation, and accepts what it is asked to open.
+// its first entry the client offers elicitation, and gives the "answer" beside it.
 
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
@@ -12,7 +12,7 @@ import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 
 const [address, token, plan] = process.argv.slice(2);
 const steps = JSON.parse(plan);
-const offers = Boolean(steps[0]?.offers) && steps.shift();
+const offers = steps[0]?.offers ? steps.shift() : null;
 const asked = [];
 
 const client = new Client(

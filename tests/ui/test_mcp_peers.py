@@ -73,6 +73,19 @@ def test_the_typescript_client_cancels_a_call_and_goes_on(gateway: Gateway) -> N
     assert after["structuredContent"]["result"] == {"word": "ada"}
 
 
+def test_the_typescript_client_is_asked_for_what_is_missing(gateway: Gateway) -> None:
+    answer = {"action": "accept", "content": {"name": "fresh"}}
+    told = drive(
+        gateway,
+        gateway.token("ada"),
+        {"offers": True, "answer": answer},
+        {"call": "datasets_add"},
+    )
+    (asked,) = told["asked"]
+    assert asked["requestedSchema"]["required"] == ["name"]
+    assert told["met"][0]["structuredContent"]["result"] == {"word": "added"}
+
+
 def test_the_typescript_client_is_refused_without_a_token_for_here(gateway: Gateway) -> None:
     for token in ("", "ph_wrong", gateway.token("ada", audience="/api")):
         told = drive(gateway, token, {"list": "tools"})

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import httpx
@@ -342,6 +342,89 @@ async def test_following_what_is_no_job_says_what_is_wrong(
     async with client(gateway, gateway.token("ada"), "training") as session:
         answer = await session.call_tool("platform_follow_job", arguments)
     assert answer.isError and told in answer.content[0].text
+
+
+class Person:
+    """Answers what a client asks for."""
+
+    def __init__(
+        self, action: Literal["accept", "decline", "cancel"] = "accept", **content: Any
+    ) -> None:
+        self.asked: list[Any] = []
+        self._answer = types.ElicitResult(action=action, content=content or None)
+
+    async def __call__(self, context: Any, params: Any) -> types.ElicitResult:
+        self.asked.append(params)
+        return self._answer
+
+
+async def test_a_missing_argument_is_asked_for_where_the_client_can(gateway: Gateway) -> None:
+    gateway.world.acts.clear()
+    person = Person(name="fresh")
+    async with client(gateway, gateway.token("ada"), elicitation_callback=person) as session:
+        answer = await session.call_tool("datasets_add", {})
+        assert _result(answer) == {"word": "added"}
+        (asked,) = person.asked
+        assert "Which one?" in asked.message
+        assert asked.requestedSchema["properties"] == {
+            "name": {"type": "string", "description": "Which one?"}
+        }
+        await session.call_tool("datasets_add", {"name": "given"})
+        assert len(person.asked) == 1
+    assert gateway.world.acts == ["added", "added"]
+
+
+@pytest.mark.parametrize("person", [Person("decline"), Person("cancel"), None])
+async def test_nobody_has_to_be_asked(gateway: Gateway, person: Person | None) -> None:
+    gateway.world.acts.clear()
+    async with client(gateway, gateway.token("ada"), elicitation_callback=person) as session:
+        answer = await session.call_tool("datasets_add", {})
+        assert answer.isError and "name is missing" in answer.content[0].text
+        danger = await session.call_tool("deployment_rollback", {"name": "phones"})
+        assert danger.isError and "pilothouse approvals grant" in danger.content[0].text
+    assert gateway.world.acts == []
+
+
+async def test_a_person_is_led_to_the_page_that_approves_and_the_call_goes_on(
+    gateway: Gateway,
+) -> None:
+    """Accepting in the client opens the page; what counts is the grant of who is signed in."""
+    gateway.world.acts.clear()
+    eve = gateway.kernel.principals.account("eve", "default")
+    assert eve is not None
+
+    class Approver(Person):
+        async def __call__(self, context: Any, params: Any) -> types.ElicitResult:
+            found = gateway.kernel.approvals.get(params.elicitationId, "default")
+            assert found.status == "pending" and gateway.world.acts == []
+            gateway.kernel.approvals.grant(found.id, eve.principal, found.confirm)
+            return await super().__call__(context, params)
+
+    person = Approver()
+    async with client(gateway, gateway.token("ada"), elicitation_callback=person) as session:
+        answer = await session.call_tool("deployment_rollback", {"name": "tablets"})
+    (asked,) = person.asked
+    assert asked.mode == "url"
+    assert asked.url == f"{gateway.base}/approvals/{asked.elicitationId}"
+    assert _result(answer) == {"word": "rolled back"}
+    assert answer.structuredContent is not None
+    assert answer.structuredContent["receipt"]["approval"] == asked.elicitationId
+    assert gateway.world.acts == ["rolled back"]
+
+
+async def test_a_client_that_says_accept_approves_nothing(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_servers.asking.SECONDS", 0.2)
+    gateway.world.acts.clear()
+    liar = Person("accept", approved=True, confirm="watches")
+    async with client(gateway, gateway.token("ada"), elicitation_callback=liar) as session:
+        answer = await session.call_tool("deployment_rollback", {"name": "watches"})
+    assert answer.isError and answer.structuredContent is not None
+    told = answer.structuredContent["error"]
+    assert told["code"] == "needs_approval" and gateway.world.acts == []
+    assert told["link"] == f"{gateway.base}/approvals/{told['approval']['id']}"
+    assert gateway.kernel.approvals.get(told["approval"]["id"], "default").status == "pending"
 
 
 def _result(answer: types.CallToolResult) -> dict[str, Any]:

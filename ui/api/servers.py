@@ -53,16 +53,16 @@ def add_to(app: FastAPI, door: Door) -> AbstractAsyncContextManager[None]:
 def _servers(door: Door) -> tuple[StreamingServers, Callable[[], None]]:
     """The servers, and what ends their calls."""
     from mcp_servers.builder import build_server
-    from mcp_servers.following import LocalFollow
     from mcp_servers.streaming import StreamingServers, door_of_request
+    from mcp_servers.waiting import LocalWaiting
 
     kernel = door.kernel
     caller = LocalCaller(kernel.gate)
-    fair, follow = FairCaller(caller), LocalFollow(kernel)
+    fair, waiting = FairCaller(caller), LocalWaiting(kernel)
 
     def server(name: str) -> Server[Any, Any]:
         return build_server(
-            name, kernel.operations, fair, door_of_request, follow=follow, version=VERSION
+            name, kernel.operations, fair, door_of_request, waiting=waiting, version=VERSION
         )
 
     streaming = StreamingServers(
@@ -74,7 +74,7 @@ def _servers(door: Door) -> tuple[StreamingServers, Callable[[], None]]:
 
     def close() -> None:
         caller.close()
-        follow.close()
+        waiting.close()
 
     return streaming, close
 

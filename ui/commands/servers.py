@@ -23,7 +23,7 @@ def mcp(
 ) -> int:
     """Serve operations as MCP tools until standard input ends."""
     from tools.kernel.identity import Channel, Principal, RequestContext, Role
-    from ui.client import RemoteCaller, RemoteFollow, connect
+    from ui.client import RemoteCaller, RemoteWaiting, connect
 
     client = connect(channel="mcp")
     status = client.get("/api/v1/status")
@@ -34,6 +34,6 @@ def mcp(
 
     operations = load_operations()
     context = RequestContext(principal, Channel.MCP)
-    follow = RemoteFollow(client)
-    serve_stdio(domain, RemoteCaller(client), lambda: context, operations, follow)
+    waiting = RemoteWaiting(client)
+    serve_stdio(domain, RemoteCaller(client), lambda: context, operations, waiting)
     return 0
