@@ -3,7 +3,7 @@
 It is a convenience and never the only way. A form asks for missing arguments; its answer is worth
 no more than the arguments of the call, because the client program gives it. An approval is never
 asked for in a form: the person is led to the page where whoever is signed in decides it.
-See docs/decisions/0012-elicitation-asks-but-never-approves.md.
+See docs/decisions/0005-elicitation-asks-and-never-approves.md.
 """
 
 from __future__ import annotations

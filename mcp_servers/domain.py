@@ -10,7 +10,7 @@ from typing import Any
 import mcp.types as types
 from pydantic import AnyUrl
 
-from mcp_servers import asking, prompts, resources, results
+from mcp_servers import asking, pages, prompts, resources, results
 from mcp_servers.caller import Caller
 from mcp_servers.following import FOLLOW, READS, TOOL, read_arguments
 from mcp_servers.names import ALL, offered
@@ -108,6 +108,7 @@ class DomainOffer:
     async def _called(
         self, offer: OfferedTool, arguments: dict[str, Any], given: Pass, request: Request
     ) -> types.CallToolResult:
+        arguments, before = pages.begin(offer, arguments)
         token = request.meta.progressToken if request.meta else None
         async with progress_to(request.session, token, str(request.request_id)) as progress:
             outcome = await self._caller.call(
@@ -118,7 +119,7 @@ class DomainOffer:
                 idempotency_key=given.idempotency_key,
                 progress=progress,
             )
-        return results.answer(offer, outcome, given)
+        return results.answer(offer, outcome, given, arguments, before)
 
     async def _followed(
         self, waiting: Waiting, arguments: dict[str, Any], given: Pass, request: Request

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import mcp.types as types
 
+from mcp_servers import pages
 from mcp_servers.caller import CallOutcome
 from mcp_servers.passes import Pass
 from mcp_servers.schemas import OfferedTool, at_the_terminal, secret_fields
@@ -29,9 +30,25 @@ _SIZES = (
 log = logging.getLogger(__name__)
 
 
-def answer(offered: OfferedTool, outcome: CallOutcome, given: Pass) -> types.CallToolResult:
-    """The tool result of a call that went through."""
-    result, note = bounded(outcome.result, given.limit, offered)
+def answer(
+    offered: OfferedTool,
+    outcome: CallOutcome,
+    given: Pass,
+    arguments: dict[str, Any],
+    before: int = 0,
+) -> types.CallToolResult:
+    """The tool result of a call that went through.
+
+    Args:
+        offered: the tool.
+        outcome: what the call gave.
+        given: whose call it was.
+        arguments: the operation's arguments.
+        before: entries of the result's list that were read with earlier calls.
+    """
+    whole = pages.go_on(offered, outcome.result, before)
+    result, note = bounded(whole, given.limit, offered)
+    more = pages.rest(offered, arguments, whole, result, before)
     if outcome.revealed and not given.reveal:
         fields = ", ".join(secret_fields(offered.operation)) or "secrets"
         hidden = f"MCP does not show {fields}: use {at_the_terminal(offered.operation)}."
@@ -42,11 +59,14 @@ def answer(offered: OfferedTool, outcome: CallOutcome, given: Pass) -> types.Cal
     structured: dict[str, Any] = {"result": result, "receipt": receipt}
     if note:
         structured["note"] = note
+    if more:
+        structured[pages.NEXT] = more
     problem = next(offered.check.iter_errors(structured), None)
     if problem is not None:
         return _undeclared(offered, outcome, problem.message)
     meta = {REVEALED: outcome.revealed} if given.reveal and outcome.revealed else None
-    lines = [_says(outcome), *([note] if note else []), _compact(result)]
+    goes_on = [f"The rest: the same call with {pages.CURSOR}={more}"] if more else []
+    lines = [_says(outcome), *([note] if note else []), _compact(result), *goes_on]
     return types.CallToolResult(
         content=[types.TextContent(type="text", text="\n".join(lines))],
         structuredContent=structured,

@@ -12,6 +12,7 @@ from jsonschema.protocols import Validator
 from pydantic import SecretStr
 
 from mcp_servers.names import tool_name
+from mcp_servers.pages import ARGUMENT, CURSOR, NEXT, paged_field
 from tools.kernel.operations import Effect, JobHandle, Operation
 
 OPERATION = "pilothouse/operation"
@@ -56,16 +57,18 @@ class OfferedTool:
         operation: the operation behind it.
         tool: what `tools/list` answers.
         check: validates structured content; compiled once, because compiling costs milliseconds.
+        paged: the list in its result that can be read on with a cursor, if any.
     """
 
     operation: Operation[Any, Any]
     tool: types.Tool
     check: Validator
+    paged: str | None = None
 
     @classmethod
     def of(cls, operation: Operation[Any, Any]) -> OfferedTool:
         """Describe an operation."""
-        schema = output_schema(operation)
+        schema, paged = output_schema(operation), paged_field(operation)
         tool = types.Tool(
             name=tool_name(operation.name),
             title=title(operation),
@@ -75,7 +78,7 @@ class OfferedTool:
             annotations=hints(operation),
             _meta={OPERATION: operation.name, EFFECT: effect(operation)},
         )
-        return cls(operation, tool, Draft202012Validator(schema))
+        return cls(operation, tool, Draft202012Validator(schema), paged)
 
 
 def title(operation: Operation[Any, Any]) -> str:
@@ -138,6 +141,8 @@ def input_schema(operation: Operation[Any, Any]) -> dict[str, Any]:
     for name, slot in operation.slots.items():
         if slot.question:
             schema["properties"][name].setdefault("description", slot.question)
+    if paged_field(operation):
+        schema["properties"][CURSOR] = ARGUMENT
     return schema
 
 
@@ -150,9 +155,16 @@ def output_schema(operation: Operation[Any, Any]) -> dict[str, Any]:
     result = _untitled(output.model_json_schema(mode="serialization"))
     definitions = result.pop("$defs", {})
     note = {"type": "string"}
+    more = {NEXT: {"type": "string"}} if paged_field(operation) else {}
     envelope: dict[str, Any] = {
         "type": "object",
-        "properties": {"result": result, "receipt": _RECEIPT, "note": note, "error": _ERROR},
+        "properties": {
+            "result": result,
+            "receipt": _RECEIPT,
+            "note": note,
+            "error": _ERROR,
+            **more,
+        },
         "anyOf": [{"required": ["result", "receipt"]}, {"required": ["error"]}],
         "additionalProperties": False,
     }

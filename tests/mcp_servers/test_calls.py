@@ -252,6 +252,32 @@ async def test_a_long_result_is_cut_with_a_note_and_still_valid(platform: Platfo
     assert "note" not in (short.structuredContent or {})
 
 
+async def test_the_rest_of_a_cut_list_is_read_on_without_gap_or_repetition(
+    platform: Platform,
+) -> None:
+    seen: list[str] = []
+    given: dict[str, Any] = {"limit": 700}
+    async with platform.client("registry") as session:
+        for _ in range(30):
+            answer = await session.call_tool("registry_list", given)
+            content = answer.structuredContent
+            seen += [entry["model"] for entry in content["result"]["models"]]
+            if "next" not in content:
+                break
+            assert f"cursor={content['next']}" in answer.content[0].text
+            given["cursor"] = content["next"]
+    assert seen == [f"m{n}" for n in range(700)]
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "", "WzEsICJ4Il0=", "WyIxIiwgMl0="])
+async def test_a_cursor_of_other_arguments_or_of_nobody_is_refused(
+    platform: Platform, cursor: str
+) -> None:
+    async with platform.client("registry") as session:
+        answer = await session.call_tool("registry_list", {"limit": 700, "cursor": cursor})
+    assert answer.isError and "cursor" in answer.content[0].text
+
+
 class Slow:
     """A caller that reports progress from another thread and waits to be released."""
 
