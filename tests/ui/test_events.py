@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -211,27 +210,3 @@ def test_a_token_that_is_taken_back_ends_the_conversation(running: Gateway) -> N
         with pytest.raises(ConnectionClosed) as closed:
             until(talk, "done")
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1008
-
-
-def test_when_the_platform_stops_readers_are_told_where_to_go_on(
-    template_home: Path, tmp_path: Path
-) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(template_home, home)
-    with gateway(home) as found, found.client() as client:
-        told = happen(found, "devices", 2)
-        feed = socket(found, f"/api/v1/events/devices?after={told[0]}")
-        assert json.loads(feed.recv(timeout=20))["id"] == told[1]
-        with client.stream("GET", "/api/v1/events/devices?after=0") as stream:
-            lines = stream.iter_lines()
-            assert ids(lines, 2) == told
-            loop = found.door.notifier._loop
-            assert loop is not None
-            asyncio.run_coroutine_threadsafe(found.door.quiet(), loop).result(20)
-            assert "event: goodbye" in list(lines)
-        with pytest.raises(ConnectionClosed) as closed:
-            feed.recv(timeout=20)
-        assert closed.value.rcvd is not None
-        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1012, f"after={told[1]}")
-        with httpx.Client(base_url=found.url) as nobody:
-            assert nobody.get("/readyz").json()["checks"]["platform"] == "stopping"

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from fastapi.concurrency import run_in_threadpool
 
-from tools.kernel.errors import PilothouseError
+from tools.kernel.errors import PilothouseError, Unavailable
 from tools.kernel.events import Event, Events
 
 T = TypeVar("T")
@@ -61,7 +61,12 @@ class Notifier:
             topic: such as `job:7`; `job:*` means all topics that begin so.
             tenant: whose events.
             after: the id of the last event that is known; None for only what comes from now on.
+
+        Raises:
+            Unavailable: if the platform is being stopped.
         """
+        if self.stopping:
+            raise Unavailable("The platform is being stopped.", hint="Try again in a moment.")
         async with self._beginning:
             if not self._followers:
                 self._seen = await self._read(self._events.newest)
