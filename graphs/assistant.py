@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from agents.model_clients import llm_client
 from agents.team import Team
+from graphs.arranging import announcement
 from graphs.conversations import Conversations
 from graphs.dispatch import Dispatcher
 from graphs.events import (
@@ -30,6 +32,7 @@ from graphs.feedback import Feedback, corrected
 from graphs.llm_planner import LlmPlanner
 from graphs.names import LiveNames
 from graphs.plan import Plan, references
+from graphs.schedule_runner import ScheduleRunner
 from graphs.stream import TurnStream, topic
 from graphs.supervisor import build_supervisor
 from graphs.tables import TurnRow
@@ -60,6 +63,7 @@ class Assistant:
         self._conversations = Conversations(kernel.database)
         self.feedback = Feedback(kernel.database)
         self._exit = AsyncExitStack()
+        self._runner = ScheduleRunner(kernel, turns)
         self.understanding = understanding
 
     @classmethod
@@ -91,10 +95,12 @@ class Assistant:
         if model is not None:
             await asyncio.to_thread(assistant._planner.warm)
         turns.recover()
+        await assistant._runner.start()
         return assistant
 
     async def close(self) -> None:
         """Let go of everything; turns that run go on at the next start."""
+        await self._runner.close()
         await self._turns.close()
         await self._exit.aclose()
 
@@ -147,6 +153,8 @@ class Assistant:
         )
         stream = TurnStream(self._kernel.events, conversation, context.tenant, turn.number)
         await stream.emit(PlanEvent(plan=plan))
+        if told := announcement(plan, self._kernel.operations, datetime.now().astimezone()):
+            await stream.emit(Message(text=told))
         if carries_out(plan):
             self._turns.begin(turn, plan, context, stream, confirm=confirm)
         else:

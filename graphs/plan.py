@@ -7,6 +7,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, Field
 
+from tools.schedules.timing import Timing
+
 
 class StepRef(BaseModel):
     """An argument or a figure that an earlier step's result will hold.
@@ -49,7 +51,7 @@ class Step(BaseModel):
         arguments: the operation's own argument names; a value may be a `StepRef` as a dict.
         depends_on: ids of the steps that must have succeeded before.
         condition: when it runs at all.
-        schedule: when it runs, if not now.
+        schedule: when it runs, if not now: on a clock, at a moment, or when a job has ended.
     """
 
     id: str
@@ -57,7 +59,7 @@ class Step(BaseModel):
     arguments: dict[str, Any] = Field(default_factory=dict)
     depends_on: list[str] = Field(default_factory=list)
     condition: Condition | None = None
-    schedule: dict[str, Any] | None = None
+    schedule: Timing | None = None
 
 
 class Question(BaseModel):

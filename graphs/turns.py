@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command
 
+from graphs.arranging import arranged, timing_of
 from graphs.conversations import WAITING, Conversations
 from graphs.dispatch import OPEN_TASK
 from graphs.events import ConfirmEvent, Done, Message, Progress, Status
@@ -52,6 +54,7 @@ class Turns:
         self._streams: dict[str, TurnStream] = {}
         self._unmarked: set[str] = set()
         self._away: set[str] = set()
+        self.settled: Callable[[TurnRow, str, dict[str, Any]], None] | None = None
 
     def refuse_if_busy(self, conversation: str) -> None:
         """One turn at a time in a conversation, not counting those that have begun a job.
@@ -158,6 +161,7 @@ class Turns:
             except PilothouseError as error:
                 log.error("turn %s could not be marked as failed: %s", turn.id, error)
                 self._unmarked.add(turn.id)
+            await asyncio.to_thread(self._tell, turn, "failed", _failed(text))
             self._over(turn.id)
 
         await stream.emit(Message(text=text))
@@ -174,7 +178,8 @@ class Turns:
         plan = Plan.model_validate(snapshot.values["plan"])
         status = _status(snapshot, plan, states)
         if status == "needs_confirmation":
-            await stream.emit(ConfirmEvent(text="Shall I do this?", steps=plan.steps))
+            what = "schedule this" if turn.plan and timing_of(Plan.model_validate(turn.plan)) else "do this"
+            await stream.emit(ConfirmEvent(text=f"Shall I {what}?", steps=plan.steps))
         if status == "cancelled" and not states:
             await stream.emit(Message(text="Nothing was done."))
         receipts = [r["id"] for s in states.values() if (r := s.get("receipt"))]
@@ -182,10 +187,16 @@ class Turns:
         async def over() -> None:
             await asyncio.to_thread(self._focus, turn, plan, states, status)
             await asyncio.to_thread(self._conversations.settle, turn.id, status, states)
+            await asyncio.to_thread(self._tell, turn, status, states)
             self._over(turn.id)
 
         use = _used(plan, states)
         await stream.finish(Done(status=status, receipts=receipts, use=use), over)
+
+    def _tell(self, turn: TurnRow, status: str, states: dict[str, Any]) -> None:
+        """Let whoever wants to know how turns end know it."""
+        if self.settled is not None:
+            self.settled(turn, status, states)
 
     def _focus(
         self, turn: TurnRow, plan: Plan, states: dict[str, StepState], status: Status
@@ -247,6 +258,7 @@ class Turns:
         config = {"configurable": {"thread_id": turn_id}}
         states = (await self._graph.aget_state(config)).values.get("states", {})
         await asyncio.to_thread(self._conversations.settle, turn_id, "cancelled", states)
+        await asyncio.to_thread(self._tell, turn, "cancelled", states)
         done = [s.id for s in plan.steps if states.get(s.id, {}).get("status") == "done"]
         rest = [s.id for s in plan.steps if s.id not in done]
         if cut:
@@ -284,7 +296,7 @@ class Turns:
 def first_input(plan: Plan, context: dict[str, Any], *, confirm: bool) -> dict[str, Any]:
     """The state with which a turn begins."""
     return {
-        "plan": plan.model_dump(mode="json"),
+        "plan": arranged(plan).model_dump(mode="json"),
         "context": context,
         "confirm": confirm,
         "confirmed": False,
@@ -299,8 +311,10 @@ def carries_out(plan: Plan) -> bool:
 
 
 def needs_confirming(plan: Plan, operations: OperationSet) -> bool:
-    """True if a step writes; dangerous steps have approvals of their own, reading asks nothing."""
-    return any(_effect(s.operation, s.arguments, operations) is Effect.WRITE for s in plan.steps)
+    """True if a step writes, or the plan is kept for later; dangerous steps have approvals of their
+    own, reading asks nothing.
+    """
+    return timing_of(plan) is not None or any(_effect(s.operation, s.arguments, operations) is Effect.WRITE for s in plan.steps)
 
 
 def _effect(name: str, arguments: dict[str, Any], operations: OperationSet) -> Effect:
@@ -319,6 +333,11 @@ def _used(plan: Plan, states: dict[str, StepState]) -> ModelUse | None:
     parts = [plan.use] if plan.use is not None else []
     parts += [ModelUse.model_validate(u) for s in states.values() if (u := s.get("use"))]
     return sum(parts[1:], parts[0]) if parts else None
+
+
+def _failed(text: str) -> dict[str, Any]:
+    """A turn that could not go on, as its steps' states."""
+    return {"": StepState(status="failed", error={"message": text})}
 
 
 def _unexpected(error: BaseException) -> str:

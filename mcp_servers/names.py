@@ -22,6 +22,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
     "devices": ("devices", "deployment"),
     "knowledge": ("knowledge",),
     "reporting": ("reporting",),
+    "schedules": ("schedules",),
     "platform": ("platform",),
 }
 

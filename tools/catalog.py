@@ -15,6 +15,7 @@ DOMAINS = (
     "deployment",
     "knowledge",
     "reporting",
+    "schedules",
     "platform",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -56,6 +57,7 @@ class ConversationState(BaseModel):
         recent: the last plans that had steps, newest first: what corrections change.
         proposed: a plan that waits for a yes; set until it is carried out or dropped.
         pending: the question that waits for an answer; a change of subject does not lose it.
+        now: the time that counts as now; the machine's when None. Never stored.
     """
 
     turns: int = 0
@@ -63,6 +65,7 @@ class ConversationState(BaseModel):
     recent: list[Plan] = Field(default_factory=list[Plan])
     proposed: Plan | None = None
     pending: Pending | None = None
+    now: datetime | None = Field(default=None, exclude=True)
 
     def after(self, plan: Plan) -> ConversationState:
         """The state once `plan` was said: names come into focus, its question waits.

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphs.plan import Question
-from graphs.understanding import guards, values
+from graphs.understanding import guards, later, values
 from graphs.understanding.amend import amended
-from graphs.understanding.clause import Clause, strip_leading
+from graphs.understanding.clause import Clause, join, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import link, read_version
@@ -65,7 +65,11 @@ def _answer(
 ) -> ParsedPlan | None:
     pending = state.pending
     assert pending is not None  # noqa: S101 - asked by the caller
-    value = value_for(parser, pending.question, tokens, names)
+    if pending.question.operation == later.CREATE:
+        timing = later.timing_of_answer(join(tokens), state.now, pending.question)
+        value = timing.model_dump(mode="json") if timing else None
+    else:
+        value = value_for(parser, pending.question, tokens, names)
     if value is None:
         return None
     key = f"{pending.question.operation}.{pending.question.slot}"

@@ -177,7 +177,13 @@ class Linker:
         return Mention(kind, at, at + 1, tuple(found), how, version)  # type: ignore[arg-type]
 
 
-_BY_PARTS = (EntityKind.MODEL, EntityKind.DATASET, EntityKind.DOCUMENT, EntityKind.DEVICE_GROUP)
+_BY_PARTS = (
+    EntityKind.MODEL,
+    EntityKind.DATASET,
+    EntityKind.DOCUMENT,
+    EntityKind.DEVICE_GROUP,
+    EntityKind.SCHEDULE,
+)
 _MISSPELT = (EntityKind.MODEL, EntityKind.DEVICE_GROUP, EntityKind.DATASET, EntityKind.DEVICE)
 _NO_PART = words("words", "determiners") | words("words", "prepositions")
 

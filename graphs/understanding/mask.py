@@ -23,6 +23,7 @@ MASKS = {
     EntityKind.BASE_MODEL: "the base model",
     EntityKind.USER: "the user",
     EntityKind.JOB: "job 7",
+    EntityKind.SCHEDULE: "the schedule",
 }
 _ORDER = list(MASKS)
 _VERSION = re.compile(r"^v\.?\d+$")

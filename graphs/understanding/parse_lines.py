@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,10 @@ class FileNames:
 
 
 def parse_lines(
-    lines: Iterable[str], understanding: Understanding, names: NameView
+    lines: Iterable[str],
+    understanding: Understanding,
+    names: NameView,
+    now: datetime | None = None,
 ) -> Iterator[dict[str, Any]]:
     """One plan a line; `{"text": …}`, or `{"turns": […]}` of which the last is planned.
 
@@ -86,16 +90,28 @@ def parse_lines(
         except (ValueError, TypeError, KeyError) as error:
             yield {"error": f'line {number} is not {{"text": …}} or {{"turns": […]}}: {error}'}
             continue
-        yield as_line(parse_turns(turns, understanding, names))
+        yield as_line(parse_turns(turns, understanding, names, now))
 
 
-def parse_turns(turns: Sequence[str], understanding: Understanding, names: NameView) -> ParsedPlan:
-    """The plan of the last of several sentences; those before are taken as said and planned."""
+def parse_turns(
+    turns: Sequence[str],
+    understanding: Understanding,
+    names: NameView,
+    now: datetime | None = None,
+) -> ParsedPlan:
+    """The plan of the last of several sentences; those before are taken as said and planned.
+
+    Args:
+        turns: the sentences.
+        understanding: the parser.
+        names: the names that exist.
+        now: the time that counts as now, with its zone; the machine's if None.
+    """
     state = ConversationState()
     for turn in turns[:-1]:
-        plan = understanding.parse(turn, names, state)
+        plan = understanding.parse(turn, names, state, now)
         state = state.assuming(plan, understanding.outputs)
-    return understanding.parse(turns[-1] if turns else "", names, state)
+    return understanding.parse(turns[-1] if turns else "", names, state, now)
 
 
 def as_line(plan: Plan) -> dict[str, Any]:

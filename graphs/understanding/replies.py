@@ -57,12 +57,28 @@ class Replies:
             "or a measured figure with a number."
         )
 
-    def schedule(self, when: dict[str, str]) -> str:
-        """For wishes for later."""
-        said = next(iter(when.values()))
+    def no_such_time(self, said: str, problem: str) -> str:
+        """For a time that cannot be kept."""
         return (
-            f"You want that {said!r}, but schedules are not carried out yet, so I planned nothing. "
-            "I can do it now, if you say it without the time."
+            f"I planned nothing, because I cannot keep {said!r}: {problem}. I can do something at "
+            "a moment (`tomorrow at 9`), on a clock (`every monday at 9`, `every 6 hours`), or "
+            "when a job has ended (`when job 7 has finished`)."
+        )
+
+    def reminding(self) -> str:
+        """For reminders and messages."""
+        return (
+            "I cannot send reminders or messages, so I planned nothing. I can carry something out "
+            "at a time or when a job has ended, and you find what came of it in "
+            "`pilothouse schedules`."
+        )
+
+    def still_scheduled(self, names: Sequence[str]) -> str:
+        """For "do not …" where schedules stand."""
+        told = ", ".join(names[:5])
+        return (
+            f"All right, nothing was done now. What is scheduled stays so ({told}): say "
+            f"`pause {names[0]}` or `cancel {names[0]}` to stop it."
         )
 
     def outside(self, nearest: Sequence[str], clause: str, one_of_several: bool) -> str:

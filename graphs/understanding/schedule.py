@@ -1,45 +1,151 @@
-"""When a sentence wants things done, if not now: every night, tomorrow, when job 7 has finished."""
+"""When a sentence wants things done, if not now, and the sentence without the words for that.
+
+Only the words of a time that the act itself is wanted at are taken out: `since monday` and `last
+week` stay, they are what a report is about. The clock is handed in, so that the same sentence at
+the same time always gives the same plan.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-_REMIND = re.compile(r"\b(?:remind|notify|wake|ping)\s+(?:me|us|the team)\b", re.I)
-_CLOCK = re.compile(
-    r"\b(?:at|by|from|until|before|after|around)\s+"
-    r"(?:\d{1,2}(?::\d\d)?\s?(?:am|pm|h|o'clock)\b|\d{1,2}:\d\d|noon|midnight)",
-    re.I,
+from graphs.understanding.moments import deadline_in, moment_in
+from graphs.understanding.recurring import recurring
+from graphs.understanding.text import Token
+from graphs.understanding.triggers import trigger_in
+from tools.schedules.timing import Outcome, Timing, local_zone
+
+Span = tuple[int, int]
+_REMIND = re.compile(
+    r"\b(?:remind|notify|alert|wake|ping|e-?mail)\s+(?:me|us|the\s+team|everyone)\b"
 )
-_FINISH = re.compile(
-    r"\b(?:when|once|after|as soon as)\s+(?:the\s+)?"
-    r"(?:job|training|run|tuning|rollout|task)\s*(?:#|number\s+)?(?P<job>\d+)?\s*"
-    r"(?:has|is|have)?\s*(?:finishe[sd]|finished|done|ended|ends|complete[sd]?|completes|succeed(?:s|ed)|through)\b",
-    re.I,
-)
-_WEEKDAY = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
-_EVERY = re.compile(
-    rf"\b(?:every|each)\s+(?:other\s+|\d+\s+|two\s+|three\s+|six\s+|working\s+)?(?:night|day|morning|evening|week|month|hour|weekday|weekend|minute|quarter|{_WEEKDAY})s?\b"
-    r"|\b(?:nightly|daily|hourly|weekly|monthly)\b(?!\s+(?:report|digest|summary|limit|cost|spending|overview|numbers))",
-    re.I,
-)
-_AT = re.compile(
-    r"\b(?:tomorrow(?:\s+(?:morning|evening|night|afternoon|at\s+\w+))?|tonight"
-    rf"|until\s+(?:tomorrow|tonight|next\s+\w+|noon|midnight|{_WEEKDAY}|\d[\d:]*)"
-    r"|this\s+evening|later\s+today|at\s+midnight|at\s+noon"
-    rf"|next\s+(?:week|month|{_WEEKDAY})|on\s+(?:{_WEEKDAY})|in\s+(?:an?|one|two|three|\d+)\s+(?:hours?|minutes?|days?|weeks?)|over\s+the\s+weekend|after\s+lunch)\b",
-    re.I,
-)
+_HABIT = re.compile(r"^(?:what|which|when|who|whose|why|how|is|are|does|do|did|was|were|has|have)\b")
 
 
-def schedule(text: str) -> dict[str, str] | None:
-    """When the sentence wants things done, if not now."""
-    if match := _EVERY.search(text):
-        clock = _CLOCK.search(text)
-        return {"every": match.group().lower() + (f" {clock.group().lower()}" if clock else "")}
-    if match := _FINISH.search(text):
-        return {"after_job": match["job"] or "current"}
-    if match := _AT.search(text):
-        return {"at": match.group().lower()}
-    if match := _CLOCK.search(text) or _REMIND.search(text):
-        return {"at": match.group().lower()}
-    return None
+@dataclass(frozen=True, slots=True)
+class When:
+    """What a sentence says of the time of its act.
+
+    Attributes:
+        said: its words.
+        spans: where they stand.
+        timing: the time; None for a job that is only pointed at, or one that cannot be kept.
+        on: for a job that is only pointed at: which end of it counts.
+        pointed: True if "it" or "the training" must be resolved to a job.
+        problem: why the time cannot be kept, for a person.
+        adjective: True for `the nightly training`, which may name a schedule that exists.
+    """
+
+    said: str
+    spans: tuple[Span, ...]
+    timing: Timing | None = None
+    on: Outcome = "end"
+    pointed: bool = False
+    problem: str = ""
+    adjective: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A sentence as one text in lower case, with the place of each of its tokens."""
+
+    text: str
+    places: tuple[Span, ...]
+    tokens: tuple[Token, ...] = field(default=())
+
+
+def written(tokens: Sequence[Token]) -> Written:
+    """Tokens as a text, with the spaces that stood between them made one."""
+    parts: list[str] = []
+    places: list[Span] = []
+    length = 0
+    for index, token in enumerate(tokens):
+        if index and token.start > tokens[index - 1].end:
+            parts.append(" ")
+            length += 1
+        places.append((length, length + len(token.low)))
+        parts.append(token.low)
+        length += len(token.low)
+    return Written("".join(parts), tuple(places), tuple(tokens))
+
+
+def local_now() -> datetime:
+    """The time on the wall clock of this machine's zone."""
+    return datetime.now(ZoneInfo(local_zone()))
+
+
+def when_in(sentence: Written, now: datetime) -> When | None:
+    """The time that a sentence wants its act at; None if it says none."""
+    text = _without_quotes(sentence)
+    trigger = trigger_in(text)
+    if trigger is not None:
+        said = text[trigger.start : trigger.end]
+        timing = None
+        if trigger.job is not None:
+            on = None if trigger.on == "end" else trigger.on
+            timing = Timing(after_job=trigger.job, on=on, said=said)
+        return When(
+            said, ((trigger.start, trigger.end),), timing, trigger.on, trigger.job is None
+        )
+    return _on_the_clock(text, now)
+
+
+def _on_the_clock(text: str, now: datetime) -> When | None:
+    zone = _zone_name(now)
+    if again := recurring(text):
+        said = text[again.start : again.end]
+        timing = Timing(every=again.cron, zone=zone, said=said) if again.cron else None
+        span = (again.start, again.end)
+        return When(said, (span,), timing, problem=again.problem, adjective=again.adjective)
+    if limit := deadline_in(text):
+        start = text.index(limit)
+        span = (start, start + len(limit))
+        return When(limit, (span,), problem="a limit in time is nothing that I can keep")
+    once = moment_in(text, now)
+    if once is None:
+        return None
+    spans = ((once.start, once.end), *([once.apart] if once.apart else []))
+    said = " ".join(text[a:b] for a, b in spans)
+    timing = Timing(at=once.at.isoformat(), zone=zone, said=said) if once.at else None
+    return When(said, spans, timing, problem=once.problem)
+
+
+def _zone_name(now: datetime) -> str | None:
+    return now.tzinfo.key if isinstance(now.tzinfo, ZoneInfo) else None
+
+
+def _without_quotes(sentence: Written) -> str:
+    """The text with what is quoted, or a path, made blank: it names something, it is no time."""
+    text = list(sentence.text)
+    for token, (start, end) in zip(sentence.tokens, sentence.places, strict=True):
+        if token.kind in ("quote", "path"):
+            text[start:end] = "~" * (end - start)
+    return "".join(text)
+
+
+def without(sentence: Written, spans: Sequence[Span]) -> list[Token]:
+    """The tokens that stand outside of some places, without a comma that is left over."""
+    kept = [
+        token
+        for token, (start, end) in zip(sentence.tokens, sentence.places, strict=True)
+        if not any(start < b and a < end for a, b in spans)
+    ]
+    while kept and kept[0].kind == "punctuation" and kept[0].low in ",;:":
+        kept = kept[1:]
+    while kept and kept[-1].kind == "punctuation" and kept[-1].low in ",;:":
+        kept = kept[:-1]
+    return kept
+
+
+def wants_reminding(sentence: Written) -> bool:
+    """True for `remind me`: nobody can be reminded of anything from here."""
+    return _REMIND.search(sentence.text) is not None
+
+
+def asks_about(sentence: Written) -> bool:
+    """True for a question, which asks about a time rather than orders for it."""
+    return _HABIT.match(sentence.text) is not None

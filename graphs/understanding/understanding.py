@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from graphs.plan import Plan, Question, Step
-from graphs.understanding import dialogue, guards, schedule
+from graphs.understanding import dialogue, guards, later
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.join_reads import ReadJoiner
-from graphs.understanding.lexicon import common_words, fields, phrases
+from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, mask_clause
 from graphs.understanding.names import NameIndex, NameView
@@ -31,6 +32,7 @@ from graphs.understanding.text import Token, tokenise
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
+from tools.schedules.timing import Timing
 
 _LONGEST = 2000
 _NEARBY = 3.0
@@ -63,12 +65,14 @@ class ParsedPlan(Plan):
         reasons: what each clause was taken for, and why.
         drops_pending: True if the person gave up the question that was open.
         known: what the step that the question is about has already.
+        when: the time that the sentence wants its act at, also where nothing could be planned.
     """
 
     answers: dict[str, Any] = Field(default_factory=dict[str, Any], exclude=True)
     reasons: list[Reason] = Field(default_factory=list[Reason], exclude=True)
     drops_pending: bool = Field(default=False, exclude=True)
     known: Step | None = Field(default=None, exclude=True)
+    when: Timing | None = Field(default=None, exclude=True)
 
 
 class Understanding:
@@ -87,7 +91,8 @@ class Understanding:
         vectors = sentence_vectors([s.text for s in sentences], encoder)
         self.router = Router(sentences, encoder, vectors)
         self._known = common_words() | self.router.vocabulary | self.verbs
-        self._speller = Speller(self._known, self.verbs | self.router.vocabulary)
+        meant = self.verbs | self.router.vocabulary | words("schedule", "words")
+        self._speller = Speller(self._known, meant)
         self._segmenter = Segmenter(self.verbs)
         self._orders = Orders(operations, sentences, self.verbs)
         self._refit = Refit(operations, sentences)
@@ -107,11 +112,22 @@ class Understanding:
             self.linker.index(kind, names)
 
     def parse(
-        self, text: str, names: NameView, conversation: ConversationState | None = None
+        self,
+        text: str,
+        names: NameView,
+        conversation: ConversationState | None = None,
+        now: datetime | None = None,
     ) -> ParsedPlan:
-        """The plan of one sentence in its conversation. Nothing is read or changed but these."""
+        """The plan of one sentence in its conversation. Nothing is read or changed but these.
+
+        Args:
+            text: what was said.
+            names: the names that exist.
+            conversation: what was said before.
+            now: the time, with its zone, from which `tomorrow` is counted; the machine's if None.
+        """
         started = time.perf_counter()
-        state = conversation or ConversationState()
+        state = (conversation or ConversationState()).model_copy(update={"now": now})
         plan = self._parse(text[:_LONGEST], names, state)
         plan.text = plan.text or text
         plan.ms = round((time.perf_counter() - started) * 1000, 3)
@@ -143,7 +159,33 @@ class Understanding:
     ) -> ParsedPlan:
         """A sentence as a request of its own, with what was already answered about it."""
         tokens, dry = guards.hypothetical(self._spelt(tokens, names))
-        tokens = self._wished(tokens)
+        taken = later.take(self, tokens, names, state, answers)
+        if taken.plan is not None:
+            return taken.plan
+        asked = text if taken.timing is None else join(taken.tokens)
+        plan = self._read_now(asked, taken.tokens, names, taken.state, answers, dry, cut)
+        plan.text = text
+        if plan.reply == self.replies.negated() and (kept := names.names(EntityKind.SCHEDULE)):
+            plan.reply = self.replies.still_scheduled([entry.name for entry in kept])
+        return taken.given(plan)
+
+    def clause_count(self, tokens: Sequence[Token]) -> int:
+        """How many wishes with a verb of their own words hold."""
+        clauses = self._segmenter.clauses(tokens)
+        return sum(any(t.low in self.verbs for t in c.tokens) for c in clauses)
+
+    def _read_now(
+        self,
+        text: str,
+        tokens: Sequence[Token],
+        names: NameView,
+        state: ConversationState,
+        answers: dict[str, Any],
+        dry: bool,
+        cut: bool,
+    ) -> ParsedPlan:
+        """A sentence without a time."""
+        tokens = self._wished(list(tokens))
         if dry:
             tokens = guards.present_tense(strip_leading(tokens, polite()), self.verbs)
         clauses = self._segmenter.clauses(tokens)
@@ -305,18 +347,7 @@ class Understanding:
             plan.question, plan.known = draft.question, draft.known
         else:
             plan.steps = draft.steps
-        if not plan.abstained:
-            self._scheduled(plan, draft, text)
         return plan
-
-    def _scheduled(self, plan: ParsedPlan, draft: Draft, text: str) -> None:
-        when = schedule.schedule(text)
-        asked = [read.operation for read in draft.reads if read.operation]
-        acts = any(self.operations.get(name).effect is not Effect.READ for name in asked)
-        if when is None or (not acts and "at" in when):
-            return
-        plan.steps, plan.question, plan.abstained = [], None, True
-        plan.reply = self.replies.schedule(when)
 
     def answers_question(self, question: Question, tokens: Sequence[Token], names: NameView) -> Any:
         """The value by which a sentence answers a question; None if it does not."""

@@ -76,6 +76,7 @@ def settle(kernel: Kernel, receipt: Receipt, worked: float, only: tuple[str, ...
     kernel.catalogue.changed()
     kernel.events.wake()
     kernel.jobs.changed()
+    kernel.timers.job_ended(int(receipt.job or 0))
     return True
 
 

@@ -34,6 +34,7 @@ class EntityKind(StrEnum):
     RECEIPT = "receipt"
     APPROVAL = "approval"
     USER = "user"
+    SCHEDULE = "schedule"
 
 
 @dataclass(frozen=True, slots=True)

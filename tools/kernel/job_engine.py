@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 
 from tools.kernel.completion import complete, completed_before, fail
 from tools.kernel.errors import Cancelled, Conflict, OperationFailed, PilothouseError, Unavailable
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 COMPUTE_QUEUE = "pilothouse-compute"
+TIMER_QUEUE = "pilothouse-timers"
 COMPUTE_AT_ONCE = 2
 THREADS = 64  # a rollout that waits for its devices holds one
 STOP_SECONDS = 15.0
@@ -42,6 +45,11 @@ _running: dict[str, JobEngine] = {}
 @DBOS.workflow(name="pilothouse.job")
 def _job(job: int) -> None:
     _running["engine"].carry_out(job)
+
+
+@DBOS.workflow(name="pilothouse.due")
+def _due(owner: str, key: str, at: str) -> None:
+    _running["engine"].pass_on(owner, key, datetime.fromisoformat(at))
 
 
 class JobEngine:
@@ -80,6 +88,7 @@ class JobEngine:
         DBOS.register_queue(
             COMPUTE_QUEUE, worker_concurrency=COMPUTE_AT_ONCE, polling_interval_sec=0.1
         )
+        DBOS.register_queue(TIMER_QUEUE, polling_interval_sec=0.25)
         self._adopt()
 
     def close(self) -> None:
@@ -119,6 +128,27 @@ class JobEngine:
     def step(self, name: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run a durable step of the current workflow."""
         return DBOS.run_step({"name": name}, function, *args, **kwargs)
+
+    def set_timer(self, owner: str, key: str, at: datetime) -> None:
+        """Have an owner called at a moment; what waits for that already is left as it is.
+
+        A moment for which the engine has given up (its note of it was damaged) is passed on here.
+        """
+        known = DBOS.get_workflow_status(_timer(owner, key, at))
+        if known is not None and known.status in FINISHED:
+            self.pass_on(owner, key, at)
+            return
+        delay = max(at.timestamp() - time.time(), 0.0)
+        with (
+            SetWorkflowID(_timer(owner, key, at)),
+            SetEnqueueOptions(delay_seconds=delay),
+        ):
+            DBOS.enqueue_workflow(TIMER_QUEUE, _due, owner, key, at.isoformat())
+
+    def pass_on(self, owner: str, key: str, at: datetime) -> None:
+        """Call the owner of a moment that has come."""
+        with self._counted():
+            self._stored(lambda: self._kernel.timers.due(owner, key, at))
 
     def carry_out(self, job: int) -> None:
         """Run a job's operation to its end and write its second receipt, once."""
@@ -203,6 +233,10 @@ class JobEngine:
 
 def _workflow(job: int) -> str:
     return f"job-{job}"
+
+
+def _timer(owner: str, key: str, at: datetime) -> str:
+    return f"{owner}-{key}-{at.timestamp():.0f}"
 
 
 def _told(row: JobRow, error: Exception) -> tuple[Any, PilothouseError]:

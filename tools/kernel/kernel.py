@@ -19,11 +19,13 @@ from tools.kernel.jobs import Jobs
 from tools.kernel.keys import Keys
 from tools.kernel.lockout import Lockout
 from tools.kernel.operations import OPERATIONS, OperationSet
+from tools.kernel.plan_runs import PlanRuns
 from tools.kernel.principals import Principals
 from tools.kernel.receipts import Receipts
 from tools.kernel.sessions import Sessions
 from tools.kernel.settings import Settings
 from tools.kernel.storage import Database
+from tools.kernel.timers import Timers
 from tools.kernel.tokens import Tokens
 
 S = TypeVar("S")
@@ -64,6 +66,8 @@ class Kernel:
         self.budget = Budget(self.database, self.settings)
         self.idempotency = Idempotency(self.database)
         self.jobs = Jobs(self)
+        self.timers = Timers(self)
+        self.plan_runs = PlanRuns(self.database, self.events)
         self.gate = Gate(self)
         self._services: dict[type[Any], Any] = {}
         self._lock = threading.RLock()
@@ -78,6 +82,7 @@ class Kernel:
     def start(self) -> None:
         """Run jobs in this process, those first that a crash cut off."""
         self.jobs.start()
+        self.timers.started()
 
     def stop(self) -> None:
         """Stop running jobs, close what services hold open, and the database."""

@@ -181,6 +181,28 @@ class JobRow(Record, Base):
     ended: Mapped[datetime | None]
 
 
+class PlanRunRow(Record, Base):
+    """A plan that was due, and what came of it; unique for each occasion of its source."""
+
+    __tablename__ = "ph_plan_runs"
+    __table_args__ = (UniqueConstraint("source", "key"), UniqueConstraint("source", "number"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int]
+    due: Mapped[datetime]
+    sentence: Mapped[str] = mapped_column(Text)
+    steps: Mapped[list[Any]]
+    context: Mapped[dict[str, Any]]
+    status: Mapped[str] = mapped_column(String(16), index=True)
+    note: Mapped[str] = mapped_column(Text, default="")
+    turn: Mapped[str | None] = mapped_column(String(80), index=True)
+    receipts: Mapped[list[Any]] = mapped_column(default=list)
+    began: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+
+
 class EventRow(Base):
     """Something that happened, for doors to stream and to resume from."""
 

@@ -17,7 +17,7 @@ def mcp(
         str,
         typer.Argument(
             help="datasets, training, registry, evaluation, devices, knowledge, reporting, "
-            "platform, or all."
+            "schedules, platform, or all."
         ),
     ],
 ) -> int:
