@@ -43,7 +43,9 @@ TEAM: tuple[AgentSpec, ...] = (
     AgentSpec("evaluator", "Evaluator", ("evaluation", "registry")),
     AgentSpec("deployer", "Deployer", ("devices", "deployment"), reads=("registry",)),
     AgentSpec("knowledge_curator", "Knowledge curator", ("knowledge",)),
-    AgentSpec("stakeholder_reporter", "Stakeholder reporter", ("reporting", "schedules", "platform")),
+    AgentSpec(
+        "stakeholder_reporter", "Stakeholder reporter", ("reporting", "schedules", "platform")
+    ),
 )
 
 

@@ -13,14 +13,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from graphs.understanding import Understanding
 from graphs.understanding.parse_lines import FileNames, as_line, parse_turns
 from tools.kernel.operations import Effect, OperationSet
 
 DATASETS = Path(__file__).parent / "datasets"
+NOW = datetime(2026, 11, 25, 14, 10, tzinfo=ZoneInfo("Europe/Berlin"))
+"""The time at which every sentence is said: a Wednesday afternoon."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Outcome:
                 _normal(s["arguments"]),
                 sorted(s["depends_on"]),
                 _normal(s["condition"]),
+                _timing(s.get("schedule")),
             )
             for s in plan["steps"]
         ]
@@ -124,7 +129,7 @@ def run(cases: Iterable[dict[str, Any]], understanding: Understanding) -> list[O
     """Parse every case against the catalogue that belongs to the cases."""
     names = FileNames.read(DATASETS / "ops_catalogue.json")
     understanding.prepare(names)
-    return [Outcome(c, as_line(parse_turns(c["turns"], understanding, names))) for c in cases]
+    return [Outcome(c, as_line(parse_turns(c["turns"], understanding, names, NOW))) for c in cases]
 
 
 def score(outcomes: Sequence[Outcome], operations: OperationSet) -> dict[str, Any]:
@@ -200,6 +205,7 @@ def _brief(plan: dict[str, Any]) -> str:
     parts = [
         f"{s['operation']} {json.dumps(s['arguments'])} {s['depends_on']}"
         + (f" if {json.dumps(s['condition'])}" if s["condition"] else "")
+        + (f" when {json.dumps(s['schedule'])}" if s.get("schedule") else "")
         for s in plan["steps"]
     ]
     if plan["question"]:
@@ -216,6 +222,11 @@ def _dangerous(operations: OperationSet, step: dict[str, Any]) -> bool:
     if operation.effect is not Effect.DANGEROUS:
         return False
     return step["operation"] != "registry.promote" or step["arguments"].get("alias") == "champion"
+
+
+def _timing(schedule: dict[str, Any] | None) -> str:
+    """When a step runs, without the words that were said for it and the zone of the clock."""
+    return _normal({k: v for k, v in (schedule or {}).items() if k not in ("said", "zone")})
 
 
 def _normal(value: Any) -> str:

@@ -31,9 +31,7 @@ def arranged(plan: Plan) -> Plan:
         "steps": kept,
         "timing": timing.model_dump(mode="json"),
     }
-    return plan.model_copy(
-        update={"steps": [Step(id="schedule", operation=CREATE, arguments=arguments)]}
-    )
+    return plan.model_copy(update={"steps": [Step(id="s0", operation=CREATE, arguments=arguments)]})
 
 
 def announcement(plan: Plan, operations: OperationSet, now: datetime) -> str | None:

@@ -316,6 +316,7 @@ class Assistant:
         said: str | Sequence[str],
         context: RequestContext,
         names: NameView | None = None,
+        now: datetime | None = None,
     ) -> Plan:
         """What a sentence means; nothing is executed or remembered.
 
@@ -324,12 +325,13 @@ class Assistant:
                 those before are taken as said and done.
             context: whose names it may mention.
             names: the names that exist, instead of the live ones.
+            now: the time that counts as now, instead of the clock's.
         """
         if names is None:
             names = self.names(context)
             names.warm()
         turns = [said] if isinstance(said, str) else list(said)
-        return parse_turns(turns, self.understanding, names)
+        return parse_turns(turns, self.understanding, names, now)
 
     def threads(
         self, context: RequestContext, limit: int = 50, skip: int = 0, search: str = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from graphs.conversations import Conversations
@@ -48,7 +49,7 @@ class ScheduleRunner:
     async def start(self) -> None:
         """Take up what became due while no assistant ran, and whatever becomes due from now on."""
         loop = asyncio.get_running_loop()
-        self._kernel.plan_runs.attach(lambda: loop.call_soon_threadsafe(self._wake))
+        self._kernel.plan_runs.attach(partial(loop.call_soon_threadsafe, self._wake))
         await asyncio.to_thread(self._catch_up)
         self._wake()
 
@@ -118,9 +119,7 @@ class ScheduleRunner:
 
     def _note(self, turn: TurnRow, status: Status | str, states: dict[str, Any]) -> None:
         receipts = [r["id"] for s in states.values() if (r := s.get("receipt"))]
-        self._kernel.plan_runs.note(
-            turn.id, _AS_RUN.get(status, status), _why(states), receipts
-        )
+        self._kernel.plan_runs.note(turn.id, _AS_RUN.get(status, status), _why(states), receipts)
 
 
 def _plan(run: PlanRunRow) -> Plan:

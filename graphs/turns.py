@@ -178,7 +178,11 @@ class Turns:
         plan = Plan.model_validate(snapshot.values["plan"])
         status = _status(snapshot, plan, states)
         if status == "needs_confirmation":
-            what = "schedule this" if turn.plan and timing_of(Plan.model_validate(turn.plan)) else "do this"
+            what = (
+                "schedule this"
+                if turn.plan and timing_of(Plan.model_validate(turn.plan))
+                else "do this"
+            )
             await stream.emit(ConfirmEvent(text=f"Shall I {what}?", steps=plan.steps))
         if status == "cancelled" and not states:
             await stream.emit(Message(text="Nothing was done."))
@@ -314,7 +318,9 @@ def needs_confirming(plan: Plan, operations: OperationSet) -> bool:
     """True if a step writes, or the plan is kept for later; dangerous steps have approvals of their
     own, reading asks nothing.
     """
-    return timing_of(plan) is not None or any(_effect(s.operation, s.arguments, operations) is Effect.WRITE for s in plan.steps)
+    return timing_of(plan) is not None or any(
+        _effect(s.operation, s.arguments, operations) is Effect.WRITE for s in plan.steps
+    )
 
 
 def _effect(name: str, arguments: dict[str, Any], operations: OperationSet) -> Effect:

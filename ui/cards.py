@@ -236,6 +236,32 @@ def _draw_rows(screen: Console, result: Json) -> None:
     screen.print(table(columns, [[_cell(row.get(c)) for c in columns] for row in rows]))
 
 
+def _draw_schedules(screen: Console, result: Json) -> None:
+    """A row for each schedule: when it runs, when next, and how it went last."""
+    rows = [
+        (
+            s["number"],
+            s["name"],
+            s["status"],
+            s["when"],
+            words.moment(s["next"][0]) if s["next"] else "–",
+            _last_run(s),
+            ", ".join(s["operations"]),
+        )
+        for s in result["schedules"]
+    ]
+    if rows:
+        columns = ("", "schedule", "status", "when", "next", "last run", "what")
+        screen.print(table(columns, rows))
+
+
+def _last_run(schedule: Json) -> str:
+    if not schedule["runs"]:
+        return schedule["note"] or "–"
+    run = schedule["runs"][0]
+    return f"{run['run']}: {run['status']}" + (f" ({run['note']})" if run["note"] else "")
+
+
 def _cell(given: Any) -> Any:
     if isinstance(given, str) and len(given) > 18 and given[4:5] == "-" and given[10:11] == "T":
         return words.moment(given)
@@ -261,5 +287,6 @@ _DRAWERS = {
     "knowledge.ask": _draw_answer,
     "knowledge.search": _draw_passages,
     "platform.help": _draw_text,
+    "schedules.list": _draw_schedules,
     **dict.fromkeys(_LISTS, _draw_rows),
 }

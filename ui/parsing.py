@@ -20,10 +20,12 @@ STEP_FIELDS = ("id", "operation", "arguments", "depends_on", "condition", "sched
 BATCH = 100
 
 
-def parse_sentence(text: str, catalogue: Path | None, *, explain: bool, as_json: bool) -> int:
+def parse_sentence(
+    text: str, catalogue: Path | None, *, explain: bool, as_json: bool, now: str | None = None
+) -> int:
     """Print the plan of one sentence; with `explain` and without `as_json`, in words."""
     client, names = connect(), _catalogue(catalogue)
-    (plan,) = _plans(client, [{"text": text}], names, explain)
+    (plan,) = _plans(client, [{"text": text}], names, explain, now)
     if "error" in plan:
         print_json({"error": plan["error"]})
         return int(plan["error"].get("exit_code", BAD_INPUT))
@@ -34,13 +36,15 @@ def parse_sentence(text: str, catalogue: Path | None, *, explain: bool, as_json:
     return DONE
 
 
-def parse_lines(source: str, catalogue: Path | None, *, explain: bool) -> int:
+def parse_lines(
+    source: str, catalogue: Path | None, *, explain: bool, now: str | None = None
+) -> int:
     """Print a line for each line of a file; a line that is no JSON is answered with its error."""
     names = _catalogue(catalogue)
     with _opened(source) as file:
         client, failed = connect(), False
         for batch in _batches(file):
-            for told in _answers(client, batch, names, explain):
+            for told in _answers(client, batch, names, explain, now):
                 failed = failed or "error" in told
                 print(json.dumps(told, ensure_ascii=False))
             sys.stdout.flush()
@@ -48,16 +52,18 @@ def parse_lines(source: str, catalogue: Path | None, *, explain: bool) -> int:
 
 
 def _answers(
-    client: Client, batch: list[Json], names: Json | None, explain: bool
+    client: Client, batch: list[Json], names: Json | None, explain: bool, now: str | None
 ) -> Iterator[Json]:
     good = [line for line in batch if "error" not in line]
-    plans = iter(_plans(client, good, names, explain) if good else [])
+    plans = iter(_plans(client, good, names, explain, now) if good else [])
     for line in batch:
         yield line if "error" in line else _stable(next(plans))
 
 
-def _plans(client: Client, lines: list[Json], names: Json | None, explain: bool) -> list[Json]:
-    body = {"lines": lines, "catalogue": names, "explain": explain}
+def _plans(
+    client: Client, lines: list[Json], names: Json | None, explain: bool, now: str | None
+) -> list[Json]:
+    body = {"lines": lines, "catalogue": names, "explain": explain, "now": now}
     return client.post("/api/v1/parse", body)["plans"]
 
 

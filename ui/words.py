@@ -22,6 +22,8 @@ def value(given: Any) -> str:
     if isinstance(given, dict):
         if set(given) == {"step", "field"}:
             return f"the {given['field']} of step {str(given['step']).removeprefix('s')}"
+        if {"operation", "arguments"} <= set(given):  # a step that is kept for later
+            return str(given["operation"])
         return ", ".join(f"{name} {value(item)}" for name, item in given.items()) or "none"
     return str(given)
 

@@ -41,8 +41,15 @@ CREATE = "schedules.create"
 SLOT = "timing"
 ANSWER = f"{CREATE}.{SLOT}"
 _MANAGED = ("schedules.list", "schedules.cancel", "schedules.pause", "schedules.resume")
-_TOLD = re.compile(r"^(?:(?:tell|show)\s+(?:me|us)|let\s+(?:me|us)\s+know|say\s+so)(?:\s+(?:that|so|it|about\s+it))?$")
-_WHY = re.compile(r"^(?:tell|show|explain)\s+(?:to\s+)?(?:me\s+|us\s+)?(?:why|what\s+(?:happened|went\s+wrong|broke))\b")
+_TOLD = re.compile(
+    r"^(?:(?:tell|show)\s+(?:me|us)|let\s+(?:me|us)\s+know|say\s+so)(?:\s+(?:that|so|it|about\s+it))?$"
+)
+_WHY = re.compile(
+    r"^(?:tell|show|explain|give)\s+(?:to\s+)?(?:me\s+|us\s+)?"
+    r"(?:why|what\s+(?:happened|went\s+wrong|broke)|(?:its|the)\s+(?:status|errors?|state|reason))\b"
+)
+_SEND = re.compile(r"^(?:send|mail|e-?mail|message|text|slack)\s+(?:me|us|the|it|them)\b")
+_CLOCK = re.compile(r"^(?:at|around|@)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class Taken:
 
     def given(self, plan: ParsedPlan) -> ParsedPlan:
         """The plan of what was left, at the time that was taken out."""
-        if self.timing is not None:
+        if self.timing is not None and not any(s.operation in _MANAGED for s in plan.steps):
             plan.when = self.timing
             plan.steps = at_time(plan.steps, self.timing)
         return plan
@@ -136,7 +143,7 @@ def _timed(
         jobs = known_names(EntityKind.JOB, names)
         return Taken(rest, state, plan=_asked(parser, problem, jobs))
     said = written(strip_leading(rest, polite())).text.strip(" .!?,")
-    if _TOLD.match(said):
+    if _TOLD.match(said) or _SEND.match(said):
         return _refused(kept, parser.replies.reminding())
     if _WHY.match(said) and isinstance(timing.after_job, int):
         rest = tokenise(f"show the status of training job {timing.after_job}")
@@ -153,9 +160,20 @@ def _again(parser: Understanding, kept: Taken, timing: Timing) -> Taken:
     if before is None:
         text = "What should I do then? Say it in one sentence, together with the time."
         return Taken(kept.tokens, kept.state, plan=_asked(parser, text, [], slot="steps"))
+    timing = _moved(next((s.schedule for s in before.steps), None), timing)
     plan = ParsedPlan(text=before.text, steps=at_time(before.steps, timing), confidence=0.9)
     plan.when = timing
     return Taken(kept.tokens, kept.state, timing, plan)
+
+
+def _moved(before: Timing | None, timing: Timing) -> Timing:
+    """`no, at three`: the same days at another time of day."""
+    fixed = re.match(r"\d+ \d+ (.+)", (before.every or "") if before else "")
+    if fixed is None or before is None or timing.at is None or not _CLOCK.match(timing.said):
+        return timing
+    at = datetime.fromisoformat(timing.at)
+    cron = f"{at.minute} {at.hour} {fixed[1]}"
+    return before.model_copy(update={"every": cron, "said": f"{before.said} {timing.said}"})
 
 
 def _pointed(
@@ -237,7 +255,7 @@ def _unknown_job(timing: Timing, names: NameView) -> str | None:
 def _beside(
     parser: Understanding, sentence: Written, when: When, rest: list[Token], now: datetime
 ) -> str | None:
-    """What makes a time one that cannot be kept: a second one, or that only half of it is for then."""
+    """What stands beside a time that cannot be kept: a second time, or an act for now."""
     other = when_in(written(rest), now)
     if other is not None and not other.adjective and not other.pointed:
         return f"you say {other.said!r} too, and I can keep one time for a request"

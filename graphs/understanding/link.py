@@ -17,7 +17,13 @@ _VERSION = re.compile(r"^(?:v|ver\.?|version|rev)?\.?(\d{1,6})$", re.I)
 _ATTACHED = re.compile(
     r"^(?P<name>.+?)(?:@(?P<at>[\w-]+)|[-_:/.]?v(?P<v>\d+)|[:/](?P<n>\d+))$", re.I
 )
-_UNNUMBERED = (EntityKind.JOB, EntityKind.RECEIPT, EntityKind.MODEL_VERSION, EntityKind.ROLLOUT)
+_UNNUMBERED = (
+    EntityKind.JOB,
+    EntityKind.RECEIPT,
+    EntityKind.MODEL_VERSION,
+    EntityKind.ROLLOUT,
+    EntityKind.SCHEDULE,
+)
 ALIASES = ("champion", "challenger", "staging")
 
 

@@ -11,9 +11,16 @@ from graphs.understanding.clock import HOURS, PARTS, clock_at, clocks_in, later
 from graphs.understanding.recurring import DAY, DAYS, in_part
 
 _PART = r"(?:morning|afternoon|evening|night|noon|midday|lunchtime)"
-_COUNT = r"(?:\d{1,4}|half\s+an?|an?|a\s+couple\s+of|" + "|".join(HOURS) + r"|fifteen|twenty|thirty|forty-?five|sixty|ninety)"
+_COUNT = (
+    r"(?:\d{1,4}|half\s+an?|an?|a\s+couple\s+of|"
+    + "|".join(HOURS)
+    + r"|fifteen|twenty|thirty|forty-?five|sixty|ninety)"
+)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
 _DATE_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _NOT_BEFORE = (
     r"(?<!since )(?<!last )(?<!from )(?<!until )(?<!till )(?<!before )(?<!by )(?<!of )"
@@ -230,9 +237,7 @@ _READERS: list[tuple[re.Pattern[str], Callable[[str, re.Match[str], datetime], M
         _in,
     ),
     (
-        re.compile(
-            rf"\b(?P<n>{_COUNT})\s?{_UNIT}\b(?P<half>\s+and\s+a\s+half)?\s+from\s+now\b"
-        ),
+        re.compile(rf"\b(?P<n>{_COUNT})\s?{_UNIT}\b(?P<half>\s+and\s+a\s+half)?\s+from\s+now\b"),
         _in,
     ),
     (

@@ -21,7 +21,10 @@ _ORDINALS = {
 }  # fmt: skip
 _DATE = r"(?:first|second|third|fourth|fifth|tenth|fifteenth|last|\d{1,2}(?:st|nd|rd|th)?)"
 _MONTH = rf"(?:\s*,?\s*on\s+(?:the\s+|day\s+)?(?P<date>{_DATE})(?:\s+day)?\b)?"
-_OTHER = r"(?!\s+(?:report|digest|summary|limit|cost|costs|spending|overview|numbers|figures|budget|active|usage|average|total))"
+_OTHER = (
+    r"(?!\s+(?:report|digest|summary|limit|cost|costs|spending|overview|numbers|figures|budget"
+    r"|active|usage|average|total))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,5 +274,10 @@ _READERS: list[tuple[re.Pattern[str], Callable[[str, re.Match[str]], Recurring]]
         ),
         _times,
     ),
-    (re.compile(rf"\b(?:on\s+a\s+)?(?P<adverb>nightly|daily|hourly|weekly|monthly|quarterly|yearly|annually)(?:\s+basis)?\b{_OTHER}"), _adverb),
+    (
+        re.compile(
+            rf"\b(?:on\s+a\s+)?(?P<adverb>nightly|daily|hourly|weekly|monthly|quarterly|yearly|annually)(?:\s+basis)?\b{_OTHER}"
+        ),
+        _adverb,
+    ),
 ]

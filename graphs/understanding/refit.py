@@ -52,6 +52,8 @@ class Refit:
             if m.kind in named
         }
         question = clause.tokens[0].low in _ASKING
+        if route.operation.startswith(_SCHEDULES) and not self._of_schedules(clause):
+            route = _of_other_things(route)
         if not spans and not question:
             return route
         ranked = [(route.operation, route.probability), *route.runners]
@@ -77,10 +79,34 @@ class Refit:
         """Low for an act that nobody asks for with a question word."""
         return 1.0 if not question or operation in self._asked else _USELESS
 
+    def _of_schedules(self, clause: Clause) -> bool:
+        """True if a clause names a schedule, or speaks of what is to come again or later."""
+        return any(m.kind is EntityKind.SCHEDULE for m in clause.mentions) or any(
+            t.low in words("schedule", "spoken") for t in clause.tokens
+        )
+
     def _ordinary(self, clause: Clause, start: int, end: int) -> bool:
         return end == start + 1 and clause.tokens[start].low in words("words", "stop")
 
 
+def _of_other_things(route: Route) -> Route:
+    """The route among all operations but those on schedules, of which the clause does not speak."""
+    others = [(name, p) for name, p in route.runners if not name.startswith(_SCHEDULES)]
+    if not others:
+        return route
+    ours = route.probability + sum(p for n, p in route.runners if n.startswith(_SCHEDULES))
+    share = max(1.0 - ours, 1e-6)
+    (first, chance), *rest = ((name, min(p / share, 1.0)) for name, p in others)
+    return replace(
+        route,
+        operation=first,
+        probability=chance,
+        outside=min(route.outside / share, 1.0),
+        runners=tuple(rest),
+    )
+
+
+_SCHEDULES = "schedules."
 _ASKING = frozenset(
     ["what", "what's", "which", "who", "whose", "how", "how's", "when", "where", "why", "did",
      "does", "do", "is", "are", "has", "have", "was", "were", "any", "anything"]

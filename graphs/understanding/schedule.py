@@ -23,7 +23,10 @@ Span = tuple[int, int]
 _REMIND = re.compile(
     r"\b(?:remind|notify|alert|wake|ping|e-?mail)\s+(?:me|us|the\s+team|everyone)\b"
 )
-_HABIT = re.compile(r"^(?:what|which|when|who|whose|why|how|is|are|does|do|did|was|were|has|have)\b")
+_HABIT = re.compile(
+    r"^(?:what|what's|which|when|who|whose|why|how|is|are|does|did|was|were|has|have|any|anything"
+    r"|will|do\s+(?:i|we|you|they|any))\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,7 @@ def when_in(sentence: Written, now: datetime) -> When | None:
         if trigger.job is not None:
             on = None if trigger.on == "end" else trigger.on
             timing = Timing(after_job=trigger.job, on=on, said=said)
-        return When(
-            said, ((trigger.start, trigger.end),), timing, trigger.on, trigger.job is None
-        )
+        return When(said, ((trigger.start, trigger.end),), timing, trigger.on, trigger.job is None)
     return _on_the_clock(text, now)
 
 

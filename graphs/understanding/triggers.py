@@ -9,15 +9,30 @@ from graphs.understanding.clock import HOURS
 from tools.schedules.timing import Outcome
 
 _WHEN = r"(?:when|whenever|once|after|as\s+soon\s+as|the\s+moment|if|upon|on)"
-_NOUN = r"(?:job|training|train(?:ing)?\s+(?:job|run)|run|tuning|fine-tun(?:e|ing)|evaluation|rollout|deployment|task|search|sweep)"
+_NOUN = (
+    r"(?:job|training|train(?:ing)?\s+(?:job|run)|run|tuning|fine-tun(?:e|ing)|evaluation|rollout"
+    r"|deployment|task|search|sweep)"
+)
 _NUMBER = r"(?:#\s?|number\s+|no\.?\s+|nr\.?\s+)?(?P<job>\d{1,9}|" + "|".join(HOURS) + ")"
 _IS = r"(?:\s+(?:has|is|have|was|gets|got|will\s+have|will\s+be)|'s)?(?:\s+been)?"
-_GOOD = r"succeed(?:s|ed)?|success(?:ful)?(?:ly)?(?:\s+(?:finish\w*|end\w*|complet\w*))?|successful|worked|works|went\s+(?:well|through|fine)|goes\s+(?:well|through|fine)|passe[sd]"
-_BAD = r"fail(?:s|ed)?|crash(?:es|ed)?|break(?:s)?|broke(?:n)?|die[sd]?|errors?(?:\s+out)?|goes\s+wrong|went\s+wrong|is\s+cancelled|cancelled"
-_END = r"(?:all\s+)?(?:finish(?:es|ed)?|done|over|end(?:s|ed)?|complete[sd]?|completes|ready|through|stop(?:s|ped)?)(?:\s+(?P<well>successfully|without\s+errors?)|\s+(?P<badly>with\s+(?:an?\s+)?errors?))?"
+_GOOD = (
+    r"succeed(?:s|ed)?|success(?:ful)?(?:ly)?(?:\s+(?:finish\w*|end\w*|complet\w*))?|worked|works"
+    r"|went\s+(?:well|through|fine)|goes\s+(?:well|through|fine)|passe[sd]"
+)
+_BAD = (
+    r"fail(?:s|ed)?|crash(?:es|ed)?|break(?:s)?|broke(?:n)?|die[sd]?|errors?(?:\s+out)?"
+    r"|goes\s+wrong|went\s+wrong|is\s+cancelled|cancelled"
+)
+_END = (
+    r"(?:all\s+)?(?:finish(?:es|ed)?|done|over|end(?:s|ed)?|complete[sd]?|ready|through"
+    r"|stop(?:s|ped)?)(?:\s+(?P<well>successfully|without\s+errors?)"
+    r"|\s+(?P<badly>with\s+(?:an?\s+)?errors?))?"
+)
 _ENDS = rf"{_IS}\s+(?:(?P<good>{_GOOD})|(?P<bad>{_BAD})|(?P<end>{_END}))\b"
 _NAMED = re.compile(rf"\b{_WHEN}\s+(?:the\s+)?(?:{_NOUN}\s*)?{_NUMBER}{_ENDS}")
-_BARE = re.compile(rf"\bafter\s+(?:the\s+)?{_NOUN}\s*{_NUMBER}\b(?!\s*(?:minutes?|hours?|days?|epochs?))")
+_BARE = re.compile(
+    rf"\bafter\s+(?:the\s+)?{_NOUN}\s*{_NUMBER}\b(?!\s*(?:minutes?|hours?|days?|epochs?))"
+)
 _ON_END = re.compile(
     rf"\b(?:on|upon|at|after)\s+(?:the\s+)?(?P<how>completion|success|failure|end|crash)\s+of\s+(?:the\s+)?(?:{_NOUN}\s*)?{_NUMBER}\b"
 )

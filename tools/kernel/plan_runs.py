@@ -55,9 +55,9 @@ class PlanRuns:
     def __init__(self, database: Database, events: Events) -> None:
         self._database = database
         self._events = events
-        self._runner: Callable[[], None] | None = None
+        self._runner: Callable[[], object] | None = None
 
-    def attach(self, runner: Callable[[], None] | None) -> None:
+    def attach(self, runner: Callable[[], object] | None) -> None:
         """Have a function called, from any thread, whenever a plan has become due."""
         self._runner = runner
 

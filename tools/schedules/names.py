@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _NOUNS = {
-    "start": "", "run": "", "tune": "tuning", "list": "list", "summary": "report",
+    "start": "", "run": "", "tune": "tuning", "list": "", "summary": "report",
     "status": "status", "register": "registration", "compare": "comparison",
     "rollback": "rollback", "health": "health", "promote": "promotion",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The table of schedules. Their runs are the kernel's plan runs, under the source `schedule-<id>`."""
+"""The table of schedules; their runs are plan runs of the kernel under `schedule-<id>`."""
 
 from __future__ import annotations
 

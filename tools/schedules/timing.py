@@ -54,15 +54,19 @@ class Timing(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     every: str | None = Field(
-        None, description="Cron: minute, hour, day of month, month, day of week."
+        default=None, description="Cron: minute, hour, day of month, month, day of week."
     )
-    at: str | None = Field(None, description="A moment, ISO 8601 with its offset.")
+    at: str | None = Field(default=None, description="A moment, ISO 8601 with its offset.")
     after_job: Annotated[int, Field(ge=1)] | LaterJob | None = Field(
-        None, description="A job's number: when it has ended."
+        default=None, description="A job's number: when it has ended."
     )
-    on: Outcome | None = Field(None, description="Which end of the job counts; any when left out.")
-    zone: str | None = Field(None, description="IANA time zone; this machine's when left out.")
-    said: str = Field("", max_length=200, description="The words that were said for it.")
+    on: Outcome | None = Field(
+        default=None, description="Which end of the job counts; any when left out."
+    )
+    zone: str | None = Field(
+        default=None, description="IANA time zone; this machine's when left out."
+    )
+    said: str = Field(default="", max_length=200, description="The words that were said for it.")
 
     @field_validator("every")
     @classmethod
@@ -162,7 +166,7 @@ def _ticks(cron: str, after: datetime) -> Iterator[datetime]:
 
 
 def next_due(timing: Timing, after: datetime) -> datetime | None:
-    """The first moment later than `after`, in UTC; None if there is none, or a job is waited for."""
+    """The first moment later than `after`, in UTC; None if there is none on a clock."""
     found = next(upcoming(timing, after), None)
     return found.astimezone(UTC) if found else None
 

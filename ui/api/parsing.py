@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tools.kernel.canonical import digest
 from tools.kernel.errors import InvalidInput, PilothouseError
@@ -35,13 +35,14 @@ class Line(BaseModel):
 
 
 class Parse(BaseModel):
-    """Lines to parse, against the live catalogue or a given one."""
+    """Lines to parse, against the live catalogue or a given one, at the present or a given time."""
 
     model_config = ConfigDict(extra="forbid")
 
     lines: list[Line] = Field(max_length=1000)
     catalogue: Names | None = None
     explain: bool = False
+    now: AwareDatetime | None = None
 
 
 @router.post("/parse")
@@ -53,9 +54,7 @@ async def parse(body: Parse, context: Caller, door: TheDoor) -> dict[str, Any]:
 
 def _parse_all(assistant: Assistant, body: Parse, context: RequestContext) -> dict[str, Any]:
     names = None if body.catalogue is None else _catalogues.get(body.catalogue)
-    return {
-        "plans": [_parse_one(assistant, line, context, names, body.explain) for line in body.lines]
-    }
+    return {"plans": [_parse_one(assistant, line, context, names, body) for line in body.lines]}
 
 
 def _parse_one(
@@ -63,19 +62,21 @@ def _parse_one(
     line: Line,
     context: RequestContext,
     names: NameView | None,
-    explain: bool,
+    body: Parse,
 ) -> dict[str, Any]:
     said = line.turns or line.text
     if not said:
         return {"error": problem(InvalidInput("A line needs `text`, or `turns` with a sentence."))}
     try:
-        plan = assistant.parse(said, context, names)
+        plan = assistant.parse(said, context, names, body.now)
     except PilothouseError as error:
         return {"error": problem(error)}
     told = plan.model_dump(mode="json")
     reasons: list[BaseModel] = getattr(plan, "reasons", [])
     return (
-        {**told, "explanation": [r.model_dump(mode="json") for r in reasons]} if explain else told
+        {**told, "explanation": [r.model_dump(mode="json") for r in reasons]}
+        if body.explain
+        else told
     )
 
 

@@ -96,6 +96,14 @@ def parse(
         typer.Option("--catalogue", help="Names from this JSON file instead of the live ones."),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say which words led where.")] = False,
+    now: Annotated[
+        str | None,
+        typer.Option(
+            "--now",
+            envvar="PILOTHOUSE_NOW",
+            help="Count `tomorrow` from this moment (ISO 8601 with offset), not from the clock.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Show the plan that a sentence means, as JSON; nothing is executed."""
@@ -105,8 +113,9 @@ def parse(
     if (jsonl is None) == (not text):
         raise InvalidInput("Give a sentence, or a file of them with --jsonl.")
     if jsonl is not None:
-        return parse_lines(jsonl, catalogue, explain=explain)
-    return parse_sentence(" ".join(text or []), catalogue, explain=explain, as_json=as_json)
+        return parse_lines(jsonl, catalogue, explain=explain, now=now)
+    said = " ".join(text or [])
+    return parse_sentence(said, catalogue, explain=explain, as_json=as_json, now=now)
 
 
 def threads(

@@ -1,5 +1,7 @@
 """The kernel's table of plans that were due."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,7 +15,7 @@ depends_on = None
 TABLE = "ph_plan_runs"
 
 
-def _time(name: str, nullable: bool = True) -> sa.Column:
+def _time(name: str, nullable: bool = True) -> sa.Column[Any]:
     return sa.Column(name, tools.kernel.storage.base.UtcDateTime(timezone=True), nullable=nullable)
 
 

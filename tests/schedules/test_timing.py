@@ -1,0 +1,92 @@
+"""Wall clocks, nights in which they jump, and times in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from tools.schedules.timing import Timing, in_words, next_due, upcoming
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def due(cron: str, after: datetime, count: int = 3, zone: str = "Europe/Berlin") -> list[str]:
+    ticks = upcoming(Timing(every=cron, zone=zone), after)
+    return [f"{at:%d %b %H:%M %z}" for at in islice(ticks, count)]
+
+
+def test_a_time_is_read_on_the_wall_of_its_zone():
+    after = datetime(2026, 7, 1, 12, tzinfo=ZoneInfo("UTC"))
+    assert due("0 9 * * *", after, 1) == ["02 Jul 09:00 +0200"]
+    assert due("0 9 * * *", after, 1, "America/New_York") == ["01 Jul 09:00 -0400"]
+
+
+def test_a_time_that_a_jump_forward_leaves_out_is_due_at_the_end_of_the_hour():
+    assert due("30 2 * * *", datetime(2026, 3, 28, 12, tzinfo=BERLIN)) == [
+        "29 Mar 03:00 +0200", "30 Mar 02:30 +0200", "31 Mar 02:30 +0200",
+    ]  # fmt: skip
+
+
+def test_a_time_that_comes_twice_in_a_night_is_due_once():
+    assert due("30 2 * * *", datetime(2026, 10, 24, 12, tzinfo=BERLIN)) == [
+        "25 Oct 02:30 +0200", "26 Oct 02:30 +0100", "27 Oct 02:30 +0100",
+    ]  # fmt: skip
+
+
+def test_every_hour_goes_on_through_a_night_of_twenty_five():
+    assert due("0 * * * *", datetime(2026, 10, 25, 1, 30, tzinfo=BERLIN)) == [
+        "25 Oct 02:00 +0200", "25 Oct 02:00 +0100", "25 Oct 03:00 +0100",
+    ]  # fmt: skip
+
+
+def test_a_moment_is_due_once_and_never_again():
+    timing = Timing(at="2026-11-26T08:00:00+01:00", zone="Europe/Berlin")
+    assert next_due(timing, datetime(2026, 11, 25, tzinfo=BERLIN)) is not None
+    assert next_due(timing, datetime(2026, 11, 27, tzinfo=BERLIN)) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"every": "0 2 * * *"}, "every day at 02:00 (Europe/Berlin)"),
+        ({"every": "30 7 * * 1-5"}, "from Monday to Friday at 07:30 (Europe/Berlin)"),
+        ({"every": "0 9 * * 1,4"}, "every Monday and Thursday at 09:00 (Europe/Berlin)"),
+        ({"every": "0 */6 * * *"}, "every 6 hours from midnight on (Europe/Berlin)"),
+        ({"every": "0 8 l * *"}, "every month on the last day at 08:00 (Europe/Berlin)"),
+        ({"every": "5 4 1 1 *"}, "on the clock 5 4 1 1 * (Europe/Berlin)"),
+        (
+            {"at": "2026-11-26T07:00:00+00:00"},
+            "once, on Thu 26 Nov 2026 08:00 (Europe/Berlin)",
+        ),
+    ],
+)
+def test_it_is_told_in_words(given, told):
+    assert in_words(Timing(**given, zone="Europe/Berlin")) == told
+
+
+def test_a_jobs_end_is_told_in_words():
+    assert in_words(Timing(after_job=7, on="failure")) == "when job 7 has failed"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"every": "0 2 * * *", "after_job": 7},
+        {"every": "every night"},
+        {"every": "0 2 * *"},
+        {"every": "61 2 * * *"},
+        {"at": "2026-11-26T08:00:00"},
+        {"at": "tomorrow"},
+        {"every": "0 2 * * *", "zone": "Europe/Atlantis"},
+        {"every": "0 2 * * *", "on": "failure"},
+        {"after_job": 0},
+    ],
+)
+def test_what_is_no_time_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        Timing(**wrong)
