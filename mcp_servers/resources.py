@@ -132,7 +132,7 @@ NAME_SOURCES: dict[str, NameSource] = {
     "group": NameSource("devices.list", "devices", "group"),
     "device_group": NameSource("devices.list", "devices", "group"),
     "job": NameSource("platform.jobs", "jobs", "job", "job://"),
-    "schedule": NameSource("schedules.list", "schedules", "name"),
+    "schedule": NameSource("schedules.list", "schedules", "schedule"),
     "receipt": NameSource("platform.receipts", "receipts", "number", "receipt://"),
 }
 

@@ -240,8 +240,8 @@ def _draw_schedules(screen: Console, result: Json) -> None:
     """A row for each schedule: when it runs, when next, and how it went last."""
     rows = [
         (
-            s["number"],
-            s["name"],
+            s["id"],
+            s["schedule"],
             s["status"],
             s["when"],
             words.moment(s["next"][0]) if s["next"] else "–",

@@ -192,7 +192,7 @@ def test_nobody_schedules_what_they_may_not_do(kernel):
 
 
 def test_names_are_short_and_never_taken_twice(create):
-    names = [create(NIGHTLY).result.name for _ in range(3)]
+    names = [create(NIGHTLY).result.schedule for _ in range(3)]
     assert names == ["nightly-datasets", "nightly-datasets-2", "nightly-datasets-3"]
 
 

@@ -73,17 +73,17 @@ def _(args: CreateArgs, call: Call) -> Preview:
 
 @create.read_back
 def _(args: CreateArgs, result: ScheduleView, call: Call) -> list[Evidence]:
-    return _evidence(result.number, call)
+    return _evidence(result.id, call)
 
 
 @create.inverse
 def _(args: CreateArgs, result: ScheduleView, call: Call) -> Inverse | None:
-    return Inverse(operation="schedules.cancel", arguments={"schedule": result.name})
+    return Inverse(operation="schedules.cancel", arguments={"schedule": result.schedule})
 
 
 @create.says
 def _(args: CreateArgs, result: ScheduleView) -> str:
-    return f"Scheduled {result.name} (schedule {result.number}): {_told(result)}"
+    return f"Scheduled {result.schedule} (schedule {result.id}): {_told(result)}"
 
 
 @operation(
@@ -118,7 +118,7 @@ def list_(args: ListArgs, call: Call) -> ScheduleList:
 def _(args: ListArgs, result: ScheduleList) -> str:
     if not result.schedules:
         return "Nothing is scheduled."
-    told = "; ".join(f"{s.name} ({s.status}): {_told(s)}" for s in result.schedules[:5])
+    told = "; ".join(f"{s.schedule} ({s.status}): {_told(s)}" for s in result.schedules[:5])
     return f"{len(result.schedules)} schedule(s): {told}"
 
 
@@ -154,17 +154,17 @@ def _(args: NamedArgs, call: Call) -> Preview:
 
 @cancel.read_back
 def _(args: NamedArgs, result: ScheduleView, call: Call) -> list[Evidence]:
-    return _evidence(result.number, call)
+    return _evidence(result.id, call)
 
 
 @cancel.inverse
 def _(args: NamedArgs, result: ScheduleView, call: Call) -> Inverse | None:
-    return Inverse(operation="schedules.restore", arguments={"number": result.number})
+    return Inverse(operation="schedules.restore", arguments={"number": result.id})
 
 
 @cancel.says
 def _(args: NamedArgs, result: ScheduleView) -> str:
-    return f"Cancelled {result.name}: it was to run {result.when}, and will not any more."
+    return f"Cancelled {result.schedule}: it was to run {result.when}, and will not any more."
 
 
 @operation(
@@ -195,17 +195,17 @@ def _(args: NamedArgs, call: Call) -> Preview:
 
 @pause.read_back
 def _(args: NamedArgs, result: ScheduleView, call: Call) -> list[Evidence]:
-    return _evidence(result.number, call)
+    return _evidence(result.id, call)
 
 
 @pause.inverse
 def _(args: NamedArgs, result: ScheduleView, call: Call) -> Inverse | None:
-    return Inverse(operation="schedules.resume", arguments={"schedule": result.name})
+    return Inverse(operation="schedules.resume", arguments={"schedule": result.schedule})
 
 
 @pause.says
 def _(args: NamedArgs, result: ScheduleView) -> str:
-    return f"Paused {result.name}: it does not run until it is resumed."
+    return f"Paused {result.schedule}: it does not run until it is resumed."
 
 
 @operation(
@@ -239,17 +239,17 @@ def _(args: NamedArgs, call: Call) -> Preview:
 
 @resume.read_back
 def _(args: NamedArgs, result: ScheduleView, call: Call) -> list[Evidence]:
-    return _evidence(result.number, call)
+    return _evidence(result.id, call)
 
 
 @resume.inverse
 def _(args: NamedArgs, result: ScheduleView, call: Call) -> Inverse | None:
-    return Inverse(operation="schedules.pause", arguments={"schedule": result.name})
+    return Inverse(operation="schedules.pause", arguments={"schedule": result.schedule})
 
 
 @resume.says
 def _(args: NamedArgs, result: ScheduleView) -> str:
-    return f"Resumed {result.name}: {_told(result)}"
+    return f"Resumed {result.schedule}: {_told(result)}"
 
 
 @operation("schedules.restore", effect=Effect.WRITE, idempotent=True, hidden=True)
@@ -268,24 +268,24 @@ def _(args: RestoreArgs, call: Call) -> Preview:
 
 @restore.read_back
 def _(args: RestoreArgs, result: ScheduleView, call: Call) -> list[Evidence]:
-    return _evidence(result.number, call)
+    return _evidence(result.id, call)
 
 
 @restore.inverse
 def _(args: RestoreArgs, result: ScheduleView, call: Call) -> Inverse | None:
-    return Inverse(operation="schedules.cancel", arguments={"schedule": result.name})
+    return Inverse(operation="schedules.cancel", arguments={"schedule": result.schedule})
 
 
 @restore.says
 def _(args: RestoreArgs, result: ScheduleView) -> str:
-    return f"Brought {result.name} back: {_told(result)}"
+    return f"Brought {result.schedule} back: {_told(result)}"
 
 
 def _previewed(verb: str, args: NamedArgs, call: Call) -> Preview:
     service = _service(call.kernel)
     found = service.view(service.find(args.schedule, call.tenant).id)
     what = ", then ".join(found.operations)
-    return Preview(summary=f"{verb} {found.name}: {what} {found.when}.")
+    return Preview(summary=f"{verb} {found.schedule}: {what} {found.when}.")
 
 
 def _evidence(number: int, call: Call) -> list[Evidence]:
@@ -293,9 +293,9 @@ def _evidence(number: int, call: Call) -> list[Evidence]:
     source = "schedules"
     due = found.next[0].isoformat() if found.next else None
     return [
-        Evidence(fact=f"status of {found.name}", value=found.status, source=source),
-        Evidence(fact=f"timing of {found.name}", value=found.when, source=source),
-        Evidence(fact=f"{found.name} is next due", value=due, source=source, guard=False),
+        Evidence(fact=f"status of {found.schedule}", value=found.status, source=source),
+        Evidence(fact=f"timing of {found.schedule}", value=found.when, source=source),
+        Evidence(fact=f"{found.schedule} is next due", value=due, source=source, guard=False),
     ]
 
 

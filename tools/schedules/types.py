@@ -106,8 +106,8 @@ class ScheduleView(Result):
     """One schedule.
 
     Attributes:
-        name: by which it is called.
-        number: its number.
+        schedule: the name by which it is called.
+        id: its number.
         status: active, paused, cancelled or ended.
         when: in words.
         timing: as data.
@@ -120,8 +120,8 @@ class ScheduleView(Result):
         runs: the newest first.
     """
 
-    name: str
-    number: int
+    schedule: str
+    id: int
     status: ScheduleStatus
     when: str
     timing: dict[str, Any]

@@ -23,8 +23,8 @@ def view(
 ) -> ScheduleView:
     """One schedule with its runs."""
     return ScheduleView(
-        name=row.name,
-        number=row.id,
+        schedule=row.name,
+        id=row.id,
         status=cast("ScheduleStatus", row.status),
         when=in_words(Timing.model_validate(row.timing)),
         timing=row.timing,

@@ -60,16 +60,16 @@ def show(schedule: Name, as_json: AsJson = False) -> int:
     from ui.console import console, print_json
 
     listed: Json = connect().call("schedules.list", {"ended": True, "limit": 500})["result"]
-    named = (s for s in listed["schedules"] if schedule in (s["name"], str(s["number"])))
+    named = (s for s in listed["schedules"] if schedule in (s["schedule"], str(s["id"])))
     found = next(named, None)
     if found is None:
-        names = [s["name"] for s in listed["schedules"]]
+        names = [s["schedule"] for s in listed["schedules"]]
         raise NotFound(f"There is no schedule {schedule!r}.", suggestions=names[:3])
     if as_json:
         print_json(found)
         return 0
     screen = console()
-    screen.print(f"  {found['name']} (schedule {found['number']}), {found['status']}")
+    screen.print(f"  {found['schedule']} (schedule {found['id']}), {found['status']}")
     screen.print(f"  {found['when']}, for {found['owner']}: {', then '.join(found['operations'])}")
     screen.print(f"  said: “{found['sentence']}”", style="dim")
     for name in found["dangerous"]:
