@@ -81,7 +81,7 @@ class ScheduleRunner:
             await asyncio.to_thread(self._catch_up)
             return
         context = unpack_context(turn.context)
-        stream = TurnStream(self._kernel.events, turn.conversation, turn.tenant)
+        stream = TurnStream(self._kernel.events, turn.conversation, turn.tenant, turn.number)
         await stream.emit(PlanEvent(plan=plan))
         self._turns.begin(turn, plan, context, stream, confirm=False)
 
