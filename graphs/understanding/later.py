@@ -279,6 +279,8 @@ def _is_about_schedules(
         return False
     clause = Clause(tokens)
     link(clause, parser.linker, names)
+    if when.adjective and any(m.kind is EntityKind.SCHEDULE for m in clause.mentions):
+        return True
     route = parser.router.route([mask_clause(clause)])[0]
     return route.operation in _MANAGED and parser.sure(route)
 

@@ -21,6 +21,7 @@ _JUDGED = frozenset(
         EntityKind.DEVICE,
         EntityKind.DEVICE_GROUP,
         EntityKind.USER,
+        EntityKind.SCHEDULE,
     ]
 )
 
