@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import text, update
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as open_websocket
+from websockets.typing import Origin
 
 from tests.ui.gateway import PASSWORD, Gateway, gateway
 from tools.kernel.roles import ROLES
@@ -267,7 +268,9 @@ def test_a_websocket_of_a_foreign_page_is_refused(running: Gateway) -> None:
     with (
         pytest.raises(InvalidStatus) as refused,
         open_websocket(
-            address, origin="https://evil.example", additional_headers={"Cookie": cookie}
+            address,
+            origin=Origin("https://evil.example"),
+            additional_headers={"Cookie": cookie},
         ),
     ):
         pass

@@ -261,7 +261,7 @@ def _value(name: str, field: FieldInfo, operation: Operation, acme: Acme, spell:
         return "acme"
     if name == "token":
         return spell(acme.access_token)
-    if kind in acme.names():
+    if kind is not None and kind in acme.names():
         told = spell(acme.names()[kind])
         whole = any(k.get("type") == "integer" for k in kinds)
         return int(re.sub(r"\D", "", told)) if whole else told

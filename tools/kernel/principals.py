@@ -80,7 +80,9 @@ class Principals:
         """
         with self._database.writing() as session:
             row = self._add(session, name, roles, tenant)
-            row.password_hash, row.issuer, row.subject = password, issuer, subject
+            row.password_hash = password
+            if issuer is not None:
+                row.issuer, row.subject = issuer, subject
 
     def _add(
         self, session: Session, name: str, roles: frozenset[Role], tenant: str
@@ -94,7 +96,7 @@ class Principals:
             raise Conflict(f"There is a user named {name!r}, or very much like it, already.")
         row = known or PrincipalRow(name=name, tenant=tenant, epoch=0)
         row.roles, row.active = _stored(roles), True
-        row.password_hash = row.issuer = row.subject = None
+        row.password_hash = None
         row.epoch += 1
         session.add(row)
         return row
@@ -112,8 +114,7 @@ class Principals:
         """
         with self._database.writing() as session:
             row = self._active(session, name, tenant)
-            row.active, row.password_hash = False, None
-            row.issuer = row.subject = None
+            row.active, row.password_hash = False, None  # a provider's word brings nobody back
             row.epoch += 1
             self._tokens.revoke_all(session, name, tenant)
 
@@ -173,12 +174,19 @@ class Principals:
         return self._one(_named(name, tenant))
 
     def provided(self, issuer: str, subject: str) -> Account | None:
-        """The active principal that an identity provider knows by this subject, if any."""
-        return self._one(
-            select(PrincipalRow).where(
-                PrincipalRow.issuer == issuer, PrincipalRow.subject == subject
-            )
+        """The principal that an identity provider knows by this subject; None if it is new here.
+
+        Raises:
+            Unauthenticated: if it was removed; only an admin brings it back, by adding it anew.
+        """
+        query = select(PrincipalRow).where(
+            PrincipalRow.issuer == issuer, PrincipalRow.subject == subject
         )
+        with self._database.session() as session:
+            row = session.scalar(query)
+        if row is not None and not row.active:
+            raise Unauthenticated(f"{row.name} was removed here.", hint="Ask an admin.")
+        return None if row is None else _account(row)
 
     def current(self, principal: Principal) -> Principal:
         """The principal as it stands now: plans and jobs outlive what a role was when they began.

@@ -20,6 +20,8 @@ def _split(value: Any) -> Any:
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+RoleName = Literal["viewer", "operator", "approver", "admin"]
+TenantName = Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
 Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -59,6 +61,18 @@ class Settings(BaseSettings):
         address_requests_per_minute: what one network address may.
         data_folders: folders of this machine whose files every user of the default tenant may have
             read as data or documents.
+        oidc_issuer: URL of an OpenID Connect provider that people may sign in at.
+        oidc_client_id: what this gateway is called there.
+        oidc_client_secret: its secret there; none for a public client, which PKCE protects.
+        oidc_name: what the button on the login page calls the provider.
+        oidc_scope: what is asked of it.
+        oidc_name_claim: the claim that becomes a user's name.
+        oidc_role_claim: the claim that holds a person's groups or roles there; dots lead inside.
+        oidc_roles: which of its values give which role here, as JSON: `{"ml-ops": "operator"}`.
+        oidc_default_role: the role of who has none of these; none keeps them out.
+        oidc_tenant_claim: the claim that holds a person's organisation; none means all are of the
+            default tenant.
+        oidc_tenants: which of its values is which tenant here, as JSON; others are kept out.
         session_idle_minutes: after how long without a request a session ends.
         session_hours: after how long it ends in any case.
         session_rotate_minutes: how often its secret is replaced.
@@ -98,6 +112,17 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(3000, ge=1)
     address_requests_per_minute: int = Field(6000, ge=1)
     data_folders: Folders = ()
+    oidc_issuer: str | None = Field(None, pattern=r"^https?://\S+$")
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_name: str = "single sign-on"
+    oidc_scope: str = "openid profile email"
+    oidc_name_claim: str = "preferred_username"
+    oidc_role_claim: str = "roles"
+    oidc_roles: dict[str, RoleName] = Field(default_factory=dict[str, RoleName])
+    oidc_default_role: RoleName | None = None
+    oidc_tenant_claim: str | None = None
+    oidc_tenants: dict[str, TenantName] = Field(default_factory=dict[str, TenantName])
     session_idle_minutes: float = Field(60.0, gt=0, le=7 * 24 * 60)
     session_hours: float = Field(12.0, gt=0, le=30 * 24)
     session_rotate_minutes: float = Field(10.0, gt=0, le=24 * 60)

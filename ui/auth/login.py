@@ -33,7 +33,7 @@ def add_to(app: FastAPI, door: Door) -> None:
 @router.get("/login")
 def login_page(request: Request, next: str = "/") -> Response:
     """The form."""
-    return _form(request, next)
+    return form(request, next)
 
 
 @router.post("/login")
@@ -49,9 +49,9 @@ def log_in(
         account = check_password(visit.gatekeeper.kernel, name.strip(), password, address(request))
     except TooManyRequests as error:
         wait = {"Retry-After": str(round(error.retry_after))}
-        return _form(request, next, name, str(error), 429, wait)
+        return form(request, next, name, str(error), 429, wait)
     except Unauthenticated as error:
-        return _form(request, next, name, error.message, 401)
+        return form(request, next, name, error.message, 401)
     return signed_in(request, account, next, "password")
 
 
@@ -143,7 +143,7 @@ def address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def _form(
+def form(
     request: Request,
     goal: str,
     name: str = "",
@@ -151,8 +151,11 @@ def _form(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response:
+    """The login page, with what was wrong with the last try."""
+    settings = visit_of(request.scope).gatekeeper.kernel.settings
+    provider = settings.oidc_name if settings.oidc_issuer else None
     values: dict[str, Any] = {"goal": local_path(goal), "name": name, "problem": problem}
-    answer = page(request, "login.html", status, **values, provider=None)
+    answer = page(request, "login.html", status, **values, provider=provider)
     answer.headers.update(headers or {})
     return answer
 
@@ -170,4 +173,4 @@ def _renew(kernel: Kernel, account: Account, password: str) -> None:
         kernel.principals.set_password(principal.name, fresh, principal.tenant, renewed=True)
 
 
-__all__ = ["add_to", "address", "check_password", "local_path", "signed_in"]
+__all__ = ["add_to", "address", "check_password", "form", "local_path", "signed_in"]
