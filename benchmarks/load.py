@@ -5,7 +5,8 @@
 Starts a platform on a home of its own and a LoRA training in its child process; sends `POST
 /api/v1/parse` at fixed times whether or not the answers before have come (an open loop: a stall
 counts against every sentence that it delays); every sentence is another one. Latencies run from the
-time at which a sentence was due. Also: how much slower the training was meanwhile.
+time at which a sentence was due. Also: the platform's processor time a sentence, which a machine
+that others use does not stretch, and how much slower the training was meanwhile.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ def measure(client: Client, rate: float, seconds: float) -> dict[str, Any]:
     _until_computing(client, job)
     alone = _speed(client, job, lambda: time.sleep(QUIET_SECONDS))
     load = Load(client.state.url, client.state.token, rate)
+    used = _processor(client.state.pid)
     meanwhile = _speed(client, job, lambda: asyncio.run(load.run(seconds)))
+    used = _processor(client.state.pid) - used
     client.call("training.cancel", {"job": job})
     waited = sorted(load.waited)
     return {
@@ -102,10 +105,19 @@ def measure(client: Client, rate: float, seconds: float) -> dict[str, Any]:
         "p95_ms": round(waited[int(len(waited) * 0.95)], 1),
         "p99_ms": round(waited[int(len(waited) * 0.99)], 1),
         "max_ms": round(waited[-1], 1),
+        "platform_cpu_ms_a_sentence": round(used * 1000 / len(waited), 1),
         "training_slowdown": round(alone / meanwhile, 2) if meanwhile else None,
         "load_average": round(os.getloadavg()[0], 1),
         "first_errors": load.errors[:3],
     }
+
+
+def _processor(pid: int) -> float:
+    """Seconds of processor time that a process has used, its children left out."""
+    import psutil
+
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
 def _progress(client: Client, job: int) -> float:

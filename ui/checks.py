@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from tools.kernel.errors import PilothouseError
 from ui.errors import translate
@@ -227,8 +228,18 @@ def _language_model() -> Check:
     if settings.model is None:
         told = "none; the parser alone understands, and says so when it does not"
         return Check("language model", "note", told, "PILOTHOUSE_MODEL sets one.")
-    where = settings.model_url or "its provider's own address"
-    return Check("language model", "good", f"{settings.model} at {where}")
+    if settings.model_url is None:
+        told = f"{settings.model} at its provider's own address, which was not asked"
+        return Check("language model", "note", told)
+    where = urlsplit(settings.model_url)
+    try:
+        port = where.port or (443 if where.scheme == "https" else 80)
+        socket.create_connection((where.hostname or "", port), timeout=3).close()
+    except (OSError, ValueError) as error:
+        told = f"{settings.model}: nothing answers at {settings.model_url} ({error})"
+        mend = "Start its server, or mend PILOTHOUSE_MODEL_URL. The parser works without it."
+        return Check("language model", "wrong", told, mend)
+    return Check("language model", "good", f"{settings.model} at {settings.model_url}")
 
 
 def _settings() -> Settings:
