@@ -65,7 +65,7 @@ def matrix(title: str, labels: Sequence[str], counts: Sequence[Sequence[int]]) -
         labels: the classes.
         counts: how many rows; the shade is the share of the true class.
     """
-    side, margin = 44, 150
+    side, margin = 44, 24 + 7 * max((len(_short(label)) for label in labels), default=0)
     size = side * len(labels)
     parts: list[str] = []
     for row, (label, found) in enumerate(zip(labels, counts, strict=True)):
