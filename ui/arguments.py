@@ -36,6 +36,32 @@ def parse_arguments(operation: str, words: Sequence[str], schema: Json) -> Json:
     return given
 
 
+def described(schema: Json) -> list[tuple[str, str, str, str]]:
+    """Each argument of an input schema: `--name`, what it takes, its default, what it is."""
+    required = set(schema.get("required", []))
+    rows: list[tuple[str, str, str, str]] = []
+    for name, given in schema.get("properties", {}).items():
+        kinds = _kinds(given, schema)
+        takes = " or ".join(sorted(_WORDS.get(kind, kind) for kind in kinds - {"null"}))
+        chosen = _choices(given, schema)
+        default = "needed" if name in required else _plainly(given.get("default"))
+        rows.append((f"--{name}", chosen or takes, default, given.get("description", "")))
+    return rows
+
+
+def _choices(given: Json, schema: Json) -> str:
+    """The values that may be chosen from, if they are listed."""
+    for part in (given, *given.get("anyOf", []), *given.get("allOf", [])):
+        target = schema.get("$defs", {}).get(str(part.get("$ref", "")).rpartition("/")[2], part)
+        if "enum" in target:
+            return " | ".join(map(str, target["enum"]))
+    return ""
+
+
+def _plainly(default: Any) -> str:
+    return "" if default is None else json.dumps(default) if default != "" else ""
+
+
 def _pairs(operation: str, words: Sequence[str], properties: Json) -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = []
     rest = list(words)

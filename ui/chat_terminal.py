@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -27,14 +28,19 @@ HELP = """  Say what you want in your own words. Besides:
   Ctrl-C cancels the turn, Ctrl-D leaves."""
 
 
-def converse(client: Client, thread: str | None, *, yes: bool = False) -> int:
+def converse(
+    client: Client, thread: str | None, *, yes: bool = False, as_json: bool = False
+) -> int:
     """Converse until the person leaves; returns the exit code of the last turn.
 
     Args:
         client: the platform.
         thread: the conversation to go on with; a new one when None.
         yes: True to confirm writing beforehand.
+        as_json: True to draw nothing and print a line of JSON for each turn.
     """
+    if as_json:
+        return _told(Talk(client, None, None, thread), yes)
     person = interactive()
     drawn = renderer(console(), client.state.currency)
     talk = Talk(client, drawn, prompt if person else None, thread)
@@ -48,6 +54,16 @@ def converse(client: Client, thread: str | None, *, yes: bool = False) -> int:
             _command(client, talk, text)
         else:
             code = _turn(client, talk, text, yes=yes, person=person).exit_code
+    return code
+
+
+def _told(talk: Talk, yes: bool) -> int:
+    code = DONE
+    for line in sys.stdin:
+        if line.strip():
+            turn = talk.say(line.strip(), yes=yes)
+            code = turn.exit_code
+            print(json.dumps(turn.as_json(), default=str), flush=True)
     return code
 
 

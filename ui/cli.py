@@ -49,7 +49,6 @@ app = typer.Typer(
     name="pilothouse",
     help="The one room that machine-learning operations are steered from.",
     epilog="Exit codes: 0 done, 2 bad input, 3 needs an approval, 4 failed.",
-    add_completion=False,
     invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""The commands' way to the platform: HTTP on the loopback address, standard library only."""
+"""The commands' way to the platform, here or behind `PILOTHOUSE_URL`; standard library only."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
 
 from tools.kernel.errors import Unavailable
 from ui.errors import from_problem
@@ -21,6 +22,8 @@ LOOK_SECONDS = 0.5
 STREAM_SECONDS = 60.0  # the platform sends a blank line every few seconds while nothing happens
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mcp_servers.caller import CallOutcome, Progress
     from tools.kernel.identity import RequestContext
 
@@ -32,17 +35,24 @@ class NotSent(Unavailable):
 
 
 def connect(*, channel: str = "cli", start: bool = True) -> Client:
-    """A client of this home's platform, which is started when it is absent.
+    """A client of the gateway that `PILOTHOUSE_URL` names, or else of this home's platform.
+
+    That one is started when it is absent.
 
     Args:
         channel: the door that requests are said to come through.
         start: False to fail instead of starting the platform.
 
     Raises:
+        InvalidInput: if the address or the token for it is wrong or missing.
         Unavailable: if there is no platform and none could be started.
     """
     from ui.launch import running
+    from ui.remote import remote
 
+    far = remote()
+    if far is not None:
+        return Client(far, channel=channel).introduced()
     files = HomeFiles()
     state = ensure_running(files, _say) if start else running(files)
     if state is None:
@@ -66,11 +76,38 @@ class Client:
 
     def __init__(self, state: RunState, token: str | None = None, channel: str = "cli") -> None:
         self.state = state
+        self._address = urlsplit(state.url)
         self._headers = {
             "Authorization": f"Bearer {token or state.token}",
             "Content-Type": "application/json",
             "X-Pilothouse-Channel": channel,
         }
+
+    @property
+    def is_remote(self) -> bool:
+        """True if the platform is behind `PILOTHOUSE_URL` and has none of the files here."""
+        return self.state.pid == 0
+
+    def introduced(self) -> Client:
+        """The same, once a gateway elsewhere has said what it is."""
+        told = self.get("/api/v1/status")
+        self.state = replace(self.state, version=told["version"], currency=told["currency"])
+        return self
+
+    def upload(self, path: Path) -> str:
+        """Bring a file along; the path that operations are called with to have it read.
+
+        Raises:
+            PilothouseError: what the platform answered.
+        """
+        with path.open("rb") as file, closing(self._connect(ANSWER_SECONDS)) as connection:
+            headers = {
+                "Content-Type": "application/octet-stream",
+                "Content-Length": str(path.stat().st_size),
+            }
+            target = f"/api/v1/uploads/{quote(path.name, safe='')}"
+            response = self._exchange(connection, "PUT", target, file, headers)
+            return json.loads(response.read())["path"]
 
     def get(self, path: str, **query: Any) -> Any:
         """Read a resource.
@@ -150,7 +187,10 @@ class Client:
                 raise _lost() from error
 
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.state.port, timeout=timeout)
+        host, port = self._address.hostname or "127.0.0.1", self._address.port
+        if self._address.scheme == "https":
+            return http.client.HTTPSConnection(host, port, timeout=timeout)
+        return http.client.HTTPConnection(host, port, timeout=timeout)
 
     def _send(
         self,
@@ -161,12 +201,23 @@ class Client:
         headers: dict[str, str] | None = None,
     ) -> http.client.HTTPResponse:
         data = None if body is None else json.dumps(body).encode()
+        return self._exchange(connection, method, path, data, headers)
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        data: bytes | IO[bytes] | None,
+        headers: dict[str, str] | None = None,
+    ) -> http.client.HTTPResponse:
+        target = self._address.path.rstrip("/") + path
         try:
             connection.connect()
         except OSError as error:
-            raise NotSent("The platform does not answer.", hint="`pilothouse up`") from error
+            raise self._unreachable(error) from error
         try:
-            connection.request(method, path, data, {**self._headers, **(headers or {})})
+            connection.request(method, target, data, {**self._headers, **(headers or {})})
             response = connection.getresponse()
             if response.status < 400:
                 return response
@@ -174,6 +225,13 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             raise _lost() from error
         raise from_problem(_problem(answer, response.status))
+
+    def _unreachable(self, error: OSError) -> NotSent:
+        if self.is_remote:
+            why = error.strerror or str(error)
+            told = f"{self.state.url} does not answer: {why}."
+            return NotSent(told, hint="Is PILOTHOUSE_URL right?")
+        return NotSent("The platform does not answer.", hint="`pilothouse up`")
 
     @staticmethod
     def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:

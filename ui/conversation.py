@@ -51,7 +51,7 @@ class Talk:
         """Say a sentence and carry its turn to where it needs nothing more from this person."""
         self.thread = self.thread or os.urandom(5).hex()
         turn = Turn(thread=self.thread)
-        turn = self._run(turn, self._client.ask(absolute_paths(text), self.thread, yes))
+        turn = self._run(turn, self._client.ask(self._with_files(text), self.thread, yes))
         while self._ask is not None and turn.error is None:
             answer = self._answer(turn, self._ask)
             if answer is None:
@@ -101,7 +101,13 @@ class Talk:
             return self._client.resume(turn.thread, confirmed=True)
         if NO.match(answer) or not answer.strip():
             return self._client.resume(turn.thread, confirmed=False)
-        return self._client.ask(absolute_paths(answer), turn.thread)
+        return self._client.ask(self._with_files(answer), turn.thread)
+
+    def _with_files(self, text: str) -> str:
+        """The sentence with the files that lie here named so that the platform finds them."""
+        if not self._client.is_remote:
+            return named_files(text, str)
+        return named_files(text, lambda path: self._client.upload(path) if path.is_file() else None)
 
     def approve(self, approval: Json, ask: Asker) -> bool:
         """Let the person approve an act of their own by typing what it names."""
@@ -161,28 +167,32 @@ class _CancelOnInterrupt:
 _QUOTED = re.compile(r"(?P<quote>[\"'“])(?P<path>[^\"'”]+)[\"'”]|(?P<bare>[^\s,;:?!()]+)")
 
 
-def absolute_paths(text: str) -> str:
-    """The sentence with every file named in it that lies here written as an absolute path.
+def named_files(text: str, renamed: Callable[[Path], str | None]) -> str:
+    """The sentence with every file named in it that lies here under another name.
 
     The platform has a working folder of its own. Only words with a slash or a suffix are taken for
     a file, and only if there is one.
+
+    Args:
+        text: the sentence.
+        renamed: what the platform knows a file by, given its absolute path; None leaves it.
     """
 
     def replaced(match: re.Match[str]) -> str:
-        given = match["path"] or match["bare"]
-        found = absolute_path(given.rstrip("."))
-        return match[0].replace(given.rstrip("."), found) if found else match[0]
+        given = (match["path"] or match["bare"]).rstrip(".")
+        found = local_file(given)
+        name = renamed(found) if found else None
+        return match[0].replace(given, name) if name else match[0]
 
     return _QUOTED.sub(replaced, text)
 
 
-def absolute_path(given: str) -> str | None:
-    """The absolute path of a file or folder that is named relative to here; None if it is none."""
-    looks = "/" in given or re.search(r"\.\w{1,8}$", given)
-    if not looks or given.startswith("/"):
+def local_file(given: str) -> Path | None:
+    """The file or folder of this name, from here; None if there is none."""
+    if "/" not in given and not re.search(r"\.\w{1,8}$", given):
         return None
     try:
         path = Path(given).expanduser()
-        return str(path.resolve()) if path.exists() else None
+        return Path(os.path.abspath(path)) if path.exists() else None
     except (OSError, RuntimeError, ValueError):
         return None

@@ -11,7 +11,7 @@ import pytest
 from tests.ui.homes import Home
 from tools.kernel.errors import InvalidInput
 from ui.arguments import parse_arguments
-from ui.conversation import absolute_paths
+from ui.conversation import named_files
 
 SCHEMA = {
     "properties": {
@@ -27,6 +27,10 @@ SCHEMA = {
     },
     "$defs": {"Method": {"type": "string", "enum": ["lora", "full"]}},
 }
+
+
+def in_full(text: str) -> str:
+    return named_files(text, str)
 
 
 def test_arguments_are_typed_from_the_schema() -> None:
@@ -68,12 +72,10 @@ def test_paths_are_meant_from_where_they_are_typed(
     (tmp_path / "tickets").touch()
     (tmp_path / "mails.csv").touch()
     assert parse_arguments("x.y", ["--path=a.csv"], SCHEMA) == {"path": str(tmp_path / "a.csv")}
-    assert absolute_paths("add mails.csv as tickets.") == f"add {tmp_path}/mails.csv as tickets."
-    assert absolute_paths("add ./mails.csv.") == f"add {tmp_path}/mails.csv."
-    assert absolute_paths('add "my mails.csv" now') == f'add "{tmp_path}/my mails.csv" now'
-    assert absolute_paths("deploy v1.2 to the phones/tablets") == (
-        "deploy v1.2 to the phones/tablets"
-    )
+    assert in_full("add mails.csv as tickets.") == f"add {tmp_path}/mails.csv as tickets."
+    assert in_full("add ./mails.csv.") == f"add {tmp_path}/mails.csv."
+    assert in_full('add "my mails.csv" now') == f'add "{tmp_path}/my mails.csv" now'
+    assert in_full("deploy v1.2 to the phones/tablets") == ("deploy v1.2 to the phones/tablets")
 
 
 def test_call_answers_with_result_and_receipt(scripted: Home) -> None:

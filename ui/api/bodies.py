@@ -12,6 +12,8 @@ from ui.api.problems import answer
 
 LARGEST_BYTES = 2_000_000
 PATHS = ("/api/v1/", "/graphql")
+FILES = "/api/v1/uploads/"
+"""Takes files as they are, up to the shield's limit; a foreign page cannot send them unasked."""
 READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
@@ -38,7 +40,8 @@ class JsonOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the headers, then count what arrives."""
-        if scope["type"] != "http" or not scope["path"].startswith(PATHS):
+        path = scope["path"]
+        if scope["type"] != "http" or not path.startswith(PATHS) or path.startswith(FILES):
             await self._app(scope, receive, send)
             return
         refusal = _refused(scope)
@@ -78,5 +81,5 @@ def _refused(scope: Scope) -> InvalidInput | None:
 def _too_large() -> PayloadTooLarge:
     return PayloadTooLarge(
         f"A body has at most {LARGEST_BYTES} bytes.",
-        hint="Name files by their path on the platform's machine instead of sending them.",
+        hint="Send files to /api/v1/uploads and name them by the path that it answers with.",
     )

@@ -15,6 +15,7 @@ from ui.api import (
     resources,
     status,
     talk,
+    uploads,
 )
 from ui.api.door import Door
 
@@ -29,6 +30,7 @@ RESOURCES = (
     events,
     status,
     talk,
+    uploads,
 )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from uuid import uuid4
 from tools.kernel.errors import InvalidInput, NotFound, PilothouseError
 from tools.kernel.identity import RequestContext
 from tools.kernel.operations import Change
+from ui.api.uploads import safe_name, upload_folder
 from ui.chat.loading import MAX_FILE_MB
 from ui.chat.markdown import cell, plain, problem, table
 from ui.errors import problem as as_problem
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 DATA = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq"})
 DOCUMENTS = frozenset({".md", ".markdown", ".txt", ".html", ".htm", ".pdf", ".rst", ".docx"})
-_UNSAFE = re.compile(r"[^\w.-]+")
 _UPLOAD = re.compile(r"^[0-9a-f]{12}$")
 _NAMED = re.compile(
     r"\b(?:as|called|named|name it|call it|under the name)\s+(?:a\s+)?[\"'“]?([\w.-]+)", re.I
@@ -102,7 +101,7 @@ class Uploads:
             The upload's id, what can be stored, and what to show.
         """
         upload = uuid4().hex[:12]
-        folder = self._folder(upload, context)
+        folder = upload_folder(self._kernel.settings, context, upload)
         offered: list[Offered] = []
         shown: list[str] = []
         for name, source in files:
@@ -125,16 +124,13 @@ class Uploads:
         """
         if not _UPLOAD.match(upload):
             raise NotFound(f"There is no upload {upload[:40]!r}.")
-        shutil.rmtree(self._folder(upload, context), ignore_errors=True)
-
-    def _folder(self, upload: str, context: RequestContext) -> Path:
-        person = _safe(context.principal.name)
-        return self._kernel.settings.folder("uploads", _safe(context.tenant), person, upload)
+        folder = upload_folder(self._kernel.settings, context, upload)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def _receive(
         self, folder: Path, name: str, source: Path, said: str, context: RequestContext
     ) -> tuple[Offered, str]:
-        kept = folder / _safe(name)
+        kept = folder / safe_name(name)
         operation = _operation(kept.suffix.lower(), said)
         if not source.is_file() or source.stat().st_size == 0:
             raise InvalidInput(f"{kept.name} is empty.")
@@ -150,13 +146,6 @@ class Uploads:
             told = f"{told}\n\n{_profile(preview.changes)}"
         warnings = "".join(f"\n\n⚠ {plain(text)}" for text in preview.warnings)
         return offered, f"**{plain(kept.name)}:** {told}{warnings}"
-
-
-def _safe(name: str) -> str:
-    """A file's name without anything that means something to a file system or a parser."""
-    flat = unicodedata.normalize("NFKC", name).replace("\\", "/").rpartition("/")[2]
-    kept = _UNSAFE.sub("-", flat).strip(".-")[-100:].strip(".-")
-    return kept or "file"
 
 
 def _operation(suffix: str, said: str) -> str:
@@ -186,7 +175,7 @@ def _refusal(name: str, error: PilothouseError, folder: Path) -> str:
     for key in ("message", "hint"):
         if told.get(key):
             told[key] = str(told[key]).replace(f"{folder}/", "")
-    return f"✘ **{plain(_safe(name))}** is not taken; nothing was stored.\n\n{problem(told)}"
+    return f"✘ **{plain(safe_name(name))}** is not taken; nothing was stored.\n\n{problem(told)}"
 
 
 def _profile(changes: list[Change]) -> str:

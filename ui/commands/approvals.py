@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ui import completing
 from ui.commands.options import AsJson, Limit
 
 if TYPE_CHECKING:
     from ui.client import Client
 
 Json = dict[str, Any]
-Id = Annotated[str, typer.Argument(help="The approval's id.")]
+Id = Annotated[str, typer.Argument(help="The approval's id.", autocompletion=completing.approvals)]
 Status = Annotated[
     str | None,
     typer.Option("--status", help="pending, granted, used, denied, revoked or expired."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ui import completing
 from ui.commands.options import AsJson, Yes
 
 if TYPE_CHECKING:
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 Thread = Annotated[
     str | None,
-    typer.Option("--thread", "-t", help="Go on with this conversation; `last` is the newest one."),
+    typer.Option(
+        "--thread",
+        "-t",
+        help="Go on with this conversation; `last` is the newest one.",
+        autocompletion=completing.threads,
+    ),
 ]
 
 
@@ -76,13 +82,16 @@ def hints(turn: Turn) -> None:
         note(f"thread {turn.thread}")
 
 
-def chat(thread: Thread = None, yes: Yes = False) -> int:
-    """Converse in the terminal: history, completion, live progress, approvals inline."""
+def chat(thread: Thread = None, yes: Yes = False, as_json: AsJson = False) -> int:
+    """Converse in the terminal: history, completion, live progress, approvals inline.
+
+    With --json each line of standard input is a sentence, and each turn a line of JSON.
+    """
     from ui.chat_terminal import converse
     from ui.client import connect
 
     client = connect(channel="chat")
-    return converse(client, _thread(client, thread), yes=yes)
+    return converse(client, _thread(client, thread), yes=yes, as_json=as_json)
 
 
 def parse(
@@ -119,7 +128,10 @@ def parse(
 
 
 def threads(
-    thread: Annotated[str | None, typer.Argument(help="Show this conversation.")] = None,
+    thread: Annotated[
+        str | None,
+        typer.Argument(help="Show this conversation.", autocompletion=completing.threads),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Follow its last turn while it runs.")
     ] = False,

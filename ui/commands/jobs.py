@@ -6,10 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from ui import completing
 from ui.commands.options import AsJson, Limit
 
 Json = dict[str, Any]
-Number = Annotated[int, typer.Argument(min=1, help="The job's number.")]
+Number = Annotated[
+    int, typer.Argument(min=1, help="The job's number.", autocompletion=completing.jobs)
+]
 Status = Annotated[
     str | None,
     typer.Option("--status", help="queued, running, done, failed or cancelled."),

@@ -6,21 +6,30 @@ from typing import Annotated, Any
 
 import typer
 
+from ui import completing
 from ui.commands.options import AsJson
 
 Json = dict[str, Any]
+HELP = frozenset({"--help", "-h"})
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+    settings = {
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],  # `call OPERATION --help` tells of the operation
+    }
     app.command("call", context_settings=settings)(call)
 
 
 def call(
     context: typer.Context,
     operation: Annotated[
-        str | None, typer.Argument(help="Such as training.start; --list shows all.")
+        str | None,
+        typer.Argument(
+            help="Such as training.start; --list shows all.", autocompletion=completing.operations
+        ),
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="List the operations.")] = False,
     dry_run: Annotated[
@@ -45,6 +54,9 @@ def call(
     from ui.client import connect
     from ui.perform import perform, show_preview
 
+    if HELP.intersection([operation, *context.args]) and (operation in HELP or not operation):
+        print(context.get_help())
+        return 0
     client = connect()
     if show or operation is None:
         if not show:
@@ -52,13 +64,47 @@ def call(
         return _list(client.get("/api/v1/operations"), as_json)
     from ui.arguments import parse_arguments
 
-    schema = client.get(f"/api/v1/operations/{operation}")["input_schema"]
-    arguments = parse_arguments(operation, context.args, schema)
+    told = client.get(f"/api/v1/operations/{operation}")
+    if HELP.intersection(context.args):
+        return _help(told, as_json)
+    arguments = parse_arguments(operation, context.args, told["input_schema"])
+    if client.is_remote:
+        arguments = _brought(client, arguments)
     if dry_run:
         preview = client.call(operation, arguments, dry_run=True)["preview"]
         return _preview(operation, arguments, preview, as_json, show_preview)
     more = {"approval": approval, "idempotency_key": idempotency_key}
     return perform(client, operation, arguments, as_json=as_json, wait=wait, **more)
+
+
+def _help(operation: Json, as_json: bool) -> int:
+    """What one operation is and takes."""
+    from ui.arguments import described
+    from ui.cards import table
+    from ui.console import console, print_json
+
+    if as_json:
+        print_json(operation)
+        return 0
+    screen = console()
+    screen.print(f"  {operation['name']} ({operation['effect']}): {operation['summary']}")
+    rows = described(operation["input_schema"])
+    if rows:
+        screen.print(table(("argument", "takes", "default", "what it is"), rows))
+    said = operation["examples"][:3]
+    if said:
+        screen.print("  In words: " + "; ".join(f"“{text}”" for text in said))
+    return 0
+
+
+def _brought(client: Any, arguments: Json) -> Json:
+    """The arguments with a file that lies here sent to the gateway."""
+    from pathlib import Path
+
+    path = arguments.get("path")
+    if not isinstance(path, str) or not Path(path).is_file():
+        return arguments
+    return {**arguments, "path": client.upload(Path(path))}
 
 
 def _preview(operation: str, arguments: Json, preview: Json, as_json: bool, show: Any) -> int:

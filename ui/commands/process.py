@@ -123,9 +123,10 @@ def status(as_json: AsJson = False) -> int:
     from ui.errors import FAILED
     from ui.home import HomeFiles
     from ui.launch import running
+    from ui.remote import remote
 
     files = HomeFiles()
-    if running(files) is None:
+    if remote() is None and running(files) is None:
         if as_json:
             print_json({"status": "stopped", "home": str(files.home)})
         else:
@@ -153,14 +154,19 @@ def status(as_json: AsJson = False) -> int:
 def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, max=100_000)] = 50,
+    as_json: AsJson = False,
 ) -> int:
-    """Show the end of the platform's log."""
+    """Show the end of the log of this home's platform."""
     import time
 
+    from ui.console import print_json
     from ui.home import HomeFiles, last_lines
 
     files = HomeFiles()
     shown = last_lines(files.log, lines)
+    if as_json:
+        print_json({"log": str(files.log), "lines": shown})
+        return 0
     print("\n".join(shown) if shown else f"There is no log yet ({files.log}).", flush=True)
     if not follow:
         return 0

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ui import completing
 from ui.commands.options import AsJson, Limit
 
 Json = dict[str, Any]
@@ -24,7 +25,10 @@ def register(app: typer.Typer) -> None:
 
 
 def receipts(
-    receipt: Annotated[str | None, typer.Argument(help="Show this one, such as R12.")] = None,
+    receipt: Annotated[
+        str | None,
+        typer.Argument(help="Show this one, such as R12.", autocompletion=completing.receipts),
+    ] = None,
     thread: Annotated[
         str | None, typer.Option("--thread", "-t", help="Only of this conversation.")
     ] = None,
@@ -56,7 +60,10 @@ def receipts(
 
 def undo(
     receipt: Annotated[
-        str | None, typer.Argument(help="Such as R12; your newest act when left out.")
+        str | None,
+        typer.Argument(
+            help="Such as R12; your newest act when left out.", autocompletion=completing.receipts
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
