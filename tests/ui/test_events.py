@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ async def test_a_slow_reader_misses_nothing_and_holds_nobody_up(running: Gateway
     await notifier.stop()
 
 
-async def _take(events: Any, count: int) -> Any:
+async def _take(events: Any, count: int) -> AsyncIterator[Any]:
     async for event in events:
         if event is not None:
             yield event

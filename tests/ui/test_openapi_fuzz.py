@@ -23,7 +23,7 @@ WAITING_FEEDS = "/api/v1/events/{feed}"
 def test_no_server_error_and_no_schema_violation(
     who: str, template_home: Path, tmp_path: Path
 ) -> None:
-    _fuzz(who, template_home, tmp_path, "--phases=fuzzing", "-n1", "--max-time=15")
+    _fuzz(who, template_home, tmp_path, "--phases=fuzzing", "-n1", "--max-time=60")
 
 
 @pytest.mark.slow

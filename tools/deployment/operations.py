@@ -167,6 +167,7 @@ def list_rollouts(args: ListRollouts, call: Call) -> RolloutList:
     Args:
         group: only this group's.
         model: only this model's.
+        version: only of this version of the model.
         state: only those that stand so.
         rollout: only the one of this number.
         before: only those numbered lower.

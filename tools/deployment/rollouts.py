@@ -96,6 +96,7 @@ class Rollouts:
         fits = {
             RolloutRow.group: wanted.group,
             RolloutRow.model: wanted.model,
+            RolloutRow.version: wanted.version,
             RolloutRow.state: wanted.state,
             RolloutRow.id: wanted.rollout,
         }

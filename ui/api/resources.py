@@ -121,10 +121,11 @@ def list_rollouts(
     page: Page,
     group: Annotated[str | None, Query(max_length=64)] = None,
     model: Annotated[str | None, Query(max_length=128)] = None,
+    version: Annotated[int | None, Query(ge=1, le=BIGGEST)] = None,
     state: RolloutState | None = None,
 ) -> list[RolloutReport]:
     """Rollouts and A/B tests, newest first."""
-    asked: dict[str, Any] = {"group": group, "model": model, "state": state}
+    asked: dict[str, Any] = {"group": group, "model": model, "version": version, "state": state}
     before = None if page.after is None else max(page.after, 1)
     asked |= {"before": before, "limit": page.limit + 1}
     found = read(door, context, RolloutList, "deployment.rollouts", **asked)
