@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 GIVEN_UP = 0.03
 """Share of rightly labelled held-out rows that may fall under the threshold."""
 
+DOUBT = 0.7
+"""What the log-probability counts beside the cosines to the nearest centroid and row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -53,5 +56,10 @@ def calibrate(opinion: Opinion, truth: NDArray[Any]) -> Calibration:
 
 
 def score(opinion: Opinion) -> Matrix:
-    """How much a sentence looks like those that were learnt from; higher is surer."""
-    return opinion.centroid + opinion.nearest
+    """How sure it is that a sentence is in scope; higher is surer.
+
+    Two kinds of evidence are added. The cosines tell sentences of another world, which lie far from
+    all rows; the probability tells those of the same world that no label fits, which lie between.
+    """
+    doubt = np.log(opinion.chances.max(1) + 1e-9)
+    return opinion.centroid + opinion.nearest + DOUBT * doubt

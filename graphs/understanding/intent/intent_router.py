@@ -16,7 +16,8 @@ from tools.kernel.errors import InvalidInput
 
 if TYPE_CHECKING:
     from graphs.understanding.intent.examples import Example
-    from graphs.understanding.intent.learning import Learnt, Report
+    from graphs.understanding.intent.learning import Report
+    from graphs.understanding.intent.parts import Learnt
 
 FORMAT = 1
 _FACTS = "router.json"
@@ -165,8 +166,8 @@ class IntentRouter:
 
         from graphs.understanding.intent.confidence import Calibration
         from graphs.understanding.intent.heads import Heads
-        from graphs.understanding.intent.learning import Learnt
         from graphs.understanding.intent.onnx_encoder import OnnxEncoder
+        from graphs.understanding.intent.parts import Learnt
 
         missing = sorted(name for name in _FILES if not (folder / name).is_file())
         if missing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,13 @@ import numpy as np
 from graphs.understanding.intent.confidence import Calibration, calibrate
 from graphs.understanding.intent.examples import Example, check_trainable, distinct, name_words
 from graphs.understanding.intent.heads import Heads
-from graphs.understanding.intent.onnx_encoder import OnnxEncoder, export
+from graphs.understanding.intent.onnx_encoder import export
+from graphs.understanding.intent.parts import Learnt
+from graphs.understanding.intent.tuning import BATCH, Tuning, below, tune, vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from tools.training.encoder import Encoder
 
@@ -31,37 +34,19 @@ Report = Callable[[str], None]
 
 _TRAIN_TOKENS = 64
 _MANY_ROWS = 20
+_FEWEST_STEPS = 40
+_MOST_STEPS = 360
+_MOST_TOKENS = 800_000
 _HELD_OUT_MOST = 1500
-
-
-@dataclass(frozen=True, slots=True)
-class Learnt:
-    """A router's parts.
-
-    Attributes:
-        labels: the labels in the order of the judges' outputs.
-        encoder: makes the vectors.
-        heads: the judges.
-        calibration: probabilities and the threshold.
-        steps: how many gradient steps the encoder took.
-        named: whether the labels' names were of use.
-    """
-
-    labels: tuple[str, ...]
-    encoder: OnnxEncoder
-    heads: Heads
-    calibration: Calibration
-    steps: int
-    named: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Data:
     texts: list[str]
-    ids: list[list[int]]
+    rows: Sequence[Tensor]
     truth: NDArray[Any]
     names: list[str]
-    name_ids: list[list[int]]
+    named: Sequence[Tensor]
 
 
 def learn(
@@ -96,21 +81,12 @@ def learn(
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, threads))
     try:
+        report(f"reading {len(rows):,} rows")
         encoder = load_encoder(base)
         labels = tuple(sorted({row.label for row in rows}))
         data = _prepare(rows, labels, base, encoder)
-        held = _held_out(data.truth, seed)
-        steps = steps_for(len(data.texts)) if steps is None else steps
-        many = np.bincount(data.truth).min() >= _MANY_ROWS
-        kept = np.setdiff1d(np.arange(len(data.texts)), held)
-        probe = encoder if many else copy.deepcopy(encoder)
-        report(f"tuning the encoder on {len(kept):,} of {len(rows):,} rows")
-        _tune(probe, data, kept, steps if many else steps // 2, seed)
-        report("calibrating on the rows held out")
-        calibration = _calibrate(probe, data, kept, held)
-        if not many:
-            report(f"tuning the encoder on all {len(rows):,} rows")
-            _tune(encoder, data, np.arange(len(data.texts)), steps, seed)
+        steps = steps_for([len(row) for row in data.rows]) if steps is None else steps
+        calibration = _tuned(encoder, data, steps, seed, report)
         report("exporting the encoder to int8 ONNX")
         small = export(encoder, base)
     finally:
@@ -121,9 +97,34 @@ def learn(
     return Learnt(labels, small, heads, calibration, steps, bool(data.names))
 
 
-def steps_for(rows: int) -> int:
-    """How many gradient steps the encoder takes: more rows, more steps, within the time allowed."""
-    return int(min(40 + rows / 50, 240))
+def steps_for(lengths: Sequence[int]) -> int:
+    """How many gradient steps the encoder takes: more rows, more steps, within the time allowed.
+
+    Args:
+        lengths: the rows' lengths in tokens; the longer, the dearer a step.
+    """
+    affordable = _MOST_TOKENS * len(lengths) / (BATCH * sum(lengths))
+    return int(max(1, min(_FEWEST_STEPS + len(lengths) / 40, _MOST_STEPS, affordable)))
+
+
+def _tuned(encoder: Encoder, data: _Data, steps: int, seed: int, report: Report) -> Calibration:
+    """Tunes the encoder in place, and calibrates on rows that it was not tuned on.
+
+    Where rows are many, a tenth is spared for that. Few are all needed: a copy of the encoder is
+    tuned without the rows held out, and calibrated; then the encoder itself on all of them.
+    """
+    held = _held_out(data.truth, seed)
+    kept = np.setdiff1d(np.arange(len(data.texts)), held)
+    many = _many(data.truth)
+    probe = encoder if many else copy.deepcopy(encoder)
+    report(f"tuning the encoder on {len(kept):,} of {len(data.texts):,} rows, {steps} steps")
+    _tune(probe, data, kept, steps, seed)
+    report(f"calibrating on {len(held):,} rows held out")
+    calibration = _calibrate(probe, data, kept, held)
+    if not many:
+        report(f"tuning the encoder on all {len(data.texts):,} rows, {steps} steps")
+        _tune(encoder, data, np.arange(len(data.texts)), steps, seed)
+    return calibration
 
 
 def _prepare(rows: Sequence[Example], labels: Sequence[str], base: Path, encoder: Encoder) -> _Data:
@@ -131,17 +132,20 @@ def _prepare(rows: Sequence[Example], labels: Sequence[str], base: Path, encoder
 
     tokenizer = load_tokenizer(base, _TRAIN_TOKENS)
 
-    def numbered(texts: Sequence[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
+    def lower(texts: Sequence[str]) -> Sequence[Tensor]:
+        return below(encoder, [encoding.ids for encoding in tokenizer.encode_batch(list(texts))])
 
     texts = [row.text for row in rows]
     place = {label: number for number, label in enumerate(labels)}
     truth = np.array([place[row.label] for row in rows])
-    data = _Data(texts, numbered(texts), truth, _names(rows, labels), [])
-    name_ids = numbered(data.names)
-    if not data.names or not _names_tell(encoder, data, name_ids):
-        return _Data(texts, data.ids, truth, [], [])
-    return _Data(texts, data.ids, truth, data.names, name_ids)
+    names = [] if _many(truth) else _names(rows, labels)
+    data = _Data(texts, lower(texts), truth, names, lower(names))
+    return data if _names_tell(encoder, data) else replace(data, names=[], named=[])
+
+
+def _many(truth: NDArray[Any]) -> bool:
+    """Whether every label has so many rows that some can be spared, and names tell nothing new."""
+    return bool(np.bincount(truth).min() >= _MANY_ROWS)
 
 
 def _names(rows: Sequence[Example], labels: Sequence[str]) -> list[str]:
@@ -151,48 +155,38 @@ def _names(rows: Sequence[Example], labels: Sequence[str]) -> list[str]:
     return names if all(names) else []
 
 
-def _names_tell(encoder: Encoder, data: _Data, name_ids: list[list[int]]) -> bool:
+def _names_tell(encoder: Encoder, data: _Data) -> bool:
     """Whether names say something: the untuned encoder must find many rows' labels by them."""
-    some = np.random.default_rng(0).permutation(len(data.ids))[:500]
-    names = _vectors(encoder, name_ids)
-    found = (_vectors(encoder, [data.ids[i] for i in some]) @ names.T).argmax(1)
-    needed = 0.2 + 0.8 / len(names)
+    if not data.names:
+        return False
+    some = np.random.default_rng(0).permutation(len(data.rows))[:500]
+    named = vectors(encoder, data.named)
+    found = (vectors(encoder, [data.rows[i] for i in some]) @ named.T).argmax(1)
+    needed = 0.2 + 0.8 / len(data.names)
     return float((found == data.truth[some]).mean()) >= needed
 
 
 def _tune(encoder: Encoder, data: _Data, rows: NDArray[Any], steps: int, seed: int) -> None:
-    from graphs.understanding.intent.tuning import Tuning, tune
-
-    ids = [data.ids[i] for i in rows]
     truth = [int(label) for label in data.truth[rows]]
-    tune(encoder, ids, truth, data.name_ids, Tuning(steps), seed)
+    tune(encoder, [data.rows[i] for i in rows], truth, data.named, Tuning(steps), seed)
 
 
 def _calibrate(
     encoder: Encoder, data: _Data, kept: NDArray[Any], held: NDArray[Any]
 ) -> Calibration:
-    names = _vectors(encoder, data.name_ids) if data.name_ids else None
-    heads = Heads.fit(_vectors(encoder, [data.ids[i] for i in kept]), data.truth[kept], names)
-    opinion = heads.judge(_vectors(encoder, [data.ids[i] for i in held]))
+    names = vectors(encoder, data.named) if data.names else None
+    heads = Heads.fit(vectors(encoder, [data.rows[i] for i in kept]), data.truth[kept], names)
+    opinion = heads.judge(vectors(encoder, [data.rows[i] for i in held]))
     return calibrate(opinion, data.truth[held])
 
 
 def _held_out(truth: NDArray[Any], seed: int) -> NDArray[Any]:
     """Rows of every label that only calibration sees: a fifth, or a tenth of many."""
     random = np.random.default_rng(seed + 1)
-    share = 0.1 if np.bincount(truth).min() >= _MANY_ROWS else 0.2
+    share = 0.1 if _many(truth) else 0.2
     share = min(share, _HELD_OUT_MOST / len(truth))
     chosen: list[int] = []
     for label in range(int(truth.max()) + 1):
         own = random.permutation(np.flatnonzero(truth == label))
         chosen += [int(i) for i in own[: max(1, round(share * len(own)))]]
     return np.sort(np.array(chosen))
-
-
-def _vectors(encoder: Encoder, ids: Sequence[Sequence[int]]) -> Matrix:
-    import torch
-
-    from graphs.understanding.intent.tuning import encode
-
-    with torch.inference_mode():
-        return encode(encoder, ids).numpy()
