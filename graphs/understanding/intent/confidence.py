@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphs.understanding.intent.heads import Opinion, fit_sharpness, sharpen
+from graphs.understanding.intent.heads import Opinion, fit_sharpness, softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Matrix = NDArray[np.float32]
 
-GIVEN_UP = 0.03
+GIVEN_UP = 0.025
 """Share of rightly labelled held-out rows that may fall under the threshold."""
 
-DOUBT = 0.7
+DOUBT = 0.15
 """What the log-probability counts beside the cosines to the nearest centroid and row."""
 
 
@@ -26,7 +26,7 @@ class Calibration:
     """What was learnt from rows that the judges had not seen.
 
     Attributes:
-        sharpness: the power that makes averaged opinions into probabilities.
+        sharpness: the power that makes opinions into probabilities: temperature scaling.
         threshold: the score under which the router abstains.
         held_out: how many rows it was learnt from.
         accuracy: of the judges on those rows.
@@ -39,7 +39,7 @@ class Calibration:
 
     def probabilities(self, opinion: Opinion) -> Matrix:
         """Calibrated probabilities, rows × labels."""
-        return sharpen(opinion.chances, self.sharpness).astype(np.float32)
+        return softmax(_logarithms(opinion) * self.sharpness).astype(np.float32)
 
 
 def calibrate(opinion: Opinion, truth: NDArray[Any]) -> Calibration:
@@ -48,7 +48,7 @@ def calibrate(opinion: Opinion, truth: NDArray[Any]) -> Calibration:
     scores = score(opinion)
     known = scores[right] if right.any() else scores
     return Calibration(
-        sharpness=fit_sharpness(opinion.chances, truth),
+        sharpness=fit_sharpness(_logarithms(opinion), truth, 0.25, 8.0),
         threshold=float(np.quantile(known, GIVEN_UP)),
         held_out=len(truth),
         accuracy=float(right.mean()),
@@ -61,5 +61,8 @@ def score(opinion: Opinion) -> Matrix:
     Two kinds of evidence are added. The cosines tell sentences of another world, which lie far from
     all rows; the probability tells those of the same world that no label fits, which lie between.
     """
-    doubt = np.log(opinion.chances.max(1) + 1e-9)
-    return opinion.centroid + opinion.nearest + DOUBT * doubt
+    return opinion.centroid + opinion.nearest + DOUBT * _logarithms(opinion).max(1)
+
+
+def _logarithms(opinion: Opinion) -> Matrix:
+    return np.log(opinion.chances + 1e-9)

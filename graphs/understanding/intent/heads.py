@@ -1,7 +1,8 @@
-"""Three judges of a sentence's vector, and how their common opinion becomes a probability.
+"""Judges of a sentence's vector, and how their common opinion becomes a probability.
 
-A linear head (logistic regression), the nearest label centroid, and the nearest rows. Each errs in
-its own way: their average beats the best of them, most of all with few rows.
+The nearest rows of each label decide, and a linear head corrects them; the nearest label centroid
+is asked when it comes to abstaining. The router of Pilothouse's own commands is made of the same
+judges (`graphs.understanding.router`).
 """
 
 from __future__ import annotations
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
+NEIGHBOURS = 3
+"""Rows of a label whose mean similarity speaks for it."""
+
+_LINEAR = 0.25
+_RIDGE = 1.0
 _WIDTH = 0.05
-_STRENGTH = 30.0
 _TINY = 1e-9
+_TAKEN = -9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +33,12 @@ class Opinion:
     """What the judges say of some sentences.
 
     Attributes:
-        chances: the average of their probabilities, rows × labels, not calibrated.
-        energy: log-sum-exp of the linear head's outputs.
+        chances: their common opinion as probabilities, rows × labels, not calibrated.
         centroid: cosine to the nearest centroid.
         nearest: cosine to the nearest row.
     """
 
     chances: Matrix
-    energy: Matrix
     centroid: Matrix
     nearest: Matrix
 
@@ -43,18 +47,15 @@ class Heads:
     """Fitted once, then only read: threads may share it.
 
     Args:
-        arrays: `weight`, `bias`, `centroids`, `rows`, `truth`, as `fit` makes them.
+        arrays: `weight`, `centroids`, `rows`, `truth`, as `fit` makes them; rows of a label stand
+            together.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._weight = arrays["weight"].astype(np.float32)
-        self._bias = arrays["bias"].astype(np.float32)
         self._centroids = arrays["centroids"].astype(np.float32)
-        self._rows = arrays["rows"].astype(np.float32)
-        truth = arrays["truth"]
-        order = np.argsort(truth, kind="stable")
-        self._rows = np.ascontiguousarray(self._rows[order])
-        self._truth = truth[order].astype(np.int32)
+        self._rows = np.ascontiguousarray(arrays["rows"].astype(np.float32))
+        self._truth = arrays["truth"].astype(np.int32)
         self._starts = np.searchsorted(self._truth, np.arange(len(self._centroids)))
 
     @classmethod
@@ -66,28 +67,23 @@ class Heads:
             truth: each row's label, from 0; every label has a row.
             names: one unit vector a label, or None.
         """
-        from sklearn.linear_model import LogisticRegression
-
         classes = int(truth.max()) + 1
         if names is not None:
             rows = np.vstack([rows, names])
             truth = np.concatenate([truth, np.arange(classes)])
-        linear = LogisticRegression(C=_STRENGTH, max_iter=300, tol=1e-3).fit(rows, truth)
-        weight, bias = linear.coef_, linear.intercept_
-        if classes == 2:  # scikit-learn keeps one row for two labels
-            weight, bias = np.vstack([-weight / 2, weight / 2]), np.array([-bias[0], bias[0]]) / 2
+        order = np.argsort(truth, kind="stable")
+        rows, truth = rows[order], truth[order]
         member = (truth[:, None] == np.arange(classes)).astype(np.float32)
         centroids = member.T @ rows
         centroids /= np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), _TINY)
-        return cls(
-            {"weight": weight, "bias": bias, "centroids": centroids, "rows": rows, "truth": truth}
-        )
+        square = rows.T @ rows + _RIDGE * np.eye(rows.shape[1], dtype=np.float32)
+        weight = np.linalg.solve(square, rows.T @ (member - 1.0 / classes)).T
+        return cls({"weight": weight, "centroids": centroids, "rows": rows, "truth": truth})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `Heads(...)` takes, small enough to keep: the rows in half precision."""
         return {
             "weight": self._weight,
-            "bias": self._bias,
             "centroids": self._centroids,
             "rows": self._rows.astype(np.float16),
             "truth": self._truth,
@@ -95,22 +91,31 @@ class Heads:
 
     def judge(self, vectors: Matrix) -> Opinion:
         """The judges' opinion of unit vectors."""
-        linear = vectors @ self._weight.T + self._bias
-        central = vectors @ self._centroids.T
         near = vectors @ self._rows.T
-        by_label = np.maximum(
-            np.add.reduceat(np.exp((near - 1.0) / _WIDTH), self._starts, axis=1), _TINY
-        )
-        chances = (
-            softmax(linear) + softmax(central / _WIDTH) + by_label / by_label.sum(1, keepdims=True)
-        ) / 3.0
-        top = linear.max(1)
-        return Opinion(
-            chances.astype(np.float32),
-            top + np.log(np.exp(linear - top[:, None]).sum(1)),
-            central.max(1),
-            near.max(1),
-        )
+        best = near.max(1)
+        scores = nearest(near, self._starts) + _LINEAR * (vectors @ self._weight.T)
+        chances = softmax(scores / _WIDTH).astype(np.float32)
+        return Opinion(chances, (vectors @ self._centroids.T).max(1), best)
+
+
+def nearest(similar: Matrix, starts: NDArray[Any]) -> Matrix:
+    """The mean similarity of each label's nearest rows, sentences × labels.
+
+    Args:
+        similar: of sentences to rows, sentences × rows; rows of a label stand together.
+        starts: where each label's rows begin; every label has one.
+    """
+    left = similar.copy()
+    sizes = np.diff(np.append(starts, similar.shape[1]))
+    total = np.zeros((similar.shape[0], len(starts)), dtype=np.float32)
+    found = np.zeros_like(total)
+    for _ in range(min(NEIGHBOURS, int(sizes.max()))):
+        top = np.maximum.reduceat(left, starts, axis=1)
+        there = top > _TAKEN
+        total += np.where(there, top, 0.0)
+        found += there
+        left[left == np.repeat(top, sizes, axis=1)] = _TAKEN
+    return total / found
 
 
 def softmax(scores: Any) -> Any:
@@ -119,16 +124,18 @@ def softmax(scores: Any) -> Any:
     return raised / raised.sum(axis=1, keepdims=True)
 
 
-def sharpen(chances: Matrix, sharpness: float) -> Matrix:
-    """Probabilities raised to a power and made to sum to 1 again: temperature scaling."""
-    return softmax(np.log(chances + _TINY) * sharpness)
+def fit_sharpness(scores: Any, truth: NDArray[Any], least: float, most: float) -> float:
+    """The factor under which rows that the judges had not seen are likeliest (Guo et al., 2017).
 
+    Args:
+        scores: rows × labels.
+        truth: each row's label.
+        least: the smallest factor tried.
+        most: the largest.
+    """
 
-def fit_sharpness(chances: Matrix, truth: NDArray[Any]) -> float:
-    """The power under which held-out rows are likeliest (Guo et al., 2017)."""
-
-    def loss(power: float) -> float:
-        given = sharpen(chances, power)[np.arange(len(truth)), truth]
+    def loss(factor: float) -> float:
+        given = softmax(scores * factor)[np.arange(len(truth)), truth]
         return float(-np.log(given + _TINY).mean())
 
-    return min((float(p) for p in np.geomspace(0.25, 8.0, 60)), key=loss)
+    return min((float(f) for f in np.geomspace(least, most, 60)), key=loss)
