@@ -37,12 +37,12 @@ class Provider:
         folder: its configuration, which it reads again when told to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, audience: str = "pilothouse") -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.issuer, self.folder = f"http://127.0.0.1:{port}", folder
         client = {"client_id": "pilothouse", "client_secret": "a-secret-of-both"}
-        oauth = {"issuer": self.issuer, "audience": "pilothouse", "clients": [client]}
+        oauth = {"issuer": self.issuer, "audience": audience, "clients": [client]}
         server = {"host": "127.0.0.1", "port": port}
         self._write("settings.yaml", {"server": server, "oauth": oauth})
         people = {

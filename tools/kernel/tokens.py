@@ -207,7 +207,7 @@ def covers(bound: str, audience: str | None) -> bool:
         bound: what the token was made for: a path of the gateway, or a whole URL.
         audience: the URL or path that it is shown to.
     """
-    if audience is None:
+    if audience is None or not bound.strip("/"):
         return False
     shown = audience if "://" in bound else urlsplit(audience).path
     return f"{shown}/".startswith(f"{bound.rstrip('/')}/")

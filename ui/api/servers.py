@@ -26,6 +26,7 @@ from tools.kernel.scopes import EFFECTS, lends
 from tools.kernel.settings import Settings
 from ui.api.door import Door
 from ui.auth.gatekeeper import Gatekeeper, bearer
+from ui.auth.provided import ProvidedTokens, is_over, is_provided
 from ui.auth.shield import known_hosts
 from ui.home import VERSION
 
@@ -140,6 +141,8 @@ class TokenGate:
     def __init__(self, gatekeeper: Gatekeeper, operations: OperationSet) -> None:
         self._gatekeeper = gatekeeper
         self._operations = operations
+        kernel = gatekeeper.kernel
+        self._provided = ProvidedTokens(kernel) if kernel.settings.oidc_issuer else None
 
     def identify(self, headers: Mapping[str, str], resource: str) -> RequestContext:
         """Who sent these headers."""
@@ -147,6 +150,10 @@ class TokenGate:
         if token is None:
             raise Unauthenticated("A bearer token is needed.", hint=HOW)
         try:
+            if self._provided is not None and is_provided(token):
+                context = self._provided.context(token, resource, Channel.MCP)
+                self._gatekeeper.count(context.principal)
+                return context
             return self._gatekeeper.verify_token(token, resource, Channel.MCP, bound=True)
         except PolicyDenied as error:
             scope = Channel.MCP.value
@@ -168,6 +175,8 @@ class TokenGate:
 
     def standing(self, context: RequestContext) -> bool:
         """True unless the token ended or its holder was removed."""
+        if is_over(context.credential or ""):
+            return False
         try:
             self._gatekeeper.require_standing(context)
         except PilothouseError:
@@ -198,7 +207,8 @@ def _metadata(settings: Settings) -> APIRouter:
         if server is not None and server not in server_names():
             raise NotFound(f"There is no MCP server {server!r}.", suggestions=server_names())
         path = PATH if server is None else f"{PATH}/{server}"
-        return metadata(base_of(request, settings.public_url), path, (), SCOPES, None)
+        issuers = [settings.oidc_issuer] if settings.oidc_issuer else []
+        return metadata(base_of(request, settings.public_url), path, issuers, SCOPES, None)
 
     return router
 

@@ -78,6 +78,14 @@ class Gatekeeper:
             )
         return RequestContext(principal, door, credential=f"token:{token_id}")
 
+    def count(self, principal: Principal) -> None:
+        """Count a request of somebody whom another credential let in.
+
+        Raises:
+            TooManyRequests: if they ask too often.
+        """
+        self._rates.take((principal.tenant, principal.name))
+
     def from_headers(self, headers: Mapping[str, str], door: Channel) -> RequestContext:
         """Who sent these headers, where a door hands over nothing else; changes no cookie.
 
