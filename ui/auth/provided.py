@@ -112,7 +112,7 @@ class ProvidedTokens:
             return self._keys
 
     def _scopes(self, claims: Mapping[str, Any]) -> frozenset[str] | None:
-        """Those of the token's scopes that are ours; None if none is: it lends what its person may."""
+        """Those of the token's scopes that are ours; None, which narrows nothing, if none is."""
         domains = {o.domain for o in self._kernel.operations}
         found: set[str] = set()
         for word in str(claims.get("scope") or "").split():
