@@ -236,6 +236,25 @@ def _draw_rows(screen: Console, result: Json) -> None:
     screen.print(table(columns, [[_cell(row.get(c)) for c in columns] for row in rows]))
 
 
+def _draw_access(screen: Console, result: Json) -> None:
+    """Draw users with their roles, or access tokens with what they lend."""
+    columns, rows = _PEOPLE, result.get("users") or []
+    if "tokens" in result:
+        columns, rows = _TOKENS, result["tokens"]
+    if rows:
+        screen.print(table(columns, [[_access(c, row.get(c)) for c in columns] for row in rows]))
+
+
+def _access(column: str, value: Any) -> str:
+    if column == "scopes" and value is None:
+        return "everything"
+    return ", ".join(value) if isinstance(value, list) else _cell(value)
+
+
+_PEOPLE = ("name", "roles", "signs_in", "locked")
+_TOKENS = ("id", "label", "user", "prefix", "scopes", "status", "expires", "used")
+
+
 def _draw_schedules(screen: Console, result: Json) -> None:
     """A row for each schedule: when it runs, when next, and how it went last."""
     rows = [
@@ -280,7 +299,6 @@ _LISTS = (
     "platform.approvals",
     "platform.jobs",
     "platform.receipts",
-    "platform.users",
     "platform.audit",
 )
 _DRAWERS = {
@@ -288,5 +306,7 @@ _DRAWERS = {
     "knowledge.search": _draw_passages,
     "platform.help": _draw_text,
     "schedules.list": _draw_schedules,
+    "platform.users": _draw_access,
+    "platform.tokens": _draw_access,
     **dict.fromkeys(_LISTS, _draw_rows),
 }

@@ -410,6 +410,69 @@ def test_nothing_of_another_tenant_can_be_changed_at_its_address(
     assert acme.snapshot() == before
 
 
+def _selection(kinds: dict[str, Any], kind: dict[str, Any], depth: int) -> str:
+    """All fields of a GraphQL type that need no arguments, to a depth."""
+    while kind.get("ofType"):
+        kind = kind["ofType"]
+    fields = kinds[kind["name"]].get("fields")
+    if not fields:
+        return ""
+    chosen: list[str] = []
+    for field in fields:
+        needed = [a for a in field["args"] if a["type"]["kind"] == "NON_NULL"]
+        inner = field["type"]
+        while inner.get("ofType"):
+            inner = inner["ofType"]
+        leaf = inner["kind"] in ("SCALAR", "ENUM")
+        if needed or (not leaf and depth == 0):
+            continue
+        below = "" if leaf else _selection(kinds, inner, depth - 1)
+        if leaf or below:
+            chosen.append(field["name"] + below)
+    return " { " + " ".join(chosen) + " }" if chosen else ""
+
+
+def _given(argument: dict[str, Any], acme: Acme) -> str:
+    kind = argument["type"]
+    while kind.get("ofType"):
+        kind = kind["ofType"]
+    known = {"job": acme.job, "rollout": acme.rollout, "model": MODEL, "dataset": DATASET}
+    known |= {"device": DEVICE, "group": GROUP, "approval": acme.approval, "version": 1}
+    known |= {"receipt": acme.receipt.id, "document": DOCUMENT, "name": MODEL, "id": acme.job}
+    value = known.get(argument["name"], acme.job)
+    return json.dumps(int(value) if kind["name"] == "Int" else str(value))
+
+
+def test_no_query_finds_anything_of_another_tenant(
+    running: Gateway, acme: Acme, stranger: httpx.Client
+) -> None:
+    part = "name kind ofType { name kind ofType { name kind ofType { name kind } } }"
+    fields = f"fields {{ name type {{ {part} }} args {{ name type {{ {part} }} }} }}"
+    query = f"{{ __schema {{ queryType {{ name }} types {{ name {fields} }} }} }}"
+    schema = stranger.post("/graphql", json={"query": query}).json()["data"]["__schema"]
+    kinds = {kind["name"]: kind for kind in schema["types"]}
+    asked = 0
+    with running.client(acme.token) as ann:
+        seen = ""
+        for field in kinds[schema["queryType"]["name"]]["fields"]:
+            needed = [a for a in field["args"] if a["type"]["kind"] == "NON_NULL"]
+            given = ", ".join(f"{a['name']}: {_given(a, acme)}" for a in needed)
+            selection = _selection(kinds, field["type"], 2)
+            words = f"{field['name']}{f'({given})' if given else ''}{selection}"
+            body = {"query": f"{{ {words} }}"}
+            answer = stranger.post("/graphql", json=body)
+            assert answer.status_code < 500, answer.text
+            assert _leaked(answer.text, body, acme) == [], (words, answer.text)
+            seen += ann.post("/graphql", json=body).text
+            asked += 1
+    assert asked > 5 and {DATASET, MODEL} <= set(re.findall(r"[\w-]+", seen))
+
+
+def test_another_tenants_admin_does_not_stop_the_platform(stranger: httpx.Client) -> None:
+    assert stranger.post("/api/v1/shutdown").status_code == 403
+    assert stranger.get("/api/v1/status").json()["home"] == ""
+
+
 def test_an_idempotency_key_of_another_tenant_replays_nothing(
     acme: Acme, stranger: httpx.Client
 ) -> None:

@@ -16,6 +16,7 @@ from tools.kernel.entities import EntityKind
 from tools.kernel.errors import InvalidInput, PolicyDenied, Unavailable
 from tools.kernel.identity import RequestContext, Role
 from tools.kernel.policy import require_lent
+from tools.kernel.principals import DEFAULT_TENANT
 from ui.api.notifier import Notifier
 from ui.api.turns import Turns
 from ui.auth import Caller, Gatekeeper
@@ -129,15 +130,16 @@ def door_of(connection: HTTPConnection) -> Door:
 
 
 def require_admin(context: RequestContext) -> None:
-    """Let administrators pass.
+    """Let administrators of the installation pass: those of the default tenant.
 
     Raises:
         PolicyDenied: for everybody else.
     """
     require_lent(context.principal, "platform.shutdown", "platform:dangerous")
-    if Role.ADMIN not in context.principal.roles:
+    if Role.ADMIN not in context.principal.roles or context.tenant != DEFAULT_TENANT:
         raise PolicyDenied(
-            f"{context.principal.name} may not do this.", hint="It needs the role admin."
+            f"{context.principal.name} may not do this.",
+            hint="It needs the role admin in the default tenant.",
         )
 
 

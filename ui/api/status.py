@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from tools.kernel.errors import PilothouseError
 from tools.kernel.identity import Role
+from tools.kernel.principals import DEFAULT_TENANT
 from ui.api.door import PREFIX, Caller, Door, TheDoor, require_admin
 from ui.home import VERSION
 
@@ -99,7 +100,7 @@ def status(context: Caller, door: TheDoor) -> Status:
     return Status(
         version=VERSION,
         pid=os.getpid(),
-        home=str(kernel.settings.home),
+        home=str(kernel.settings.home) if context.tenant == DEFAULT_TENANT else "",
         seconds=round(time.time() - _began, 1),
         principal=context.principal.name,
         roles=sorted(context.principal.roles),
