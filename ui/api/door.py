@@ -125,7 +125,7 @@ class Door:
 
 
 async def door_of(connection: HTTPConnection) -> Door:
-    """The door that the application was made with; a coroutine, to take no trip through a thread."""
+    """The door that the application was made with; a coroutine, which needs no thread."""
     return connection.app.state.door
 
 
