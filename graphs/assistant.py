@@ -44,6 +44,7 @@ from graphs.understanding.text import tokenise
 from mcp_servers.caller import LocalCaller
 from mcp_servers.memory import LocalServers
 from tools.kernel.embedding import get_embedder
+from tools.kernel.entities import EntityKind
 from tools.kernel.errors import Conflict, InvalidInput, NotFound, PilothouseError
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
@@ -310,6 +311,20 @@ class Assistant:
         if stopped is None:
             raise Conflict(f"Nothing runs in conversation {thread}.")
         return stopped
+
+    def prepare(self, context: RequestContext, names: NameView | None = None) -> None:
+        """Read and index every name once, so that the first sentence does not wait for it.
+
+        Args:
+            context: whose names.
+            names: the names that exist, instead of the live ones.
+        """
+        view = self.names(context) if names is None else names
+        for kind in EntityKind:
+            try:
+                self.understanding.linker.index(kind, view)
+            except Exception:  # the first sentence that needs these names tells what is wrong
+                log.warning("the names of kind %s could not be read", kind, exc_info=True)
 
     def parse(
         self,

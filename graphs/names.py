@@ -20,6 +20,11 @@ class LiveNames:
         self._tenant = tenant
 
     @property
+    def owner(self) -> str:
+        """Whose names they are: an index of them may follow on another of the same owner."""
+        return self._tenant
+
+    @property
     def version(self) -> int:
         """Equal values mean equal names."""
         return self._catalogue.version

@@ -35,7 +35,8 @@ class Linker:
 
     def index(self, kind: EntityKind, names: NameView) -> NameIndex:
         """The index of a kind's names."""
-        return self._cache.get(names.names(kind))
+        owner = getattr(names, "owner", None)
+        return self._cache.get(names.names(kind), None if owner is None else (kind, owner))
 
     def mentions(self, tokens: Sequence[Token], names: NameView) -> list[Mention]:
         """Every exact naming of a thing: the longest at each place, for each kind by itself."""
@@ -211,16 +212,37 @@ def alias_of(word: str) -> str | None:
 
 def version_names(model: str, names: NameView) -> list[EntityName]:
     """The versions of a model that the catalogue knows, newest first."""
-    own = [n for n in names.names(EntityKind.MODEL_VERSION) if n.of == model]
+    own = _versions(names).get(model, ())
     return sorted(own, key=lambda n: -int(n.name) if n.name.isdigit() else 0)
 
 
 def resolve_alias(model: str, alias: str, names: NameView) -> int | None:
     """The version that an alias of a model points at, if the catalogue tells."""
-    for entry in names.names(EntityKind.MODEL_VERSION):
-        if entry.of == model and alias in entry.also and entry.name.isdigit():
+    for entry in _versions(names).get(model, ()):
+        if alias in entry.also and entry.name.isdigit():
             return int(entry.name)
     return None
+
+
+class _Versions:
+    """The versions of the catalogue used last, by model."""
+
+    def __init__(self) -> None:
+        self.kept: tuple[Sequence[EntityName], dict[str, list[EntityName]]] = ((), {})
+
+
+_last = _Versions()
+
+
+def _versions(names: NameView) -> dict[str, list[EntityName]]:
+    listed = names.names(EntityKind.MODEL_VERSION)
+    seen, found = _last.kept
+    if seen is not listed:
+        found = {}
+        for entry in listed:
+            found.setdefault(entry.of or "", []).append(entry)
+        _last.kept = (listed, found)
+    return found
 
 
 def link(clause: Clause, linker: Linker, names: NameView) -> None:

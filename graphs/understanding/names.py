@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 from bisect import bisect_left
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from graphs.understanding.lexicon import fields
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[a-z]+|\d+", re.I)
 _KEPT_INDICES = 64
+_LARGE = 10_000
+"""Names from which on an index takes longer to build (0.1 s) than a sentence should wait."""
+_BUILDER = "name index"
 _NEAR = 70.0
 
 
@@ -189,20 +193,55 @@ def _equal(old: Sequence[EntityName], new: Sequence[EntityName]) -> bool:
 
 
 class IndexCache:
-    """The indices of the catalogues used last; what has not changed is not read again."""
+    """The indices of the catalogues used last; what has not changed is not read again.
+
+    Threads may share it. A large index that takes the place of another is built in the background:
+    until it is ready the one before answers, so that no sentence waits for it.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._known: OrderedDict[int, tuple[Sequence[EntityName], NameIndex]] = OrderedDict()
+        self._newest: dict[Hashable, NameIndex] = {}
+        self._building: set[Hashable] = set()
 
-    def get(self, names: Sequence[EntityName]) -> NameIndex:
-        """The index of this very sequence."""
-        key = id(names)
-        known = self._known.get(key)
+    def get(self, names: Sequence[EntityName], owner: Hashable = None) -> NameIndex:
+        """The index of this very sequence, or for a while of the one before it.
+
+        Args:
+            names: the names.
+            owner: whose names of which kind; None for names that never change.
+        """
+        known = self._known.get(id(names))
         if known is not None and known[0] is names:
             return known[1]
-        same = next((i for old, i in self._known.values() if _equal(old, names)), None)
-        index = same or NameIndex(names)
-        self._known[key] = (names, index)
+        with self._lock:
+            before = self._newest.get(owner)
+            if before is None or len(names) < _LARGE:
+                return self._kept(names, owner, self._same(names) or NameIndex(names))
+            if owner not in self._building:
+                self._building.add(owner)
+                given = (names, owner)
+                threading.Thread(target=self._build, args=given, name=_BUILDER, daemon=True).start()
+            return before
+
+    def _build(self, names: Sequence[EntityName], owner: Hashable) -> None:
+        try:
+            index = self._same(names) or NameIndex(names)
+            with self._lock:
+                self._kept(names, owner, index)
+        finally:
+            self._building.discard(owner)
+
+    def _same(self, names: Sequence[EntityName]) -> NameIndex | None:
+        """The index of a catalogue that was loaded anew with the same names."""
+        kept = list(self._known.values())
+        return next((index for old, index in kept if _equal(old, names)), None)
+
+    def _kept(self, names: Sequence[EntityName], owner: Hashable, index: NameIndex) -> NameIndex:
+        self._known[id(names)] = (names, index)
         while len(self._known) > _KEPT_INDICES:
             self._known.popitem(last=False)
+        if owner is not None:
+            self._newest[owner] = index
         return index

@@ -169,7 +169,16 @@ class Scripted:
         self._cancelled.add(thread)
         return {"done": [], "not_done": ["s1"], "jobs": []}
 
-    def parse(self, said: str | list[str], context: RequestContext, names: Any = None) -> Plan:
+    def prepare(self, context: RequestContext, names: Any = None) -> None:
+        """There are no names."""
+
+    def parse(
+        self,
+        said: str | list[str],
+        context: RequestContext,
+        names: Any = None,
+        now: Any = None,
+    ) -> Plan:
         text = said if isinstance(said, str) else said[-1]
         return Plan(text=text, steps=[self._step(*text.partition(" ")[::2])], confidence=0.5)
 

@@ -12,7 +12,6 @@ from fastapi import Depends
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-from tools.kernel.entities import EntityKind
 from tools.kernel.errors import InvalidInput, PolicyDenied, Unavailable
 from tools.kernel.identity import RequestContext, Role
 from tools.kernel.policy import require_lent
@@ -111,17 +110,9 @@ class Door:
                 f"The assistant could not be loaded: {error}.",
                 hint="`make setup` installs what is missing.",
             ) from error
-        self._warming = asyncio.create_task(run_in_threadpool(self._warm))
+        local = RequestContext(self.kernel.principals.local())
+        self._warming = asyncio.create_task(run_in_threadpool(assistant.prepare, local))
         return assistant
-
-    def _warm(self) -> None:
-        """Read every name once, so that the first sentence does not wait for the backends."""
-        tenant = self.kernel.principals.local().tenant
-        for kind in EntityKind:
-            try:
-                self.kernel.catalogue.names(kind, tenant)
-            except Exception:  # the first sentence that needs these names tells what is wrong
-                log.warning("the names of kind %s could not be read", kind, exc_info=True)
 
 
 async def door_of(connection: HTTPConnection) -> Door:

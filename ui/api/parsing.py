@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix=PREFIX, tags=["conversations"])
 CATALOGUES_KEPT = 4
+LINES_A_TURN = 16
+"""Lines after which a long request lets others pass."""
+
+# More threads than processors would only make every sentence wait for every other.
+_processors = CapacityLimiter(max(2, os.cpu_count() or 1))
 Names = dict[str, list[str | int | dict[str, Any]]]
 
 
@@ -49,12 +56,33 @@ class Parse(BaseModel):
 async def parse(body: Parse, context: Caller, door: TheDoor) -> dict[str, Any]:
     """A plan for each line, in order; a line that cannot be read gets its error."""
     assistant = await door.assistant()
-    return await run_in_threadpool(_parse_all, assistant, body, context)
+    names: NameView | None = None
+    if body.catalogue is not None:
+        names = await run_in_threadpool(_given_names, assistant, context, body.catalogue)
+    plans: list[dict[str, Any]] = []
+    for start in range(0, len(body.lines), LINES_A_TURN):
+        part = body.lines[start : start + LINES_A_TURN]
+        plans += await to_thread.run_sync(
+            _parse_some, assistant, part, context, names, body, limiter=_processors
+        )
+    return {"plans": plans}
 
 
-def _parse_all(assistant: Assistant, body: Parse, context: RequestContext) -> dict[str, Any]:
-    names = None if body.catalogue is None else _catalogues.get(body.catalogue)
-    return {"plans": [_parse_one(assistant, line, context, names, body) for line in body.lines]}
+def _given_names(assistant: Assistant, context: RequestContext, catalogue: Names) -> NameView:
+    """A given catalogue, its index made before the first sentence needs it."""
+    names = _catalogues.get(catalogue)
+    assistant.prepare(context, names)
+    return names
+
+
+def _parse_some(
+    assistant: Assistant,
+    lines: list[Line],
+    context: RequestContext,
+    names: NameView | None,
+    body: Parse,
+) -> list[dict[str, Any]]:
+    return [_parse_one(assistant, line, context, names, body) for line in lines]
 
 
 def _parse_one(
