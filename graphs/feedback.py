@@ -7,9 +7,10 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from graphs.conversations import Conversations
-from graphs.tables import FeedbackRow
+from graphs.tables import FeedbackRow, TurnRow
 from tools.kernel.errors import NotFound
 from tools.kernel.identity import RequestContext
 from tools.kernel.storage import Database
@@ -98,21 +99,34 @@ class Feedback:
             return list(session.scalars(query.order_by(FeedbackRow.turn)).all())
 
     def examples(self, tenant: str) -> list[dict[str, Any]]:
-        """A tenant's examples, oldest first: what was said, planned, judged, and meant instead."""
+        """A tenant's examples, oldest first.
+
+        Returns:
+            What was said, planned, judged and commented; of a correction also the sentence that was
+            meant, and the plan that came of it.
+        """
         query = select(FeedbackRow).where(FeedbackRow.tenant == tenant)
         with self._database.session() as session:
             rows = session.scalars(query.order_by(FeedbackRow.created)).all()
-        return [_example(row) for row in rows]
+            return [_example(row, _next(session, row)) for row in rows]
 
 
-def _example(row: FeedbackRow) -> dict[str, Any]:
-    steps = (row.plan or {}).get("steps") or []
+def _next(session: Session, row: FeedbackRow) -> TurnRow | None:
+    """The turn in which a correction was carried out."""
+    if row.meant is None:
+        return None
+    after = session.get(TurnRow, f"{row.conversation}.{row.turn + 1}")
+    return after if after is not None and after.text == row.meant else None
+
+
+def _example(row: FeedbackRow, after: TurnRow | None) -> dict[str, Any]:
     return {
         "id": row.id,
         "said": row.sentence,
+        "plan": row.plan,
         "good": row.good,
-        "steps": [{"operation": s["operation"], "arguments": s["arguments"]} for s in steps],
         "comment": row.comment,
         "meant": row.meant,
+        "meant_plan": after.plan if after else None,
         "at": row.created.isoformat(),
     }

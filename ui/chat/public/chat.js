@@ -1,8 +1,67 @@
+// What Chainlit's page lacks for screen readers and keyboards, and the address of the conversation.
 'use strict';
-// Keeps the address of the conversation in the address bar, so that a reload opens it again.
-window.addEventListener('message', (event) => {
-  const place = event.source === window && event.data && event.data.pilothouse;
-  if (!place || typeof place.thread !== 'string') return;
-  const path = `/chat/thread/${encodeURIComponent(place.thread)}`;
-  if (window.location.pathname === '/chat/') window.history.replaceState(null, '', path);
-});
+
+(() => {
+  const NAMES = [
+    ['#sidebar-trigger-button', 'Show or hide the conversations'],
+    ['#search-chats-button', 'Search the conversations'],
+    ['#new-chat-button', 'New conversation'],
+    ['#upload-button, #upload-button-loading', 'Attach files'],
+    ['#chat-submit', 'Send'],
+    ['#stop-button', 'Stop'],
+    ['#chat-input', 'Your message'],
+    ['.positive-feedback-off, .positive-feedback-on', 'That was right'],
+    ['.negative-feedback-off, .negative-feedback-on', 'That was wrong'],
+    ['button:has(> svg.lucide-copy), button:has(> svg.lucide-check)', 'Copy'],
+    ['button:has(> svg.lucide-message-circle)', 'Edit the comment'],
+    ['#user-nav-button', 'Your account']
+  ];
+
+  function mend() {
+    for (const [selector, name] of NAMES) {
+      for (const element of document.querySelectorAll(selector)) {
+        if (!element.getAttribute('aria-label')) element.setAttribute('aria-label', name);
+      }
+    }
+    for (const button of document.querySelectorAll('#upload-button[role=presentation]')) {
+      button.removeAttribute('role');
+    }
+    for (const list of document.querySelectorAll('ul[data-sidebar=menu]:not([role])')) {
+      if (!list.matches(':not(:has(> :not(li)))')) list.setAttribute('role', 'group');
+    }
+    for (const options of document.querySelectorAll('#thread-options[aria-haspopup]')) {
+      options.removeAttribute('aria-haspopup');
+      options.removeAttribute('aria-expanded');
+    }
+    for (const link of document.querySelectorAll('[id^=thread-] > a:not([aria-keyshortcuts])')) {
+      link.setAttribute('aria-keyshortcuts', 'F2');
+      link.title = 'F2: rename or erase';
+    }
+    const said = document.querySelector('[data-step-type]');
+    const log = said && said.parentElement;
+    if (log && log.getAttribute('role') !== 'log') {
+      log.setAttribute('role', 'log');
+      log.setAttribute('aria-live', 'polite');
+      log.setAttribute('aria-label', 'Conversation');
+    }
+  }
+
+  new MutationObserver(mend).observe(document.documentElement, { childList: true, subtree: true });
+
+  // F2 on a conversation opens its menu, which otherwise wants a pointer.
+  document.addEventListener('keydown', (event) => {
+    const entry = event.key === 'F2' && event.target.closest('[id^=thread-]');
+    const options = entry && entry.querySelector('#thread-options');
+    if (!options) return;
+    event.preventDefault();
+    options.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true, button: 0 }));
+  });
+
+  // Keeps the address of the conversation in the address bar, so that a reload opens it again.
+  window.addEventListener('message', (event) => {
+    const place = event.source === window && event.data && event.data.pilothouse;
+    if (!place || typeof place.thread !== 'string') return;
+    const path = `/chat/thread/${encodeURIComponent(place.thread)}`;
+    if (window.location.pathname === '/chat/') window.history.replaceState(null, '', path);
+  });
+})();

@@ -1,0 +1,98 @@
+"""Approvals, jobs, stopping, and going on after a crash, in a browser."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.ui.chat.browsers import Chat, Gateway
+
+DOCUMENT = "device-onboarding-guide.md"
+FORGET = f"forget the document {DOCUMENT}"
+
+
+def pending(gateway: Gateway) -> str:
+    """The id of the one approval that waits."""
+    found = gateway.client().get("/api/v1/approvals?status=pending")
+    assert len(found) == 1
+    return str(found[0]["id"])
+
+
+def test_a_card_says_all_and_a_reason_is_kept(chat: Chat, gateway: Gateway) -> None:
+    chat.say(FORGET)
+    card = chat.sees("Approval needed").locator("xpath=ancestor::*[contains(@class,'step')][1]")
+    for told in (
+        "on what",
+        "why",
+        "risk",
+        "takes",
+        "proposed by",
+        "who may approve",
+        "expires",
+        DOCUMENT,
+    ):
+        expect(card).to_contain_text(told)
+    approval = pending(gateway)
+    chat.press("Deny, with a reason")
+    chat.sees("Why not?")
+    chat.say("the auditors still need it")
+    chat.sees(re.compile("Denied by admin.*the auditors still need it"))
+    expect(chat.page.get_by_role("button", name="Approve")).to_have_count(0)
+    assert gateway.client().get(f"/api/v1/approvals/{approval}")["status"] == "denied"
+
+
+def test_ones_own_act_is_approved_by_typing_exactly_what_it_names(
+    chat: Chat, gateway: Gateway
+) -> None:
+    chat.say(FORGET)
+    chat.press("Approve")
+    chat.sees("You proposed this yourself")
+    chat.say("device-onbording-guide.md")
+    chat.sees("nothing was approved")
+    pending(gateway)
+    chat.say(DOCUMENT)
+    chat.sees(re.compile("Approved and carried out by admin"))
+    chat.sees(re.compile(r"Forgot"))
+
+
+def test_what_another_door_decided_is_noticed(chat: Chat, gateway: Gateway) -> None:
+    chat.say("forget the document cost-and-capacity-policy.md")
+    chat.sees("Approval needed")
+    client, approval = gateway.client(), pending(gateway)
+    confirm = client.get(f"/api/v1/approvals/{approval}")["confirm"]
+    client.post(f"/api/v1/approvals/{approval}/grant", {"confirm": confirm})
+    chat.sees(re.compile("Approved"))
+    chat.sees(re.compile(r"Forgot"))
+    expect(chat.page.get_by_role("button", name="Approve")).to_have_count(0)
+
+
+def test_one_goes_on_talking_while_a_job_runs_and_stop_says_what_was_not_done(
+    chat: Chat, gateway: Gateway
+) -> None:
+    chat.say("train a ticket router on the bundled tickets, then evaluate it on the test split")
+    chat.sees("Shall I do this?")
+    chat.press("Yes, do it")
+    chat.sees(re.compile(r"you can go on talking"))
+    chat.say("which datasets are there?")
+    chat.sees(re.compile("There is 1 dataset|There are"))
+    chat.press("Stop this job")
+    chat.sees(re.compile(r"Stopped\. Done: nothing\. Not done: training.start"))
+    job = gateway.client().get("/api/v1/jobs")[0]
+    assert job["status"] == "cancelled"
+
+
+def test_after_kill_9_the_card_is_still_there_and_can_be_decided(
+    chat: Chat, gateway: Gateway
+) -> None:
+    chat.say(FORGET)
+    chat.sees("Approval needed")
+    approval = pending(gateway)
+    gateway.start(gateway.kill())
+    chat.page.reload()
+    chat.sees("Approval needed")
+    chat.press("Deny, with a reason")
+    chat.sees("Why not?")
+    chat.say("never mind")
+    chat.sees(re.compile("Denied by admin.*never mind"))
+    assert gateway.client().get(f"/api/v1/approvals/{approval}")["status"] == "denied"
