@@ -42,7 +42,7 @@ _ONLY_STORE = re.compile(
 )
 _AND_THEN = re.compile(r"\s*(?:,|;|\.)?\s*\b(?:and then|then|and)\b\s+", re.I)
 _THIS = re.compile(
-    r"\b(?:on|from|with|using)?\s*\b(?:this|these|it|them|that|(?:the|my)\s+(?:attached|uploaded|"
+    r"(?:\b(?:on|from|with|using)\s+)?\b(?:this|these|it|them|that|(?:the|my)\s+(?:attached|uploaded|"
     r"dropped|new)?\s*(?:files?|uploads?|attachments?|data ?sets?|data))\b"
     r"(?:\s+(?:files?|data ?sets?|data|tickets|rows|documents?))?",
     re.I,
