@@ -7,6 +7,7 @@ for it, inside. A session that is ended is so at once, for open connections with
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote
@@ -58,6 +59,7 @@ class Doorman:
     ) -> None:
         self._inner = inner
         self._token = token
+        self._warming: asyncio.Task[object] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request or a connection pass, or refuse it."""
@@ -69,6 +71,7 @@ class Doorman:
         try:
             context = await run_in_threadpool(identify, HTTPConnection(scope))
         except PilothouseError as error:
+            self._warm()
             await _refuse(scope, receive, send, error, path)
             return
         asking.set(context)
@@ -79,6 +82,11 @@ class Doorman:
             await application(inside, receive, _kept(send))
         else:
             await answer(scope, receive, send)
+
+    def _warm(self) -> None:
+        """Load the application while somebody types their password."""
+        if self._warming is None:
+            self._warming = asyncio.ensure_future(self._inner())
 
     async def _own(self, scope: Scope, path: str) -> Response | None:
         """The answer to what is not Chainlit's business, or None."""

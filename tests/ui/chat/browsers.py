@@ -137,12 +137,13 @@ class Chat:
         self.page.get_by_role("button", name=re.compile("sign in", re.I)).click()
 
     def ready(self) -> Chat:
-        """Wait until something can be said."""
-        expect(self.page.locator("#chat-submit")).to_be_visible(timeout=PATIENCE_MS)
+        """Wait until something can be said: the page is there, and connected."""
+        expect(self.page.locator("#upload-button")).to_be_visible(timeout=PATIENCE_MS)
         return self
 
     def say(self, text: str) -> None:
         """Say something as soon as it can be said."""
+        expect(self.page.locator("#upload-button")).to_be_visible(timeout=PATIENCE_MS)
         self.page.locator("#chat-input").fill(text)
         expect(self.page.locator("#chat-submit")).to_be_enabled(timeout=PATIENCE_MS)
         self.page.locator("#chat-input").press("Enter")
@@ -161,6 +162,7 @@ class Chat:
 
     def attach(self, *files: Path) -> None:
         """Drop files into the conversation."""
+        expect(self.page.locator("#upload-button")).to_be_visible(timeout=PATIENCE_MS)
         self.page.locator("input[type=file]").first.set_input_files(list(files))
         for file in files:
             expect(self.page.get_by_text(file.name).first).to_be_visible(timeout=PATIENCE_MS)

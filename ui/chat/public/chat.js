@@ -20,7 +20,8 @@
   function mend() {
     for (const [selector, name] of NAMES) {
       for (const element of document.querySelectorAll(selector)) {
-        if (!element.getAttribute('aria-label')) element.setAttribute('aria-label', name);
+        if (element.hasAttribute('aria-label') || element.textContent.trim().length > 1) continue;
+        element.setAttribute('aria-label', name);
       }
     }
     for (const button of document.querySelectorAll('#upload-button[role=presentation]')) {
