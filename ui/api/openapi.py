@@ -29,7 +29,7 @@ from ui.home import VERSION
 Json = dict[str, Any]
 OPERATIONS = "/api/v1/operations/"
 BEARER = {"bearer": {"type": "http", "scheme": "bearer"}}
-ANYBODY = ("/healthz", "/readyz", "/metrics")
+ANYBODY = ("/healthz", "/readyz", "/metrics", "/api/v1/problems")
 REFUSALS = {
     401: "Nobody is known behind the request.",
     403: "The policy does not allow it; or it needs an approval, whose id is in `approval`.",
@@ -215,12 +215,13 @@ def _endpoint(body: type[BaseModel], examples: Json) -> Callable[..., None]:
 
 def _refusals(path: str, method: Json) -> None:
     """Say of a request who may make it, and how it is refused."""
-    if path in ANYBODY:
-        method["security"] = []
-        return
-    method["security"] = [{"bearer": []}]
+    open_to_all = path.startswith(ANYBODY)
+    method["security"] = [] if open_to_all else [{"bearer": []}]
     answers: Json = method["responses"]
-    for status, text in (REFUSALS | (CALL_REFUSALS if "requestBody" in method else {})).items():
+    told = REFUSALS | (CALL_REFUSALS if "requestBody" in method else {})
+    for status, text in told.items():
+        if open_to_all and (str(status) in answers or status in (401, 402, 409)):
+            continue
         answers[str(status)] = {
             "description": text,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

@@ -28,6 +28,7 @@ from tools.registry.types import (
     ModelSummary,
     ModelVersionDetails,
 )
+from tools.schedules.types import ScheduleList, ScheduleStatus, ScheduleView
 from ui.api.door import PREFIX, Caller, Door, TheDoor
 from ui.api.paging import BIGGEST, PAGED, Page
 
@@ -193,6 +194,21 @@ def list_documents(
     """The documents that can be asked."""
     found = read(door, context, SourceList, "knowledge.sources").sources
     return page.cut([s for s in found if _contains(s.name, name)])
+
+
+@router.get("/schedules", tags=["schedules"], responses=PAGED)
+def list_schedules(
+    context: Caller,
+    door: TheDoor,
+    page: Page,
+    status: ScheduleStatus | None = None,
+    name: Containing = None,
+) -> list[ScheduleView]:
+    """Schedules, newest first; those that are cancelled or over only when asked for."""
+    ended = status in ("cancelled", "ended")
+    found = read(door, context, ScheduleList, "schedules.list", ended=ended, limit=500).schedules
+    wanted = [s for s in found if status in (None, s.status) and _contains(s.schedule, name)]
+    return page.cut(wanted)
 
 
 def _contains(text: str, part: str | None) -> bool:

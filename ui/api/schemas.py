@@ -21,6 +21,7 @@ KINDS: dict[EntityKind, Any] = {
     EntityKind.RECEIPT: "R1",
     EntityKind.APPROVAL: "A0123456789",
     EntityKind.USER: "ada",
+    EntityKind.SCHEDULE: "nightly",
 }
 """A name of each kind, as the documentation's examples use them."""
 WORDS: Json = {
@@ -33,8 +34,15 @@ WORDS: Json = {
     "topic": "rollouts",
 }
 """Values of arguments that name nothing in the catalogue."""
-ARGUMENTS: dict[str, Json] = {"evaluation.run": {"model": "ticket-router", "version": 1}}
-"""Operations none of whose arguments is required by itself, though some are together."""
+ARGUMENTS: dict[str, Json] = {
+    "evaluation.run": {"model": "ticket-router", "version": 1},
+    "schedules.create": {
+        "sentence": "evaluate the ticket router every night at two",
+        "steps": [{"id": "s1", "operation": "evaluation.run", "arguments": {"job": 1}}],
+        "timing": {"every": "0 2 * * *", "zone": "UTC"},
+    },
+}
+"""Whole examples of operations whose arguments depend on one another."""
 VERSION = r"^(v?[1-9][0-9]{0,8}|@?(champion|challenger|staging))$"
 
 
@@ -75,7 +83,7 @@ def _value(operation: Operation[Any, Any], name: str, field: Json, schema: Json)
         return field["examples"][0]
     slot = operation.slots.get(name)
     if slot is not None and slot.kind is not None:
-        return KINDS[slot.kind]
+        return KINDS.get(slot.kind, "example")
     if name in WORDS:
         return WORDS[name]
     return _plain(field, schema)
