@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphs.plan import Plan, Step
-from graphs.understanding.clause import Clause
+from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
-from graphs.understanding.corrections import corrected
-from graphs.understanding.lexicon import phrases, words
+from graphs.understanding.corrections import corrected, renamed, sibling
+from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import link, read_version
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.said import said_values, says_choice, says_only_values
 from graphs.understanding.text import Token, find_phrase
+from graphs.understanding.values import number_at
+from tools.kernel.operations import Operation
 
 if TYPE_CHECKING:
     from graphs.understanding.understanding import ParsedPlan, Understanding
@@ -32,16 +34,22 @@ def amended(
     kept = [t for t in tokens if t.kind != "punctuation" or t.low in "%-"]
     if not kept or len(kept) > _SHORT:
         return None
-    rest, how = _continuation(_without_tail(list(tokens)))
+    rest, how = _continuation(_without_tail(_not_but(list(tokens))))
     if how is None or not rest:
         return None
     clause = Clause(rest)
     link(clause, parser.linker, names)
     if changed := _by_values_alone(parser, tokens, clause, names, state, how):
         return changed
+    if (last := _last_part(clause)) is not None and how == "correction":
+        link(last, parser.linker, names)
+        if changed := _by_values_alone(parser, tokens, last, names, state, how):
+            return changed
     if _asks_anew(parser, clause, how):
         return None
     whole = _whole_request(parser, tokens, names) if how == "correction" else None
+    if how == "ellipsis" and (other := _other_side(clause, state.recent[0])):
+        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
     for plan in state.recent if how != "bare" else state.recent[:1]:
         if whole is not None and whole not in {step.operation for step in plan.steps}:
             return None
@@ -71,11 +79,17 @@ def _by_values_alone(
     if whole is not None and whole not in {step.operation for step in last.steps}:
         return None
     scope = parser.scope(names, state)
+    clause = _without_remark(parser, clause, names)
     for number in range(len(last.steps) - 1, -1, -1):
         step = last.steps[number]
         operation = parser.operations.get(step.operation)
         fresh = Clause(clause.tokens, mentions=list(clause.mentions))
-        said = corrected(clause.tokens, step) or says_only_values(operation, fresh, scope, step)
+        said = corrected(clause.tokens, step, names) or says_only_values(
+            operation, fresh, scope, step
+        )
+        said = said or sibling(clause.tokens, step, operation, names, parser.linker)
+        if not said and how == "correction" and not clause.mentions:
+            said = renamed(clause.tokens, step, _new_names(operation))
         if not any(step.arguments.get(name) != value for name, value in said.items()):
             continue
         moved = step.model_copy(update={"arguments": {**step.arguments, **said}})
@@ -83,6 +97,30 @@ def _by_values_alone(
         text = " ".join(t.text for t in clause.tokens)
         return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=last.dry_run)
     return None
+
+
+def _new_names(operation: Operation[Any, Any]) -> list[str]:
+    table = fields()["operations"].get(operation.name, {})
+    return [n for n, spec in table.items() if spec.get("reader") == "new_name"]
+
+
+def _last_part(clause: Clause) -> Clause | None:
+    """What is wanted after what is wrong: the `thirty` of `hmm too timid, thirty`."""
+    commas = [i for i, t in enumerate(clause.tokens[:-1]) if t.low == ","]
+    if not commas or any(m.start < commas[-1] for m in clause.mentions):
+        return None
+    return Clause(clause.tokens[commas[-1] + 1 :])
+
+
+def _without_remark(parser: Understanding, clause: Clause, names: NameView) -> Clause:
+    """`only five percent, they are nervous` without its reason."""
+    for at, token in enumerate(clause.tokens):
+        rest = {t.low for t in clause.tokens[at + 1 :]}
+        if at and token.low == "," and rest & words("segment", "remarks"):
+            kept = Clause(clause.tokens[:at])
+            link(kept, parser.linker, names)
+            return kept
+    return clause
 
 
 def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameView) -> str | None:
@@ -98,11 +136,24 @@ def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameVi
     return route.operation if says_choice(parser.operations.get(route.operation), clause) else None
 
 
+def _not_but(tokens: list[Token]) -> list[Token]:
+    """`not iphones, pixels` as the correction `no, pixels`."""
+    if len(tokens) < 4 or tokens[0].low != "not":
+        return tokens
+    for at, token in enumerate(tokens[2:-1], start=2):
+        if token.low in {",", "but"}:
+            no = Token("no", "no", tokens[0].start, tokens[0].end, "word")
+            return [no, *tokens[at + 1 :]]
+    return tokens
+
+
 def _without_tail(tokens: list[Token]) -> list[Token]:
     """A correction that says so at its end, with that at its beginning: `blue-green instead`."""
     kept = list(tokens)
     while kept and kept[-1].kind == "punctuation" and kept[-1].low != "%":
         kept.pop()
+    while len(kept) > 1 and kept[-1].low in {"obviously", "then", "though", "please"}:
+        kept = tokens = kept[:-1]
     if len(kept) > 1 and kept[-1].low in {"instead", "sorry", "rather"}:
         return [kept[-1], *kept[:-1]]
     return tokens
@@ -133,6 +184,24 @@ def _leading(tokens: list[Token], how: str) -> int:
     return 0
 
 
+def _other_side(clause: Clause, last: Plan) -> Step | None:
+    """`and with 4?` after a comparison: the same first version, compared with another."""
+    compared = [s for s in last.steps if s.operation == "evaluation.compare"]
+    kept = [t for t in clause.tokens if t.kind != "punctuation"]
+    rest = strip_leading(kept, (("and",), ("with",), ("to",), ("against",), ("what",), ("about",),
+                                ("how",), ("version",), ("now",), ("vs",), ("the",)))  # fmt: skip
+    if not compared or len(rest) != 1 or len(kept) > _SHORT:
+        return None
+    number = number_at(rest, 0)
+    version = int(number[0]) if number else read_version(rest[0].low)
+    if not isinstance(version, int):
+        return None
+    arguments = {k: v for k, v in compared[-1].arguments.items() if k != "other_model"}
+    return Step(
+        id="s1", operation=compared[-1].operation, arguments={**arguments, "other_version": version}
+    )
+
+
 def _asks_anew(parser: Understanding, clause: Clause, how: str) -> bool:
     """True if the words hold a wish of their own beside what they might change."""
     low = [t.low for t in clause.tokens]
@@ -141,6 +210,11 @@ def _asks_anew(parser: Understanding, clause: Clause, how: str) -> bool:
         return (
             True if len(low) - covered > 3 or low[0] in parser.verbs else not _only_values(clause)
         )
+    if how == "ellipsis":
+        led = strip_leading(list(clause.tokens), phrases("dialogue", "ellipsis"))
+        first = led[0].low if led else ""
+        if first in parser.verbs and first not in words("segment", "adding"):
+            return True
     content = [w for w in low if w in parser.verbs]
     if (
         content

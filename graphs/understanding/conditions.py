@@ -104,12 +104,25 @@ def _state(clause: Clause) -> Wanted | None:
                 best = (size, said)
     if best is None:
         return None
-    metric, op, right = best[1].split()
-    return Wanted(None, metric, op, float(right), stated=True)  # type: ignore[arg-type]
+    return wanted_state(best[1])
 
 
 def _denies(token: Token) -> bool:
     return token.low in {"not", "never", "cannot"} or token.low.endswith("n't")
+
+
+def wanted_state(said: str, denied: bool = False) -> Wanted:
+    """`silent == 0` as what is compared."""
+    metric, op, right = said.split()
+    return Wanted(None, metric, op, float(right), inverted=denied, stated=True)  # type: ignore[arg-type]
+
+
+def affirmed(tokens: Sequence[Token]) -> bool | None:
+    """True for `if so`, False for `unless so`; None for conditions that say what they compare."""
+    said = " ".join(t.low for t in tokens[1:])
+    if said not in words("segment", "affirmed"):
+        return None
+    return tokens[0].low != "unless"
 
 
 def succeeds(tokens: list[Token]) -> bool:

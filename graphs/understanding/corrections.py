@@ -6,17 +6,55 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphs.plan import Step
-from graphs.understanding.lexicon import fields, phrases
+from graphs.understanding.lexicon import fields, phrases, words
+from graphs.understanding.link import Linker, version_names
+from graphs.understanding.names import NameView, split_name
 from graphs.understanding.text import Token, phrase_at
 from graphs.understanding.values import number_at
+from tools.kernel.operations import Operation
 
+_PARTS = 3
 _COUNTED = ("percent", "epochs", "trials", "limit", "batch_size", "rank")
 
 
-def corrected(tokens: Sequence[Token], step: Step) -> dict[str, Any]:
+def corrected(tokens: Sequence[Token], step: Step, names: NameView) -> dict[str, Any]:
     """The arguments of a step that a correction of a number changes; empty if it is none."""
     said = [t for t in tokens if t.kind != "punctuation" or t.low in "%"]
-    return _scaled(said, step) or _replaced(said, step) or _bare(said, step)
+    return _scaled(said, step) or _replaced(said, step) or _bare(said, step, names)
+
+
+def sibling(
+    tokens: Sequence[Token],
+    step: Step,
+    operation: Operation[Any, Any],
+    names: NameView,
+    linker: Linker,
+) -> dict[str, Any]:
+    """`the 2025 one`, after `chest-reports-2024`: a name that differs from the one said in this."""
+    fillers = words("segment", "fillers") | words("words", "determiners")
+    fillers |= words("words", "prepositions")
+    parts = [t.low for t in tokens if t.kind != "punctuation" and t.low not in fillers]
+    if not parts or len(parts) > _PARTS:
+        return {}
+    for name, slot in operation.slots.items():
+        value = step.arguments.get(name)
+        if slot.kind is None or not slot.closed or not isinstance(value, str):
+            continue
+        found = linker.index(slot.kind, names).partial(parts)
+        own = set(split_name(value))
+        like = [n for n in found if n.name != value and own & set(split_name(n.name))]
+        if len(like) == 1:
+            return {name: like[0].name}
+    return {}
+
+
+def renamed(tokens: Sequence[Token], step: Step, fresh: Sequence[str]) -> dict[str, Any]:
+    """`typo, the name is edge-13`: another name for what is new; `fresh` are its arguments."""
+    kept = [t for t in tokens if t.kind != "punctuation"]
+    names = [n for n in fresh if isinstance(step.arguments.get(n), str)]
+    if len(kept) != 1 or len(names) != 1 or kept[0].kind not in ("word", "quote"):
+        return {}
+    return {names[0]: kept[0].text}
 
 
 def _scaled(said: list[Token], step: Step) -> dict[str, Any]:
@@ -50,12 +88,14 @@ def _replaced(said: list[Token], step: Step) -> dict[str, Any]:
     return {}
 
 
-def _bare(said: list[Token], step: Step) -> dict[str, Any]:
-    """A number and nothing else: the version, else the only number there is."""
+def _bare(said: list[Token], step: Step, names: NameView) -> dict[str, Any]:
+    """A number and nothing else: the version if there is such, else the only number there is."""
     number = _only(said)
     if number is None:
         return {}
-    if isinstance(step.arguments.get("version"), int):
+    model = step.arguments.get("model")
+    known = {n.name for n in version_names(model, names)} if isinstance(model, str) else set[str]()
+    if isinstance(step.arguments.get("version"), int) and (not known or f"{number:g}" in known):
         return {"version": int(number)}
     counted = [n for n in _COUNTED if isinstance(step.arguments.get(n), int | float)]
     return {counted[0]: int(number)} if len(counted) == 1 else {}

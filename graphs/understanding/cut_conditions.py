@@ -66,6 +66,10 @@ def _start(tokens: Sequence[Token]) -> int | None:
 def _end(tokens: Sequence[Token], verbs: frozenset[str]) -> int:
     small = words("words", "determiners") | words("words", "prepositions")
     begun = condition_at(tokens, 0)
+    size = phrase_at(tokens, begun, phrases("segment", "affirmed"))
+    after = tokens[begun + size].low if begun + size < len(tokens) else ","
+    if size and (after in verbs or after in {",", "then", "go"}):
+        return begun + size
     for index, token in enumerate(tokens):
         if index > 1 and (token.low == "," or token.low == "then"):
             return index

@@ -16,6 +16,7 @@ from graphs.understanding.mask import mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.read_groups import new_group
+from graphs.understanding.said import said_values
 from graphs.understanding.text import Token, tokenise
 from tools.kernel.entities import EntityKind, fold
 
@@ -76,7 +77,28 @@ def _answer(
     answers = {**pending.answers, key: value}
     plan = parser.read(pending.text, tokenise(pending.text), names, state, answers)
     plan.text = pending.text
+    _add_further(parser, plan, pending.question, tokens, names, state)
     return plan
+
+
+def _add_further(
+    parser: Understanding,
+    plan: ParsedPlan,
+    question: Question,
+    tokens: Sequence[Token],
+    names: NameView,
+    state: ConversationState,
+) -> None:
+    """Add what an answer says beside what was asked: `for legal, last 90 days`."""
+    step = next((s for s in plan.steps if s.operation == question.operation), None)
+    if step is None:
+        return
+    clause = Clause(list(tokens))
+    link(clause, parser.linker, names)
+    operation = parser.operations.get(question.operation)
+    said = said_values(operation, clause, parser.scope(names, state), step)
+    for name, value in said.items():
+        step.arguments.setdefault(name, value)
 
 
 def value_for(

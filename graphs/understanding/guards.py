@@ -115,14 +115,15 @@ def present_tense(tokens: list[Token], verbs: frozenset[str]) -> list[Token]:
     if not tokens:
         return tokens
     first = tokens[0]
-    for stem in _stems(first.low):
+    for stem in stems(first.low):
         if stem in verbs and first.low not in verbs:
             base = Token(stem, stem, first.start, first.end, "word")
             return [base, *tokens[1:]]
     return tokens
 
 
-def _stems(word: str) -> list[str]:
+def stems(word: str) -> list[str]:
+    """What a word may be another form of: `deployed`, `rolling`."""
     stems: list[str] = []
     if word.endswith("ed"):
         stems += [word[:-2], word[:-1], word[:-3]]

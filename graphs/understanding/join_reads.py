@@ -61,7 +61,8 @@ class ReadJoiner:
         clause = read.clause
         if before.operation is None or clause.condition or clause.link in ("otherwise", "then"):
             return False
-        if clause.mentions or (self._given(read) and clause.tokens[0].low in self._verbs):
+        another = read.operation != before.operation and self._given(read)
+        if clause.mentions or (another and clause.tokens[0].low in self._verbs):
             return False
         first = clause.tokens[0].low
         if first in self._verbs and first not in words("segment", "adding"):
@@ -77,7 +78,9 @@ class ReadJoiner:
             return False
         if before.operation == read.operation and not self._given(before):
             return True
-        if self._orders_act(before) or not self._remark(before.clause) or read.clause.mentions:
+        if self._orders_act(before) or not self._remark(before.clause):
+            return False
+        if {m.kind for m in read.clause.mentions} & {m.kind for m in before.clause.mentions}:
             return False
         points = read.clause.find(phrases("references", "it")) or read.clause.find(
             phrases("references", "user")

@@ -44,8 +44,25 @@ class Linker:
         for kind in EntityKind:
             if kind is EntityKind.MODEL_VERSION or not names.names(kind):
                 continue
+            if kind is EntityKind.JOB:
+                found.extend(self._jobs(tokens, self.index(kind, names)))
+                continue
             found.extend(self._of_kind(kind, tokens, self.index(kind, names)))
         return _without_covered(found + self._by_parts(tokens, found, names))
+
+    def _jobs(self, tokens: Sequence[Token], index: NameIndex) -> list[Mention]:
+        """Numbers that are jobs and can hardly be anything else: `17 came out nice`."""
+        found: list[Mention] = []
+        for at, token in enumerate(tokens):
+            before = tokens[at - 1].low if at else ""
+            after = tokens[at + 1].low if at + 1 < len(tokens) else ""
+            sole = before in _BEFORE_JOB or not before
+            going_on = not after or after in _AFTER_JOB
+            if token.kind != "number" or not sole or not going_on:
+                continue
+            if exact := index.exact(token.low):
+                found.append(Mention(EntityKind.JOB, at, at + 1, tuple(exact)))
+        return found
 
     def _by_parts(
         self, tokens: Sequence[Token], found: list[Mention], names: NameView
@@ -191,6 +208,15 @@ _BY_PARTS = (
     EntityKind.DEVICE_GROUP,
     EntityKind.SCHEDULE,
 )
+_BEFORE_JOB = frozenset(
+    ["is", "how", "how's", "what's", "cancel", "kill", "stop", "abort", "register", "did", "has",
+     "on", "end", "why", "terminate", "halt", "evaluate", "and", "about", "for", "of", "with", ","]
+)  # fmt: skip
+_AFTER_JOB = frozenset(
+    ["is", "still", "done", "came", "doing", "finished", "going", "running", "looks", "look", "was",
+     "has", "finish", "fail", "failed", "stuck", "ready", "please", "now", "?", "as", "yet",
+     "getting", "coming", "over", "up", "through", "turned", "chewing", "alive", "dead", "ok"]
+)  # fmt: skip
 _MISSPELT = (EntityKind.MODEL, EntityKind.DEVICE_GROUP, EntityKind.DATASET, EntityKind.DEVICE)
 _NO_PART = words("words", "determiners") | words("words", "prepositions")
 

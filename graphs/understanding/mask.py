@@ -147,5 +147,6 @@ def _plain(token: Token, known: frozenset[str] | None) -> str:
         return "the receipt"
     if token.kind == "punctuation":
         return token.low if token.low in "?%" else ""
-    strange = known is not None and "-" in token.low and token.low not in known
+    joined = any(mark in token.low for mark in "-._@")
+    strange = known is not None and joined and token.low not in known
     return UNKNOWN if strange or _NAMED.match(token.low) else token.low

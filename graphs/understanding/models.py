@@ -93,7 +93,7 @@ def _version(
     direct = previous and previous.end == at and previous.mention and previous.version is None
     if direct and token.low != "one" and (number := number_at(clause.tokens, at)):
         after = clause.tokens[number[1]].low if number[1] < len(clause.tokens) else ""
-        if number[0] == int(number[0]) and after not in _UNITS:
+        if number[0] == int(number[0]) and after not in UNITS:
             return int(number[0]), number[1]
     if previous and _version_too(clause, at, previous):
         return int(token.low), at + 1
@@ -122,7 +122,7 @@ _JOINING = frozenset(
     ["than", "with", "and", "to", "against", "vs", "versus", ",", "or", "&", "over"]
 )
 _GOES_ON = frozenset(["and", "or", "then", "please", "if", "is", "are", "really", "any"])
-_UNITS = frozenset(
+UNITS = frozenset(
     ["%", "percent", "epochs", "epoch", "trials", "times", "devices", "per", "minutes"]
 )
 

@@ -15,7 +15,7 @@ from graphs.understanding import guards
 from graphs.understanding.clause import Clause, polite
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.router import Sentence
-from graphs.understanding.text import find_phrase
+from graphs.understanding.text import Token, find_phrase
 from tools.kernel.operations import Effect, OperationSet
 
 _SHARE = 0.5
@@ -79,10 +79,11 @@ class Orders:
 
     def _said(self, clause: Clause) -> list[str]:
         named = {i for m in clause.mentions for i in range(m.start, m.end)}
+        end = _reason(clause.tokens)
         small = words("words", "determiners") | words("words", "prepositions")
         return [
             token.low
-            for index, token in enumerate(clause.tokens)
+            for index, token in enumerate(clause.tokens[:end])
             if index not in named
             and token.kind == "word"
             and token.low not in small
@@ -90,3 +91,12 @@ class Orders:
             and token.low not in fields()["numbers"]
             and not any(c.isdigit() for c in token.low)
         ]
+
+
+def _reason(tokens: Sequence[Token]) -> int:
+    """Where a remark after the order begins: `…, she is new`; the end if there is none."""
+    for at, token in enumerate(tokens):
+        rest = {t.low for t in tokens[at + 1 :]}
+        if at > 1 and token.low == "," and rest & words("segment", "remarks"):
+            return at
+    return len(tokens)

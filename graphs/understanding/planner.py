@@ -11,11 +11,13 @@ from graphs.plan import Condition, Question, Step, references
 from graphs.understanding.clause import Clause
 from graphs.understanding.conditions import (
     Wanted,
+    affirmed,
     is_courtesy,
     read_condition,
     step_with,
     succeeds,
     typed,
+    wanted_state,
 )
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.fill import fill
@@ -28,7 +30,7 @@ from graphs.understanding.router import Route
 from graphs.understanding.said import said_values, says_only_values
 from graphs.understanding.text import Token
 from tools.kernel.entities import EntityKind
-from tools.kernel.operations import OperationSet
+from tools.kernel.operations import Effect, OperationSet
 
 
 @dataclass
@@ -121,7 +123,26 @@ class Planner:
             draft.last = _ends(draft.steps[known:]) or draft.last
             if draft.question is not None:
                 return draft
+        self._without_vaguer(draft)
         return draft
+
+    def _without_vaguer(self, draft: Draft) -> None:
+        """Drop a look that another look of the same kind says more exactly."""
+        waited = {needed for step in draft.steps for needed in step.depends_on}
+        for step in list(draft.steps):
+            vague = (
+                step.id not in waited
+                and step.condition is None
+                and any(
+                    other is not step
+                    and other.operation == step.operation
+                    and step.arguments.items() < other.arguments.items()
+                    for other in draft.steps
+                )
+            )
+            if vague and self._operations.get(step.operation).effect is Effect.READ:
+                draft.steps.remove(step)
+                _number_anew(draft.steps)
 
     def _add(self, read: Read, scope: Scope, draft: Draft, condition: Condition | None) -> None:
         before = draft.steps[-1] if draft.steps else None
@@ -178,6 +199,7 @@ class Planner:
             needed.append(condition.left.step)
         if link == "then" and before is not None:
             needed.extend(draft.last if before.id in draft.last else [before.id])
+        needed.extend(self._same_target(draft.steps, operation, arguments))
         own = {step.id for step in draft.steps}
         same = next((s for s in draft.steps if _same(s, operation, arguments, condition)), None)
         if same is not None:
@@ -191,6 +213,22 @@ class Planner:
         )
         draft.steps.append(step)
         return step
+
+    def _same_target(
+        self, steps: Sequence[Step], operation: str, arguments: dict[str, Any]
+    ) -> list[str]:
+        """The last act on the very group or device that this acts on: it must not overtake that."""
+        if self._operations.get(operation).effect is Effect.READ:
+            return []
+        for step in reversed(steps):
+            acts = self._operations.get(step.operation).effect is not Effect.READ
+            shared = any(
+                name in _TARGETS and step.arguments.get(name) == value
+                for name, value in arguments.items()
+            )
+            if acts and shared:
+                return [step.id] if step.operation != operation else []
+        return []
 
     def _bridge(self, filled: Filled, draft: Draft, condition: Condition | None) -> None:
         """Add the step that makes what is needed of what there is: a version of a job."""
@@ -216,6 +254,10 @@ class Planner:
 
     def _condition(self, read: Read, scope: Scope, draft: Draft) -> tuple[Wanted, str] | None:
         words = list(read.clause.condition or ())
+        if (said := affirmed(words)) is not None and draft.steps:
+            last = draft.steps[-1]
+            if (state := fields()["affirms"].get(last.operation)) is not None:
+                return wanted_state(state, denied=not said), last.id
         wanted = read_condition(list(words))
         if wanted is None:
             draft.unclear = " ".join(t.low for t in words)
@@ -280,7 +322,20 @@ def _with_model(condition: Sequence[Token], clause: Clause) -> list[Token]:
     return [condition[0], *(name if versioned else words), *condition[1:]]
 
 
+_TARGETS = frozenset(["group", "device"])
 _IT = frozenset(["it", "its", "it's", "that", "this"])
+
+
+def _number_anew(steps: Sequence[Step]) -> None:
+    """Ids that count up from one again, after a step that none refers to was dropped."""
+    new = {step.id: f"s{number}" for number, step in enumerate(steps, start=1)}
+    for step in steps:
+        step.id = new[step.id]
+        step.depends_on = [new[needed] for needed in step.depends_on]
+        for name, ref in references(step.arguments).items():
+            step.arguments[name] = {"step": new.get(ref.step, ref.step), "field": ref.field}
+        if step.condition is not None:
+            step.condition.left.step = new[step.condition.left.step]
 
 
 def _ends(steps: Sequence[Step]) -> list[str]:

@@ -90,7 +90,7 @@ def _more(r: Reading, name: str, all_values: list[Any]) -> None:
 
 
 def _job(r: Reading, name: str) -> None:
-    numbers = _job_numbers(r)
+    numbers = _job_numbers(r) or _known_jobs(r)
     if not numbers:
         return
     known = {entry.name for entry in r.scope.names.names(EntityKind.JOB)}
@@ -102,6 +102,16 @@ def _job(r: Reading, name: str) -> None:
     for number, place in numbers[1:]:
         r.clause.claim(*place, by=name)
         r.out.several.setdefault(name, []).append(number)
+
+
+def _known_jobs(r: Reading) -> list[tuple[int, tuple[int, int]]]:
+    """Numbers that are jobs, where the word is left out: `is 300 still running`."""
+    tokens = r.clause.tokens
+    return [
+        (int(tokens[m.start].low), (m.start, m.end))
+        for m in r.clause.mentions
+        if m.kind is EntityKind.JOB and r.clause.free(m.start, m.end)
+    ]
 
 
 def _job_numbers(r: Reading) -> list[tuple[int, tuple[int, int]]]:

@@ -31,12 +31,27 @@ def models(r: Reading) -> None:
     if len(pairs) == 2:
         _two_models(r, found, subject_said)
         return
-    if not found or not r.open("model"):
+    if found and not r.open("model"):
+        _version_of_answered(r, found)
+        return
+    if not found:
         return
     _model_into(r, "model", "version", found[0])
     further = [f for f in found[1:] if f.mention or f.version is not None]
     if r.out.question is None and further and "version" in r.fields:
         _several_models(r, further)
+
+
+def _version_of_answered(r: Reading, found: Sequence[ModelMention]) -> None:
+    """The version that was said with a name that had to be asked about."""
+    model = r.out.arguments.get("model")
+    for item in found:
+        own = item.mention is None or model in {n.name for n in item.mention.names}
+        if own and item.version is not None and "version" in r.fields and r.open("version"):
+            version = _version_value(r, model, item.version, "version")
+            if r.out.question is None:
+                r.set("version", version, (item.start, item.end))
+            return
 
 
 def _one_with_version(found: list[ModelMention]) -> list[ModelMention]:

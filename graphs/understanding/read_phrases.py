@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from graphs.understanding.asking import ask, known_names
 from graphs.understanding.clause import Phrase
+from graphs.understanding.models import UNITS
 from graphs.understanding.names import covers
 from graphs.understanding.read_models import late_version
 from graphs.understanding.reading import Reading
+from graphs.understanding.values import number_at
 from tools.kernel.entities import EntityKind, EntityName, Slot
 from tools.kernel.operations import Effect
 
@@ -95,12 +97,29 @@ def _settle(
         r.set(name, r.clause.tokens[phrase.start].text, (phrase.start, phrase.start + 1))
     elif sure and len(found) == 1:
         r.set(name, found[0].name, span)
+        if name == "model" and "version" in r.fields and r.open("version"):
+            _number_after(r, span[1])
         if name == "model" and "version" in r.fields:
             late_version(r, found[0].name)
     elif sure:
         r.ambiguous(name, said, found)
     else:
         _unknown(r, name, slot, said, found)
+
+
+def _number_after(r: Reading, at: int) -> None:
+    """The version in `tr 9`: a bare number right after a part of a model's name."""
+    found = number_at(r.clause.tokens, at)
+    if (
+        found is None
+        or r.clause.tokens[at].low == "one"
+        or found[0] != int(found[0])
+        or not r.clause.free(at, found[1])
+    ):
+        return
+    after = r.clause.tokens[found[1]].low if found[1] < len(r.clause.tokens) else ""
+    if after not in UNITS:
+        r.set("version", int(found[0]), (at, found[1]))
 
 
 def _unknown(r: Reading, name: str, slot: Slot, said: str, near: Sequence[EntityName]) -> None:

@@ -84,7 +84,8 @@ def _query(r: Reading, name: str) -> None:
         start += 1
     end = len(tokens)
     for number in range(start, end):
-        if tokens[number].low in {"top", "best", "limit"} and number > start:
+        counted = tokens[number].low == "," and values.number_at(tokens, number + 1)
+        if number > start and (counted or tokens[number].low in {"top", "best", "limit"}):
             end = number
             break
     while end > start and tokens[end - 1].kind == "punctuation":

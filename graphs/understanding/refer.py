@@ -104,25 +104,33 @@ class Referrer:
                 return
 
     def _take_side(self, out: Filled) -> bool:
-        """`the first one`, `the latter`: a side of the comparison that was made last."""
-        side = next(
-            (
-                s
-                for s in ("first", "second")
-                if self.clause.find(phrases("references", f"{s}_side"))
-            ),
-            None,
-        )
+        """`the first one`, `the newer one`: a side of the comparison that was made last."""
         compared = [s for s in self.steps if s.operation == _COMPARE] or [
             s for p in self.conversation.recent[:1] for s in p.steps if s.operation == _COMPARE
         ]
-        if side is None or not compared or not self._wants_model():
+        if not compared or not self._wants_model():
             return False
         arguments = compared[-1].arguments
-        second = side == "second"
+        second = self._second_side(arguments)
+        if second is None:
+            return False
         model = arguments.get("other_model", arguments.get("model"))
         version = arguments.get("other_version" if second else "version")
         return self._set_pair(out, model if second else arguments.get("model"), version)
+
+    def _second_side(self, arguments: dict[str, Any]) -> bool | None:
+        """True if the words mean the second side of a comparison; None if they mean no side."""
+        for name, second in (("first_side", False), ("second_side", True)):
+            if self.clause.find(phrases("references", name)):
+                return second
+        first, other = arguments.get("version"), arguments.get("other_version")
+        if "other_model" in arguments or not isinstance(first, int) or not isinstance(other, int):
+            return None
+        if self.clause.find(phrases("references", "newer")):
+            return other > first
+        if self.clause.find(phrases("references", "older")):
+            return other < first
+        return None
 
     def _wants_model(self) -> bool:
         slot = self.operation.slots.get("model")
@@ -193,6 +201,8 @@ class Referrer:
         if "model" in arguments and "version" in arguments:
             return arguments["model"], arguments["version"]
         output = self.operations.get(step.operation).output.model_fields
+        if step.operation in _TAKES_AWAY:
+            return None
         if "model" in output and "version" in output and output["version"].annotation is int:
             said = arguments.get("model", {"step": step.id, "field": "model"})
             return said, {"step": step.id, "field": "version"}
@@ -287,6 +297,8 @@ class Referrer:
 
 _REGISTER = "registry.register"
 _COMPARE = "evaluation.compare"
+_TAKES_AWAY = frozenset(["deployment.rollback"])
+"""Their results hold what came in the place of what was spoken of: `roll back, then archive it`."""
 _SUBJECT = frozenset(["model", "version", "job", "other_model", "other_version"])
 
 

@@ -149,12 +149,30 @@ class Segmenter:
         return True
 
 
+_LIST = 16
 _SHOWING = frozenset(["show", "list", "give", "display", "tell", "see", "print"])
 _SHOWN = frozenset(
     ["models", "datasets", "devices", "jobs", "risks", "approvals", "receipts", "users",
      "documents", "status", "health", "audit", "trainings", "rollouts", "sources", "groups", "roi"]
 )  # fmt: skip
 _TESTS = frozenset(["test", "score", "benchmark"])
+
+
+def nouns_listed(tokens: Sequence[Token], verbs: frozenset[str]) -> list[list[Token]]:
+    """The parts of a list of things to be shown; none if it is no such list."""
+    first = tokens[0].low
+    if (first in verbs and first not in _SHOWING) or len(tokens) > _LIST:
+        return []
+    if any(t.low in words("words", "prepositions") - {"of"} for t in tokens):
+        return []
+    parts: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.low in {",", "and", "&", "+", "plus"}:
+            parts.append([])
+        elif token.kind != "punctuation":
+            parts[-1].append(token)
+    parts = [part for part in parts if part]
+    return parts if len(parts) > 1 else []
 
 
 def _without_later(tokens: list[Token]) -> tuple[list[Token], bool]:
@@ -203,7 +221,7 @@ def _shared_objects(clauses: list[Clause], verbs: frozenset[str]) -> list[Clause
     for index in range(len(clauses) - 1):
         clause, following = clauses[index], clauses[index + 1]
         alone = len(clause.tokens) == 1 and clause.tokens[0].low in verbs
-        if alone and following.link == "and" and len(following.tokens) > 1:
+        if alone and following.link in ("and", "then") and len(following.tokens) > 1:
             clauses[index] = Clause(
                 clause.tokens + following.tokens[1:], link=clause.link, condition=clause.condition,
                 negated=clause.negated,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,20 +14,22 @@ from pydantic import BaseModel, Field
 from graphs.plan import Plan, Question, Step
 from graphs.understanding import dialogue, guards, later
 from graphs.understanding.clause import Clause, join, polite, strip_leading
-from graphs.understanding.conversation import ConversationState
+from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
 from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.join_reads import ReadJoiner
 from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, mask_clause
+from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameIndex, NameView
+from graphs.understanding.order_of_acts import in_order
 from graphs.understanding.orders import Orders
 from graphs.understanding.planner import Draft, Planner, Read
 from graphs.understanding.reading import Scope
 from graphs.understanding.refit import Refit
 from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Needs, Route, Router
-from graphs.understanding.segment import Segmenter
+from graphs.understanding.segment import Segmenter, nouns_listed
 from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.text import Token, tokenise
 from graphs.understanding.vectors import sentence_vectors
@@ -35,6 +38,8 @@ from tools.kernel.operations import Effect, OperationSet
 from tools.schedules.timing import Timing
 
 _LONGEST = 2000
+_ARROW = re.compile(r"\s*(?:->|=>|→|⇒|➜|➔)\s*")
+_LISTED = 0.6
 _NEARBY = 3.0
 """How much likelier a question is that stays with the subject of the wish before it."""
 
@@ -134,7 +139,7 @@ class Understanding:
         return plan
 
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
-        own, cut = guards.own_words(text.replace("->", "to"))
+        own, cut = guards.own_words(_ARROW.sub(" to ", text))
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
             return ParsedPlan(
@@ -185,7 +190,8 @@ class Understanding:
         cut: bool,
     ) -> ParsedPlan:
         """A sentence without a time."""
-        tokens = self._wished(list(tokens))
+        said = self._wished(list(tokens))
+        tokens = in_order(said, self.verbs)
         if dry:
             tokens = guards.present_tense(strip_leading(tokens, polite()), self.verbs)
         clauses = self._segmenter.clauses(tokens)
@@ -196,7 +202,10 @@ class Understanding:
             wanted = [c for c in wanted if guards.act(c.tokens) in (None, "yes")]
         if not wanted:
             return ParsedPlan(confidence=0.95, reply=self.replies.negated())
-        reads = self._route(wanted, names)
+        # Named where nothing is done to it, or only later: `before rolling X out, evaluate it`.
+        named = clauses[1:2] if tokens is not said else [c for c in clauses if c.negated]
+        state = self._with_named(named, names, state)
+        reads = self._route(self._listed(wanted), names)
         self._in_context(reads, names, state)
         reads = [
             r for r in reads if not r.operation or not self._orders.forbidden(r.operation, r.clause)
@@ -212,6 +221,41 @@ class Understanding:
         if draft.question is not None and not answers and self._alien(draft):
             return self._abstained(reads, draft.reads[-1], cut)
         return self._finish(draft, text, dry, answers)
+
+    def _with_named(
+        self, named: Sequence[Clause], names: NameView, state: ConversationState
+    ) -> ConversationState:
+        """The state with what clauses name in focus."""
+        items: list[Focus] = []
+        for clause in named:
+            link(clause, self.linker, names)
+            for item in model_mentions(clause):
+                known = item.mention.names if item.mention else ()
+                model = next((n.name for n in known), None) if len(known) == 1 else None
+                if model is None:
+                    continue
+                if isinstance(item.version, int):
+                    version = Focus(kind=EntityKind.MODEL_VERSION, value=item.version, of=model)
+                    items.append(version)
+                items.append(Focus(kind=EntityKind.MODEL, value=model))
+            items += [
+                Focus(kind=m.kind, value=m.names[0].name)
+                for m in clause.mentions
+                if m.kind is not EntityKind.MODEL and len(m.names) == 1
+            ]
+        return state.model_copy(update={"focus": [*items, *state.focus]}) if items else state
+
+    def _listed(self, clauses: list[Clause]) -> list[Clause]:
+        """Clauses that only list what is wanted, apart: `users, approvals and the last 5 jobs`."""
+        found: list[Clause] = []
+        for clause in clauses:
+            parts = nouns_listed(clause.tokens, self.verbs)
+            routes = self.router.route([mask_clause(Clause(part)) for part in parts])
+            wanted = {r.operation for r in routes if r.probability > _LISTED and self.sure(r)}
+            reads = all(self.operations.get(name).effect is Effect.READ for name in wanted)
+            apart = len(parts) > 1 and len(wanted) == len(parts) and reads
+            found += [Clause(part, clause.link) for part in parts] if apart else [clause]
+        return found
 
     def _begun(self, reads: list[Read], names: NameView) -> list[Read]:
         """Reads in which `do it` after an estimate is what was estimated."""
@@ -266,15 +310,38 @@ class Understanding:
             if read.operation is None and read.route is not None and said:
                 read.operation = self._goes_on(read.route, said[-1])
             said = [read.operation] if read.operation else said
+        kinds = [kind] if kind else []
         for read in reads:
-            span = read.clause.find(phrases("references", "it")) if kind else None
-            if read.operation is not None or span is None or kind is None or read.clause.mentions:
-                continue
-            low = [t.low for t in read.clause.tokens]
-            words_ = [*low[: span[0]], MASKS[kind], *low[span[1] :]]
-            route = self.router.route([" ".join(words_)])[0]
+            if read.operation is None and not read.clause.mentions:
+                self._point(read, kinds)
+            kinds = self._kinds_of(read) or kinds
+
+    def _point(self, read: Read, kinds: Sequence[EntityKind]) -> None:
+        """Route a clause with its "it" read as one of some kinds of things, the likeliest first."""
+        span = read.clause.find(phrases("references", "it"))
+        if span is None:
+            return
+        low = [t.low for t in read.clause.tokens]
+        if len(low) == span[1] - span[0]:
+            return
+        for kind in kinds:
+            route = self.router.route([" ".join([*low[: span[0]], MASKS[kind], *low[span[1] :]])])[
+                0
+            ]
             if self.sure(route):
                 read.route, read.operation = route, route.operation
+                return
+
+    def _kinds_of(self, read: Read) -> list[EntityKind]:
+        """The kinds of things that a clause names or that its operation makes."""
+        named = [m.kind for m in read.clause.mentions if m.kind in MASKS]
+        if read.operation is None:
+            return named
+        operation = self.operations.get(read.operation)
+        results = [kind_of_field(operation.name, n) for n in operation.output.model_fields]
+        given = [kind_of_field(operation.name, n) for n in operation.input.model_fields]
+        made = [k for k in (*given, *results) if k is not None and k in MASKS]
+        return list(dict.fromkeys([*named, *made]))
 
     def _goes_on(self, route: Route, before: str) -> str | None:
         """What is unclear by itself as a look at what was just done: `show me the status`."""

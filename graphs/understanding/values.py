@@ -18,9 +18,9 @@ from graphs.understanding.text import Token, slug
 Span = tuple[int, int]
 _PERIOD = re.compile(
     r"\b(?:(?:(?:the\s+)?(?:last|past|this|previous)\s+(?:\d+\s+|two\s+|three\s+|four\s+|six\s+|seven\s+|ten\s+|thirty\s+)?(?:hours?|days?|weeks?|months?|quarters?|years?))"
-    r"|since\s+(?:\d{4}-\d\d-\d\d|yesterday|(?:last\s+)?(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)|(?:january|february|march|april|may|june|july|august|september|october|november|december)(?:\s+\d{4})?)"
+    r"|since\s+(?:new\s+year|\d{4}-\d\d-\d\d|yesterday|(?:last\s+)?(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)|(?:january|february|march|april|may|june|july|august|september|october|november|december)(?:\s+\d{4})?)"
     r"|from\s+\d{4}-\d\d-\d\d\s+to\s+\d{4}-\d\d-\d\d"
-    r"|(?:january|february|march|april|june|july|august|september|october|november|december)(?:\s+\d{4})?|may\s+\d{4}"
+    r"|(?:january|february|march|april|june|july|august|september|october|november|december|(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)(?=\s+\d{4}))(?:\s+\d{4})?|may\s+\d{4}"
     r"|q[1-4](?:\s+\d{4})?|\d{4}-\d\d(?:-\d\d)?|yesterday|today|(?:19|20)\d\d)\b",
     re.I,
 )
@@ -164,9 +164,28 @@ def read_percent(clause: Clause) -> tuple[float, Span] | None:
                 return found[0], (index, end + 1)
             if word == "per" and _stands(clause.tokens, ("per", "cent"), end):
                 return found[0], (index, end + 2)
+    if ratio := _ratio(clause):
+        return ratio
     for phrase, value in fields()["fractions"].items():
         if span := clause.find(split_phrases([phrase])):
             return float(value), span
+    return None
+
+
+def _ratio(clause: Clause) -> tuple[float, Span] | None:
+    """`15/85`: the share that is said to be for the new one, else the first."""
+    tokens = clause.tokens
+    for index in range(len(tokens)):
+        part = "".join(t.low for t in tokens[index : index + 3])
+        match = re.match(r"(\d{1,2})[/:-](\d{1,2})$", part)
+        if match is None or int(match[1]) + int(match[2]) != 100:
+            continue
+        for at in range(index + 3, len(tokens) - 2):
+            said = number_at(tokens, at)
+            new = {t.low for t in tokens[at + 1 : at + 4]} & {"new", "it", "challenger"}
+            if said and new and said[0] in (float(match[1]), float(match[2])):
+                return said[0], (index, index + 1)
+        return float(match[1]), (index, index + 1)
     return None
 
 
@@ -283,9 +302,11 @@ _STOPS = words("words", "prepositions") | words("naming", "given_ends")
 
 
 def read_flag(clause: Clause, spec: dict[str, Any]) -> tuple[bool, Span] | None:
-    """False if one of the words for it stands in the clause."""
-    span = clause.find(split_phrases(spec.get("false", [])))
-    return (False, span) if span else None
+    """What the words for a yes or a no that stand in the clause say."""
+    for value, words_ in ((False, spec.get("false", [])), (True, spec.get("true", []))):
+        if span := clause.find(split_phrases(words_)):
+            return value, span
+    return None
 
 
 def as_number(value: float, info: FieldInfo) -> int | float:

@@ -1,0 +1,59 @@
+"""`before rolling X out, evaluate it`: acts in the order in which they are to happen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphs.understanding.guards import stems
+from graphs.understanding.text import Token
+
+_DONE = frozenset(
+    ["done", "finished", "you", "you've", "we", "we've", "have", "has", "had", "are", "with", "it"]
+)
+
+
+def in_order(tokens: list[Token], verbs: frozenset[str]) -> list[Token]:
+    """The words with two acts joined by before or after put in order, with `then` between them."""
+    for at, token in enumerate(tokens):
+        if token.low not in {"before", "after"}:
+            continue
+        begin = _act_at(tokens, at + 1, verbs)
+        if begin is None:
+            continue
+        verb, start = begin
+        if at == 0:
+            comma = next((i for i in range(start, len(tokens)) if tokens[i].low == ","), None)
+            if comma is None or comma + 1 >= len(tokens):
+                return tokens
+            subordinate, main = tokens[start + 1 : comma], tokens[comma + 1 :]
+        else:
+            subordinate, main = tokens[start + 1 :], tokens[:at]
+        act = [_as(verb, tokens[start]), *subordinate]
+        first, second = (act, main) if token.low == "after" else (main, act)
+        return [*_without_mark(first), _as("then", token), *second]
+    return tokens
+
+
+def _act_at(tokens: Sequence[Token], at: int, verbs: frozenset[str]) -> tuple[str, int] | None:
+    """The verb of a command in another form that stands here, and where."""
+    while at < len(tokens) and tokens[at].low in _DONE:
+        at += 1
+    if at >= len(tokens):
+        return None
+    word = tokens[at].low
+    led = tokens[at - 1].low in _DONE
+    if led and word in verbs:
+        return word, at
+    found = next((s for s in stems(word) if s in verbs and word != s), None)
+    return (found, at) if found else None
+
+
+def _without_mark(tokens: Sequence[Token]) -> list[Token]:
+    kept = list(tokens)
+    while kept and kept[-1].kind == "punctuation" and kept[-1].low not in "%?":
+        kept.pop()
+    return kept
+
+
+def _as(word: str, token: Token) -> Token:
+    return Token(word, word, token.start, token.end, "word")
