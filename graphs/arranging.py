@@ -7,11 +7,14 @@ from datetime import datetime
 from itertools import islice
 
 from graphs.plan import Plan, Step
+from graphs.understanding import ParsedPlan
+from graphs.understanding.later import at_time
 from tools.kernel.errors import PilothouseError
 from tools.kernel.operations import Effect, OperationSet
 from tools.schedules.timing import Timing, in_words, moment, upcoming
 
 CREATE = "schedules.create"
+OPEN_TASK = "agent."
 _SHOWN = 3
 
 
@@ -32,6 +35,21 @@ def arranged(plan: Plan) -> Plan:
         "timing": timing.model_dump(mode="json"),
     }
     return plan.model_copy(update={"steps": [Step(id="s0", operation=CREATE, arguments=arguments)]})
+
+
+def timed_as(parsed: ParsedPlan, drafted: Plan) -> Plan:
+    """A language model's plan at the time that the parser found: never now what is for later.
+
+    An open task has no fixed calls that could be shown and kept; it is refused for later.
+    """
+    if parsed.when is None or not drafted.steps:
+        return drafted
+    if any(step.operation.startswith(OPEN_TASK) for step in drafted.steps):
+        reply = (
+            f"I can only keep exact steps for {parsed.when.said!r}: say more exactly what to do."
+        )
+        return drafted.model_copy(update={"steps": [], "abstained": True, "reply": reply})
+    return drafted.model_copy(update={"steps": at_time(drafted.steps, parsed.when)})
 
 
 def announcement(plan: Plan, operations: OperationSet, now: datetime) -> str | None:

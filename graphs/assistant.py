@@ -15,7 +15,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from agents.model_clients import llm_client
 from agents.team import Team
-from graphs.arranging import announcement
+from graphs.arranging import announcement, timed_as
 from graphs.conversations import Conversations
 from graphs.dispatch import Dispatcher
 from graphs.events import (
@@ -37,7 +37,7 @@ from graphs.stream import TurnStream, topic
 from graphs.supervisor import build_supervisor
 from graphs.tables import TurnRow
 from graphs.turns import Turns, carries_out, needs_confirming
-from graphs.understanding import ConversationState, Understanding, guards
+from graphs.understanding import ConversationState, ParsedPlan, Understanding, guards
 from graphs.understanding.names import NameView
 from graphs.understanding.parse_lines import parse_turns
 from graphs.understanding.text import tokenise
@@ -174,12 +174,13 @@ class Assistant:
     ) -> Plan:
         names = self.names(context)
         plan = await asyncio.to_thread(self._parse, text, names, state)
-        if plan.abstained and self._kernel.settings.model:
+        if plan.abstained and not plan.final and self._kernel.settings.model:
             before = await asyncio.to_thread(self._conversations.said, context)
-            return await self._planner.plan(text, context, names, plan, state, before)
+            drafted = await self._planner.plan(text, context, names, plan, state, before)
+            return timed_as(plan, drafted)
         return plan
 
-    def _parse(self, text: str, names: LiveNames, state: ConversationState) -> Plan:
+    def _parse(self, text: str, names: LiveNames, state: ConversationState) -> ParsedPlan:
         names.warm()
         return self.understanding.parse(text, names, state)
 

@@ -35,7 +35,9 @@ _CLOCK = re.compile(
     """,
     re.X,
 )
-_BEFORE = re.compile(r"(?:\bat|@|\baround|\babout|\bfrom)\s*(?:about\s+|around\s+|exactly\s+)?")
+_BEFORE = re.compile(
+    r"(?:\bat|@|\baround|\babout|\bfrom|\bafter)\s*(?:about\s+|around\s+|exactly\s+)?"
+)
 _SPOKEN = {"thirty": 30, "fifteen": 15, "forty-five": 45, "fortyfive": 45}
 
 
@@ -85,7 +87,8 @@ def clocks_in(text: str) -> list[Clock]:
             continue
         match = _CLOCK.match(text, before.end())
         clock = _read(match, before.start()) if match else None
-        if clock is not None:
+        after = before.group().strip() == "after"
+        if clock is not None and not (after and clock.open):  # `after 7` may be a job
             found.append(clock)
     return found
 

@@ -25,6 +25,7 @@ from graphs.understanding.schedule import (
     Written,
     asks_about,
     local_now,
+    waits_for,
     wants_reminding,
     when_in,
     without,
@@ -95,6 +96,9 @@ def take(
         return _refused(kept, parser.replies.reminding())
     when = when_in(sentence, now)
     if when is None:
+        if waited := waits_for(sentence):
+            why = "I can wait for a time or for the end of a job, and for nothing else"
+            return _refused(kept, parser.replies.no_such_time(f"{waited} …", why))
         return _undated(parser, kept, answers)
     if _is_about_schedules(parser, sentence, when, names) or _only_asks(sentence, when):
         return kept
@@ -105,7 +109,8 @@ def take(
         return _refused(kept, parser.replies.no_such_time(when.said, when.problem))
     if problem := _beside(parser, sentence, when, rest, now):
         return _refused(kept, parser.replies.no_such_time(when.said, problem))
-    return _timed(parser, rest, when.timing, names, state)
+    timing = Timing.model_validate(answers[ANSWER]) if ANSWER in answers else when.timing
+    return _timed(parser, rest, timing, names, state)
 
 
 def timing_of_answer(text: str, now: datetime | None, question: Question) -> Timing | None:
@@ -318,7 +323,7 @@ def _asked(
 def _refused(kept: Taken, reply: str) -> Taken:
     from graphs.understanding.understanding import ParsedPlan
 
-    plan = ParsedPlan(abstained=True, confidence=0.9, reply=reply)
+    plan = ParsedPlan(abstained=True, confidence=0.9, reply=reply, final=True)
     return Taken(kept.tokens, kept.state, plan=plan)
 
 

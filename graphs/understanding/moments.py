@@ -74,8 +74,9 @@ def _today(text: str, found: re.Match[str], now: datetime) -> Moment:
         return _on(text, found, now, now.date(), "evening")
     part = "tonight" if said in ("tonight", "this night") else said.rpartition(" ")[2]
     read = _on(text, found, now, now.date(), part)
-    if part == "tonight" and read.at is not None and read.at.hour < 6:
-        read = Moment(read.start, read.end, read.at + timedelta(days=1))
+    if part == "tonight":  # after midnight, tonight is tomorrow
+        small = _on(text, found, now, now.date() + timedelta(days=1), part)
+        read = small if small.at is not None and small.at.hour < 6 else read
     return read
 
 

@@ -61,11 +61,16 @@ def _with_end(text: str, found: Recurring) -> Recurring:
         r"(?:days?|nights?|weeks?|months?)|starting|beginning|except|but\s+not\s+on|from\s+"
         rf"(?:tomorrow|next|{DAY}\b))"
     ).match(text, found.end)
-    if bounded is None or found.problem:
+    if found.problem or not (bounded or _BEGINS.search(text)):
         return found
     return Recurring(
         found.start, found.end, None, "I cannot keep a beginning, an end or an exception to it"
     )
+
+
+_BEGINS = re.compile(
+    rf"\b(?:starting|beginning|from)\s+(?:on\s+)?(?:today|tomorrow|tonight|next\s+\w+|{DAY}\b(?!\s*(?:to|through|till|-|–)))"
+)
 
 
 def _other(text: str, found: re.Match[str]) -> Recurring:
@@ -199,6 +204,8 @@ def _clock_before(text: str, start: int) -> Clock | None:
 def in_part(clock: Clock, part: str | None) -> time:
     """A time of day as it is meant in the evening, or at night."""
     if not clock.open:
+        return clock.at
+    if part == "tonight" and clock.at.hour < 6:
         return clock.at
     if part in ("evening", "afternoon", "tonight"):
         return later(clock.at) if clock.at.hour < 12 else clock.at

@@ -147,6 +147,19 @@ def wants_reminding(sentence: Written) -> bool:
     return _REMIND.search(sentence.text) is not None
 
 
+_WAITS = re.compile(
+    r"\b(?:whenever|every\s+time|each\s+time|as\s+soon\s+as|the\s+moment\s+(?:that\s+)?the)\b"
+    r"|^(?:when|once|after)\s+(?!that\b|this\b|it\b|which\b|again\b|more\b|done\b|finished\b|you\b"
+    r"|is\b|are\b|does\b|do\b|did\b|will\b|was\b|were\b|can\b|should\b|has\b|have\b)[^?]*$"
+)
+
+
+def waits_for(sentence: Written) -> str | None:
+    """The word by which a sentence waits for something that is no time and no job's end."""
+    found = _WAITS.search(_without_quotes(sentence))
+    return found.group().split()[0] if found else None
+
+
 def asks_about(sentence: Written) -> bool:
     """True for a question, which asks about a time rather than orders for it."""
     return _HABIT.match(sentence.text) is not None

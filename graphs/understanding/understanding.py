@@ -71,6 +71,7 @@ class ParsedPlan(Plan):
         drops_pending: True if the person gave up the question that was open.
         known: what the step that the question is about has already.
         when: the time that the sentence wants its act at, also where nothing could be planned.
+        final: True if nobody else should try: what was asked cannot be done at its time.
     """
 
     answers: dict[str, Any] = Field(default_factory=dict[str, Any], exclude=True)
@@ -78,6 +79,7 @@ class ParsedPlan(Plan):
     drops_pending: bool = Field(default=False, exclude=True)
     known: Step | None = Field(default=None, exclude=True)
     when: Timing | None = Field(default=None, exclude=True)
+    final: bool = Field(default=False, exclude=True)
 
 
 class Understanding:

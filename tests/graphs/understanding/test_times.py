@@ -1,0 +1,223 @@
+"""Times in sentences, on a fixed clock: a Wednesday afternoon in Berlin."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from graphs.understanding import ParsedPlan, Understanding
+from graphs.understanding.parse_lines import FileNames, parse_turns
+
+NOW = datetime(2026, 11, 25, 14, 10, tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+@pytest.fixture
+def planned(understanding: Understanding, names: FileNames) -> Any:
+    def parse(*turns: str) -> ParsedPlan:
+        return parse_turns(turns, understanding, names, NOW)
+
+    return parse
+
+
+def schedule(plan: ParsedPlan) -> dict[str, Any]:
+    """The one time of all steps, without words and zone."""
+    assert plan.steps, plan
+    first, *others = [s.schedule.model_dump() if s.schedule else {} for s in plan.steps]
+    assert all(other == first for other in others)
+    return {k: v for k, v in first.items() if k not in ("said", "zone")}
+
+
+@pytest.mark.parametrize(
+    ("said", "cron"),
+    [
+        ("every night at two", "0 2 * * *"),
+        ("each night", "0 2 * * *"),
+        ("nightly", "0 2 * * *"),
+        ("every evening at eight", "0 20 * * *"),
+        ("every afternoon at 3", "0 15 * * *"),
+        ("daily at 6am", "0 6 * * *"),
+        ("every day at noon", "0 12 * * *"),
+        ("hourly", "0 * * * *"),
+        ("every 6 hours", "0 */6 * * *"),
+        ("every half hour", "*/30 * * * *"),
+        ("every monday at 9", "0 9 * * 1"),
+        ("on mondays and fridays at quarter to ten", "45 9 * * 1,5"),
+        ("on weekdays at 7:30", "30 7 * * 1-5"),
+        ("from monday to friday at 22:00", "0 22 * * 1-5"),
+        ("weekly on tuesday at 5 pm", "0 17 * * 2"),
+        ("on the first of every month", "0 8 1 * *"),
+        ("every month on the 15th at noon", "0 12 15 * *"),
+        ("on the last day of every month at 23:30", "30 23 l * *"),
+        ("twice a day", "0 0,12 * * *"),
+        ("evry nite at 3", "0 3 * * *"),
+    ],
+)
+def test_a_clock_before_and_after_the_act(planned: Any, said: str, cron: str):
+    for sentence in (f"{said}, train on tickets", f"train on tickets {said}"):
+        plan = planned(sentence)
+        assert schedule(plan) == {"every": cron}, sentence
+        assert plan.steps[0].arguments == {"dataset": "tickets"}
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ("tomorrow morning", "2026-11-26T08:00"),
+        ("tomorrow at noon", "2026-11-26T12:00"),
+        ("tonight", "2026-11-25T22:00"),
+        ("tonight at 11", "2026-11-25T23:00"),
+        ("tonight at 2", "2026-11-26T02:00"),
+        ("this evening at 7", "2026-11-25T19:00"),
+        ("in two hours", "2026-11-25T16:10"),
+        ("in half an hour", "2026-11-25T14:40"),
+        ("in 90 minutes", "2026-11-25T15:40"),
+        ("next friday", "2026-11-27T08:00"),
+        ("on friday at 5 pm", "2026-11-27T17:00"),
+        ("at 2", "2026-11-26T02:00"),
+        ("at 3", "2026-11-25T15:00"),
+        ("at midnight", "2026-11-26T00:00"),
+        ("on 2026-12-01 at 09:00", "2026-12-01T09:00"),
+        ("on december 3rd", "2026-12-03T08:00"),
+        ("the day after tomorrow at half past ten", "2026-11-27T10:30"),
+        ("next week", "2026-11-30T08:00"),
+        ("after 5pm", "2026-11-25T17:00"),
+        ("after lunch tomorrow", "2026-11-26T13:00"),
+    ],
+)
+def test_a_moment_before_and_after_the_act(planned: Any, said: str, at: str):
+    for sentence in (f"{said} train on tickets", f"train on tickets {said}"):
+        plan = planned(sentence)
+        assert schedule(plan) == {"at": f"{at}:00+01:00"}, sentence
+        assert plan.steps[0].arguments == {"dataset": "tickets"}
+
+
+@pytest.mark.parametrize(
+    ("said", "trigger"),
+    [
+        ("when job 31 has finished, evaluate it on tickets", {"after_job": 31}),
+        ("evaluate it on tickets once job 31 is done", {"after_job": 31}),
+        ("after job 31 evaluate it on tickets", {"after_job": 31}),
+        (
+            "if job 31 succeeds, evaluate it on tickets",
+            {"after_job": 31, "on": "success"},
+        ),
+    ],
+)
+def test_it_is_the_job_that_is_waited_for(planned: Any, said: str, trigger: dict[str, Any]):
+    plan = planned(said)
+    assert schedule(plan) == trigger
+    assert plan.steps[0].arguments == {"dataset": "tickets", "job": 31}
+
+
+def test_why_a_job_failed_is_asked_when_it_fails(planned: Any):
+    plan = planned("when job 31 fails, tell me why")
+    assert schedule(plan) == {"after_job": 31, "on": "failure"}
+    assert [(s.operation, s.arguments) for s in plan.steps] == [("training.status", {"job": 31})]
+
+
+def test_a_step_of_the_same_sentence_is_waited_for_without_a_schedule(planned: Any):
+    plan = planned("train on tickets and when it has finished evaluate it on chat-turns")
+    assert [s.operation for s in plan.steps] == ["training.start", "evaluation.run"]
+    assert plan.steps[1].depends_on == ["s1"]
+    assert schedule(plan) == {}
+
+
+def test_a_plan_of_several_steps_with_a_condition_is_for_then_as_a_whole(planned: Any):
+    plan = planned(
+        "every night at two train on tickets, evaluate it and if it beats the champion "
+        "make it the challenger"
+    )
+    assert schedule(plan) == {"every": "0 2 * * *"}
+    assert plan.steps[-1].operation == "registry.promote" and plan.steps[-1].condition
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "write a report for the board about last week",
+        "engineering report since monday",
+        "write the weekly report for legal",
+        "deploy ticket-router v3 to the kiosks as a canary at 10 percent",
+        "what is the status of job 31",
+        "is the rollout on the kiosks done?",
+    ],
+)
+def test_what_is_no_time_of_the_act_stays_an_argument(planned: Any, said: str):
+    assert schedule(planned(said)) == {}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "train on tickets every other day",
+        "train on tickets every 45 minutes",
+        "every night until friday train on tickets",
+        "pause the rollout on the kiosks until tomorrow",
+        "train on tickets tomorrow and evaluate it on friday",
+        "train on tickets, then deploy it to the kiosks tomorrow at 9",
+        "from tomorrow on train on tickets every night",
+        "train on tickets whenever new data arrives",
+        "when the canary looks healthy, roll out ticket-router v4 to the kiosks",
+        "remind me to check the canary tomorrow",
+        "tell me when job 31 is done",
+    ],
+)
+def test_what_cannot_be_kept_is_refused_and_never_done_now(planned: Any, said: str):
+    plan = planned(said)
+    assert plan.steps == [] and plan.abstained and plan.final and plan.reply
+
+
+def test_what_is_missing_is_asked_first_and_the_time_is_kept(planned: Any):
+    asked = planned("deploy ticket-router v3 tonight")
+    assert asked.question is not None and asked.question.slot == "group"
+    answered = planned("deploy ticket-router v3 tonight", "kiosks")
+    assert schedule(answered) == {"at": "2026-11-25T22:00:00+01:00"}
+
+
+def test_the_time_itself_is_asked_for(planned: Any):
+    asked = planned("schedule a training on tickets")
+    assert (asked.question.operation, asked.question.slot) == ("schedules.create", "timing")
+    answered = planned("schedule a training on tickets", "every night at two")
+    assert schedule(answered) == {"every": "0 2 * * *"}
+
+
+def test_an_unknown_job_is_asked_for(planned: Any):
+    asked = planned("when job 99 is done list the models")
+    assert asked.question is not None and "31" in asked.question.candidates
+    answered = planned("when job 99 is done list the models", "job 32")
+    assert schedule(answered) == {"after_job": 32}
+
+
+def test_the_last_plan_is_moved_in_words(planned: Any):
+    assert schedule(planned("train on tickets", "do that every night at 3 instead")) == {
+        "every": "0 3 * * *"
+    }
+    assert schedule(planned("train on tickets every monday", "no, at 6 pm")) == {
+        "every": "0 18 * * 1"
+    }
+
+
+def test_a_schedule_that_exists_is_managed_and_not_made(planned: Any):
+    for said, operation in (
+        ("cancel the nightly training", "schedules.cancel"),
+        ("pause the weekly report", "schedules.pause"),
+        ("cancel schedule 1", "schedules.cancel"),
+        ("what is scheduled?", "schedules.list"),
+        ("anything scheduled for tomorrow?", "schedules.list"),
+    ):
+        plan = planned(said)
+        assert [s.operation for s in plan.steps] == [operation], said
+        assert schedule(plan) == {}
+
+
+def test_not_to_run_it_tonight_says_what_stays_scheduled(planned: Any):
+    plan = planned("don't run that tonight")
+    assert plan.steps == [] and "pause nightly-training" in plan.reply
+
+
+def test_a_dry_run_keeps_its_time(planned: Any):
+    plan = planned("what would happen if I deployed ticket-router v4 to the kiosks every night?")
+    assert plan.dry_run and schedule(plan) == {"every": "0 2 * * *"}
