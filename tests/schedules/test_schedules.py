@@ -59,6 +59,14 @@ def test_a_plan_becomes_due_at_its_moment_once(kernel, create):
     assert kernel.get(ScheduleService).row(1).status == "ended"
 
 
+def test_what_ran_within_a_day_is_listed_still(kernel, create, call):
+    create({"every": "0 2 * * *", "zone": "UTC"}, name="kept")
+    create(soon(), name="over")
+    due(kernel)
+    listed = call("schedules.list").result.schedules
+    assert [(s.schedule, s.status) for s in listed] == [("over", "ended"), ("kept", "active")]
+
+
 def test_the_same_moment_told_twice_is_due_once(kernel, create):
     create(NIGHTLY)
     service = kernel.get(ScheduleService)

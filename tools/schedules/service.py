@@ -8,11 +8,11 @@ goes on is noted as skipped.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, literal, select
 from sqlalchemy.orm import Session
 
 from tools.kernel.entities import EntityName
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 OWNER = "schedules"
 OPEN_SCHEDULES = ("active", "paused")
 LATE_SECONDS = 60.0
+LATELY = timedelta(days=1)
 _ENDS = {"done": "success", "failed": "failure", "cancelled": "failure"}
 
 
@@ -107,10 +108,15 @@ class ScheduleService:
         return row
 
     def list(self, tenant: str, *, ended: bool, limit: int) -> list[ScheduleView]:
-        """The schedules, newest first."""
+        """The schedules, newest first; without `ended` those to come, and those of the last day."""
         query = select(ScheduleRow).where(ScheduleRow.tenant == tenant)
         if not ended:
-            query = query.where(ScheduleRow.status.in_(OPEN_SCHEDULES))
+            lately = select(PlanRunRow.source).where(PlanRunRow.due > now() - LATELY)
+            done = ScheduleRow.status == "ended"
+            source = literal("schedule-") + cast(ScheduleRow.id, String)
+            query = query.where(
+                ScheduleRow.status.in_(OPEN_SCHEDULES) | (done & source.in_(lately))
+            )
         with self._database.session() as session:
             rows = session.scalars(query.order_by(ScheduleRow.id.desc()).limit(limit)).all()
         return [self._view(row) for row in rows]

@@ -66,7 +66,9 @@ class CreateArgs(Args):
 class ListArgs(Args):
     """Which schedules to list."""
 
-    ended: bool = Field(False, description="Also those that are cancelled or over.")
+    ended: bool = Field(
+        False, description="Also those cancelled, and those over for more than a day."
+    )
     limit: int = Field(50, ge=1, le=500, description="At most this many, newest first.")
 
 
