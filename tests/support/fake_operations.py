@@ -152,6 +152,7 @@ def fake_operations(world: World) -> OperationSet:
     add("training.start", Effect.WRITE, Nothing, Said, act("trained"), job=True)
     add("training.resume", Effect.WRITE, Nothing, Said, _pauses(world), job=True)
     add("platform.jobs", Effect.READ, Paged, JobsSeen, _jobs)
+    add("platform.approvals", Effect.READ, Nothing, Said, lambda a, c: Said(word="none"))
     add(
         "registry.list",
         Effect.READ,

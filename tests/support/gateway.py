@@ -63,11 +63,14 @@ class Gateway:
 
 
 @contextmanager
-def running_gateway(home: Path, doors: Sequence[AddDoor], **settings: Any) -> Iterator[Gateway]:
-    """Start a gateway; stops it at the end."""
+def running_gateway(
+    home: Path, doors: Sequence[AddDoor], *, jobs: bool = True, **settings: Any
+) -> Iterator[Gateway]:
+    """Start a gateway, without jobs where the process has one already; stops it at the end."""
     world = World()
     kernel = Kernel(Settings.model_validate({"home": home, **settings}), fake_operations(world))
-    kernel.start()
+    if jobs:
+        kernel.start()
     listener = socket.create_server(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
 

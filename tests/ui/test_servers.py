@@ -344,6 +344,52 @@ async def test_following_what_is_no_job_says_what_is_wrong(
     assert answer.isError and told in answer.content[0].text
 
 
+async def test_a_job_of_another_tenant_does_not_exist(gateway: Gateway) -> None:
+    gateway.world.resume.set()
+    async with client(gateway, gateway.token("ada"), "training") as session:
+        job = _result(await session.call_tool("training_resume", {}))["job"]
+        await session.call_tool("platform_follow_job", {"job": job})
+    gateway.kernel.principals.add("tom", frozenset({Role.ADMIN}), "other")
+    token = gateway.kernel.tokens.create("tom", "other", "test", audience="/mcp")[1]
+    async with client(gateway, token) as session:
+        hidden = await session.call_tool("platform_follow_job", {"job": job})
+        assert hidden.isError and f"no job '{job}'" in hidden.content[0].text
+        with pytest.raises(McpError, match="no job"):
+            await session.read_resource(AnyUrl(f"job://{job}"))
+        assert not [r for r in (await session.list_resources()).resources if "job" in str(r.uri)]
+
+
+async def test_a_principal_with_many_slow_calls_holds_up_nobody_else(gateway: Gateway) -> None:
+    gateway.world.entered.clear()
+    gateway.world.release.clear()
+    slow, others = gateway.token("ada"), gateway.token("eve")
+    gateway.world.acts.clear()
+    async with (
+        client(gateway, slow) as busy,
+        client(gateway, others) as session,
+        anyio.create_task_group() as group,
+    ):
+        for _ in range(40):
+            group.start_soon(busy.call_tool, "knowledge_ask", {})
+        await anyio.to_thread.run_sync(gateway.world.entered.wait, 20)
+        with anyio.fail_after(20):
+            answer = await session.call_tool("platform_whoami", {})
+        assert _result(answer) == {"word": "eve"} and "waited" not in gateway.world.acts
+        gateway.world.release.set()
+
+
+def test_one_who_asks_too_often_is_told_when_to_come_back(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    doors, home = (servers.add_to, shield.add_to), tmp_path_factory.mktemp("hasty")
+    with running_gateway(home, doors, jobs=False, requests_per_minute=2) as gateway:
+        gateway.user("ada", Role.VIEWER)
+        token = gateway.token("ada")
+        answers = [post(gateway, INITIALIZE, token) for _ in range(4)]
+    assert [a.status_code for a in answers[:2]] == [200, 200]
+    assert answers[3].status_code == 429 and int(answers[3].headers["retry-after"]) >= 1
+
+
 class Person:
     """Answers what a client asks for."""
 
