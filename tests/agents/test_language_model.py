@@ -15,9 +15,11 @@ from agents.catalog import agent_named
 from agents.model_clients import llm_client
 from agents.outcomes import OpenOutcome
 from agents.team import Team
+from tests.support.anthropic_double import anthropic_double
 from tests.support.fake_platform import OWNER, Platform, context_of
+from tests.support.ollama_double import ollama_double
 from tests.support.openai_server import CallTools, Fail, Hang, Say, Script, Turn, openai_server
-from tools.kernel.errors import Unavailable
+from tools.kernel.errors import BudgetExceeded, Unavailable
 from tools.kernel.identity import Role
 from tools.kernel.settings import Settings
 
@@ -253,3 +255,52 @@ async def test_a_provider_that_langchain_knows_does_the_same_work(
 def test_a_provider_that_is_not_installed_is_named() -> None:
     with pytest.raises(Unavailable, match="nobody:model"):
         llm_client(Settings.model_validate({"model": "nobody:model"}))
+
+
+@pytest.mark.parametrize(
+    ("model", "double"),
+    [("anthropic:claude-scripted", anthropic_double), ("ollama:scripted:1b", ollama_double)],
+)
+async def test_agents_work_over_other_providers_own_protocols(
+    platform: Platform, model: str, double: Any
+) -> None:
+    turns = CallTools([("registry_list", {"limit": 1})]), Say("One model.")
+    events: list[Any] = []
+    with double(*turns) as script:
+        team = Team(platform.servers, llm_client(settings(script, model=model, model_timeout=20)))
+        outcome = await team.run_open("x", OWNER, agent_named("evaluator"), events.append)
+        await team.close()
+    assert outcome.error is None and outcome.text.strip() == "One model."
+    assert [c.call.operation for c in outcome.calls] == ["registry.list"]
+    assert (outcome.usage.prompt, outcome.usage.completion) == (200, 14)
+    assert any(isinstance(e, ModelClientStreamingChunkEvent) for e in events)
+    assert all("sk-test" in key for key in script.keys)
+
+
+class Purse:
+    """Lets a number of calls pass."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+        self.used: list[tuple[int, int]] = []
+
+    async def check(self, prompt_tokens: int) -> None:
+        if self.left == 0:
+            raise BudgetExceeded("The purse is empty.")
+        self.left -= 1
+
+    async def record(self, prompt_tokens: int, answer_tokens: int, ms: float) -> None:
+        self.used.append((prompt_tokens, answer_tokens))
+
+
+async def test_a_budget_that_ends_in_the_middle_of_a_turn_ends_the_turn(
+    platform: Platform,
+) -> None:
+    purse = Purse(1)
+    async with scripted(platform, CallTools([("registry_list", {})]), Say("done")) as made:
+        team, script = made
+        task = team.run_open("x", OWNER, agent_named("evaluator"), meter=purse)
+        outcome = await asyncio.wait_for(task, 30)
+    assert (outcome.error or {})["code"] == "budget_exceeded"
+    assert len(script.requests) == 1 and purse.used == [(100, 7)]
+    assert [c.call.operation for c in outcome.calls] == ["registry.list"]

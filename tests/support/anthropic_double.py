@@ -98,7 +98,7 @@ def _events(body: dict[str, Any], turn: Say | CallTools) -> Iterator[dict[str, A
     for index, block in enumerate(whole["content"]):
         yield from _block(index, block)
     stop = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
-    yield {"type": "message_delta", "delta": stop, "usage": {"output_tokens": 7}}
+    yield {"type": "message_delta", "delta": stop, "usage": whole["usage"]}  # cumulative
     yield {"type": "message_stop"}
 
 
