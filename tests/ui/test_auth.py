@@ -203,6 +203,24 @@ def test_a_sessions_secret_is_replaced_and_the_old_one_betrays_its_thief(
         assert _whoami(browser).status_code == 401, "nobody knows which of them is the thief"
 
 
+def test_a_session_outlives_an_answer_that_was_lost(running: Gateway) -> None:
+    """A page that is left while its answer is under way never learns the new secret."""
+    running.add("ivo")
+    with _in(running, "ivo") as browser:
+        before = dict(browser.cookies)
+        _age(running, "ivo", minutes=11)
+        assert "set-cookie" in _whoami(browser).headers
+        browser.cookies.clear()
+        browser.cookies.update(before)  # the answer was lost
+        with running.kernel.database.session() as session:
+            past = now() - timedelta(minutes=5)
+            row = update(SessionRow).where(SessionRow.principal == "ivo")
+            session.execute(row.values(rotated=past, seen=past))
+        again = _whoami(browser)
+        assert _name(again) == "ivo" and "set-cookie" in again.headers
+        assert _name(_whoami(browser)) == "ivo"
+
+
 def _age(running: Gateway, name: str, minutes: float) -> None:
     with running.kernel.database.session() as session:
         session.execute(

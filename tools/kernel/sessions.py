@@ -2,7 +2,9 @@
 
 A session is over when it was idle too long, reached its longest age, was signed out, or when its
 principal's roles or password changed (the principal's `epoch` moved on). Its secret is replaced
-every few minutes; the one before stays good for some seconds, for requests already under way.
+every few minutes. The one before stays good until the new one was shown, because its answer may
+have been lost, and then for some seconds, for requests under way; later it betrays that two have
+the session, which then ends for both.
 """
 
 from __future__ import annotations
@@ -91,11 +93,11 @@ class Sessions:
             Unauthenticated: if there is none, or it is over.
         """
         row, account = self._standing(secret)
-        moment = now()
-        if rotate and row.hash == hashed(secret) and moment - row.rotated > self._rotate:
-            fresh = self._rotated(row)
-            return SignedIn(row.id, account.principal, row.csrf, fresh)
-        if moment - row.seen > min(_SEEN_EVERY, self._idle / 4):
+        moment, shown = now(), hashed(secret)
+        newest = row.hash == shown
+        if rotate and moment - row.rotated > (self._rotate if newest else GRACE):
+            return SignedIn(row.id, account.principal, row.csrf, self._rotated(row, shown))
+        if newest and (not _confirmed(row) or moment - row.seen > min(_SEEN_EVERY, self._idle / 4)):
             self._change(row, seen=moment)
         return SignedIn(row.id, account.principal, row.csrf)
 
@@ -124,8 +126,7 @@ class Sessions:
         account = None if row is None else self._holder(row)
         if row is None or account is None:
             raise Unauthenticated("The session is over.", hint="Sign in again.")
-        if row.hash != key and now() - row.rotated > GRACE:
-            # A secret that was replaced long ago comes back: somebody else may have had it.
+        if row.hash != key and _confirmed(row) and now() - row.rotated > GRACE:
             with self._database.session() as session:
                 session.execute(delete(SessionRow).where(SessionRow.id == row.id))
             raise Unauthenticated("The session is over.", hint="Sign in again.")
@@ -139,13 +140,13 @@ class Sessions:
         account = self._principals.account(row.principal, row.tenant)
         return account if account is not None and account.epoch == row.epoch else None
 
-    def _rotated(self, row: SessionRow) -> str | None:
+    def _rotated(self, row: SessionRow, shown: str) -> str | None:
         secret, moment = secrets.token_urlsafe(32), now()
         with self._database.session() as session:
             changed = session.execute(
                 update(SessionRow)
                 .where(SessionRow.id == row.id, SessionRow.hash == row.hash)
-                .values(hash=hashed(secret), previous=row.hash, rotated=moment, seen=moment)
+                .values(hash=hashed(secret), previous=shown, rotated=moment, seen=moment)
                 .returning(SessionRow.id)
             ).first()
         return secret if changed else None
@@ -153,3 +154,8 @@ class Sessions:
     def _change(self, row: SessionRow, **values: object) -> None:
         with self._database.session() as session:
             session.execute(update(SessionRow).where(SessionRow.id == row.id).values(**values))
+
+
+def _confirmed(row: SessionRow) -> bool:
+    """True if the newest secret was shown since it was handed out."""
+    return row.seen > row.rotated
