@@ -21,7 +21,8 @@ def page(
     """One page of a list, and the cursor of the next one, if there is one.
 
     A cursor names the entry that the page before ended with, so that entries which come or go
-    meanwhile neither repeat nor hide others; where that entry has gone, its position stands in.
+    meanwhile neither repeat nor hide others; where that entry itself has gone, the page begins at
+    its place.
 
     Args:
         entries: the whole list, in an order that stays.
@@ -62,4 +63,4 @@ def _start(entries: Sequence[T], cursor: str, key: Callable[[T], str]) -> int:
     end, last = read(cursor)
     if end and end <= len(entries) and key(entries[end - 1]) == last:
         return end
-    return next((n + 1 for n, entry in enumerate(entries) if key(entry) == last), end)
+    return next((n + 1 for n, entry in enumerate(entries) if key(entry) == last), max(end - 1, 0))

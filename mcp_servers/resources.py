@@ -20,7 +20,7 @@ from tools.kernel.operations import OperationSet
 
 HELP = "operations://help"
 RESOURCE_LIMIT = 100_000
-_LISTED = 50
+_LISTED = 200
 _JSON = "application/json"
 
 
@@ -117,12 +117,14 @@ class NameSource:
         items: the list in its result.
         name: the field of an entry that holds the name.
         uri: the address of a thing of that name, if it has one.
+        limit: how many are asked for, where the operation answers with few by itself.
     """
 
     operation: str
     items: str
     name: str
     uri: str | None = None
+    limit: int | None = None
 
 
 NAME_SOURCES: dict[str, NameSource] = {
@@ -131,9 +133,9 @@ NAME_SOURCES: dict[str, NameSource] = {
     "device": NameSource("devices.list", "devices", "name", "device://"),
     "group": NameSource("devices.list", "devices", "group"),
     "device_group": NameSource("devices.list", "devices", "group"),
-    "job": NameSource("platform.jobs", "jobs", "job", "job://"),
+    "job": NameSource("platform.jobs", "jobs", "job", "job://", _LISTED),
     "schedule": NameSource("schedules.list", "schedules", "schedule"),
-    "receipt": NameSource("platform.receipts", "receipts", "number", "receipt://"),
+    "receipt": NameSource("platform.receipts", "receipts", "number", "receipt://", _LISTED),
 }
 
 
@@ -181,7 +183,7 @@ async def read(uri: str, templates: list[Template], caller: Caller, context: Req
 async def listed(
     templates: list[Template], caller: Caller, context: RequestContext
 ) -> list[types.Resource]:
-    """What exists now, the newest or first fifty of each kind."""
+    """What exists now, the newest or first two hundred of each kind."""
     found: list[types.Resource] = []
     if any(t.uri == HELP for t in templates):
         found.append(
@@ -203,8 +205,9 @@ async def names(kind: str, caller: Caller, context: RequestContext) -> list[str]
     source = NAME_SOURCES.get(kind)
     if source is None:
         return []
+    given = {} if source.limit is None else {"limit": source.limit}
     try:
-        outcome = await caller.call(source.operation, {}, context)
+        outcome = await caller.call(source.operation, given, context)
     except PilothouseError:
         return []
     entries = outcome.result.get(source.items) or []
