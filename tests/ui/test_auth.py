@@ -399,8 +399,11 @@ def test_a_token_without_that_scope_approves_nothing(running: Gateway) -> None:
     grant = f"/api/v1/approvals/{wanted['approval']['id']}/grant"
     with running.client(_token(running, scopes=["*:*"])) as client:
         assert client.post(grant, json={"confirm": "zoe"}).status_code == 403
-    with running.client(_token(running, scopes=["*:*", "approve"])) as client:
+    with running.client(_token(running, scopes=["*:read", "approve"])) as client:
         assert client.post(grant, json={"confirm": "zoe"}).status_code == 200
+        set_off = client.post(grant.replace("/grant", "/go-on"), json={})
+        assert set_off.status_code == 403 and "platform:dangerous" in set_off.text
+    assert running.kernel.principals.account("zoe") is None
 
 
 def test_a_token_for_one_door_opens_no_other(running: Gateway) -> None:

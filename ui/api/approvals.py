@@ -15,7 +15,7 @@ from tools.kernel.approvals import Approval, Status
 from tools.kernel.errors import Conflict, PolicyDenied, Unauthenticated
 from tools.kernel.gate import Outcome
 from tools.kernel.identity import Channel, RequestContext
-from tools.kernel.policy import may_approve
+from tools.kernel.policy import may_approve, require_lent
 from ui.api.conversations import resumed, stream
 from ui.api.door import PREFIX, Caller, Door, TheDoor
 from ui.api.operations import told
@@ -122,6 +122,8 @@ def _granted(door: Door, approval: str, context: RequestContext) -> tuple[Approv
     found = door.kernel.approvals.get(approval, context.tenant)
     if context.principal.name != found.proposer and not may_approve(context.principal):
         raise PolicyDenied(f"Only {found.proposer}, or an approver, may go on with {found.id}.")
+    scope = door.kernel.operations.get(found.operation).scope
+    require_lent(context.principal, found.operation, scope)  # a narrow token sets off no more
     if found.status != "granted":
         raise Conflict(f"Approval {found.id} is {found.status}; nothing was done.")
     known = {p.name: p for p in door.kernel.principals.list(found.tenant)}
