@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from graphs.understanding.intent.heads import nearest, softmax
 from graphs.understanding.linear_head import learn_head
 from graphs.understanding.training_rows import Rows, Sentence
 
@@ -29,7 +30,6 @@ OUTSIDE = "outside"
 """The label of sentences that no operation can serve."""
 
 _WIDTH = 0.05
-"""Of the kernel: a neighbour this much less alike counts for a third."""
 _KEPT = 4096
 
 
@@ -123,10 +123,9 @@ class Router:
     def _judge(self, text: str, vector: Matrix) -> tuple[Matrix, float]:
         """The labels' probabilities, and the cosine to the nearest sentence."""
         places, weights = self._terms.row(text)
-        linear = _softmax(self._head.outputs(vector, places, weights))
+        linear = softmax(self._head.outputs(vector, places, weights)[None])[0]
         alike = (self._meanings @ vector + self._terms.alike(places, weights)) / 2
-        near = np.add.reduceat(np.exp((alike - 1.0) / _WIDTH), self._starts)
-        near = near / max(float(near.sum()), 1e-12)
+        near = softmax(nearest(alike[None], self._starts, _WIDTH) / _WIDTH)[0]
         return (linear + near) / 2, float(alike.max())
 
     def _read(self, text: str, vector: Matrix) -> Route:
@@ -142,8 +141,3 @@ class Router:
             runners=tuple(inside[1:4]),
             similarity=similarity,
         )
-
-
-def _softmax(scores: Any) -> Any:
-    raised = np.exp(scores - scores.max())
-    return raised / raised.sum()

@@ -69,19 +69,16 @@ def check_trainable(examples: Sequence[Example], source: str = "The training dat
     """Whether a router can be learnt from these rows.
 
     Raises:
-        InvalidInput: if there is only one label, or a label has a single row.
+        InvalidInput: if there is only one label, or no label has two rows: some must be held out.
     """
     counts = Counter(example.label for example in examples)
     if len(counts) < 2:
         only = f": every row is labelled {next(iter(counts))!r}" if counts else ""
         raise InvalidInput(f"{source} needs at least two labels{only}.", hint=_HINT)
-    lonely = sorted(label for label, count in counts.items() if count < 2)
-    if lonely:
-        shown = ", ".join(repr(label) for label in lonely[:3])
-        more = f" and {len(lonely) - 3} more" if len(lonely) > 3 else ""
+    if max(counts.values()) < 2:
         raise InvalidInput(
-            f"{source} has too few rows: {shown}{more} stand on a single row.",
-            hint="Give every label at least two different rows; five are better.",
+            f"{source} has too few rows: no label has two different ones.",
+            hint="Give labels at least two different rows; five are better.",
         )
 
 

@@ -1,8 +1,9 @@
 """Judges of a sentence's vector, and how their common opinion becomes a probability.
 
 The nearest rows of each label decide, and a linear head corrects them; the nearest label centroid
-is asked when it comes to abstaining. The router of Pilothouse's own commands is made of the same
-judges (`graphs.understanding.router`).
+is asked when it comes to abstaining. The router of Pilothouse's own commands
+(`graphs.understanding.router`) takes the neighbours' vote from here; its linear head sees
+words too.
 """
 
 from __future__ import annotations
@@ -18,14 +19,11 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
-NEIGHBOURS = 3
-"""Rows of a label whose mean similarity speaks for it."""
-
+_WIDTH = 0.03
+_FIRM = 0.05
 _LINEAR = 0.25
 _RIDGE = 1.0
-_WIDTH = 0.05
 _TINY = 1e-9
-_TAKEN = -9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +91,23 @@ class Heads:
         """The judges' opinion of unit vectors."""
         near = vectors @ self._columns
         best = near.max(1)
-        scores = nearest(near, self._starts) + _LINEAR * (vectors @ self._weight.T)
-        chances = softmax(scores / _WIDTH).astype(np.float32)
+        scores = nearest(near, self._starts, _WIDTH) + _LINEAR * (vectors @ self._weight.T)
+        chances = softmax(scores / _FIRM).astype(np.float32)
         return Opinion(chances, (vectors @ self._centroids.T).max(1), best)
 
 
-def nearest(similar: Matrix, starts: NDArray[Any]) -> Matrix:
-    """The mean similarity of each label's nearest rows, sentences × labels.
+def nearest(similar: Matrix, starts: NDArray[Any], width: float) -> Matrix:
+    """How near each label's rows are, sentences × labels: a soft maximum of their similarities.
+
+    `softmax(nearest(…) / width)` is the vote of a kernel over the neighbours.
 
     Args:
         similar: of sentences to rows, sentences × rows; rows of a label stand together.
         starts: where each label's rows begin; every label has one.
+        width: a row this much less alike counts for a third.
     """
-    left = similar.copy()
-    sizes = np.diff(np.append(starts, similar.shape[1]))
-    total = np.zeros((similar.shape[0], len(starts)), dtype=np.float32)
-    found = np.zeros_like(total)
-    for _ in range(min(NEIGHBOURS, int(sizes.max()))):
-        top = np.maximum.reduceat(left, starts, axis=1)
-        there = top > _TAKEN
-        total += np.where(there, top, 0.0)
-        found += there
-        left[left == np.repeat(top, sizes, axis=1)] = _TAKEN
-    return total / found
+    votes = np.add.reduceat(np.exp((similar - 1.0) / width), starts, axis=1)
+    return 1.0 + width * np.log(votes + 1e-30)
 
 
 def softmax(scores: Any) -> Any:

@@ -69,7 +69,8 @@ class IntentRouter:
         """Learn from labelled sentences; the same sentences and seed give the same router.
 
         Args:
-            examples: two or more of each label, two or more labels.
+            examples: two or more labels; of one label at least two different rows, better five
+                or more of each.
             seed: of every random choice.
             steps: gradient steps of the encoder; what fits the number of rows when not given, and
                 0 leaves the encoder as it is.

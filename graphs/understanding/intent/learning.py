@@ -144,8 +144,8 @@ def _prepare(rows: Sequence[Example], labels: Sequence[str], base: Path, encoder
 
 
 def _many(truth: NDArray[Any]) -> bool:
-    """Whether every label has so many rows that some can be spared, and names tell nothing new."""
-    return bool(np.bincount(truth).min() >= _MANY_ROWS)
+    """Whether there are so many rows that some can be spared, and names tell no more."""
+    return len(truth) >= _MANY_ROWS * (int(truth.max()) + 1)
 
 
 def _names(rows: Sequence[Example], labels: Sequence[str]) -> list[str]:
@@ -181,12 +181,13 @@ def _calibrate(
 
 
 def _held_out(truth: NDArray[Any], seed: int) -> NDArray[Any]:
-    """Rows of every label that only calibration sees: a fifth, or a tenth of many."""
+    """Rows that only calibration sees: a fifth, or a tenth of many; a label's only row never."""
     random = np.random.default_rng(seed + 1)
-    share = 0.1 if _many(truth) else 0.2
-    share = min(share, _HELD_OUT_MOST / len(truth))
+    many = _many(truth)
+    share = min(0.1 if many else 0.2, _HELD_OUT_MOST / len(truth))
     chosen: list[int] = []
     for label in range(int(truth.max()) + 1):
         own = random.permutation(np.flatnonzero(truth == label))
-        chosen += [int(i) for i in own[: max(1, round(share * len(own)))]]
+        least = 1 if len(own) > 1 and not many else 0
+        chosen += [int(i) for i in own[: max(least, round(share * len(own)))]]
     return np.sort(np.array(chosen))

@@ -38,7 +38,9 @@ def measure(
     return {
         "accuracy": _rounded(right.mean()),
         "macro_f1": _rounded(_macro_f1(found, test)),
-        "oos_auroc": _auroc(found, strangers) if strangers else None,
+        "oos_auroc": area_under_curve([p.score for p in found], [p.score for p in strangers])
+        if strangers
+        else None,
         "oos_recall": _rounded(np.mean([p.abstain for p in strangers])) if strangers else None,
         "in_scope_accuracy_at_threshold": _rounded((right & answered).mean()),
         "in_scope_answered": _rounded(answered.mean()),
@@ -80,10 +82,14 @@ def _macro_f1(found: Sequence[Prediction], test: Sequence[Example]) -> float:
     return float(np.mean(scores))
 
 
-def _auroc(inside: Sequence[Prediction], outside: Sequence[Prediction]) -> float:
-    """The chance that a row in scope scores higher than one out of scope."""
-    low = np.sort(np.array([p.score for p in outside]))
-    high = np.array([p.score for p in inside])
+def area_under_curve(inside: Any, outside: Any) -> float:
+    """AUROC: the chance that a row in scope scores higher than one out of scope.
+
+    Args:
+        inside: scores of rows in scope.
+        outside: scores of rows out of scope.
+    """
+    low, high = np.sort(np.asarray(outside)), np.asarray(inside)
     below = np.searchsorted(low, high, side="left")
     even = np.searchsorted(low, high, side="right") - below
     return _rounded(float((below + even / 2).sum()) / (len(low) * len(high)))

@@ -91,6 +91,24 @@ def test_tuning_draws_labels_together_and_the_seed_decides_it(examples: list[Exa
     assert [p.label for p in first.predict([e.text for e in FRESH])] == [e.label for e in FRESH]
 
 
+def test_odd_rows_are_learnt_from(examples: list[Example]) -> None:
+    odd = [
+        *examples,
+        *examples[:3],  # said twice
+        Example("stop", "17"),  # a label that is a number, with a single row
+        Example("", "play_music"),
+        Example("sehr laut " * 2000, "play_music"),
+        Example("今日の天気は", "get_weather"),
+    ]
+
+    router = IntentRouter.train(odd, steps=0, threads=1)
+
+    assert router.labels == ("17", "get_weather", "play_music", "set_alarm")
+    assert router.predict(["stop"])[0].label == "17"
+    assert [p.label for p in router.predict([e.text for e in FRESH])] == [e.label for e in FRESH]
+    assert router.predict([""])[0].label in router.labels
+
+
 @pytest.mark.parametrize("classes", [2, 4])
 def test_the_heads_find_what_they_were_fitted_on(classes: int) -> None:
     truth = np.repeat(np.arange(classes), 3)
