@@ -96,7 +96,7 @@ class Heads:
         return Opinion(chances, (vectors @ self._centroids.T).max(1), best)
 
 
-def nearest(similar: Matrix, starts: NDArray[Any], width: float) -> Matrix:
+def nearest(similar: NDArray[Any], starts: NDArray[Any], width: float) -> NDArray[Any]:
     """How near each label's rows are, sentences × labels: a soft maximum of their similarities.
 
     `softmax(nearest(…) / width)` is the vote of a kernel over the neighbours.
