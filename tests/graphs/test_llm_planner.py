@@ -158,11 +158,11 @@ async def test_a_silent_provider_is_given_up_in_the_time_set_for_the_whole_plann
     planning: Any, provider: str
 ) -> None:
     wrong = drafted(("datasets.describe", {"dataset": "tickts"}))
-    async with planning(provider, wrong, Hang(), model_timeout=1.5) as made:
+    async with planning(provider, wrong, Hang(), model_timeout=4) as made:
         began = time.monotonic()
         plan = await made.plan()
-        assert time.monotonic() - began < 6
-    assert plan.abstained and "1.5 s" in (plan.reply or "")
+        assert time.monotonic() - began < 15
+    assert plan.abstained and "4 s" in (plan.reply or "")
     assert plan.use is not None and plan.use.calls == 1
 
 
