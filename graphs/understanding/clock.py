@@ -21,7 +21,7 @@ PARTS = {
 _WORDS = "|".join(HOURS)
 _NOT_A_TIME = (
     r"(?!\s?(?:%|percent|per\s?cent|epochs?|euros?|dollars?|eur|usd|devices?|phones?|laptops?"
-    r"|minutes?|mins?|hours?\b|days?|weeks?|months?|points?|trials?|gb|mb|st\b|nd\b|rd\b|th\b)|\d|[.,]\d)"
+    r"|minutes?|mins?|hours?\b|days?|weeks?|months?|points?|trials?|gb|mb|st\b|nd\b|rd\b|th\b)|\d|[.,:]\d)"
 )
 _CLOCK = re.compile(
     rf"""
@@ -38,6 +38,10 @@ _CLOCK = re.compile(
 _BEFORE = re.compile(
     r"(?:\bat|@|\baround|\babout|\bfrom|\bafter)\s*(?:about\s+|around\s+|exactly\s+)?"
 )
+NO_CLOCK = re.compile(
+    r"\s*,?\s*(?:at|@)\s*((?:2[4-9]|[3-9]\d)(?:[:.]\d\d)?|\d{1,2}[:.][6-9]\d)(?!\s?(?:%|percent|per\b))\b"
+)
+"""Words after a day that look like a time of day and are none: `at 25:00`."""
 _SPOKEN = {"thirty": 30, "fifteen": 15, "forty-five": 45, "fortyfive": 45}
 
 

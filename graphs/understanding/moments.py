@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from graphs.understanding.clock import HOURS, PARTS, clock_at, clocks_in, later
+from graphs.understanding.clock import HOURS, NO_CLOCK, PARTS, clock_at, clocks_in, later
 from graphs.understanding.recurring import DAY, DAYS, in_part
 
 _PART = r"(?:morning|afternoon|evening|night|noon|midday|lunchtime)"
@@ -190,6 +190,8 @@ def _on(
     if clock is not None:
         end, at = clock.end, in_part(clock, part)
     else:
+        if odd := NO_CLOCK.match(text, end):
+            return Moment(start, odd.end(), None, f"{odd[1]} is no time of day")
         at = default or PARTS.get(part or "day", time(8))
         for other in clocks_in(text):
             if not text[other.end : start].strip(" ,") and other.end <= start:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
 
-from graphs.understanding.clock import HOURS, PARTS, Clock, clock_at, later
+from graphs.understanding.clock import HOURS, NO_CLOCK, PARTS, Clock, clock_at, later
 
 DAY = (
     r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r(?:s(?:day)?)?)?|fri(?:day)?"
@@ -61,6 +61,8 @@ def _with_end(text: str, found: Recurring) -> Recurring:
         r"(?:days?|nights?|weeks?|months?)|starting|beginning|except|but\s+not\s+on|from\s+"
         rf"(?:tomorrow|next|{DAY}\b))"
     ).match(text, found.end)
+    if odd := NO_CLOCK.match(text, found.end):
+        return Recurring(found.start, odd.end(), None, f"{odd[1]} is no time of day")
     if found.problem or not (bounded or _BEGINS.search(text)):
         return found
     return Recurring(
@@ -124,6 +126,9 @@ def _unit(text: str, found: re.Match[str], unit: str) -> Recurring:
         start, end, at = _timed(text, found, None, time(8))
         months = "1" if unit.startswith("year") else "1,4,7,10"
         return Recurring(start, end, f"{at.minute} {at.hour} 1 {months} *")
+    if unit.startswith("month"):
+        start, end, at = _timed(text, found, None, time(8))
+        return Recurring(start, end, f"{at.minute} {at.hour} 1 * *")
     if unit.startswith("week"):
         start, end, at = _timed(text, found, None, time(8))
         return Recurring(start, end, f"{at.minute} {at.hour} * * 1")
