@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from graphs.understanding.intent import Example, IntentRouter
-from graphs.understanding.intent.heads import Heads
+from graphs.understanding.intent.heads import Heads, nearest, softmax
+from graphs.understanding.intent.learning import steps_for
 from graphs.understanding.intent.measuring import measure
 from tools.kernel.errors import InvalidInput
 
@@ -122,3 +123,18 @@ def test_the_heads_find_what_they_were_fitted_on(classes: int) -> None:
     assert (heads.judge(rows).chances.argmax(1) == truth).all()
     assert np.allclose(heads.judge(rows).chances.sum(1), 1, atol=1e-4)
     assert np.allclose(heads.judge(rows).chances, again.judge(rows).chances, atol=1e-2)
+
+
+def test_neighbours_vote_by_their_kernel() -> None:
+    similar = np.array([[0.9, 0.85, 0.2, 0.88]], dtype=np.float32)
+    kernel = np.exp((similar[0] - 1) / 0.05)
+
+    chances = softmax(nearest(similar, np.array([0, 3]), 0.05) / 0.05)[0]
+
+    assert chances[0] == pytest.approx(kernel[:3].sum() / kernel.sum(), abs=1e-4)
+
+
+def test_work_is_bounded_however_many_and_long_the_rows() -> None:
+    assert steps_for([12] * 35) < steps_for([12] * 1500) < steps_for([12] * 10_000)
+    assert steps_for([64] * 15_000) * 128 * 64 <= 800_000
+    assert steps_for([12] * 1_000_000) == steps_for([12] * 15_000)
