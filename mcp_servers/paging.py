@@ -54,7 +54,7 @@ def read(cursor: str) -> tuple[int, str]:
         end, last = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         if type(end) is int and end >= 0 and isinstance(last, str):
             return end, last
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         pass
     raise InvalidInput("The cursor is none of ours.", hint="Begin again without one.")
 

@@ -7,7 +7,7 @@ from collections import deque
 from mcp.server.streamable_http import EventCallback, EventMessage, EventStore
 from mcp.types import JSONRPCMessage
 
-BYTES = 256 * 1024
+BYTES = 64 * 1024
 
 
 class Replay(EventStore):
