@@ -130,7 +130,9 @@ class Gatekeeper:
         door = door_of(connection.url.path)
         token = bearer(connection.headers)
         if token is not None:
-            return self._claimed(connection, self.verify_token(token, door=door or Channel.API))
+            shown = self.verify_token(token, door=door or Channel.API)
+            visit.principal = shown.principal
+            return self._claimed(connection, shown)
         if door is Channel.MCP:
             raise Unauthenticated("A bearer token is needed here.")
         method = connection.scope.get("method")

@@ -25,7 +25,7 @@ class Visit:
             page did; only then a cookie alone lets it change things.
         secret: what the session's cookie becomes with the answer: None if it stays, empty if it
             goes.
-        principal: whose session it is, once somebody asked.
+        principal: who it is, once somebody asked.
         csrf: what forms of that session send back.
     """
 
