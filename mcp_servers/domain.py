@@ -90,7 +90,8 @@ class DomainOffer:
         async def names(kind: str) -> list[str]:
             return await resources.names(kind, self._caller, given.context)
 
-        arguments = await asking.complete(offer, arguments, names, request)
+        if _may(given, offer.operation):
+            arguments = await asking.complete(offer, arguments, names, request)
         try:
             return await self._called(offer, arguments, given, request)
         except NeedsApproval as error:

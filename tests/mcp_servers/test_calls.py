@@ -260,7 +260,7 @@ async def test_the_rest_of_a_cut_list_is_read_on_without_gap_or_repetition(
     async with platform.client("registry") as session:
         for _ in range(30):
             answer = await session.call_tool("registry_list", given)
-            content = answer.structuredContent
+            content = answer.structuredContent or {}
             seen += [entry["model"] for entry in content["result"]["models"]]
             if "next" not in content:
                 break

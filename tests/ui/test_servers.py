@@ -431,6 +431,13 @@ async def test_nobody_has_to_be_asked(gateway: Gateway, person: Person | None) -
     assert gateway.world.acts == []
 
 
+async def test_nobody_is_asked_about_what_they_may_not_do(gateway: Gateway) -> None:
+    person = Person(name="fresh")
+    async with client(gateway, gateway.token("vera"), elicitation_callback=person) as session:
+        answer = await session.call_tool("datasets_add", {})
+    assert answer.isError and person.asked == []
+
+
 async def test_a_person_is_led_to_the_page_that_approves_and_the_call_goes_on(
     gateway: Gateway,
 ) -> None:
