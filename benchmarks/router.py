@@ -1,6 +1,6 @@
 """The intent router beside plain logistic regression on the frozen encoder, on the same rows.
 
-`OMP_NUM_THREADS=2 python -m benchmarks.router --train A.jsonl --test B.jsonl [--oos C.jsonl]
+`OMP_NUM_THREADS=1 python -m benchmarks.router --train A.jsonl --test B.jsonl [--oos C.jsonl]
 [--shots 5] [--seeds 0 1 2] [--json]` draws a few rows of each label with each seed (all of them
 without `--shots`), trains both on them and prints the means over the seeds.
 """
