@@ -187,7 +187,7 @@ async def _run(
     door = Door(kernel, token, open_assistant, shut_down=lambda: stop())
     app = create_app(door, [device_router(kernel)])
     local, public = sockets
-    server = Server(_config(app, kernel.settings))
+    server = Server(_config(app, kernel.settings, lifespan="on"))
     servers: list[uvicorn.Server] = [server]
     if public is not None:
         servers.append(Quiet(_config(app, kernel.settings, lifespan="off", **tls(kernel.settings))))

@@ -21,7 +21,11 @@ from pydantic import AnyUrl
 from mcp_servers.names import server_names
 from tests.support.gateway import OWNERS, Gateway, running_gateway
 from tools.kernel.identity import Role
+from tools.kernel.kernel import Kernel
+from tools.kernel.settings import Settings
 from ui.api import servers
+from ui.api.app import create_app
+from ui.api.door import Door
 from ui.auth import shield
 
 INITIALIZE = {
@@ -376,6 +380,29 @@ async def test_a_principal_with_many_slow_calls_holds_up_nobody_else(gateway: Ga
             answer = await session.call_tool("platform_whoami", {})
         assert _result(answer) == {"word": "eve"} and "waited" not in gateway.world.acts
         gateway.world.release.set()
+
+
+async def test_every_door_together_lets_the_application_begin_and_end(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A middleware that fails at the lifespan would leave every door that holds something shut."""
+    kernel = Kernel(Settings.model_validate({"home": tmp_path_factory.mktemp("all")}))
+    said = list[str]()
+    asked = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+    async def receive() -> dict[str, Any]:
+        return asked[len(said)]
+
+    async def send(message: Any) -> None:
+        said.append(message["type"])
+
+    async def no_assistant(kernel: Kernel) -> Any:
+        raise NotImplementedError
+
+    app = create_app(Door(kernel, "owner", no_assistant, lambda: None))
+    await app({"type": "lifespan", "state": {}}, receive, send)
+    kernel.stop()
+    assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 def test_one_who_asks_too_often_is_told_when_to_come_back(

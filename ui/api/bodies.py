@@ -40,7 +40,7 @@ class JsonOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the headers, then count what arrives."""
-        path = scope["path"]
+        path = scope.get("path", "")  # the lifespan's scope has none
         if scope["type"] != "http" or not path.startswith(PATHS) or path.startswith(FILES):
             await self._app(scope, receive, send)
             return
