@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import uvicorn
@@ -81,7 +81,7 @@ def gateway(
     running: dict[str, Any] = {}
 
     async def serve() -> None:
-        door = Door(kernel, OWNER_TOKEN, cast("Any", assistant), lambda: None)
+        door = Door(kernel, OWNER_TOKEN, assistant, lambda: None)
         app = create_app(door, [device_router(kernel)])
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
