@@ -50,6 +50,8 @@ def amended(
     whole = _whole_request(parser, tokens, names) if how == "correction" else None
     if how == "ellipsis" and (other := _other_side(clause, state.recent[0])):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
+    if how == "ellipsis" and (like := _like_the_last(parser, clause, names, state)):
+        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[like], confidence=0.9)
     for plan in state.recent if how != "bare" else state.recent[:1]:
         if whole is not None and whole not in {step.operation for step in plan.steps}:
             return None
@@ -136,8 +138,21 @@ def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameVi
     return route.operation if says_choice(parser.operations.get(route.operation), clause) else None
 
 
+def _without_denied_tail(tokens: list[Token]) -> list[Token]:
+    """`staging I mean, not champion` as `no, staging`."""
+    for at in range(1, len(tokens) - 1):
+        if tokens[at].low == "not" and tokens[at - 1].low == "," and at > 1:
+            low = tokens[0]
+            kept = [t for t in tokens[: at - 1]]
+            while len(kept) > 2 and kept[-2].low == "i" and kept[-1].low in {"mean", "meant"}:
+                kept = kept[:-2]
+            return [Token("no", "no", low.start, low.start, "word"), *kept]
+    return tokens
+
+
 def _not_but(tokens: list[Token]) -> list[Token]:
     """`not iphones, pixels` as the correction `no, pixels`."""
+    tokens = _without_denied_tail(tokens)
     if len(tokens) < 4 or tokens[0].low != "not":
         return tokens
     for at, token in enumerate(tokens[2:-1], start=2):
@@ -182,6 +197,21 @@ def _leading(tokens: list[Token], how: str) -> int:
         if find_phrase(tokens, phrase, 0, len(phrase)) == 0:
             return len(phrase)
     return 0
+
+
+def _like_the_last(
+    parser: Understanding, clause: Clause, names: NameView, state: ConversationState
+) -> Step | None:
+    """`same thing on q3` after `chargebacks-q2`: the last step with a name like its own."""
+    if clause.mentions or not state.recent or not state.recent[0].steps:
+        return None
+    last = state.recent[0].steps[-1]
+    rest = strip_leading(list(clause.tokens), phrases("dialogue", "ellipsis"))
+    operation = parser.operations.get(last.operation)
+    said = sibling(rest, last, operation, names, parser.linker)
+    if not said:
+        return None
+    return Step(id="s1", operation=last.operation, arguments={**last.arguments, **said})
 
 
 def _other_side(clause: Clause, last: Plan) -> Step | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from graphs.understanding.clause import strip_leading
 from graphs.understanding.lexicon import lexicon, phrases, words
 from graphs.understanding.text import Token, find_phrase, tokenise
 
@@ -147,7 +148,9 @@ _IRREGULAR = {
 def act(tokens: Sequence[Token]) -> str | None:
     """What a short sentence is by itself: yes, no, cancel, greeting, thanks, farewell."""
     said = [t.low for t in tokens if t.kind != "punctuation"]
-    return _act(said) or _act(_unled(said))
+    led = strip_leading(list(tokens), phrases("dialogue", "correction"))
+    rest = [t.low for t in led if t.kind != "punctuation"]
+    return _act(said) or _act(_unled(said)) or _act(_unled(rest))
 
 
 def _act(said: list[str]) -> str | None:

@@ -82,6 +82,11 @@ def at_time(steps: Sequence[Step], timing: Timing) -> list[Step]:
     return [step.model_copy(update={"schedule": timing}) for step in steps]
 
 
+_SHARE = re.compile(r"^at (?:\d{1,2}|five|ten|fifteen|twenty|thirty)$")
+_SHARED = re.compile(r"\bcanary\b|\ba/b\b|\bab[ -]test\b")
+"""`canary it at 10` tells how many devices, not when."""
+
+
 def take(
     parser: Understanding,
     tokens: Sequence[Token],
@@ -101,6 +106,8 @@ def take(
             return _refused(kept, parser.replies.no_such_time(f"{waited} …", why))
         return _undated(parser, kept, answers)
     if _is_about_schedules(parser, sentence, when, names) or _only_asks(sentence, when):
+        return kept
+    if _SHARE.match(when.said) and _SHARED.search(sentence.text):
         return kept
     if when.pointed:
         return _pointed(parser, sentence, when, names, state, answers)

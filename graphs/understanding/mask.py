@@ -139,6 +139,8 @@ def _plain(token: Token, known: frozenset[str] | None) -> str:
         )
     if token.kind == "number" or (token.low in fields()["numbers"] and token.low != "one"):
         return "5"
+    if re.fullmatch(r"j\d+", token.low):
+        return MASKS[EntityKind.JOB]
     if token.kind == "quote":
         return token.low if len(token.low.split()) < 4 else "something"
     if _VERSION.match(token.low):

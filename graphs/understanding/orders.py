@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from graphs.understanding import guards
 from graphs.understanding.clause import Clause, polite
-from graphs.understanding.lexicon import fields, phrases, words
+from graphs.understanding.lexicon import fields, phrases, split_phrases, words
 from graphs.understanding.router import Sentence
 from graphs.understanding.text import Token, find_phrase
 from tools.kernel.operations import Effect, OperationSet
@@ -39,13 +39,26 @@ class Orders:
         """True if a clause says not to act."""
         if self._operations.get(operation).effect is Effect.READ:
             return False
-        return guards.negated_inside(clause.tokens)
+        return guards.negated_inside(clause.tokens) and not self._lifted(operation, clause)
+
+    def _lifted(self, operation: str, clause: Clause) -> bool:
+        """True where the "not" is what is wanted: `I don't want X protected any more`."""
+        specs = [
+            fields()["fields"].get(n, {})
+            for n in self._operations.get(operation).input.model_fields
+        ]
+        said = [spec["false"] for spec in specs if spec.get("reader") == "flag" and "false" in spec]
+        return any(clause.find(split_phrases(entry), free=False) for entry in said)
 
     def given(self, operation: str, clause: Clause) -> bool:
         """True if a clause orders this operation in words that are known for it."""
         effect = self._operations.get(operation).effect
         first = clause.tokens[0].low
         if self._elsewhere(operation, clause):
+            return False
+        if any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "exceptions")):
+            return False  # what is left when some are taken out is not known here
+        if effect is not Effect.READ and self._only_asked(operation, clause):
             return False
         if "question" in self._operations.get(operation).input.model_fields:
             return self._asks(clause)
@@ -59,6 +72,15 @@ class Orders:
         said = self._said(clause)
         known = sum(word in self._words[operation] for word in said)
         return not said or known >= _SHARE * len(said)
+
+    def _only_asked(self, operation: str, clause: Clause) -> bool:
+        """True for `how do I roll back the kiosks?`: a question about an act orders none."""
+        if self._operations.get(operation).domain == "evaluation":
+            return False  # `is v3 better than v2?` is how one asks for a comparison
+        low = [t.low for t in clause.tokens]
+        if low[0] in words("guards", "asking_first") and low[:2] != ["how", "about"]:
+            return True
+        return any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "no_order"))
 
     def _asks(self, clause: Clause) -> bool:
         """True for a question, and for a request to answer one; a statement asks for nothing."""

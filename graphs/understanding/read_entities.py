@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from graphs.understanding import values
@@ -54,8 +55,27 @@ def _mentioned(r: Reading, name: str, kind: EntityKind) -> None:
     for mention in further:
         r.clause.claim(mention.start, mention.end, name)
     rest = [m.names[0].name for m in further if m.names[0] != meant]
+    rest += _shortened(r, name, kind, chosen[-1], {meant.name, *rest})
     if rest:
         _more(r, name, [meant.name, *rest])
+
+
+def _shortened(
+    r: Reading, name: str, kind: EntityKind, last: Mention, known: set[str]
+) -> list[str]:
+    """Further names of which a list says only a part: `edge-dc1 and dc2`."""
+    tokens, at, found = r.clause.tokens, last.end, list[str]()
+    while at + 1 < len(tokens) and tokens[at].low in {"and", ",", "&", "or", "plus"}:
+        token = tokens[at + 1]
+        if token.kind != "word" or not r.clause.free(at + 1, at + 2):
+            break
+        meant = r.scope.linker.partial(kind, [token], r.scope.names)
+        if token.low in r.scope.known or len(meant) != 1 or meant[0].name in known:
+            break
+        found.append(meant[0].name)
+        r.clause.claim(at, at + 2, name)
+        at += 2
+    return found
 
 
 def _placed(r: Reading, mention: Mention) -> bool:
@@ -90,7 +110,7 @@ def _more(r: Reading, name: str, all_values: list[Any]) -> None:
 
 
 def _job(r: Reading, name: str) -> None:
-    numbers = _job_numbers(r) or _known_jobs(r)
+    numbers = _job_numbers(r) or _short_jobs(r) or _known_jobs(r)
     if not numbers:
         return
     known = {entry.name for entry in r.scope.names.names(EntityKind.JOB)}
@@ -102,6 +122,12 @@ def _job(r: Reading, name: str) -> None:
     for number, place in numbers[1:]:
         r.clause.claim(*place, by=name)
         r.out.several.setdefault(name, []).append(number)
+
+
+def _short_jobs(r: Reading) -> list[tuple[int, tuple[int, int]]]:
+    """Jobs written `j27`."""
+    low = [t.low for t in r.clause.tokens]
+    return [(int(w[1:]), (i, i + 1)) for i, w in enumerate(low) if re.fullmatch(r"j\d+", w)]
 
 
 def _known_jobs(r: Reading) -> list[tuple[int, tuple[int, int]]]:

@@ -48,7 +48,25 @@ class Segmenter:
             clause = self._clause(link, rest, condition or waiting)
             waiting = None
             clauses.append(clause)
-        return _shared_objects(_shared_verbs(clauses), self.verbs)
+        return _shared_objects(_shared_verbs(self._carried(clauses)), self.verbs)
+
+    def _carried(self, clauses: list[Clause]) -> list[Clause]:
+        """A "not" said by itself forbids what follows it: `do NOT, I repeat NOT, purge X`."""
+        kept: list[Clause] = []
+        denied = False
+        for clause in clauses:
+            low = [t.low for t in clause.tokens]
+            says_not = clause.negated or bool(set(low) & words("guards", "negation_inside"))
+            empty = set(low) <= words("guards", "negation_alone")
+            if says_not and empty:
+                denied = True
+                continue
+            clause.negated = clause.negated or denied
+            denied = False
+            kept.append(clause)
+        if denied or not kept:
+            return clauses
+        return kept
 
     def _clause(self, link: str, tokens: list[Token], condition: list[Token] | None) -> Clause:
         negation = leading_negation(tokens)
@@ -195,7 +213,7 @@ def _abbreviates(tokens: Sequence[Token], at: int) -> bool:
 
 def _names_the_last(rest: Sequence[Token]) -> bool:
     """True for `call it X`: it belongs to what was said before."""
-    return rest[0].low in {"call", "name"} and len(rest) > 2
+    return rest[0].low in {"call", "name"} and len(rest) > 1
 
 
 def leading_negation(tokens: Sequence[Token]) -> int:

@@ -13,7 +13,7 @@ _EXTENSIONS = "jsonl|json|csv|tsv|parquet|txt|md|rst|pdf|html|docx|log|zip"
 _TOKEN = re.compile(
     rf"""
     (?P<quote>"[^"\n]+"|“[^”\n]+”|`[^`\n]+`|(?<!\w)'[^'\n]{{2,}}'(?!\w)|‘[^’\n]{{2,}}’)
-  | (?P<path>(?:https?://|(?:~|\.{{1,2}})?/)[^\s,;"']*[\w/]
+  | (?P<path>(?<!\d)(?:https?://|(?:~|\.{{1,2}})?/)[^\s,;"']*[\w/]
       |[\w.\-]+(?:/[\w.\-]+)+\.(?:{_EXTENSIONS})\b
       |[\w.\-]*[\w\-]\.(?:{_EXTENSIONS})\b
       |[A-Za-z][\w.\-]{{2,}}(?:/[A-Za-z][\w.\-]+)+)

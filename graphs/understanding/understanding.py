@@ -31,7 +31,7 @@ from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Needs, Route, Router
 from graphs.understanding.segment import Segmenter, nouns_listed
 from graphs.understanding.spelling import Speller, in_full
-from graphs.understanding.text import Token, tokenise
+from graphs.understanding.text import Token, phrase_at, tokenise
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -39,6 +39,7 @@ from tools.schedules.timing import Timing
 
 _LONGEST = 2000
 _ARROW = re.compile(r"\s*(?:->|=>|→|⇒|➜|➔)\s*")
+_HELP = "platform.help"
 _LISTED = 0.6
 _NEARBY = 3.0
 """How much likelier a question is that stays with the subject of the wish before it."""
@@ -215,7 +216,7 @@ class Understanding:
         if not reads:
             return ParsedPlan(confidence=0.9, reply=self.replies.negated())
         reads = self._joiner.joined(reads, self.scope(names, state))
-        reads = self._begun(reads, names)
+        reads = [self._asked_how(read) for read in self._begun(reads, names)]
         for read in reads:
             if not self._given(read, dry):
                 return self._abstained(reads, read, cut)
@@ -258,6 +259,17 @@ class Understanding:
             apart = len(parts) > 1 and len(wanted) == len(parts) and reads
             found += [Clause(part, clause.link) for part in parts] if apart else [clause]
         return found
+
+    def _asked_how(self, read: Read) -> Read:
+        """`how do I roll back the kiosks?` is a question for help, never the act itself."""
+        route = read.route
+        if self._given(read) or route is None or _HELP not in self.router.labels:
+            return read
+        if route.outside > route.probability:
+            return read
+        if not phrase_at(read.clause.tokens, 0, phrases("guards", "asking_how")):
+            return read
+        return Read(read.clause, read.route, operation=_HELP)
 
     def _begun(self, reads: list[Read], names: NameView) -> list[Read]:
         """Reads in which `do it` after an estimate is what was estimated."""

@@ -106,9 +106,12 @@ def read_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | No
         for phrase in split_phrases(spec.get("after", [])):
             if _stands(clause.tokens, phrase, end) and not _keyed(clause, index, end, phrase):
                 return value, (index, end + len(phrase))
+        linked = index and clause.tokens[index - 1].low in {"is", "=", ":", "to", "of", "at"}
+        begin = index - 1 if linked else index
         for phrase in split_phrases(spec.get("before", [])):
-            if _stands(clause.tokens, phrase, index - len(phrase)):
-                return value, (index - len(phrase), end)
+            for at in {index, begin}:
+                if _stands(clause.tokens, phrase, at - len(phrase)):
+                    return value, (at - len(phrase), end)
     return None
 
 
@@ -164,12 +167,44 @@ def read_percent(clause: Clause) -> tuple[float, Span] | None:
                 return found[0], (index, end + 1)
             if word == "per" and _stands(clause.tokens, ("per", "cent"), end):
                 return found[0], (index, end + 2)
-    if ratio := _ratio(clause):
+    if ratio := _ratio(clause) or _one_in(clause) or _plain_share(clause):
         return ratio
     for phrase, value in fields()["fractions"].items():
         if span := clause.find(split_phrases([phrase])):
             return float(value), span
     return None
+
+
+def _plain_share(clause: Clause) -> tuple[float, Span] | None:
+    """The 10 of `canary it on the kiosks at 10`."""
+    tokens = clause.tokens
+    if not {t.low for t in tokens} & {"canary", "a/b", "ab", "ab-test"}:
+        return None
+    for index in range(1, len(tokens) - 1):
+        found = number_at(tokens, index + 1) if tokens[index].low == "at" else None
+        if found and found[1] == len(tokens) and clause.free(index, found[1]):
+            return found[0], (index, found[1])
+    return None
+
+
+def _one_in(clause: Clause) -> tuple[float, Span] | None:
+    """`one request in twenty`, `one out of ten` as a share in percent."""
+    tokens = clause.tokens
+    for index in range(1, len(tokens)):
+        if tokens[index].low not in {"in", "of"}:
+            continue
+        of = number_at(tokens, index + 1)
+        first = next((i for i in range(max(0, index - 3), index) if number_at(tokens, i)), None)
+        one = number_at(tokens, first) if first is not None else None
+        between = {t.low for t in tokens[one[1] : index]} if one else {"?"}
+        if of and one and one[0] == 1 and of[0] > 1 and between <= _COUNTABLE:
+            return round(100 / of[0], 2), (first or 0, of[1])
+    return None
+
+
+_COUNTABLE = frozenset(
+    ["request", "requests", "out", "user", "users", "call", "customer", "every", "device"]
+)
 
 
 def _ratio(clause: Clause) -> tuple[float, Span] | None:
