@@ -11,6 +11,7 @@ from ui.api import (
     jobs,
     operations,
     parsing,
+    problem_types,
     records,
     resources,
     status,
@@ -30,6 +31,7 @@ RESOURCES = (
     events,
     status,
     talk,
+    problem_types,
     uploads,
 )
 
