@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_none_is_found_in_minutes_either(who: str, template_home: Path, tmp_path
 def _fuzz(who: str, template: Path, folder: Path, *options: str) -> None:
     home = folder / "home"
     shutil.copytree(template, home)
-    rates = {"requests_per_minute": 10**6, "address_requests_per_minute": 10**6}
+    rates: dict[str, Any] = {"requests_per_minute": 10**6, "address_requests_per_minute": 10**6}
     with gateway(home, **rates) as running:
         running.client().get("/openapi.json", timeout=120)  # made once; its reader waits 10 s
         token = OWNER_TOKEN if who == "owner" else running.add("fuzzer", who)
