@@ -11,11 +11,10 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
 from agents.model_clients import llm_client
 from agents.team import Team
 from graphs.arranging import announcement, timed_as
+from graphs.checkpoints import checkpoints
 from graphs.conversations import Conversations
 from graphs.dispatch import Dispatcher
 from graphs.events import (
@@ -35,7 +34,7 @@ from graphs.plan import Plan, references
 from graphs.schedule_runner import ScheduleRunner
 from graphs.stream import TurnStream, topic
 from graphs.supervisor import build_supervisor
-from graphs.tables import TurnRow
+from graphs.tables import ConversationRow, TurnRow
 from graphs.turns import Turns, carries_out, needs_confirming
 from graphs.understanding import ConversationState, ParsedPlan, Understanding, guards
 from graphs.understanding.names import NameView
@@ -79,10 +78,7 @@ class Assistant:
         if understanding is None:
             understanding = await asyncio.to_thread(make_understanding, kernel.operations)
         exit_stack = AsyncExitStack()
-        database = str(kernel.settings.home / "threads.db")
-        saver = await exit_stack.enter_async_context(AsyncSqliteSaver.from_conn_string(database))
-        await saver.setup()
-        await saver.conn.execute("PRAGMA synchronous=NORMAL")
+        saver = await exit_stack.enter_async_context(checkpoints(kernel.settings))
         caller = LocalCaller(kernel.gate)
         exit_stack.callback(caller.close)
         model = llm_client(kernel.settings) if kernel.settings.model else None
@@ -97,6 +93,9 @@ class Assistant:
             await asyncio.to_thread(assistant._planner.warm)
         turns.recover()
         await assistant._runner.start()
+        if not kernel.database.is_sqlite:
+            heeding = asyncio.create_task(turns.heed())
+            exit_stack.callback(heeding.cancel)
         return assistant
 
     async def close(self) -> None:
@@ -128,7 +127,16 @@ class Assistant:
         context = replace(context, conversation=conversation)
         await asyncio.to_thread(self._turns.mark_failed)
         row = await asyncio.to_thread(self._conversations.open, conversation, text, context)
-        self._turns.refuse_if_busy(conversation)
+        async with self._turns.only_one(conversation):
+            stream = await self._taken_up(text, context, row, auto_confirm=auto_confirm)
+        async for event in stream.listen():
+            yield event
+
+    async def _taken_up(
+        self, text: str, context: RequestContext, row: ConversationRow, *, auto_confirm: bool
+    ) -> TurnStream:
+        """Understand a sentence and begin what it asks for; the events of its turn."""
+        conversation = row.id
         state = ConversationState.model_validate(row.state or {})
         waiting = await asyncio.to_thread(self._conversations.waiting, conversation)
         meant = corrected(text)
@@ -137,9 +145,7 @@ class Assistant:
             text = meant
         decision = guards.act(tokenise(text)) if waiting is not None else None
         if waiting is not None and decision in ("yes", "no", "cancel"):
-            async for event in self._decided(decision, waiting, context):
-                yield event
-            return
+            return await self._decided(decision, waiting, context)
         plan = await self._understand(text, context, state)
         if waiting is not None and _replaces(plan, waiting):
             await self._turns.replace(waiting, context)
@@ -160,8 +166,7 @@ class Assistant:
             self._turns.begin(turn, plan, context, stream, confirm=confirm)
         else:
             await self._answer(turn, plan, context, stream)
-        async for event in stream.listen():
-            yield event
+        return stream
 
     def _note_correction(self, conversation: str, meant: str, context: RequestContext) -> None:
         """Keep that the last answer was wrong, and what was meant."""
@@ -220,19 +225,15 @@ class Assistant:
 
     async def _decided(
         self, decision: str, waiting: TurnRow, context: RequestContext
-    ) -> AsyncIterator[AssistantEvent]:
+    ) -> TurnStream:
         """A yes, no or cancel that answers what waits."""
         if waiting.status == "needs_confirmation":
-            stream = self._turns.resume(waiting, context, confirmed=decision == "yes")
-        elif decision == "yes" and await self._undecided(waiting, context):
-            stream = await self._point_to_approvals(waiting, context)
-        elif decision == "yes":
-            stream = self._turns.resume(waiting, context, confirmed=None)
-        else:
+            return self._turns.resume(waiting, context, confirmed=decision == "yes")
+        if decision == "yes" and await self._undecided(waiting, context):
+            return await self._point_to_approvals(waiting, context)
+        if decision != "yes":
             await self._turns.withdraw(waiting, context)
-            stream = self._turns.resume(waiting, context, confirmed=None)
-        async for event in stream.listen():
-            yield event
+        return self._turns.resume(waiting, context, confirmed=None)
 
     async def _undecided(self, waiting: TurnRow, context: RequestContext) -> bool:
         found = await asyncio.to_thread(self._turns.pending_approvals, waiting, context)

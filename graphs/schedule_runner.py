@@ -68,10 +68,15 @@ class ScheduleRunner:
     async def _take_up(self) -> None:
         async with self._lock:
             for run in await asyncio.to_thread(self._kernel.plan_runs.due):
+                lease = f"plan-run:{run.id}"
+                if not await asyncio.to_thread(self._kernel.leases.take, lease):
+                    continue  # another process begins it
                 try:
                     await self._begin(run)
                 except PilothouseError as error:
                     await asyncio.to_thread(self._refuse, run, error)
+                finally:
+                    await asyncio.to_thread(self._kernel.leases.release, lease)
 
     async def _begin(self, run: PlanRunRow) -> None:
         plan = _plan(run)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command
@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 
 STEPS_LIMIT = 200
 CANCEL_SECONDS = 20.0
+CONTROL = "control"
+"""The topic on which processes ask one another."""
+LOOK_SECONDS = 0.5
+RECOVER_SECONDS = 10.0
 
 
 class Turns:
@@ -56,17 +60,43 @@ class Turns:
         self._away: set[str] = set()
         self.settled: Callable[[TurnRow, str, dict[str, Any]], None] | None = None
 
-    def refuse_if_busy(self, conversation: str) -> None:
-        """One turn at a time in a conversation, not counting those that have begun a job.
+    @asynccontextmanager
+    async def only_one(self, conversation: str) -> AsyncIterator[None]:
+        """One sentence at a time is taken up in a conversation, whichever process hears it.
 
         Raises:
-            Conflict: if one runs.
+            Conflict: if another is taken up just now, or a turn runs that has begun no job.
         """
-        if any(turn not in self._away for turn in self._running(conversation)):
-            raise Conflict(
-                f"Conversation {conversation} is still busy with the sentence before.",
-                hint="Wait for it, cancel it, or ask in another conversation.",
-            )
+        name = f"conversation:{conversation}"
+        if not await asyncio.to_thread(self._kernel.leases.take, name):
+            raise _busy(conversation)
+        try:
+            if any(turn not in self._away for turn in self._running(conversation)):
+                raise _busy(conversation)
+            if await asyncio.to_thread(self._is_busy_elsewhere, conversation):
+                raise _busy(conversation)
+            yield
+        finally:
+            await asyncio.to_thread(self._kernel.leases.release, name)
+
+    def _is_busy_elsewhere(self, conversation: str) -> bool:
+        return any(not self._is_away(turn) for turn in self._elsewhere(conversation))
+
+    def _elsewhere(self, conversation: str) -> list[TurnRow]:
+        """The turns that run in a conversation in other processes."""
+        if self._kernel.database.is_sqlite:
+            return []
+        turns = self._conversations.turns(conversation)
+        return [t for t in turns if t.status == "running" and t.id not in self._tasks]
+
+    def _is_away(self, turn: TurnRow) -> bool:
+        """True once a turn of another process has begun a job."""
+        plan = (turn.plan or {}).get("id")
+        return any(
+            row.context.get("plan") == plan
+            for status in OPEN
+            for row in self._kernel.jobs.list(turn.tenant, status=status)
+        )
 
     def begin(
         self,
@@ -78,6 +108,7 @@ class Turns:
         confirm: bool,
     ) -> None:
         """Start carrying out a plan."""
+        self._kernel.leases.take(_lease(turn.id))
         self._spawn(turn, first_input(plan, pack_context(context), confirm=confirm), stream)
 
     def resume(
@@ -88,7 +119,7 @@ class Turns:
         Raises:
             Conflict: if it is going on already.
         """
-        if turn.id in self._tasks:
+        if not self._kernel.leases.take(_lease(turn.id)):
             raise Conflict("It is going on already.")
         self._conversations.mark(turn.id, "running")
         stream = self._stream(turn)
@@ -96,10 +127,13 @@ class Turns:
         return stream
 
     def recover(self) -> None:
-        """Go on with the turns that were running when the process ended."""
+        """Go on with the turns that were running when a process ended, this or another one."""
         for turn in self._conversations.interrupted():
+            if not self._kernel.leases.take(_lease(turn.id)):
+                continue  # it runs
             if not carries_out(Plan.model_validate(turn.plan)):
                 self._conversations.mark(turn.id, "failed")
+                self._kernel.leases.release(_lease(turn.id))
                 continue
             self._spawn(turn, None, self._stream(turn))
 
@@ -123,6 +157,7 @@ class Turns:
         self._tasks.pop(turn, None)
         self._streams.pop(turn, None)
         self._away.discard(turn)
+        self._kernel.leases.release(_lease(turn))
 
     def _running(self, conversation: str) -> list[str]:
         """The ids of the turns that run in a conversation, oldest first."""
@@ -247,7 +282,7 @@ class Turns:
         if number is not None:
             running = [turn for turn in running if turn == f"{conversation}.{number}"]
         if not running:
-            return None
+            return await self._cancel_elsewhere(conversation, number)
         turn_id = running[-1]
         task, stream = self._tasks[turn_id], self._streams[turn_id]
         turn = await asyncio.to_thread(self._conversations.turn, turn_id)
@@ -268,6 +303,50 @@ class Turns:
         if cut:
             await stream.emit(Done(status="cancelled"))
         return {"done": done, "not_done": rest, "jobs": jobs}
+
+    async def _cancel_elsewhere(
+        self, conversation: str, number: int | None
+    ) -> dict[str, Any] | None:
+        """Have the process that runs a turn of a conversation stop it."""
+        found = await asyncio.to_thread(self._elsewhere, conversation)
+        wanted = [turn for turn in found if number in (None, turn.number)]
+        if not wanted:
+            return None
+        turn = wanted[-1]
+        told = {"conversation": conversation, "number": turn.number, "context": turn.context}
+        await asyncio.to_thread(
+            self._kernel.events.publish, CONTROL, "turn.cancel", told, turn.tenant
+        )
+        deadline = asyncio.get_running_loop().time() + CANCEL_SECONDS + 5
+        while turn.status == "running" and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(LOOK_SECONDS)
+            turn = await asyncio.to_thread(self._conversations.turn, turn.id)
+        steps = [step.id for step in Plan.model_validate(turn.plan).steps]
+        done = [s for s in steps if turn.results.get(s, {}).get("status") == "done"]
+        return {"done": done, "not_done": [s for s in steps if s not in done], "jobs": []}
+
+    async def heed(self) -> None:
+        """Do what other processes ask for, and take up the turns of those that are gone."""
+        after = await asyncio.to_thread(self._kernel.events.newest)
+        looks = 0
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            looks += 1
+            try:
+                for event in await asyncio.to_thread(self._kernel.events.read, CONTROL, after):
+                    after = event.id
+                    await self._heed(event.data)
+                if looks * LOOK_SECONDS >= RECOVER_SECONDS:
+                    looks = 0
+                    self.recover()
+            except PilothouseError as error:  # a lost server: look again later
+                log.error("the other processes could not be heard: %s", error)
+
+    async def _heed(self, told: dict[str, Any]) -> None:
+        turn = f"{told['conversation']}.{told['number']}"
+        if turn in self._tasks:
+            context = unpack_context(told["context"])
+            await self.cancel(told["conversation"], context, told["number"])
 
     async def forget(self, conversation: str, context: RequestContext) -> None:
         """Withdraw what a conversation waits for, and delete its checkpoints.
@@ -295,6 +374,17 @@ class Turns:
                         self._kernel.jobs.cancel(row.id, tenant)
                         stopped.append(row.id)
         return stopped
+
+
+def _lease(turn: str) -> str:
+    return f"turn:{turn}"
+
+
+def _busy(conversation: str) -> Conflict:
+    return Conflict(
+        f"Conversation {conversation} is still busy with the sentence before.",
+        hint="Wait for it, cancel it, or ask in another conversation.",
+    )
 
 
 def first_input(plan: Plan, context: dict[str, Any], *, confirm: bool) -> dict[str, Any]:

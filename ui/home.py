@@ -59,14 +59,16 @@ class HomeFiles:
 
     Args:
         home: the home folder.
+        worker: the number of the process; commands speak to the first, which is 0.
     """
 
-    def __init__(self, home: Path | None = None) -> None:
+    def __init__(self, home: Path | None = None, worker: int = 0) -> None:
         self.home = home or home_folder()
-        self.run = self.home / "run" / "platform.json"
-        self.lock = self.home / "run" / "platform.lock"
-        self.log = self.home / "logs" / "platform.log"
-        self.errors = self.home / "logs" / "platform.err"
+        name = f"platform-{worker}" if worker else "platform"
+        self.run = self.home / "run" / f"{name}.json"
+        self.lock = self.home / "run" / f"{name}.lock"
+        self.log = self.home / "logs" / f"{name}.log"
+        self.errors = self.home / "logs" / f"{name}.err"
         self.commands_log = self.home / "logs" / "cli.log"
 
     def prepare(self) -> None:

@@ -80,8 +80,9 @@ def run(
     """
     settings = load_settings()
     check_address(settings)
-    files = HomeFiles(settings.home)
+    files = HomeFiles(settings.home, settings.worker)
     files.prepare()
+    _require_shared(settings)
     lock = files.acquire()
     try:
         token = secrets.token_urlsafe(32)
@@ -93,6 +94,19 @@ def run(
     finally:
         files.run.unlink(missing_ok=True)
         lock.close()
+
+
+def _require_shared(settings: Settings) -> None:
+    """Several processes need a database that is made for several.
+
+    Raises:
+        InvalidInput: for a further process of a home whose database is SQLite.
+    """
+    if settings.worker and settings.database.startswith("sqlite"):
+        raise InvalidInput(
+            f"Process {settings.worker} cannot join: this home's database is SQLite.",
+            hint="Several processes share a PostgreSQL: set PILOTHOUSE_DATABASE_URL for all.",
+        )
 
 
 def load_settings() -> Settings:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.contracts.test_storage import POSTGRES, fresh_postgres
 from tests.kernel.lab import World, operations
 from tools.kernel.errors import Conflict, Unavailable
 from tools.kernel.identity import RequestContext
@@ -115,9 +114,7 @@ class TestSqlite(JobEngineContract):
         yield Settings(home=home)
 
 
-@pytest.mark.skipif(POSTGRES is None, reason="PILOTHOUSE_TEST_POSTGRES_URL names no server")
 class TestPostgres(JobEngineContract):
     @pytest.fixture
-    def settings(self, tmp_path: Path) -> Iterator[Settings]:
-        for url in fresh_postgres():
-            yield Settings(home=tmp_path, database_url=url)
+    def settings(self, tmp_path: Path, postgres: str) -> Settings:
+        return Settings(home=tmp_path, database_url=postgres)

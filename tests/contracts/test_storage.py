@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, func, insert, inspect, select, text, update
+from sqlalchemy import func, insert, inspect, select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
@@ -24,20 +22,6 @@ from tools.kernel.storage import Base, Database
 from tools.kernel.tables import EventRow, JobRow, PrincipalRow, ReceiptCounterRow
 
 ROOT = Path(__file__).parents[2]
-POSTGRES = os.environ.get("PILOTHOUSE_TEST_POSTGRES_URL")
-
-
-def fresh_postgres() -> Iterator[str]:
-    """A new database on the server of `PILOTHOUSE_TEST_POSTGRES_URL`, dropped afterwards."""
-    assert POSTGRES is not None
-    name = f"pilothouse_{uuid4().hex[:12]}"
-    server = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(text(f"drop database {name} with (force)"))
-    server.dispose()
 
 
 def import_all_tables() -> None:
@@ -244,8 +228,7 @@ class TestSqlite(StorageContract):
         assert "experiments" in inspect(database.engine).get_table_names()
 
 
-@pytest.mark.skipif(POSTGRES is None, reason="PILOTHOUSE_TEST_POSTGRES_URL names no server")
 class TestPostgres(StorageContract):
     @pytest.fixture
-    def url(self) -> Iterator[str]:
-        yield from fresh_postgres()
+    def url(self, postgres: str) -> str:
+        return postgres

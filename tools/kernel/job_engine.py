@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+EXECUTOR = "platform"
 COMPUTE_QUEUE = "pilothouse-compute"
 TIMER_QUEUE = "pilothouse-timers"
 COMPUTE_AT_ONCE = 2
@@ -79,7 +80,7 @@ class JobEngine:
             "name": "pilothouse",
             "system_database_url": self._kernel.settings.jobs_database,
             "application_version": ENGINE_VERSION,
-            "executor_id": "platform",
+            "executor_id": executor(self._kernel.settings.worker),
             "log_level": "ERROR",
             "max_executor_threads": THREADS,
         }
@@ -98,6 +99,17 @@ class JobEngine:
             self._idle.wait_for(lambda: self._active == 0, STOP_SECONDS)
         DBOS.destroy()
         _running.pop("engine", None)
+
+    def executors(self) -> set[int]:
+        """The numbers of the processes that have jobs under way."""
+        found = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        named = {workflow.executor_id or "" for workflow in found}
+        return {number_of(name) for name in named if name.startswith(EXECUTOR)}
+
+    def adopt(self, number: int) -> None:
+        """Take up the jobs that a process left, which must be gone for good or wait to begin."""
+        # The library gives this to its own control plane only; there is no public name for it.
+        DBOS._recover_pending_workflows([executor(number)])  # pyright: ignore[reportPrivateUsage]
 
     def enqueue(self, job: int) -> None:
         """Hand a job to DBOS: rollouts start at once, compute waits for its turn.
@@ -248,3 +260,13 @@ def _told(row: JobRow, error: Exception) -> tuple[Any, PilothouseError]:
     log.error("job %s (%s) failed", row.id, row.operation, exc_info=error)
     what = f"Job {row.id} ({row.operation}) failed unexpectedly ({type(error).__name__})."
     return "failed", OperationFailed(what, hint="`pilothouse logs` says more.")
+
+
+def executor(number: int) -> str:
+    """What the engine calls a process; what it left is taken up by one of the same name."""
+    return EXECUTOR if number == 0 else f"{EXECUTOR}-{number}"
+
+
+def number_of(name: str) -> int:
+    """The process's number in `executor`'s name."""
+    return int(name.removeprefix(EXECUTOR).removeprefix("-") or 0)

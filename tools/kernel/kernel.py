@@ -17,8 +17,10 @@ from tools.kernel.gate import Gate
 from tools.kernel.idempotency import Idempotency
 from tools.kernel.jobs import Jobs
 from tools.kernel.keys import Keys
+from tools.kernel.leases import Leases
 from tools.kernel.lockout import Lockout
 from tools.kernel.operations import OPERATIONS, OperationSet
+from tools.kernel.peers import Peers
 from tools.kernel.plan_runs import PlanRuns
 from tools.kernel.principals import Principals
 from tools.kernel.receipts import Receipts
@@ -53,6 +55,7 @@ class Kernel:
         self.operations = OPERATIONS if operations is None else operations
         self.database = Database(self.settings.database)
         self.database.migrate()
+        self.leases = Leases(self.database)
         self.keys = Keys(self.settings.home / "keys")
         self.events = Events(self.database)
         self.audit = Audit(self.database, self.keys, self.settings.home / "audit.head")
@@ -69,6 +72,7 @@ class Kernel:
         self.timers = Timers(self)
         self.plan_runs = PlanRuns(self.database, self.events)
         self.gate = Gate(self)
+        self.peers = Peers(self)
         self._services: dict[type[Any], Any] = {}
         self._lock = threading.RLock()
 
@@ -81,11 +85,13 @@ class Kernel:
 
     def start(self) -> None:
         """Run jobs in this process, those first that a crash cut off."""
+        self.peers.start()
         self.jobs.start()
         self.timers.started()
 
     def stop(self) -> None:
         """Stop running jobs, close what services hold open, and the database."""
+        self.peers.stop()
         self.jobs.stop()
         for service in reversed(self._services.values()):
             close = getattr(service, "close", None)
@@ -94,6 +100,7 @@ class Kernel:
                     close()
                 except Exception:
                     log.exception("%s could not be closed", type(service).__name__)
+        self.leases.close()
         self.database.close()
 
     def _open_home(self) -> None:

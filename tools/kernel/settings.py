@@ -40,6 +40,8 @@ class Settings(BaseSettings):
         model_budget_tokens: tokens that one principal may use in a day.
         model_input_price: money that a million tokens of prompt cost.
         model_output_price: money that a million tokens of answer cost.
+        worker: number of this process among those that share a home and a PostgreSQL; 0 is the one
+            that commands speak to.
         port: the platform process's port on 127.0.0.1; 0 takes a free one.
         threads: compute threads of a training or evaluation child process.
         hourly_rate: money an hour of compute costs, for estimates and reports.
@@ -93,6 +95,7 @@ class Settings(BaseSettings):
     model_budget_tokens: int = Field(500_000, ge=0)
     model_input_price: float = Field(0.0, ge=0)
     model_output_price: float = Field(0.0, ge=0)
+    worker: int = Field(0, ge=0, le=999)
     port: int = Field(0, ge=0, le=65535)
     threads: int = Field(1, ge=1, le=256)
     hourly_rate: float = Field(0.40, ge=0)

@@ -42,7 +42,8 @@ class KnowledgeService:
 
     def __init__(self, kernel: Kernel) -> None:
         self._library = Library(kernel.database)
-        folder = kernel.settings.folder("chroma")
+        worker = kernel.settings.worker  # an embedded Chroma belongs to one process
+        folder = kernel.settings.folder(f"chroma-{worker}" if worker else "chroma")
         self._index = PassageIndex(self._library, folder, _open_store, seeds.embed)
         self._seeded: set[str] = set()
         self._lock = threading.Lock()

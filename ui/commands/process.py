@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ui.commands.options import AsJson
+
+if TYPE_CHECKING:
+    from ui.home import HomeFiles
 
 Json = dict[str, Any]
 
@@ -30,6 +33,10 @@ def serve(
     plain_http: Annotated[
         bool, typer.Option("--plain-http", help="Listen for others without TLS.")
     ] = False,
+    worker: Annotated[
+        int,
+        typer.Option("--worker", min=0, max=999, help="A further process on one PostgreSQL."),
+    ] = 0,
     replace: Annotated[
         bool, typer.Option("--replace", help="Stop the platform of this home that runs already.")
     ] = False,
@@ -41,7 +48,7 @@ def serve(
     from ui.home import HomeFiles
     from ui.launch import running
 
-    files = HomeFiles()
+    files = HomeFiles(worker=worker)
     state = running(files)
     if state is not None and not replace:
         raise Conflict(
@@ -49,10 +56,15 @@ def serve(
             hint="`pilothouse serve --replace` stops it first, and its jobs go on afterwards.",
         )
     if state is not None:
-        down()
-    given = {"PORT": port, "HOST": host, "PLAIN_HTTP": "true" if plain_http else None}
+        _stop(files)
+    given = {
+        "WORKER": worker or None,
+        "PORT": port,
+        "HOST": host,
+        "PLAIN_HTTP": "true" if plain_http else None,
+    }
     os.environ.update({f"PILOTHOUSE_{k}": str(v) for k, v in given.items() if v is not None})
-    os.environ.setdefault("PILOTHOUSE_PORT", "8080")
+    os.environ.setdefault("PILOTHOUSE_PORT", str(8080 + worker))
     return _foreground(files, "--serve")
 
 
@@ -95,24 +107,29 @@ def _foreground(files: Any, *more: str) -> int:
 
 def down(as_json: AsJson = False) -> int:
     """Stop the platform; conversations, jobs and rollouts go on at the next start."""
-    from ui.client import Client
     from ui.console import print_json
     from ui.home import HomeFiles
-    from ui.launch import stop
 
     files = HomeFiles()
+    stopped = _stop(files)
+    if as_json:
+        print_json({"status": "stopped", "was_running": stopped})
+    else:
+        print("The platform is stopped." if stopped else f"No platform runs on {files.home}.")
+    return 0
+
+
+def _stop(files: HomeFiles) -> bool:
+    from ui.client import Client
+    from ui.launch import stop
+
     state = files.read()
 
     def ask() -> None:
         if state is not None:
             Client(state).post("/api/v1/shutdown", timeout=5)
 
-    stopped = stop(files, ask)
-    if as_json:
-        print_json({"status": "stopped", "was_running": stopped})
-    else:
-        print("The platform is stopped." if stopped else f"No platform runs on {files.home}.")
-    return 0
+    return stop(files, ask)
 
 
 def status(as_json: AsJson = False) -> int:
