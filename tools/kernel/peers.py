@@ -41,7 +41,7 @@ class Peers:
             Conflict: if a process of the same number runs already.
         """
         kernel = self._kernel
-        if kernel.database.is_sqlite:
+        if kernel.database.is_sqlite or self._thread is not None:
             return
         number = kernel.settings.worker
         deadline = time.monotonic() + START_SECONDS  # another may be taking up its jobs just now
@@ -54,6 +54,7 @@ class Peers:
                 hint="Give each a number of its own: PILOTHOUSE_WORKER, or --worker.",
             )
         self._seen = self._newest()
+        self._stopping.clear()
         self._thread = threading.Thread(target=self._watch, name="peers", daemon=True)
         self._thread.start()
 
