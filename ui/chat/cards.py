@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ui import words
-from ui.chat.markdown import code, facts, plain, table
+from ui.chat.markdown import code, facts, link, plain, table
 
 Json = dict[str, Any]
 _ENDINGS = {
@@ -56,7 +56,8 @@ def _rows(approval: Json, preview: Json, sentence: str, currency: str) -> list[t
     if approval.get("status", "pending") == "pending" and approval.get("expires"):
         until = approval["expires"]
         rows.append(("expires", f"{words.moment(until)}, {words.remaining(until)}"))
-    rows.append(("approval", f"{code(approval['id'])}, from any door"))
+    page = link(approval["id"], f"/approvals/{approval['id']}")
+    rows.append(("approval", f"{page}, from any door"))
     return rows
 
 

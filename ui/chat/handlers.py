@@ -117,8 +117,14 @@ class Handlers:
         live = self._live.get(session.id)
         if live is not None:
             live.end()
-            if session.to_clear:
-                self._live.pop(session.id, None)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of tabs that have not come back for so long that Chainlit has let them go."""
+        from chainlit.session import WebsocketSession
+
+        for known in [s for s in self._live if WebsocketSession.get_by_id(s) is None]:
+            del self._live[known]
 
     # What is said.
 

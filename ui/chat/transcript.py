@@ -322,10 +322,13 @@ class Transcript:
     def _on_message(self, turn: TurnView, data: Json, number: int) -> None:
         self._message(self._id("message", number), turn.run, plain(data["text"]))
 
-    def _on_done(self, turn: TurnView, data: Json, _number: int) -> None:
+    def _on_done(self, turn: TurnView, data: Json, number: int) -> None:
         turn.status = data["status"]
         turn.waits = turn.status.startswith("needs_")
         self._put({**self.steps[turn.run], "end": self._at})
+        if data.get("use"):
+            used = plain(words.model_use(data["use"], self._currency))
+            self._message(self._id("use", number), turn.run, f"*{used}*")
         if not turn.waits:
             self._drop_buttons(turn)
         if turn.status == "cancelled":
