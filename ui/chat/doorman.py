@@ -29,8 +29,9 @@ from ui.errors import problem
 
 COOKIE = "access_token"
 _BUILT = "/assets/"
-_OPEN = (_BUILT, "/public/", "/favicon", "/logo", "/avatars/")
-"""What everybody may load: nothing in it is anybody's."""
+_OPEN = (_BUILT, "/public/", "/avatars/")
+_PICTURES = frozenset({"/favicon", "/logo"})
+"""Both are for everybody to load: nothing in them is anybody's."""
 _PAGES = ("/thread/", "/element/")
 _UNUSED = (
     "/mcp",
@@ -64,7 +65,7 @@ class Doorman:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request or a connection pass, or refuse it."""
         path = _path(scope)
-        if scope["type"] == "http" and path.startswith(_OPEN):
+        if scope["type"] == "http" and (path.startswith(_OPEN) or path in _PICTURES):
             application, _ = await self._inner()
             await application(scope, receive, _kept(send, built=path.startswith(_BUILT)))
             return

@@ -286,6 +286,8 @@ class Transcript:
         drawn = plots.of_result(operation, result)
         if drawn is not None:
             self._plot(self._id("plot", number), message, *drawn)
+        if receipt.get("approval") in self._cards:
+            self._draw_card(receipt["approval"])
         self._draw_plan(turn)
 
     def _on_step_failed(self, turn: TurnView, data: Json, number: int) -> None:

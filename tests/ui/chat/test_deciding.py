@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.ui.chat.browsers import Chat, Gateway
 
 DOCUMENT = "device-onboarding-guide.md"
-FORGET = f"forget the document {DOCUMENT}"
+KEPT = "data-retention-policy.md"
 
 
 def pending(gateway: Gateway) -> str:
@@ -20,7 +20,7 @@ def pending(gateway: Gateway) -> str:
 
 
 def test_a_card_says_all_and_a_reason_is_kept(chat: Chat, gateway: Gateway) -> None:
-    chat.say(FORGET)
+    chat.say(f"forget the document {KEPT}")
     card = chat.sees("Approval needed").locator("xpath=ancestor::*[contains(@class,'step')][1]")
     for told in (
         "on what",
@@ -30,7 +30,7 @@ def test_a_card_says_all_and_a_reason_is_kept(chat: Chat, gateway: Gateway) -> N
         "proposed by",
         "who may approve",
         "expires",
-        DOCUMENT,
+        KEPT,
     ):
         expect(card).to_contain_text(told)
     approval = pending(gateway)
@@ -45,7 +45,7 @@ def test_a_card_says_all_and_a_reason_is_kept(chat: Chat, gateway: Gateway) -> N
 def test_ones_own_act_is_approved_by_typing_exactly_what_it_names(
     chat: Chat, gateway: Gateway
 ) -> None:
-    chat.say(FORGET)
+    chat.say(f"forget the document {DOCUMENT}")
     chat.press("Approve")
     chat.sees("You proposed this yourself")
     chat.say("device-onbording-guide.md")
@@ -85,7 +85,7 @@ def test_one_goes_on_talking_while_a_job_runs_and_stop_says_what_was_not_done(
 def test_after_kill_9_the_card_is_still_there_and_can_be_decided(
     chat: Chat, gateway: Gateway
 ) -> None:
-    chat.say(FORGET)
+    chat.say(f"forget the document {KEPT}")
     chat.sees("Approval needed")
     approval = pending(gateway)
     gateway.start(gateway.kill())
