@@ -33,11 +33,12 @@ _OPEN = (_BUILT, "/public/", "/avatars/")
 _PICTURES = frozenset({"/favicon", "/logo"})
 """Both are for everybody to load: nothing in them is anybody's."""
 _PAGES = ("/thread/", "/element/")
+_LOGIN = "/login"
+"""Where Chainlit's script goes when nobody is logged in; the login is not here."""
 _UNUSED = (
     "/mcp",
     "/auth/",
     "/copilot",
-    "/login",
     "/share/",
     "/project/share",
     "/project/element",
@@ -94,6 +95,8 @@ class Doorman:
         if path == "/logout" and scope["method"] == "POST":
             await run_in_threadpool(log_out, Request(scope))
             return JSONResponse({"success": True})
+        if path.startswith(_LOGIN):
+            return RedirectResponse(f"{ROOT}/", 303)
         if path.startswith(_UNUSED) and path != "/auth/config":
             return JSONResponse({"detail": "There is nothing here."}, 404)
         if scope["method"] == "GET" and (path == "/" or path.startswith(_PAGES)):
@@ -133,7 +136,8 @@ async def _refuse(
     answer: Response = JSONResponse(problem(error), error.status)
     wants_page = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
     if isinstance(error, Unauthenticated) and wants_page:
-        answer = RedirectResponse(f"/login?next={quote(ROOT + path)}", 303)
+        goal = "/" if path.startswith(_LOGIN) else path
+        answer = RedirectResponse(f"/login?next={quote(ROOT + goal)}", 303)
     await answer(scope, receive, send)
 
 
