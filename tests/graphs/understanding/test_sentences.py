@@ -27,6 +27,12 @@ def test_the_evaluation_set_is_understood(understanding: Understanding) -> None:
     assert figures["right_question_rate"] >= 0.9
 
 
+def test_sentences_that_others_wrote_are_understood(understanding: Understanding) -> None:
+    figures = score(run(load("fresh"), understanding), understanding.operations)
+    assert figures["exact_match"] >= 0.8
+    assert figures["false_action_rate"] <= 0.03
+
+
 def test_no_sentence_of_the_evaluation_trains_the_router(understanding: Understanding) -> None:
     learnt = [e for o in understanding.operations for e in o.examples]
     learnt += [s for group in routes()["more"].values() for s in group]
@@ -34,7 +40,7 @@ def test_no_sentence_of_the_evaluation_trains_the_router(understanding: Understa
     learnt += [s for group in masked_routes().values() for s in group]
     folded = [_folded(sentence) for sentence in learnt]
     copies: list[tuple[str, str]] = []
-    for case in load("all"):
+    for case in [*load("all"), *load("fresh")]:
         for turn in case["turns"]:
             if len(turn.split()) < 4:
                 continue  # "yes", "undo it": there are not many ways to say so little
@@ -62,6 +68,12 @@ def test_the_evaluation_covers_every_operation(understanding: Understanding) -> 
 @pytest.mark.parametrize(
     "sentence",
     [
+        "do NOT, I repeat NOT, roll back the kiosks",
+        "how do I roll back the kiosks?",
+        "is rolling back the kiosks a good idea?",
+        "nadia asked whether we should roll back the kiosks",
+        "roll back everything except the kiosks",
+        "would it hurt to retire tp-14? only asking",
         "don't roll back the kiosks yet",
         "do not deploy mail-triage v3 to the kiosks",
         "I never said you should retire tp-14",
