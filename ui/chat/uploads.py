@@ -158,7 +158,7 @@ def _operation(suffix: str, said: str) -> str:
     kind = f"{suffix} files" if suffix else "Files without an ending"
     raise InvalidInput(
         f"{kind} are not taken.",
-        hint="Data sets may be JSONL, CSV, TSV or Parquet; documents Markdown, text, HTML or PDF.",
+        hint="Data sets may be JSONL, CSV, TSV or Parquet; documents Markdown, text or HTML.",
     )
 
 
