@@ -132,6 +132,11 @@ def as_line(plan: Plan) -> dict[str, Any]:
 
 def _entry(entry: Any) -> EntityName:
     if isinstance(entry, Mapping):
+        if not entry.get("name"):
+            raise InvalidInput(
+                f"The entry {json.dumps(entry)} of the catalogue has no name.",
+                hint='An entry is "a-name" or {"name": "a-name", "versions": [1, 2], "aliases": {}}.',
+            )
         return EntityName(
             str(entry["name"]),
             also=tuple(str(a) for a in entry.get("also", ())),
