@@ -135,7 +135,7 @@ def _entry(entry: Any) -> EntityName:
         if not entry.get("name"):
             raise InvalidInput(
                 f"The entry {json.dumps(entry)} of the catalogue has no name.",
-                hint='An entry is "a-name" or {"name": "a-name", "versions": [1, 2], "aliases": {}}.',
+                hint='An entry is "a-name" or {"name": "a-name", "versions": [1, 2]}.',
             )
         return EntityName(
             str(entry["name"]),
