@@ -115,7 +115,7 @@ def test_who_proposed_types_the_confirmation(signed_in) -> None:
     approval = _asked(signed_in["ada"], "till-2")
     assert "to approve what you proposed" in signed_in["ada"].get(f"/approvals/{approval}").text
     wrong = signed_in["ada"].post(f"/approvals/{approval}/grant", data={"confirm": "yes"})
-    assert wrong.status_code == 422 and "nothing was granted" in wrong.text
+    assert wrong.status_code == 409 and "nothing was granted" in wrong.text
     right = signed_in["ada"].post(f"/approvals/{approval}/grant", data={"confirm": "till-2"})
     assert right.headers["location"].startswith("/receipts/R")
 
@@ -164,3 +164,23 @@ def test_a_long_list_is_turned_over(signed_in) -> None:
     link = first.partition('<p class="pager"><a class="button quiet" href="')[2].partition('"')[0]
     second = signed_in["ada"].get(link.replace("&amp;", "&")).text
     assert "shelf-3" in second and "Older" not in second
+
+
+def test_a_person_changes_their_own_password_and_other_sessions_end(served: Gateway) -> None:
+    served.add("cleo", "viewer")
+    mine, other = (served.browser(Accept="text/html") for _ in range(2))
+    for browser in (mine, other):
+        browser.post("/login", data={"name": "cleo", "password": PASSWORD, "next": "/"})
+    fresh = "a-much-better-one"
+    given = {"present": PASSWORD, "fresh": fresh, "again": fresh}
+    wrong = mine.post("/account", data={**given, "present": "not-the-password"})
+    assert wrong.status_code == 401 and "do not fit" in wrong.text
+    short = mine.post("/account", data={**given, "fresh": "short", "again": "short"})
+    assert short.status_code == 422 and "12 to 256" in short.text
+    unlike = mine.post("/account", data={**given, "again": "a-much-better-on"})
+    assert unlike.status_code == 422 and "nothing was changed" in unlike.text
+    assert mine.post("/account", data=given).status_code == 303
+    assert mine.get("/models").status_code == 200
+    assert other.get("/models").status_code == 303
+    assert served.sign_in("cleo").status_code == 401
+    assert served.sign_in("cleo", fresh).status_code == 303

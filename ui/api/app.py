@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from ui.api import bodies, metrics, openapi, problems, rest, servers
 from ui.api.door import Door
-from ui.auth import login, oidc, shield
+from ui.auth import login, oidc, own_account, shield
 from ui.chat import mount as chat
 from ui.graph import door as graph
 from ui.web import pages, render
@@ -23,6 +23,7 @@ DOORS: tuple[AddDoor, ...] = (
     graph.add_to,
     servers.add_to,
     login.add_to,
+    own_account.add_to,
     oidc.add_to,
     render.add_to,
     pages.add_to,
