@@ -10,12 +10,13 @@ from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.corrections import corrected, renamed, sibling
 from graphs.understanding.lexicon import fields, phrases, words
-from graphs.understanding.link import link, read_version
+from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.said import said_values, says_choice, says_only_values
 from graphs.understanding.text import Token, find_phrase
 from graphs.understanding.values import number_at
+from graphs.understanding.written import read_version
 from tools.kernel.operations import Operation
 
 if TYPE_CHECKING:

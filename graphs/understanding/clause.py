@@ -10,7 +10,7 @@ from graphs.understanding.lexicon import lexicon, phrases, words
 from graphs.understanding.text import Token, find_phrase
 from tools.kernel.entities import EntityKind, EntityName
 
-How = Literal["exact", "plural", "partial"]
+How = Literal["exact", "plural", "partial", "slip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Mention:
         start: index of the first token.
         end: index after the last token.
         names: the things they may name; more than one is ambiguous.
-        how: how surely: the name itself, but for a plural, or by a part of it.
+        how: how surely: the name itself, but for a plural, by a part of it, or misspelt.
         version: a version number or alias written with it (`ticket-router v3`).
     """
 

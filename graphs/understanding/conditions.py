@@ -9,9 +9,9 @@ from typing import Any, Literal
 from graphs.plan import Condition, Step, StepRef
 from graphs.understanding.clause import Clause
 from graphs.understanding.lexicon import fields, split_phrases, words
-from graphs.understanding.link import alias_of, read_version
 from graphs.understanding.text import Token
 from graphs.understanding.values import number_at
+from graphs.understanding.written import alias_of, read_version
 from tools.kernel.operations import OperationSet
 
 _MARGIN_UNITS = frozenset(["point", "points", "percent", "%", "percentage", "pp"])

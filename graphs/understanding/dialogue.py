@@ -11,13 +11,14 @@ from graphs.understanding.amend import amended
 from graphs.understanding.clause import Clause, join, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.lexicon import fields, phrases, words
-from graphs.understanding.link import link, read_version
+from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.read_groups import new_group
 from graphs.understanding.said import said_values
 from graphs.understanding.text import Token, tokenise
+from graphs.understanding.written import read_version
 from tools.kernel.entities import EntityKind, fold
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def answer_to_open(
     act = guards.act(tokens)
     if act in ("thanks", "greeting", "farewell"):
         return ParsedPlan(abstained=True, confidence=0.95, reply=parser.replies.social(act))
-    if state.pending is not None and act not in ("cancel", "yes"):
+    agrees_with_none = act == "yes" and state.proposed is not None
+    if state.pending is not None and act != "cancel" and not agrees_with_none:
         answered = _answer(parser, tokens, names, state)
         if answered is not None:
             return answered
@@ -71,6 +73,8 @@ def _answer(
         value = timing.model_dump(mode="json") if timing else None
     else:
         value = value_for(parser, pending.question, tokens, names)
+    if value is None and len(pending.question.candidates) == 1 and guards.act(tokens) == "yes":
+        value = pending.question.candidates[0]
     if value is None:
         return None
     key = f"{pending.question.operation}.{pending.question.slot}"

@@ -159,7 +159,7 @@ def _timed(
         return _refused(kept, parser.replies.reminding())
     if _WHY.match(said) and isinstance(timing.after_job, int):
         rest = tokenise(f"show the status of training job {timing.after_job}")
-    elif _is_empty(rest):
+    elif _is_empty(rest) or _names_the_last(rest, kept.state):
         return _again(parser, kept, timing)
     return Taken(_without_verb(rest) or rest, _focused(state, timing), timing)
 
@@ -316,6 +316,25 @@ def _without_verb(tokens: Sequence[Token]) -> list[Token] | None:
 def _is_empty(tokens: Sequence[Token]) -> bool:
     said = [t.low for t in tokens if t.kind != "punctuation"]
     return all(word in words("schedule", "fillers") for word in said)
+
+
+def _names_the_last(tokens: Sequence[Token], state: ConversationState) -> bool:
+    """True for `make the training nightly` after a training was planned."""
+    before = state.proposed or next(iter(state.recent), None)
+    domains = {step.operation.partition(".")[0] for step in before.steps} if before else set()
+    nouns = {noun for domain in domains for noun in _NOUNS.get(domain, ())}
+    said = {t.low for t in tokens if t.kind != "punctuation"}
+    return bool(said & nouns) and said <= nouns | words("schedule", "fillers")
+
+
+_NOUNS = {
+    "training": ("training", "run", "tuning", "fine-tune"),
+    "evaluation": ("evaluation", "comparison", "test", "check"),
+    "deployment": ("deployment", "rollout", "rollback"),
+    "reporting": ("report", "summary", "roi"),
+    "devices": ("check", "health"),
+}
+"""What an act of a domain is called."""
 
 
 def _asked(

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from graphs.understanding.clause import Clause, Mention
-from graphs.understanding.lexicon import fields, words
+from graphs.understanding.lexicon import words
 from graphs.understanding.names import IndexCache, NameIndex, NameView, split_name
+from graphs.understanding.slips import slips
 from graphs.understanding.text import Token
+from graphs.understanding.written import ATTACHED, read_version
 from tools.kernel.entities import EntityKind, EntityName, fold
 
 _LONGEST = 6
 _SHOWN = 5
-_VERSION = re.compile(r"^(?:v|ver\.?|version|rev)?\.?(\d{1,6})$", re.I)
-_ATTACHED = re.compile(
-    r"^(?P<name>.+?)(?:@(?P<at>[\w-]+)|[-_:/.]?v(?P<v>\d+)|[:/](?P<n>\d+))$", re.I
-)
 _UNNUMBERED = (
     EntityKind.JOB,
     EntityKind.RECEIPT,
@@ -28,10 +25,15 @@ ALIASES = ("champion", "challenger", "staging")
 
 
 class Linker:
-    """Finds names. Keeps the indices of the catalogues used last and nothing else."""
+    """Finds names. Keeps the indices of the catalogues used last and nothing else.
 
-    def __init__(self) -> None:
+    Args:
+        ordinary: words that are no misspelt names; without them nothing is taken for one.
+    """
+
+    def __init__(self, ordinary: frozenset[str] = frozenset()) -> None:
         self._cache = IndexCache()
+        self._ordinary = ordinary
 
     def index(self, kind: EntityKind, names: NameView) -> NameIndex:
         """The index of a kind's names."""
@@ -39,7 +41,7 @@ class Linker:
         return self._cache.get(names.names(kind), None if owner is None else (kind, owner))
 
     def mentions(self, tokens: Sequence[Token], names: NameView) -> list[Mention]:
-        """Every exact naming of a thing: the longest at each place, for each kind by itself."""
+        """Every naming of a thing: the longest at each place, for each kind by itself."""
         found: list[Mention] = []
         for kind in EntityKind:
             if kind is EntityKind.MODEL_VERSION or not names.names(kind):
@@ -48,7 +50,13 @@ class Linker:
                 found.extend(self._jobs(tokens, self.index(kind, names)))
                 continue
             found.extend(self._of_kind(kind, tokens, self.index(kind, names)))
-        return _without_covered(found + self._by_parts(tokens, found, names))
+        found += self._by_parts(tokens, found, names)
+        if self._ordinary:
+            found += slips(tokens, found, lambda kind: self._known(kind, names), self._ordinary)
+        return _without_covered(found)
+
+    def _known(self, kind: EntityKind, names: NameView) -> NameIndex | None:
+        return self.index(kind, names) if names.names(kind) else None
 
     def _jobs(self, tokens: Sequence[Token], index: NameIndex) -> list[Mention]:
         """Numbers that are jobs and can hardly be anything else: `17 came out nice`."""
@@ -187,7 +195,7 @@ class Linker:
     def _attached(
         self, kind: EntityKind, token: Token, at: int, index: NameIndex
     ) -> Mention | None:
-        match = _ATTACHED.match(token.low) if kind is EntityKind.MODEL else None
+        match = ATTACHED.match(token.low) if kind is EntityKind.MODEL else None
         if match is None:
             return None
         found = index.exact(fold(match["name"]))
@@ -219,21 +227,6 @@ _AFTER_JOB = frozenset(
 )  # fmt: skip
 _MISSPELT = (EntityKind.MODEL, EntityKind.DEVICE_GROUP, EntityKind.DATASET, EntityKind.DEVICE)
 _NO_PART = words("words", "determiners") | words("words", "prepositions")
-
-
-def read_version(written: str) -> int | str | None:
-    """`v3`, `3`, `version3` as a number; an alias's other words as the alias."""
-    if match := _VERSION.match(written):
-        return int(match[1])
-    return alias_of(written)
-
-
-def alias_of(word: str) -> str | None:
-    """The alias that a word means, if it means one."""
-    for alias, others in fields()["choices"]["alias"].items():
-        if word == alias or word in others:
-            return alias
-    return None
 
 
 def version_names(model: str, names: NameView) -> list[EntityName]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from graphs.understanding.clause import Clause, Mention
 from graphs.understanding.lexicon import fields, words
-from graphs.understanding.link import alias_of, read_version
 from graphs.understanding.values import number_at
+from graphs.understanding.written import alias_of, read_version
 from tools.kernel.entities import EntityKind
 
 VERSION_WORDS = frozenset(["version", "ver", "v", "rev", "revision", "release", "versions", "ver."])

@@ -130,6 +130,8 @@ def _next_period(text: str, found: re.Match[str], now: datetime) -> Moment:
 
 def _dated(text: str, found: re.Match[str], now: datetime) -> Moment | None:
     groups = found.groupdict()
+    if _PERIOD.search(text[: found.start()]):
+        return None
     if groups.get("iso"):
         said = date.fromisoformat(groups["iso"])
     else:
@@ -146,6 +148,13 @@ def _dated(text: str, found: re.Match[str], now: datetime) -> Moment | None:
     clock = re.compile(r"t(?=\d)").match(text, found.end())
     place = clock.end() if clock else found.end()
     return _on(text, found, now, said, None, place=place)
+
+
+_PERIOD = re.compile(
+    r"\b(?:from|between|since|covering)\s+(?:the\s+)?[\w.-]+(?:\s+[\w.-]+){0,3}\s*"
+    r"(?:to|until|till|through|thru|and|up\s+to|-|–)\s+(?:the\s+)?$"
+)
+"""Before the second date of a period: `from 2026-01-01 to`."""
 
 
 def _end_of_day(text: str, found: re.Match[str], now: datetime) -> Moment:

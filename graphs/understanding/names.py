@@ -113,6 +113,10 @@ class NameIndex:
                 scored.append((-score, number))
         return self._unique([number for _, number in sorted(scored)[: limit * 2]])[:limit]
 
+    def alike(self, folded: str) -> list[EntityName]:
+        """Names that share groups of letters with a folded text, the likeliest first."""
+        return self._unique(self._near.closest(folded))
+
     def _holding(self, word: str) -> set[int]:
         found = set(self._words.get(word, ()))
         if len(word) > 3 and word.endswith("s"):

@@ -22,13 +22,14 @@ from graphs.understanding.conditions import (
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.fill import fill
 from graphs.understanding.lexicon import fields, words
-from graphs.understanding.link import Linker, link, read_version
+from graphs.understanding.link import Linker, link
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.reading import Evidence, Filled, Reading, Scope
 from graphs.understanding.router import Route
 from graphs.understanding.said import said_values, says_only_values
 from graphs.understanding.text import Token
+from graphs.understanding.written import read_version
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from graphs.understanding.asking import ask, known_names
 from graphs.understanding.clause import Phrase
+from graphs.understanding.lexicon import words
 from graphs.understanding.models import UNITS
-from graphs.understanding.names import covers
+from graphs.understanding.names import covers, split_name
 from graphs.understanding.read_models import late_version
 from graphs.understanding.reading import Reading
 from graphs.understanding.values import number_at
@@ -68,6 +69,8 @@ def _judge(
     tokens = r.clause.tokens[phrase.start : phrase.end]
     place = r.role(slot.kind, phrase.start, phrase.end)
     found = r.scope.linker.partial(slot.kind, tokens, r.scope.names)
+    if found and slot.kind is EntityKind.SCHEDULE and _of_other_act(r, phrase, found):
+        return 3 + place, phrase, found, False
     if found:
         return (6 if len(found) == 1 else 5) + place, phrase, found, True
     near = r.scope.linker.near(slot.kind, "".join(t.text for t in tokens), r.scope.names)
@@ -85,6 +88,14 @@ def _judge(
     if place >= 2 or (required and not ordinary and (place > 0 or slot.kind is EntityKind.MODEL)):
         return place, phrase, [], False
     return None
+
+
+def _of_other_act(r: Reading, phrase: Phrase, found: Sequence[EntityName]) -> bool:
+    """True for `the nightly evaluation` where only `nightly-training` is scheduled."""
+    following = r.clause.tokens[phrase.end].low if phrase.end < len(r.clause.tokens) else ""
+    return following in words("schedule", "acts") and not any(
+        following in split_name(name.name) for name in found
+    )
 
 
 def _settle(

@@ -10,14 +10,14 @@ from pydantic.fields import FieldInfo
 
 from graphs.plan import Question, Step
 from graphs.understanding.asking import ask
-from graphs.understanding.clause import Clause
+from graphs.understanding.clause import Clause, Mention
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.lexicon import fields, lexicon
 from graphs.understanding.link import Linker
 from graphs.understanding.names import NameView
 from graphs.understanding.refer import Referrer
 from tools.kernel.entities import EntityKind, EntityName
-from tools.kernel.operations import Operation, OperationSet
+from tools.kernel.operations import Effect, Operation, OperationSet
 
 
 @dataclass
@@ -109,8 +109,36 @@ class Reading:
         if span is not None and span[1] > span[0]:
             self.clause.claim(span[0], span[1], name)
             text = self.clause.text(*span)
+            if (slip := self._slip(value, span)) is not None:
+                text = self._taken(name, value, self.clause.text(slip.start, slip.end))
             first, last = self.clause.tokens[span[0]], self.clause.tokens[span[1] - 1]
             self.out.evidence.append(Evidence(name, first.start, last.end, text))
+
+    def _slip(self, value: Any, span: tuple[int, int]) -> Mention | None:
+        """The misspelt name among the words that led to a value."""
+        return next(
+            (
+                m
+                for m in self.clause.mentions
+                if m.how == "slip"
+                and span[0] <= m.start
+                and m.end <= span[1]
+                and m.names[0].name == value
+            ),
+            None,
+        )
+
+    def _taken(self, name: str, value: Any, said: str) -> str:
+        """How the explanation tells of a misspelt name; what is dangerous asks first."""
+        kind = self.kind(name)
+        if self.operation.effect is Effect.DANGEROUS and kind is not None:
+            self.out.arguments.pop(name)
+            text = f"I know no {kind.value.replace('_', ' ')} called {said!r}."
+            text += f" Did you mean {value}?"
+            self.out.question = ask(
+                self.operation, name, self.scope.names, said=text, candidates=[str(value)]
+            )
+        return f"{said} (taken as {value})"
 
     def open(self, name: str) -> bool:
         """True if an argument has no value yet."""

@@ -43,7 +43,9 @@ class Refit:
         named = {
             m.kind
             for m in clause.mentions
-            if m.kind in _JUDGED and m.how == "exact" and not self._ordinary(clause, m.start, m.end)
+            if m.kind in _JUDGED
+            and m.how in ("exact", "slip")
+            and not self._ordinary(clause, m.start, m.end)
         }
         spans = {
             (m.start, m.end): {

@@ -15,6 +15,7 @@ from graphs.plan import Plan, Question, Step
 from graphs.understanding import dialogue, guards, later
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
+from graphs.understanding.courtesies import without_courtesies
 from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.join_reads import ReadJoiner
 from graphs.understanding.lexicon import common_words, fields, phrases, words
@@ -93,12 +94,12 @@ class Understanding:
 
     def __init__(self, operations: OperationSet, encoder: Encoder) -> None:
         self.operations = operations
-        self.linker = Linker()
         self.verbs = command_verbs(operations)
-        sentences = training_sentences(operations, self.linker)
+        sentences = training_sentences(operations, Linker())
         vectors = sentence_vectors([s.text for s in sentences], encoder)
         self.router = Router(sentences, encoder, vectors)
         self._known = common_words() | self.router.vocabulary | self.verbs
+        self.linker = Linker(self._known)
         meant = self.verbs | self.router.vocabulary | words("schedule", "words")
         self._speller = Speller(self._known, meant)
         self._segmenter = Segmenter(self.verbs)
@@ -143,6 +144,7 @@ class Understanding:
 
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
         own, cut = guards.own_words(_ARROW.sub(" to ", text))
+        own = self._between_courtesies(own, names)
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
             return ParsedPlan(
@@ -155,6 +157,18 @@ class Understanding:
         if guards.is_foreign(tokens):
             return ParsedPlan(abstained=True, confidence=0.9, reply=self.replies.foreign())
         return self.read(own, tokens, names, state, {}, cut)
+
+    def _between_courtesies(self, text: str, names: NameView) -> str:
+        """The text without its salutation and signature, in which people's names may stand."""
+        tokens, known = tokenise(text), self._name_words(names)
+
+        def is_name(token: Token) -> bool:
+            plain = token.kind == "word" and token.low.isalpha()
+            common = token.low in self._known or token.low in known
+            return token.low in words("courtesies", "people") or (plain and not common)
+
+        kept = without_courtesies(tokens, is_name)
+        return text if len(kept) == len(tokens) else text[kept[0].start : kept[-1].end]
 
     def read(
         self,
@@ -285,15 +299,18 @@ class Understanding:
 
     def _spelt(self, tokens: Sequence[Token], names: NameView) -> list[Token]:
         """The tokens with slips in ordinary words corrected, but not in what may be a name."""
-        known = _NameWords(
+        known = self._name_words(names)
+        kept = frozenset(t.low for t in tokens if t.low in known)
+        return self._speller.correct(in_full(tokens, kept), known)
+
+    def _name_words(self, names: NameView) -> _NameWords:
+        return _NameWords(
             [
                 self.linker.index(k, names)
                 for k in EntityKind
                 if k is not EntityKind.MODEL_VERSION and names.names(k)
             ]
         )
-        kept = frozenset(t.low for t in tokens if t.low in known)
-        return self._speller.correct(in_full(tokens, kept), known)
 
     def _wished(self, tokens: list[Token]) -> list[Token]:
         """`would you mind registering …` as the order that it is."""

@@ -12,7 +12,7 @@ from rapidfuzz import fuzz, process
 from evals.parse_eval import load, run, score
 from graphs.understanding import Understanding
 from graphs.understanding.lexicon import masked_routes, routes
-from graphs.understanding.parse_lines import FileNames, parse_lines
+from graphs.understanding.parse_lines import FileNames, parse_lines, parse_turns
 from tools.kernel.entities import EntityKind, EntityName
 from tools.kernel.operations import Effect
 
@@ -101,18 +101,61 @@ def test_nothing_dangerous_is_planned(
     [
         ("roll back the thinkpds", "group", "thinkpads"),
         ("deploy ticket-ruter v3 to the kiosks", "model", "ticket-router"),
-        ("evaluate mail-triage v2 on complants-q2", "dataset", "complaints-q2"),
+        ("archive mial-triage v1", "model", "mail-triage"),
+        ("describe sentiment-fr", "model", "sentiment-de"),
+        ("describe invoices-2025", "dataset", "invoices-2026"),
+        ("call off the nightly evaluation", "schedule", "nightly-training"),
         ("roll back the phones", "group", "phones-office"),
         ("promote ticket-router v12 to champion", "version", "4"),
     ],
 )
-def test_misspelt_and_ambiguous_names_are_asked_about(
+def test_names_that_danger_unsureness_or_distance_forbid_to_take_are_asked_about(
     understanding: Understanding, names: FileNames, sentence: str, slot: str, candidate: str
 ) -> None:
     plan = understanding.parse(sentence, names)
     assert not plan.steps
     assert plan.question and plan.question.slot == slot
     assert candidate in plan.question.candidates
+
+
+@pytest.mark.parametrize(
+    ("sentence", "arguments"),
+    [
+        ("evaluate tikcet-router:3 on tickts", ("ticket-router", 3, "tickets")),
+        ("evaluate mail-trage v2 on complants-q2", ("mail-triage", 2, "complaints-q2")),
+        ("evaluate tiket router v2 on chat-turn", ("ticket-router", 2, "chat-turns")),
+    ],
+)
+def test_one_name_misspelt_in_what_is_not_dangerous_is_taken_and_the_explanation_says_so(
+    understanding: Understanding,
+    names: FileNames,
+    sentence: str,
+    arguments: tuple[str, int, str],
+) -> None:
+    plan = understanding.parse(sentence, names)
+    (step,) = plan.steps
+    assert tuple(step.arguments[k] for k in ("model", "version", "dataset")) == arguments
+    assert any("taken as" in words for words in plan.reasons[0].arguments.values())
+
+
+def test_yes_to_the_only_candidate_takes_it(understanding: Understanding, names: FileNames) -> None:
+    line = parse_turns(["deploy tikcet-router v3 to the kiosks", "yes"], understanding, names)
+    assert [s.arguments["model"] for s in line.steps] == ["ticket-router"]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "evaluate ticket-router v2 on tickets. Best, Anna",
+        "Hi team, evaluate ticket-router v2 on tickets please. Kind regards, Joao Silva",
+        "good morning all, evaluate ticket-router v2 on tickets, thanks Priya",
+    ],
+)
+def test_salutations_and_signatures_ask_for_nothing(
+    understanding: Understanding, names: FileNames, sentence: str
+) -> None:
+    (step,) = understanding.parse(sentence, names).steps
+    assert step.arguments == {"model": "ticket-router", "version": 2, "dataset": "tickets"}
 
 
 @pytest.mark.parametrize(
