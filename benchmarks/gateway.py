@@ -1,6 +1,7 @@
 """What the gateway costs: a call over REST beside the gate alone, a start, idle connections.
 
-    python -m benchmarks.gateway [--calls 300] [--starts 3] [--idle 1000] [--json]
+    python -m benchmarks.gateway [--calls 300] [--starts 3] [--idle 1000] [--talks 200]
+                                 [--seconds 45] [--think 3 6] [--json]
 
 Starts `pilothouse serve` on homes of its own under the temporary folder, on free ports.
 
@@ -9,8 +10,12 @@ of the same operation through a gate in this process on a home of the same kind.
 in turns, so that what else runs on the machine slows both; `rest_cpu_ms` is the server's processor
 time a call, which other programs do not stretch. `cold_start_s` runs from the command to the end of
 the answer to a first sentence, on a home that was used before; `first_start_s` the same on a new
-home, which is made on the way. `idle_mb` is what the server's memory grew by for so many WebSocket
-conversations in which nothing is said, and `idle_cpu_percent` its processor's share meanwhile.
+home, which is made on the way. `idle_1000_mb` is what the server's memory grew by for so many
+WebSocket conversations in which nothing is said, and `idle_cpu_percent` its processor's share
+meanwhile. `p95_s` is how long a sentence waits for the end of its turn while `--talks`
+conversations, each over a WebSocket of its own, ask something to read, think for a random time, and
+ask again, and a training computes; `errors` counts what was not answered. Their load comes from k6
+(`conversations.js`) on the same machine. All settings are the defaults.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.conversations import hold, processor
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
 from tools.kernel.settings import Settings
@@ -118,13 +124,13 @@ def rest(server: Server, home: Path, calls: int) -> dict[str, float]:
     for act in taken:
         for _ in range(WARM_UP):
             act()
-    worked = _worked(server)
+    worked = processor(server.process)
     for _ in range(calls):
         for act, times in taken.items():
             began = time.perf_counter()
             act()
             times.append((time.perf_counter() - began) * 1000)
-    used = (_worked(server) - worked) * 1000 / calls
+    used = (processor(server.process) - worked) * 1000 / calls
     kernel.stop()
     medians = {act: statistics.median(times) for act, times in taken.items()}
     return {
@@ -147,32 +153,31 @@ async def idle(server: Server, count: int) -> dict[str, float]:
         talk = await connect(address, additional_headers=headers, compression=None)
         await talk.recv()
         opened.append(talk)
-    worked = _worked(server)
+    worked = processor(server.process)
     await asyncio.sleep(WATCH_SECONDS)
-    share = (_worked(server) - worked) / WATCH_SECONDS * 100
+    share = (processor(server.process) - worked) / WATCH_SECONDS * 100
     grown = server.process.memory_info().rss - before
     await asyncio.gather(*(talk.close() for talk in opened))
-    return {"idle_mb": round(grown / 1e6, 1), "idle_cpu_percent": round(share, 2)}
+    return {f"idle_{count}_mb": round(grown / 1e6, 1), "idle_cpu_percent": round(share, 2)}
 
 
-def measure(calls: int, starts: int, connections: int, folder: Path) -> dict[str, Any]:
+def measure(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All figures."""
     home = folder / "home"
     found: dict[str, Any] = {"first_start_s": round(start(home), 2)}
-    if starts:
-        taken = [start(home) for _ in range(starts)]
+    if given.starts:
+        taken = [start(home) for _ in range(given.starts)]
         found["cold_start_s"] = round(statistics.median(taken), 2)
     with serving(home) as server:
         list(server.client.ask(SENTENCE))
-        found |= rest(server, folder / "beside", calls)
-        if connections:
-            found |= asyncio.run(idle(server, connections))
+        found |= rest(server, folder / "beside", given.calls)
+        if given.idle:
+            found |= asyncio.run(idle(server, given.idle))
+        if given.talks:
+            found |= hold(
+                server.client, server.process, given.talks, given.seconds, tuple(given.think)
+            )
     return found
-
-
-def _worked(server: Server) -> float:
-    times = server.process.cpu_times()
-    return times.user + times.system
 
 
 def _free_port() -> int:
@@ -186,11 +191,21 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=300, help="timed calls of each kind")
     parser.add_argument("--starts", type=int, default=3, help="timed starts on the used home")
     parser.add_argument("--idle", type=int, default=1000, help="idle conversations")
+    parser.add_argument("--talks", type=int, default=200, help="conversations at once")
+    parser.add_argument("--seconds", type=float, default=45.0, help="how long each of them asks")
+    parser.add_argument(
+        "--think",
+        type=float,
+        nargs=2,
+        default=(3.0, 6.0),
+        metavar=("LEAST", "MOST"),
+        help="seconds between an answer and the next sentence",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory(prefix="gateway-") as folder:
-        found = measure(given.calls, given.starts, given.idle, Path(folder))
+        found = measure(given, Path(folder))
     if given.json:
         print(json.dumps(found))
         return

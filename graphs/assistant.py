@@ -125,12 +125,15 @@ class Assistant:
         """
         conversation = context.conversation or uuid4().hex[:12]
         context = replace(context, conversation=conversation)
-        await asyncio.to_thread(self._turns.mark_failed)
-        row = await asyncio.to_thread(self._conversations.open, conversation, text, context)
+        row = await asyncio.to_thread(self._open, conversation, text, context)
         async with self._turns.only_one(conversation):
             stream = await self._taken_up(text, context, row, auto_confirm=auto_confirm)
         async for event in stream.listen():
             yield event
+
+    def _open(self, conversation: str, text: str, context: RequestContext) -> ConversationRow:
+        self._turns.mark_failed()
+        return self._conversations.open(conversation, text, context)
 
     async def _taken_up(
         self, text: str, context: RequestContext, row: ConversationRow, *, auto_confirm: bool

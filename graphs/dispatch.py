@@ -49,19 +49,40 @@ class Dispatcher:
     async def run(self, state: StepInput) -> dict[str, Any]:
         """Run one step to its end; the graph's node."""
         plan, step = Plan.model_validate(state["plan"]), Step.model_validate(state["step"])
-        context = unpack_context(state["context"]).for_step(plan.id, step.id)
-        write = get_stream_writer()
+        write, before = get_stream_writer(), state["states"]
+        return {
+            "states": {step.id: await self.carry_out(plan, step, state["context"], write, before)}
+        }
+
+    async def carry_out(
+        self,
+        plan: Plan,
+        step: Step,
+        packed: dict[str, Any],
+        write: Callable[[Any], None],
+        before: dict[str, StepState] | None = None,
+    ) -> StepState:
+        """Run one step to its end.
+
+        Args:
+            plan: whose step it is.
+            step: all it depends on has ended.
+            packed: the context of who asked.
+            write: told the events on the way.
+            before: how the plan's steps stand.
+        """
+        context = unpack_context(packed).for_step(plan.id, step.id)
         try:
             if plan.id in self._stopped:
                 raise Cancelled(f"Step {step.id} was not begun: the turn was cancelled.")
-            settled = await self._run(step, state["states"], context, write)
+            settled = await self._run(step, before or {}, context, write)
         except Cancelled as error:
             settled = StepState(status="cancelled", error=error.as_dict())
         except PilothouseError as error:
             settled = StepState(status="failed", error=error.as_dict())
         if settled["status"] in ("failed", "cancelled"):
             write(StepFailed(step=step.id, error=settled.get("error", {})))
-        return {"states": {step.id: settled}}
+        return settled
 
     async def _run(
         self,

@@ -73,19 +73,19 @@ def build_supervisor(dispatcher: Dispatcher, checkpointer: BaseCheckpointSaver[A
     return graph.compile(checkpointer=checkpointer)
 
 
-def _needs_confirming(state: TurnState) -> str:
+async def _needs_confirming(state: TurnState) -> str:
     return "confirm" if state["confirm"] else "schedule"
 
 
-def _confirm(state: TurnState) -> dict[str, Any]:
+async def _confirm(state: TurnState) -> dict[str, Any]:
     return {"confirmed": bool(interrupt({"kind": "confirm"}))}
 
 
-def _was_confirmed(state: TurnState) -> str:
+async def _was_confirmed(state: TurnState) -> str:
     return "schedule" if state["confirmed"] else END
 
 
-def _schedule(state: TurnState) -> dict[str, Any]:
+async def _schedule(state: TurnState) -> dict[str, Any]:
     """Settle, one after another, the steps that are ready but must not run."""
     plan, states = Plan.model_validate(state["plan"]), dict(state["states"])
     decided: dict[str, StepState] = {}
@@ -116,7 +116,7 @@ def _skip(step: Step, states: dict[str, StepState]) -> StepState | None:
     return StepState(status="skipped", reason=reason) if reason else None
 
 
-def _next(state: TurnState) -> str | list[Send]:
+async def _next(state: TurnState) -> str | list[Send]:
     plan, states = Plan.model_validate(state["plan"]), state["states"]
     runnable = ready(plan, states)
     if runnable:
@@ -127,7 +127,7 @@ def _next(state: TurnState) -> str | list[Send]:
     return END
 
 
-def _approve(state: TurnState) -> dict[str, Any]:
+async def _approve(state: TurnState) -> dict[str, Any]:
     waiting = {k: s.get("approval") for k, s in state["states"].items() if s["status"] == "waiting"}
     interrupt({"kind": "approve", "waiting": waiting})
     return {}

@@ -7,7 +7,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langgraph.types import Command
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 STEPS_LIMIT = 200
 CANCEL_SECONDS = 20.0
@@ -68,16 +69,22 @@ class Turns:
             Conflict: if another is taken up just now, or a turn runs that has begun no job.
         """
         name = f"conversation:{conversation}"
-        if not await asyncio.to_thread(self._kernel.leases.take, name):
+        if not await self._of_leases(self._kernel.leases.take, name):
             raise _busy(conversation)
         try:
             if any(turn not in self._away for turn in self._running(conversation)):
                 raise _busy(conversation)
-            if await asyncio.to_thread(self._is_busy_elsewhere, conversation):
+            if await self._of_leases(self._is_busy_elsewhere, conversation):
                 raise _busy(conversation)
             yield
         finally:
-            await asyncio.to_thread(self._kernel.leases.release, name)
+            await self._of_leases(self._kernel.leases.release, name)
+
+    async def _of_leases(self, act: Callable[[str], T], name: str) -> T:
+        """Ask about a lease: a server is asked from a thread, the set in memory here."""
+        if self._kernel.database.is_sqlite:
+            return act(name)
+        return await asyncio.to_thread(act, name)
 
     def _is_busy_elsewhere(self, conversation: str) -> bool:
         return any(not self._is_away(turn) for turn in self._elsewhere(conversation))
@@ -164,23 +171,52 @@ class Turns:
         return [t for t in self._tasks if t.rpartition(".")[0] == conversation]
 
     async def _drive(self, turn: TurnRow, given: Any, stream: TurnStream) -> None:
-        config = {"configurable": {"thread_id": turn.id}, "recursion_limit": STEPS_LIMIT}
+        plan = Plan.model_validate(turn.plan)
         try:
-            if given is None:
-                given = await self._left_off(turn, config)
-            async for event in self._graph.astream(
-                given, config, stream_mode="custom", durability="async"
-            ):
-                if isinstance(event, Progress) and event.job is not None:
-                    self._away.add(turn.id)
-                await stream.emit(event)
-            snapshot = await self._graph.aget_state(config)
-            await self._settle(turn, snapshot, stream)
+            if is_one_read(plan, self._kernel.operations):
+                states, interrupts = await self._read(turn, plan, stream), []
+            else:
+                plan, states, interrupts = await self._supervise(turn, given, stream)
+            await self._settle(turn, plan, states, interrupts, stream)
         except PilothouseError as error:
             await self._fail(turn, str(error), stream)
         except Exception as error:
             log.exception("turn %s failed", turn.id)
             await self._fail(turn, _unexpected(error), stream)
+
+    async def _read(self, turn: TurnRow, plan: Plan, stream: TurnStream) -> dict[str, StepState]:
+        """Carry out a plan of one reading step, without the graph: nothing is decided between
+        steps, and after a crash it is read again, so that no checkpoint is needed.
+        """
+        told: asyncio.Queue[Any] = asyncio.Queue()
+        step = asyncio.create_task(
+            self._dispatcher.carry_out(plan, plan.steps[0], turn.context, told.put_nowait)
+        )
+        step.add_done_callback(lambda _: told.put_nowait(None))
+        try:
+            while (event := await told.get()) is not None:
+                await stream.emit(event)
+            return {plan.steps[0].id: await step}
+        finally:
+            step.cancel()
+
+    async def _supervise(
+        self, turn: TurnRow, given: Any, stream: TurnStream
+    ) -> tuple[Plan, dict[str, StepState], list[dict[str, Any]]]:
+        """Let the graph carry a plan out as far as it goes; what it then waits for comes last."""
+        config = {"configurable": {"thread_id": turn.id}, "recursion_limit": STEPS_LIMIT}
+        if given is None:
+            given = await self._left_off(turn, config)
+        async for event in self._graph.astream(
+            given, config, stream_mode="custom", durability="async"
+        ):
+            if isinstance(event, Progress) and event.job is not None:
+                self._away.add(turn.id)
+            await stream.emit(event)
+        snapshot = await self._graph.aget_state(config)
+        interrupts = [i.value for task in snapshot.tasks for i in task.interrupts]
+        values = snapshot.values
+        return Plan.model_validate(values["plan"]), values.get("states", {}), interrupts
 
     async def _left_off(self, turn: TurnRow, config: dict[str, Any]) -> Any:
         snapshot = await self._graph.aget_state(config)
@@ -208,10 +244,15 @@ class Turns:
             self._conversations.mark(turn, "failed")
             self._unmarked.discard(turn)
 
-    async def _settle(self, turn: TurnRow, snapshot: Any, stream: TurnStream) -> None:
-        states: dict[str, StepState] = snapshot.values.get("states", {})
-        plan = Plan.model_validate(snapshot.values["plan"])
-        status = _status(snapshot, plan, states)
+    async def _settle(
+        self,
+        turn: TurnRow,
+        plan: Plan,
+        states: dict[str, StepState],
+        interrupts: list[dict[str, Any]],
+        stream: TurnStream,
+    ) -> None:
+        status = _status(interrupts, plan, states)
         if status == "needs_confirmation":
             what = (
                 "schedule this"
@@ -224,13 +265,18 @@ class Turns:
         receipts = [r["id"] for s in states.values() if (r := s.get("receipt"))]
 
         async def over() -> None:
-            await asyncio.to_thread(self._focus, turn, plan, states, status)
-            await asyncio.to_thread(self._conversations.settle, turn.id, status, states)
-            await asyncio.to_thread(self._tell, turn, status, states)
+            await asyncio.to_thread(self._note_end, turn, plan, states, status)
             self._over(turn.id)
 
         use = _used(plan, states)
         await stream.finish(Done(status=status, receipts=receipts, use=use), over)
+
+    def _note_end(
+        self, turn: TurnRow, plan: Plan, states: dict[str, StepState], status: Status
+    ) -> None:
+        self._focus(turn, plan, states, status)
+        self._conversations.settle(turn.id, status, states)
+        self._tell(turn, status, states)
 
     def _tell(self, turn: TurnRow, status: str, states: dict[str, Any]) -> None:
         """Let whoever wants to know how turns end know it."""
@@ -295,7 +341,10 @@ class Turns:
             task.cancel()
             await asyncio.wait([task])
         config = {"configurable": {"thread_id": turn_id}}
-        states = (await self._graph.aget_state(config)).values.get("states", {})
+        kept = (await self._graph.aget_state(config)).values
+        if not kept:  # a reading step, which the graph knows nothing of
+            turn = await asyncio.to_thread(self._conversations.turn, turn_id)
+        states = kept.get("states", {}) if kept else turn.results
         await asyncio.to_thread(self._conversations.settle, turn_id, "cancelled", states)
         await asyncio.to_thread(self._tell, turn, "cancelled", states)
         done = [s.id for s in plan.steps if states.get(s.id, {}).get("status") == "done"]
@@ -413,6 +462,17 @@ def needs_confirming(plan: Plan, operations: OperationSet) -> bool:
     )
 
 
+def is_one_read(plan: Plan, operations: OperationSet) -> bool:
+    """True if a plan is one step that can only read, at once, whatever its arguments."""
+    if len(plan.steps) != 1 or timing_of(plan) is not None or plan.steps[0].condition is not None:
+        return False
+    return any(
+        o.effect is Effect.READ and not o.job and "effect_of" not in o.hooks
+        for o in operations
+        if o.name == plan.steps[0].operation
+    )
+
+
 def _effect(name: str, arguments: dict[str, Any], operations: OperationSet) -> Effect:
     if name.startswith(OPEN_TASK):
         return Effect.WRITE  # an agent that looks around by itself may change plain things
@@ -443,8 +503,7 @@ def _unexpected(error: BaseException) -> str:
     return "Something went wrong in carrying this out; the platform's log has the details."
 
 
-def _status(snapshot: Any, plan: Plan, states: dict[str, StepState]) -> Status:
-    interrupts = [i.value for task in snapshot.tasks for i in task.interrupts]
+def _status(interrupts: list[dict[str, Any]], plan: Plan, states: dict[str, StepState]) -> Status:
     if any(i.get("kind") == "confirm" for i in interrupts):
         return "needs_confirmation"
     if interrupts:

@@ -137,6 +137,8 @@ def _serve(
     open_assistant: OpenAssistant,
     serve: bool,
 ) -> None:
+    from uvicorn.loops.auto import auto_loop_factory
+
     from tools.kernel.kernel import Kernel
 
     began = time.perf_counter()
@@ -163,7 +165,8 @@ def _serve(
             print(welcome(url, admin), flush=True)
 
     try:
-        asyncio.run(_run(kernel, sockets, token, open_assistant, ready))
+        with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+            runner.run(_run(kernel, sockets, token, open_assistant, ready))
     finally:
         _stop(kernel)
     log.info("stopped")

@@ -112,6 +112,9 @@ class PlanRuns:
 
     def note(self, turn: str, status: str, note: str, receipts: list[str]) -> None:
         """Note how a run stands that is carried out by a turn; other turns are ignored."""
+        with self._database.session() as session:
+            if session.scalar(select(PlanRunRow.id).where(PlanRunRow.turn == turn)) is None:
+                return  # most turns are nobody's run, and need not wait for the only writer
         ended = None if status in OPEN else now()
         self._change(
             PlanRunRow.turn == turn, status=status, note=note, receipts=receipts, ended=ended

@@ -156,8 +156,8 @@ class Talk:
         await self._send(json.dumps(told))
 
     async def _send(self, text: str) -> None:
-        async with self._sending:
-            await asyncio.wait_for(self._websocket.send_text(text.rstrip("\n")), PATIENCE_SECONDS)
+        async with self._sending, asyncio.timeout(PATIENCE_SECONDS):
+            await self._websocket.send_text(text.rstrip("\n"))
 
 
 def _read(text: str) -> Said:

@@ -57,7 +57,8 @@ class Turn:
             if self.over:
                 return
             try:
-                await asyncio.wait_for(changed.wait(), KEEPALIVE_SECONDS)
+                async with asyncio.timeout(KEEPALIVE_SECONDS):
+                    await changed.wait()
             except TimeoutError:
                 yield b"\n"
 
