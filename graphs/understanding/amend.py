@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from graphs.plan import Plan, Step
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
-from graphs.understanding.corrections import corrected, renamed, sibling
+from graphs.understanding.corrections import corrected, counted, renamed, sibling
+from graphs.understanding.further import further
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
@@ -22,7 +23,7 @@ from tools.kernel.operations import Operation
 if TYPE_CHECKING:
     from graphs.understanding.understanding import ParsedPlan, Understanding
 
-_SHORT = 9
+_SHORT = 12
 _BEYOND_DOUBT = 0.7
 
 
@@ -35,6 +36,8 @@ def amended(
     kept = [t for t in tokens if t.kind != "punctuation" or t.low in "%-"]
     if not kept or len(kept) > _SHORT:
         return None
+    if more := further(tokens, state.recent[0].steps[-1], names):
+        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=more, confidence=0.9)
     rest, how = _continuation(_without_tail(_not_but(list(tokens))))
     if how is None or not rest:
         return None
@@ -142,9 +145,10 @@ def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameVi
 def _without_denied_tail(tokens: list[Token]) -> list[Token]:
     """`staging I mean, not champion` as `no, staging`."""
     for at in range(1, len(tokens) - 1):
-        if tokens[at].low == "not" and tokens[at - 1].low == "," and at > 1:
+        said_last = at == len(tokens) - 2 and tokens[at + 1].low.isalpha()
+        if tokens[at].low == "not" and at > 1 and (tokens[at - 1].low == "," or said_last):
             low = tokens[0]
-            kept = [t for t in tokens[: at - 1]]
+            kept = [t for t in tokens[: at - (tokens[at - 1].low == ",")]]
             while len(kept) > 2 and kept[-2].low == "i" and kept[-1].low in {"mean", "meant"}:
                 kept = kept[:-2]
             return [Token("no", "no", low.start, low.start, "word"), *kept]
@@ -280,6 +284,17 @@ def _only_values(clause: Clause) -> bool:
     return all(w in allowed or w[0].isdigit() or read_version(w) is not None for w in free)
 
 
+def _left(clause: Clause) -> list[float]:
+    """The numbers that nothing has used."""
+    return [
+        number[0]
+        for at, token in enumerate(clause.tokens)
+        if token.kind == "number"
+        and clause.free(at, at + 1)
+        and (number := number_at(clause.tokens, at))
+    ]
+
+
 def _changed(
     parser: Understanding,
     last: Plan,
@@ -296,6 +311,10 @@ def _changed(
         operation = parser.operations.get(step.operation)
         fresh = Clause(clause.tokens, mentions=list(clause.mentions))
         read = said_values(operation, fresh, scope, step)
+        if read and how == "correction" and (left := _left(fresh)):
+            if not (more := counted(left, step, read)):
+                continue
+            read |= more
         said = {k: v for k, v in read.items() if step.arguments.get(k) != v}
         if not read or (how == "bare" and not said):
             continue

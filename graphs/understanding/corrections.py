@@ -101,6 +101,14 @@ def _bare(said: list[Token], step: Step, names: NameView) -> dict[str, Any]:
     return {counted[0]: int(number)} if len(counted) == 1 else {}
 
 
+def counted(left: Sequence[float], step: Step, read: dict[str, Any]) -> dict[str, Any]:
+    """The 8 of `make that the phones, and 8`: the one count that there is; none if unclear."""
+    open_ = [
+        n for n in _COUNTED if isinstance(step.arguments.get(n), int | float) and n not in read
+    ]
+    return {open_[0]: int(left[0])} if len(open_) == 1 and len(left) == 1 else {}
+
+
 def _only(said: Sequence[Token]) -> float | None:
     """The number that words are, with at most `v`, `version` or `the` before it."""
     kept = [t for t in said if t.low not in {"version", "v", "the", "rather", "please", "only"}]

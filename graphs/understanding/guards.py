@@ -94,9 +94,19 @@ def hypothetical(tokens: Sequence[Token]) -> tuple[list[Token], bool]:
 
 
 def _whole(phrase: tuple[str, ...], tokens: list[Token], start: int) -> bool:
-    if phrase in {("preview",), ("suppose",), ("imagine",), ("simulate",), ("pretend",)}:
+    if phrase in _AT_FIRST:
         return start == 0
     return True
+
+
+_AT_FIRST = frozenset(
+    (
+        *[(word,) for word in ("preview", "suppose", "imagine", "simulate", "pretend")],
+        ("say", "i"),
+        ("say", "we"),
+    )
+)
+"""What supposes something only where a sentence begins with it."""
 
 
 def _without_fillers(tokens: list[Token]) -> list[Token]:
@@ -150,7 +160,31 @@ def act(tokens: Sequence[Token]) -> str | None:
     said = [t.low for t in tokens if t.kind != "punctuation"]
     led = strip_leading(list(tokens), phrases("dialogue", "correction"))
     rest = [t.low for t in led if t.kind != "punctuation"]
-    return _act(said) or _act(_unled(said)) or _act(_unled(rest))
+    return _act(said) or _act(_unled(said)) or _act(_unled(rest)) or _given_up(tokens)
+
+
+def _given_up(tokens: Sequence[Token]) -> str | None:
+    """`forget it, too risky tonight`: given up, with the reason for it."""
+    at = next((i for i, t in enumerate(tokens) if t.low in ",.!;-–—"), 0)
+    given_up = at > 1 and _act([t.low for t in tokens[:at]]) == "cancel"
+    if not given_up:
+        return None
+    reason = [t.low for t in tokens[at + 1 :] if t.kind != "punctuation"]
+    orders = set(reason) & (words("verbs", "commands") | _INSTEAD)
+    numbered = any(c.isdigit() for word in reason for c in word)
+    return "cancel" if len(reason) <= _REASON and not orders and not numbered else None
+
+
+_REASON = 7
+_INSTEAD = frozenset(["instead", "rather", "but", "wrong", "meant", "mean"])
+
+
+def tells(tokens: Sequence[Token]) -> bool:
+    """True for what people do, told beside an order: `users are screaming`."""
+    said = [t.low for t in tokens if t.low not in words("words", "determiners")]
+    if len(said) < 2 or "?" in said or said[0] not in words("courtesies", "bystanders"):
+        return False
+    return said[1] in words("courtesies", "happenings") or said[1].endswith("ing")
 
 
 def _act(said: list[str]) -> str | None:

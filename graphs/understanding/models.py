@@ -95,11 +95,25 @@ def _version(
         after = clause.tokens[number[1]].low if number[1] < len(clause.tokens) else ""
         if number[0] == int(number[0]) and after not in UNITS:
             return int(number[0]), number[1]
+    if aliases and token.kind == "number" and _gets_alias(clause, at):
+        return int(token.low), at + 1
     if previous and _version_too(clause, at, previous):
         return int(token.low), at + 1
     if aliases and (alias := alias_of(token.low.removesuffix("'s"))) is not None:
         return alias, at + 1
     return None
+
+
+def _gets_alias(clause: Clause, at: int) -> bool:
+    """True for the 4 of `make 4 the champion of ticket-router`."""
+    tokens = clause.tokens
+    if not at or not tokens[at].low.isdigit() or tokens[at - 1].low not in _GIVING:
+        return False
+    following = [t.low for t in tokens[at + 1 : at + 4] if t.low not in {"the", "as", "to", "our"}]
+    return bool(following) and alias_of(following[0]) is not None
+
+
+_GIVING = frozenset(["make", "set", "mark", "crown", "tag", "promote", "label", "use", "number"])
 
 
 def _version_too(clause: Clause, at: int, previous: ModelMention) -> bool:

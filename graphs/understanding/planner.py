@@ -177,7 +177,9 @@ class Planner:
         named = {i for m in clause.mentions for i in range(m.start, m.end)}
         others = [t.low for i, t in enumerate(clause.tokens) if i not in named and t.kind == "word"]
         small = words("words", "prepositions") | words("words", "determiners") | {"and", "also"}
-        return bool(clause.mentions) and all(word in small for word in others)
+        return bool(clause.mentions) and all(
+            word in small or isinstance(read_version(word), int) for word in others
+        )
 
     def _repeats(self, clause: Clause) -> bool:
         """True for `…, promote it` after a clause that asked for just that already."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic.fields import FieldInfo
 
 from graphs.understanding import values
@@ -27,8 +29,25 @@ def _choice(r: Reading, name: str, info: FieldInfo) -> None:
     if name == "alias" and _last_alias(r, name, info):
         return
     found = values.read_choice(r.clause, name, values.choices_of(info))
-    if found:
-        r.set(name, *found)
+    if not found:
+        return
+    r.set(name, *found)
+    if name == "audience":
+        _further(r, name, values.choices_of(info))
+
+
+def _further(r: Reading, name: str, known: Sequence[str]) -> None:
+    """Each further audience of a list: `summaries for legal and the board`."""
+    low = [t.low for t in r.clause.tokens]
+    while found := values.read_choice(r.clause, name, known):
+        first, end = found[1]
+        before = [w for w in low[:first] if w != "the"][-1:]
+        after = low[end : end + 1]
+        joint = {"and", ",", "&"}
+        if not (set(before) | set(after)) & joint or found[0] == r.out.arguments[name]:
+            return
+        r.clause.claim(first, end, name)
+        r.out.several.setdefault(name, []).append(found[0])
 
 
 def _last_alias(r: Reading, name: str, info: FieldInfo) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from graphs.understanding.asking import ask
 from graphs.understanding.conversation import kind_of_field
+from graphs.understanding.lexicon import fields
 from graphs.understanding.reading import Reading
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect
 
+_SIDES = 2
 _MODELS = (EntityKind.MODEL, EntityKind.MODEL_VERSION)
 
 
@@ -22,9 +26,23 @@ def missing(r: Reading) -> None:
                 r.operation, name, r.scope.names, of=of if isinstance(of, str) else None
             )
             return
+    if r.operation.effect is Effect.DANGEROUS and "percent" in r.fields and _unread_share(r):
+        r.out.question = ask(r.operation, "percent", r.scope.names)
+        return
     subject = _whole_is_missing(r)
     if subject:
         r.out.question = ask(r.operation, subject, r.scope.names)
+
+
+def _unread_share(r: Reading) -> bool:
+    """True for a split that was said and not understood: `sixty-forty`. A default is no answer."""
+    number = fields()["numbers"]
+    return r.open("percent") and any(
+        len(parts := re.split(r"[-/:]", token.low)) == _SIDES
+        and all(p in number or p.isdigit() for p in parts)
+        for token, used in zip(r.clause.tokens, r.clause.claimed, strict=True)
+        if not used
+    )
 
 
 def _spoken_of(r: Reading, name: str) -> bool:

@@ -100,7 +100,8 @@ class Segmenter:
             if size and (at > begin or link == "otherwise") and at + size < len(tokens):
                 if link == "then" and not self._then(tokens, at, size):
                     continue
-                return size, link
+                beside = {t.low for t in tokens[at : at + size]} <= _BESIDE
+                return size, "and" if beside else link
         if at == begin:
             return 0, ""
         if token.low == "," and self._joint_at(tokens, at + 1):
@@ -167,6 +168,8 @@ class Segmenter:
         return True
 
 
+_BESIDE = frozenset(["and", "also", "plus"])
+"""Words after which something more is wanted, in no order."""
 _LIST = 16
 _SHOWING = frozenset(["show", "list", "give", "display", "tell", "see", "print"])
 _SHOWN = frozenset(
@@ -206,7 +209,9 @@ def _without_later(tokens: list[Token]) -> tuple[list[Token], bool]:
 
 
 def _abbreviates(tokens: Sequence[Token], at: int) -> bool:
-    """True for the point in `no. 7`."""
+    """True for the point in `no. 7`, `incl. the old ones`."""
+    if at > 0 and at + 1 < len(tokens) and tokens[at - 1].low in {"incl", "excl", "approx", "vs"}:
+        return True
     number = at + 1 < len(tokens) and tokens[at + 1].kind == "number"
     return number and at > 0 and tokens[at - 1].low in {"no", "nr", "v", "ver", "vers", "rev"}
 

@@ -58,13 +58,18 @@ def slip_of(said: str, index: NameIndex, ordinary: Collection[str]) -> EntityNam
 
 def _plausible(said: str, name: str, ordinary: Collection[str]) -> bool:
     """True if what differs is a slip and not another word or number."""
+    from rapidfuzz.distance import OSA
+
     left, right = split_name(said), split_name(name)
     if [p for p in left if p.isdigit()] != [p for p in right if p.isdigit()]:
         return False
     if len(left) != len(right):
         return _same_start(fold(said), fold(name)) and not set(left) <= set(ordinary)
     return all(
-        len(known) >= _SHORTEST_PART and written not in ordinary and _same_start(written, known)
+        len(known) >= _SHORTEST_PART
+        and written not in ordinary
+        and _same_start(written, known)
+        and (len(known) >= _LONG or OSA.distance(written, known) < 2)
         for written, known in zip(left, right, strict=True)
         if written != known
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -73,8 +74,25 @@ def in_full(tokens: Sequence[Token], kept: frozenset[str]) -> list[Token]:
         valued = following is not None and (following.kind == "number" or following.low in "=:")
         word = short.get(token.low) if token.kind == "word" and token.low not in kept else None
         single = len(token.low) == 1 and (valued or len(tokens) == 1)
-        found.append(token if word is None or single else replace(token, low=word))
+        joined = _JOINED.match(token.low) if word is None and token.low not in kept else None
+        if joined:
+            found += _apart(token, joined)
+        else:
+            found.append(token if word is None or single else replace(token, low=word))
     return found
+
+
+_JOINED = re.compile(r"^(\d+)(ep|eps|epochs?|trials?|pct|percent|min|mins|days?)$")
+"""A number with its unit written to it: `5ep`."""
+
+
+def _apart(token: Token, joined: re.Match[str]) -> list[Token]:
+    number, unit = joined.groups()
+    middle = token.start + len(number)
+    return [
+        Token(number, number, token.start, middle, "number"),
+        Token(unit, lexicon()["shorthand"].get(unit, unit), middle, token.end, "word"),
+    ]
 
 
 def _deletions(word: str) -> set[str]:

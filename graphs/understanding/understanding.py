@@ -42,6 +42,8 @@ _LONGEST = 2000
 _ARROW = re.compile(r"\s*(?:->|=>|→|⇒|➜|➔)\s*")
 _HELP = "platform.help"
 _LISTED = 0.6
+_DESCRIBE = ".describe"
+_FEW = 5
 _NEARBY = 3.0
 """How much likelier a question is that stays with the subject of the wish before it."""
 
@@ -214,9 +216,13 @@ class Understanding:
         clauses = self._segmenter.clauses(tokens)
         if not clauses:
             return ParsedPlan(abstained=True, confidence=0.9, reply=self.replies.nothing())
+        for clause in clauses if len(clauses) > 1 else ():
+            aside = phrase_at(clause.tokens, 0, phrases("guards", "set_aside"))
+            clause.negated = clause.negated or bool(aside)
         wanted = [c for c in clauses if not c.negated]
         if len(clauses) > 1:
             wanted = [c for c in wanted if guards.act(c.tokens) in (None, "yes")]
+            wanted = [c for c in wanted if not guards.tells(c.tokens)]
         if not wanted:
             return ParsedPlan(confidence=0.95, reply=self.replies.negated())
         # Named where nothing is done to it, or only later: `before rolling X out, evaluate it`.
@@ -343,7 +349,8 @@ class Understanding:
             said = [read.operation] if read.operation else said
         kinds = [kind] if kind else []
         for read in reads:
-            if read.operation is None and not read.clause.mentions:
+            unclear = read.operation is None or self._describes_it(read)
+            if unclear and not read.clause.mentions:
                 self._point(read, kinds)
             kinds = self._kinds_of(read) or kinds
 
@@ -362,6 +369,11 @@ class Understanding:
             if self.sure(route):
                 read.route, read.operation = route, route.operation
                 return
+
+    def _describes_it(self, read: Read) -> bool:
+        """True for `describe it`: of what kind the thing is only what came before tells."""
+        said = [t for t in read.clause.tokens if t.kind != "punctuation"]
+        return (read.operation or "").endswith(_DESCRIBE) and len(said) <= _FEW
 
     def _kinds_of(self, read: Read) -> list[EntityKind]:
         """The kinds of things that a clause names or that its operation makes."""

@@ -1,0 +1,93 @@
+"""The last act once more for other versions: `2 and 3 too`, `and the one before it`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphs.plan import Step
+from graphs.understanding.link import version_names
+from graphs.understanding.names import NameView
+from graphs.understanding.text import Token
+from graphs.understanding.values import number_at
+from graphs.understanding.written import read_version
+
+_TOO = frozenset(["too", "also", "well"])
+_SMALL = frozenset(
+    [
+        "and",
+        "as",
+        ",",
+        "&",
+        "version",
+        "versions",
+        "please",
+        "the",
+        "v",
+        "same",
+        "for",
+        "with",
+        "do",
+    ]
+)
+_BESIDE = {
+    "the one before": -1,
+    "the one before it": -1,
+    "the one before that": -1,
+    "the previous one": -1,
+    "its predecessor": -1,
+    "the one after": 1,
+    "the one after it": 1,
+    "the one after that": 1,
+    "the next one": 1,
+    "its successor": 1,
+}
+
+
+def further(tokens: Sequence[Token], last: Step, names: NameView) -> list[Step]:
+    """The last step for each version that is said; none if the words say anything else.
+
+    Args:
+        tokens: what was said.
+        last: the last step of the last plan.
+        names: the catalogue, in which the versions must stand.
+    """
+    model, version = last.arguments.get("model"), last.arguments.get("version")
+    if not isinstance(model, str) or not isinstance(version, int):
+        return []
+    known = sorted(int(n.name) for n in version_names(model, names) if n.name.isdigit())
+    wanted = _beside(tokens, version, known) or _listed(tokens)
+    if not wanted or not set(wanted) <= set(known):
+        return []
+    return [
+        Step(
+            id=f"s{number}",
+            operation=last.operation,
+            arguments={**last.arguments, "version": other},
+        )
+        for number, other in enumerate(wanted, start=1)
+    ]
+
+
+def _beside(tokens: Sequence[Token], version: int, known: Sequence[int]) -> list[int]:
+    said = " ".join(t.low for t in tokens if t.kind != "punctuation")
+    said = said.removeprefix("and ").removesuffix(" too").removesuffix(" please")
+    if said not in _BESIDE or version not in known:
+        return []
+    place = known.index(version) + _BESIDE[said]
+    return [known[place]] if 0 <= place < len(known) else []
+
+
+def _listed(tokens: Sequence[Token]) -> list[int]:
+    """The numbers of `2 and 3 too`; none without a word that says `too`."""
+    said = [t for t in tokens if t.kind != "punctuation"]
+    if not any(t.low in _TOO for t in said):
+        return []
+    found: list[int] = []
+    for at, token in enumerate(said):
+        number = number_at(said, at) if token.kind == "number" else None
+        version = int(number[0]) if number else read_version(token.low)
+        if isinstance(version, int):
+            found.append(version)
+        elif token.low not in _TOO | _SMALL:
+            return []
+    return found
