@@ -1,7 +1,7 @@
 """Judges of a sentence's vector, and how their common opinion becomes a probability.
 
-The nearest rows of each label decide, and a linear head corrects them; the nearest label centroid
-is asked when it comes to abstaining. The router of Pilothouse's own commands
+Two judges count alike: the nearest rows of each label, and logistic regression. The nearest label
+centroid is asked when it comes to abstaining. The router of Pilothouse's own commands
 (`graphs.understanding.router`) takes the neighbours' vote from here; its linear head sees
 words too.
 """
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 0.03
 _FIRM = 0.05
-_LINEAR = 0.25
-_RIDGE = 1.0
+_SOFTNESS = 10.0
+_ROUNDS = 100
 _TINY = 1e-9
 
 
@@ -45,12 +45,13 @@ class Heads:
     """Fitted once, then only read: threads may share it.
 
     Args:
-        arrays: `weight`, `centroids`, `rows`, `truth`, as `fit` makes them; rows of a label stand
-            together.
+        arrays: `weight`, `bias`, `centroids`, `rows`, `truth`, as `fit` makes them; rows of a label
+            stand together.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._weight = arrays["weight"].astype(np.float32)
+        self._bias = arrays["bias"].astype(np.float32)
         self._centroids = arrays["centroids"].astype(np.float32)
         self._columns = np.ascontiguousarray(arrays["rows"].astype(np.float32).T)  # twice as quick
         self._truth = arrays["truth"].astype(np.int32)
@@ -74,14 +75,15 @@ class Heads:
         member = (truth[:, None] == np.arange(classes)).astype(np.float32)
         centroids = member.T @ rows
         centroids /= np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), _TINY)
-        square = rows.T @ rows + _RIDGE * np.eye(rows.shape[1], dtype=np.float32)
-        weight = np.linalg.solve(square, rows.T @ (member - 1.0 / classes)).T
-        return cls({"weight": weight, "centroids": centroids, "rows": rows, "truth": truth})
+        weight, bias = _regression(rows, truth)
+        arrays = {"weight": weight, "bias": bias, "centroids": centroids}
+        return cls({**arrays, "rows": rows, "truth": truth})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `Heads(...)` takes, small enough to keep: the rows in half precision."""
         return {
             "weight": self._weight,
+            "bias": self._bias,
             "centroids": self._centroids,
             "rows": self._columns.T.astype(np.float16),
             "truth": self._truth,
@@ -91,9 +93,21 @@ class Heads:
         """The judges' opinion of unit vectors."""
         near = vectors @ self._columns
         best = near.max(1)
-        scores = nearest(near, self._starts, _WIDTH) + _LINEAR * (vectors @ self._weight.T)
-        chances = softmax(scores / _FIRM).astype(np.float32)
+        linear = vectors @ self._weight.T + self._bias
+        scores = nearest(near, self._starts, _WIDTH) / _FIRM + linear
+        chances = softmax(scores / 2.0).astype(np.float32)
         return Opinion(chances, (vectors @ self._centroids.T).max(1), best)
+
+
+def _regression(rows: Matrix, truth: NDArray[Any]) -> tuple[Matrix, Matrix]:
+    """Weights, labels × size, and biases of logistic regression; two labels have two rows too."""
+    from sklearn.linear_model import LogisticRegression
+
+    model: Any = LogisticRegression(C=_SOFTNESS, max_iter=_ROUNDS, tol=1e-3).fit(rows, truth)
+    weight, bias = model.coef_, model.intercept_
+    if len(weight) == 1:
+        weight, bias = np.vstack([-weight, weight]) / 2, np.hstack([-bias, bias]) / 2
+    return weight.astype(np.float32), bias.astype(np.float32)
 
 
 def nearest(similar: NDArray[Any], starts: NDArray[Any], width: float) -> NDArray[Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphs.understanding.intent.learning import Report
     from graphs.understanding.intent.parts import Learnt
 
-FORMAT = 2
+FORMAT = 3
 _FACTS = "router.json"
 _ENCODER = "encoder.onnx"
 _TOKENIZER = "tokenizer.json"

@@ -20,6 +20,7 @@ from graphs.understanding.intent.heads import Heads
 from graphs.understanding.intent.onnx_encoder import export
 from graphs.understanding.intent.parts import Learnt
 from graphs.understanding.intent.tuning import BATCH, Tuning, below, tune, vectors
+from graphs.understanding.intent.twofold import Twofold, join
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +48,8 @@ class _Data:
     truth: NDArray[Any]
     names: list[str]
     named: Sequence[Tensor]
+    untuned: Matrix
+    untuned_names: Matrix | None
 
 
 def learn(
@@ -83,12 +86,13 @@ def learn(
     try:
         report(f"reading {len(rows):,} rows")
         encoder = load_encoder(base)
+        untuned = copy.deepcopy(encoder)
         labels = tuple(sorted({row.label for row in rows}))
         data = _prepare(rows, labels, base, encoder)
         steps = steps_for([len(row) for row in data.rows]) if steps is None else steps
         calibration = _tuned(encoder, data, steps, seed, report)
         report("exporting the encoder to int8 ONNX")
-        small = export(encoder, base)
+        small = export(Twofold(encoder, untuned), base)
     finally:
         torch.set_num_threads(before)
     report("fitting the heads")
@@ -139,8 +143,11 @@ def _prepare(rows: Sequence[Example], labels: Sequence[str], base: Path, encoder
     place = {label: number for number, label in enumerate(labels)}
     truth = np.array([place[row.label] for row in rows])
     names = [] if _many(truth) else _names(rows, labels)
-    data = _Data(texts, lower(texts), truth, names, lower(names))
-    return data if _names_tell(encoder, data) else replace(data, names=[], named=[])
+    below_rows, below_names = lower(texts), lower(names)
+    untuned = vectors(encoder, below_rows)
+    untuned_names = vectors(encoder, below_names) if names else None
+    data = _Data(texts, below_rows, truth, names, below_names, untuned, untuned_names)
+    return data if _names_tell(data) else replace(data, names=[], named=[], untuned_names=None)
 
 
 def _many(truth: NDArray[Any]) -> bool:
@@ -155,15 +162,13 @@ def _names(rows: Sequence[Example], labels: Sequence[str]) -> list[str]:
     return names if all(names) else []
 
 
-def _names_tell(encoder: Encoder, data: _Data) -> bool:
+def _names_tell(data: _Data) -> bool:
     """Whether names say something: the untuned encoder must find many rows' labels by them."""
-    if not data.names:
+    if data.untuned_names is None:
         return False
-    some = np.random.default_rng(0).permutation(len(data.rows))[:500]
-    named = vectors(encoder, data.named)
-    found = (vectors(encoder, [data.rows[i] for i in some]) @ named.T).argmax(1)
+    found = (data.untuned @ data.untuned_names.T).argmax(1)
     needed = 0.2 + 0.8 / len(data.names)
-    return float((found == data.truth[some]).mean()) >= needed
+    return float((found == data.truth).mean()) >= needed
 
 
 def _tune(encoder: Encoder, data: _Data, rows: NDArray[Any], steps: int, seed: int) -> None:
@@ -174,9 +179,13 @@ def _tune(encoder: Encoder, data: _Data, rows: NDArray[Any], steps: int, seed: i
 def _calibrate(
     encoder: Encoder, data: _Data, kept: NDArray[Any], held: NDArray[Any]
 ) -> Calibration:
-    names = vectors(encoder, data.named) if data.names else None
-    heads = Heads.fit(vectors(encoder, [data.rows[i] for i in kept]), data.truth[kept], names)
-    opinion = heads.judge(vectors(encoder, [data.rows[i] for i in held]))
+    def both(rows: NDArray[Any]) -> Matrix:
+        return join(vectors(encoder, [data.rows[i] for i in rows]), data.untuned[rows])
+
+    names = data.untuned_names
+    if names is not None:
+        names = join(vectors(encoder, data.named), names)
+    opinion = Heads.fit(both(kept), data.truth[kept], names).judge(both(held))
     return calibrate(opinion, data.truth[held])
 
 

@@ -15,7 +15,7 @@ from tools.kernel.errors import InvalidInput
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tools.training.encoder import Encoder
+    from tools.training.modelling import TextClassifier
 
     Matrix = NDArray[np.float32]
 
@@ -84,30 +84,20 @@ class OnnxEncoder:
         return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
 
 
-def export(encoder: Encoder, base: Path, *, quantise: bool = True) -> OnnxEncoder:
-    """A torch encoder as ONNX with int8 weights, one scale a channel.
+def export(model: TextClassifier, base: Path, *, quantise: bool = True) -> OnnxEncoder:
+    """What makes the vectors, from torch to ONNX with int8 weights, one scale a channel.
 
-    The classifiers' own export is used, with a head that hands the mean vector through.
+    The classifiers' own export is used: the vectors are its "logits".
 
     Args:
-        encoder: what to export.
+        model: what to export.
         base: the folder that holds its tokenizer.
         quantise: False for float weights, to measure what the int8 ones cost.
     """
-    import torch
-
     from tools.training.export import Classifier, load_tokenizer
-    from tools.training.modelling import TextClassifier
     from tools.training.onnx_export import write_onnx
 
-    size = encoder.embeddings.word_embeddings.embedding_dim
-    through = torch.nn.Linear(size, size)
-    with torch.no_grad():
-        through.weight.copy_(torch.eye(size))
-        through.bias.zero_()
-    model = TextClassifier(encoder, through).eval()
-    names = [str(number) for number in range(size)]
-    classifier = Classifier(model, load_tokenizer(base, MAX_TOKENS), names, MAX_TOKENS)
+    classifier = Classifier(model.eval(), load_tokenizer(base, MAX_TOKENS), (), MAX_TOKENS)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "encoder.onnx"
         write_onnx(classifier, path, quantise=quantise)
