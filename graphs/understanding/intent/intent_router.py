@@ -81,6 +81,9 @@ class IntentRouter:
             InvalidInput: if the sentences are too few or have one label.
             AssetMissing: if the encoder has not been fetched.
         """
+        # Threads that spin while they wait take the cores from each other on a busy machine. Only
+        # heeded if torch has not been imported before.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from graphs.understanding.intent.learning import learn
 
         began, worked = time.perf_counter(), time.process_time()
