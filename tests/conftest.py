@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.support.postgres"]
+
 for variable in [
     name for name in os.environ if name.startswith(("PILOTHOUSE_", "LANGFUSE_", "OTEL_"))
 ]:
@@ -24,7 +26,6 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-from tests.support.postgres import postgres, postgres_server  # noqa: F401 - fixtures
 from tools.kernel.errors import NeedsApproval
 from tools.kernel.gate import Outcome
 from tools.kernel.identity import RequestContext

@@ -121,4 +121,4 @@ def test_a_group_is_known_in_its_other_number_and_with_an_article(group: str, ot
 
 def test_every_operation_has_enough_examples(kernel: Kernel) -> None:
     for operation in kernel.operations.of(("devices", "deployment")):
-        assert len(set(operation.examples)) >= 8, operation.name
+        assert operation.hidden or len(set(operation.examples)) >= 8, operation.name

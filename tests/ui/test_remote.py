@@ -36,7 +36,7 @@ def run(served: Gateway, token: str, tmp_path: Path) -> Callable[..., CompletedP
 
     def command(*words: str, **more: str) -> CompletedProcess[str]:
         known = {"PILOTHOUSE_URL": served.url, "PILOTHOUSE_TOKEN": token}
-        return here.run(*words, **{**known, **more})
+        return here.run(*words, stdin=None, timeout=90, **{**known, **more})
 
     return command
 
