@@ -2,8 +2,9 @@
 
 The sentences and their expected plans stand in `datasets/ops_commands.jsonl` (splits `dev` and
 `held`: a third of them, looked at for the figure only, never for single cases) and in
-`datasets/ops_fresh.jsonl` (split `fresh`: written by somebody who had not seen the parser, with
-catalogues of their own; what they scored when first run stands in `docs/understanding.md`).
+`datasets/ops_fresh.jsonl` (split `fresh`: written by people who had not seen the parser, with
+catalogues of their own; what they scored when first run stands in `docs/understanding.md`; split
+`unseen`: the newest of them, on which nothing was developed).
 """
 
 from __future__ import annotations
@@ -154,8 +155,8 @@ _PROSE = frozenset(["question", "query", "topic"])
 
 
 def load(split: str = "all") -> list[dict[str, Any]]:
-    """The cases of a split: `dev`, `held`, both as `all`, or `fresh`."""
-    file = "ops_fresh.jsonl" if split == "fresh" else "ops_commands.jsonl"
+    """The cases of a split: `dev`, `held`, both as `all`, `fresh` or `unseen`."""
+    file = "ops_fresh.jsonl" if split in ("fresh", "unseen") else "ops_commands.jsonl"
     lines = (DATASETS / file).read_text(encoding="utf-8").splitlines()
     cases = [json.loads(line) for line in lines if line.strip()]
     return [c for c in cases if split == "all" or c["split"] == split]
@@ -215,7 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the figures, and with `--cases` what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m evals.parse_eval", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--split", choices=("dev", "held", "fresh", "all"), default="all")
+    parser.add_argument("--split", choices=("dev", "held", "fresh", "unseen", "all"), default="all")
     parser.add_argument("--cases", action="store_true", help="show the cases that went wrong")
     options = parser.parse_args(argv)
     from tools.catalog import load_operations

@@ -23,7 +23,7 @@ from tools.kernel.operations import Operation
 if TYPE_CHECKING:
     from graphs.understanding.understanding import ParsedPlan, Understanding
 
-_SHORT = 12
+_SHORT = 10
 _BEYOND_DOUBT = 0.7
 
 

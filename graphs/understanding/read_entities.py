@@ -80,7 +80,7 @@ def _shortened(
 
 def _placed(r: Reading, mention: Mention) -> bool:
     """False for a plural guess inside a longer new name: `a ticket router`."""
-    if mention.how == "exact":
+    if mention.how in ("exact", "slip"):
         return True
     following = r.clause.tokens[mention.end] if mention.end < len(r.clause.tokens) else None
     if following is None or following.kind != "word":
