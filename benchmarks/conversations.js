@@ -39,6 +39,7 @@ export default function () {
   const headers = { Authorization: `Bearer ${__ENV.TOKEN}` };
   const socket = new WebSocket(__ENV.URL, null, { headers });
   const until = Date.now() + SECONDS * 1000;
+  let patience = null; // the timer of its answer
   let sent = 0; // when the sentence that waits for its answer was sent; 0 if none does
 
   function fail(why) {
@@ -60,7 +61,7 @@ export default function () {
     const began = Date.now();
     sent = began;
     socket.send(JSON.stringify({ text }));
-    setTimeout(() => {
+    patience = setTimeout(() => {
       if (sent === began) {
         fail(`no answer to "${text}" within ${PATIENCE_SECONDS} s`);
         waited.add(PATIENCE_SECONDS * 1000);
@@ -75,6 +76,7 @@ export default function () {
     if (event.kind === 'hello') {
       setTimeout(ask, Math.random() * THINK_SECONDS[1] * 1000);
     } else if (event.kind === 'done' || event.kind === 'error') {
+      clearTimeout(patience); // which would keep k6 waiting after the last answer
       waited.add(Date.now() - sent);
       sent = 0;
       if (event.kind === 'error' || event.status !== 'done') {
