@@ -49,6 +49,8 @@ def _reported(text: str) -> str:
 
 def negated_inside(tokens: Sequence[Token]) -> bool:
     """True if a "not" stands anywhere in a clause, but for turns of phrase that forbid nothing."""
+    if any(find_phrase(tokens, phrase) >= 0 for phrase in phrases("guards", "negation_future")):
+        return True
     harmless = (*phrases("guards", "negation_harmless"), *phrases("guards", "negation_kept"))
     if any(find_phrase(tokens, phrase) >= 0 for phrase in harmless):
         return False
@@ -169,6 +171,14 @@ def act(tokens: Sequence[Token]) -> str | None:
     led = strip_leading(list(tokens), phrases("dialogue", "correction"))
     rest = [t.low for t in led if t.kind != "punctuation"]
     return _act(said) or _act(_unled(said)) or _act(_unled(rest)) or _given_up(tokens)
+
+
+def takes_back(tokens: Sequence[Token]) -> bool:
+    """True for a last clause that takes back what was said before it: `…, forget I asked`."""
+    said = [t.low for t in tokens if t.kind != "punctuation"]
+    if said and _act(["never", *said]) == "cancel":  # its "never" was taken for a negation
+        return True
+    return len(said) > 1 and _act(said) == "cancel" and said[0] not in ("stop", "cancel", "abort")
 
 
 def _given_up(tokens: Sequence[Token]) -> str | None:

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 from graphs.plan import Condition, Question, Step, references
+from graphs.understanding.asking import ask
 from graphs.understanding.clause import Clause
 from graphs.understanding.conditions import (
     Wanted,
@@ -21,7 +22,7 @@ from graphs.understanding.conditions import (
 )
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.fill import fill
-from graphs.understanding.lexicon import fields, words
+from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
@@ -163,6 +164,10 @@ class Planner:
         operation = self._operations.get(read.operation or "")
         filled = fill(Reading(operation, read.clause, scope))
         read.evidence = filled.evidence
+        if operation.effect is Effect.DANGEROUS and self._is_open(read.clause, filled, draft):
+            model = filled.arguments.get("model")
+            of = model if isinstance(model, str) else None
+            filled.question = ask(operation, "version", scope.names, of=of)
         if filled.question is not None:
             draft.question, draft.asked = filled.question, read
             draft.known = Step(id="asked", operation=operation.name, arguments=filled.arguments)
@@ -171,6 +176,14 @@ class Planner:
             self._bridge(filled, draft, condition)
         for arguments in _every(filled):
             self._append(draft, operation.name, arguments, condition, read.clause.link, before)
+
+    def _is_open(self, clause: Clause, filled: Filled, draft: Draft) -> bool:
+        """True for `deploy the better one` beside measurements whose outcome nobody knows yet."""
+        if not isinstance(filled.arguments.get("version"), int) or filled.question is not None:
+            return False
+        measured = [s for s in draft.steps if s.operation.startswith("evaluation.")]
+        superlative = clause.find(phrases("references", "superlative"), free=False) is not None
+        return len(measured) > 1 and superlative
 
     def _continues(self, clause: Clause) -> bool:
         """True for a clause without a verb, which goes on with the one before: `to the phones`."""

@@ -221,6 +221,8 @@ class Understanding:
             clause.negated = clause.negated or bool(aside)
         wanted = [c for c in clauses if not c.negated]
         if len(clauses) > 1:
+            if guards.takes_back(clauses[-1].tokens):
+                return ParsedPlan(confidence=0.95, reply=self.replies.negated())
             wanted = [c for c in wanted if guards.act(c.tokens) in (None, "yes")]
             wanted = [c for c in wanted if not guards.tells(c.tokens)]
         if not wanted:
