@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, expect
 from tests.ui.chat.browsers import Chat, Gateway, tab
 from tests.ui.homes import ROOT
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "which datasets are there?"
 ANSWER = re.compile(r"There (is 1|are \d) dataset")
 
