@@ -31,7 +31,7 @@ def test_no_server_error_and_no_schema_violation(
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("who", ["owner", "operator", "viewer"])
 def test_none_is_found_in_minutes_either(who: str, template_home: Path, tmp_path: Path) -> None:
-    _fuzz(who, template_home, tmp_path, "-n10", "--max-time=120")
+    _fuzz(who, template_home, tmp_path, "-n40", "--max-time=240")
 
 
 def _fuzz(who: str, template: Path, folder: Path, *options: str) -> None:
@@ -53,7 +53,7 @@ def _fuzz(who: str, template: Path, folder: Path, *options: str) -> None:
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=800,
             check=False,
         )
         assert running.client().get("/readyz").status_code == 200
