@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolves pyproject.toml (with its dev extra) under constraints.txt into requirements.lock.
+# Resolves pyproject.toml (with every extra) under constraints.txt into requirements.lock.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,7 +15,7 @@ resolved="$(mktemp)"
 trap 'rm -f "$resolved"' EXIT
 # What is locked stays, unless it no longer fits; torch is chosen anew, among the builds at hand.
 grep -v '^torch==' requirements.lock >"$resolved"
-.venv/bin/uv pip compile pyproject.toml --extra dev -c constraints.txt \
+.venv/bin/uv pip compile pyproject.toml --all-extras -c constraints.txt \
     --python .venv/bin/python --no-annotate --no-header --no-emit-find-links --no-emit-index-url \
     --quiet "$@" -o "$resolved"
 # A CPU build of torch satisfies the plain version: the lock names no build.

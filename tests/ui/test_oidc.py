@@ -53,7 +53,10 @@ class Provider:
         words = ["-m", "nanoidp", "--config", str(folder), "--host", "127.0.0.1"]
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *words, "--port", str(port)], stdout=log, stderr=log
+                [sys.executable, *words, "--port", str(port)],
+                stdout=log,
+                stderr=log,
+                cwd=folder,  # where it writes its keys
             )
 
     def _write(self, name: str, content: object) -> None:
