@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from graphs.understanding.clause import strip_leading
 from graphs.understanding.lexicon import lexicon, phrases, words
-from graphs.understanding.text import Token, find_phrase, tokenise
+from graphs.understanding.text import Token, find_phrase, outside_paths, tokenise
 
 _LOG = re.compile(lexicon()["guards"]["log_line"], re.I)
 _REPORTING = re.compile(
@@ -39,7 +39,7 @@ def own_words(text: str) -> tuple[str, bool]:
 
 def _reported(text: str) -> str:
     """The text up to where it begins to report what something or somebody says."""
-    found = _REPORTING.search(text)
+    found = next(outside_paths(_REPORTING, text), None)
     if found is None:
         return text
     before = text[: found.start()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,7 @@ _TOKEN = re.compile(
     rf"""
     (?P<quote>"[^"\n]+"|“[^”\n]+”|`[^`\n]+`|(?<!\w)'[^'\n]{{2,}}'(?!\w)|‘[^’\n]{{2,}}’)
   | (?P<path>(?<!\d)(?:https?://|(?:~|\.{{1,2}})?/)[^\s,;"']*[\w/]
+      |(?<![\w])[A-Za-z]:\\[^\s,;"']*[\w\\]
       |[\w.\-]+(?:/[\w.\-]+)+\.(?:{_EXTENSIONS})\b
       |[\w.\-]*[\w\-]\.(?:{_EXTENSIONS})\b
       |[A-Za-z][\w.\-]{{2,}}(?:/[A-Za-z][\w.\-]+)+)
@@ -23,6 +24,14 @@ _TOKEN = re.compile(
     """,
     re.X | re.I,
 )
+
+_PATH = re.compile(
+    rf"""(?:https?://|(?:~|\.{{1,2}})?/|[a-z]:[\\/])\S.*
+      |[\w.\-]+(?:[/\\][\w.\-]+)+[/\\]?
+      |(?:\S+\s){{0,4}}\S*\w\.(?:{_EXTENSIONS})""",
+    re.X | re.I,
+)
+"""What is a path although it is quoted: its words are no words of the sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +58,19 @@ def tokenise(text: str) -> list[Token]:
     return [_token(match) for match in _TOKEN.finditer(text)]
 
 
+def outside_paths(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """The places of a pattern that are not within a path: `/mnt/log: a->b/x.csv` says nothing."""
+    paths = [(t.start, t.end) for t in tokenise(text) if t.kind == "path"]
+    for match in pattern.finditer(text):
+        if not any(start <= match.start() and match.end() <= end for start, end in paths):
+            yield match
+
+
 def _token(match: re.Match[str]) -> Token:
     kind = match.lastgroup or "word"
     written = match.group()
     inner = written[1:-1] if kind == "quote" else written
+    kind = "path" if kind == "quote" and _PATH.fullmatch(inner.strip()) else kind
     return Token(
         inner,
         inner.casefold().replace("’", "'"),

@@ -32,7 +32,7 @@ from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Needs, Route, Router
 from graphs.understanding.segment import Segmenter, nouns_listed
 from graphs.understanding.spelling import Speller, in_full
-from graphs.understanding.text import Token, phrase_at, tokenise
+from graphs.understanding.text import Token, outside_paths, phrase_at, tokenise
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -145,7 +145,7 @@ class Understanding:
         return plan
 
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
-        own, cut = guards.own_words(_ARROW.sub(" to ", text))
+        own, cut = guards.own_words(_in_words(text))
         own = self._between_courtesies(own, names)
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
@@ -474,6 +474,13 @@ class _NameWords:
 
     def __contains__(self, word: str) -> bool:
         return any(index.has_word(word) for index in self._indices)
+
+
+def _in_words(text: str) -> str:
+    """The text with its arrows said: `v3 -> kiosks`; those within paths are names."""
+    for arrow in reversed(list(outside_paths(_ARROW, text)) if _ARROW.search(text) else ()):
+        text = f"{text[: arrow.start()]} to {text[arrow.end() :]}"
+    return text
 
 
 def _reasons(reads: list[Read]) -> list[Reason]:
