@@ -130,9 +130,9 @@ def rows_of(table: Table, columns: Columns, where: str) -> list[Row]:
             extra = {k: v for k, v in record.values.items() if k not in taken}
             rows.append(Row(text.strip(), label, _split(record, columns, bad), extra))
     if bad:
-        what, places = next(iter(bad.items()))
+        what, where_bad = next(iter(bad.items()))
         raise InvalidInput(
-            f"{where}: {what} at {_places(places)}.",
+            f"{where}: {what} at {places(where_bad)}.",
             hint="Every row needs a non-empty text and one label; correct or delete these rows.",
         )
     return rows
@@ -158,10 +158,11 @@ def _split(record: Record, columns: Columns, bad: dict[str, list[str]]) -> str:
     return split or ""
 
 
-def _places(places: list[str]) -> str:
-    unit, shown = places[0].split()[0], [p.split()[1] for p in places[:5]]
-    more = f" and {len(places) - 5} more" if len(places) > 5 else ""
-    return f"{unit}{'s' if len(places) > 1 else ''} {', '.join(shown)}{more}"
+def places(found: list[str]) -> str:
+    """Where rows stand, the first five of them: `lines 3, 8, 9, 12, 15 and 4 more`."""
+    unit, shown = found[0].split()[0], [p.split()[1] for p in found[:5]]
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"{unit}{'s' if len(found) > 1 else ''} {', '.join(shown)}{more}"
 
 
 def label_warnings(rows: Sequence[Row]) -> list[str]:

@@ -84,7 +84,7 @@ def _(args: AddDataset, call: Call) -> Preview:
         return Preview(summary=summary, warnings=planned.profile.warnings)
     profile = planned.profile
     return Preview(
-        summary=f"Add {profile.rows} rows in {len(profile.classes)} classes from {args.path} "
+        summary=f"Add {profile.rows} rows {_of_what(profile)} from {args.path} "
         f"as {planned.name} v{planned.version}.",
         changes=[
             Change(what=f"dataset {planned.name}", after=f"v{planned.version}"),
@@ -92,6 +92,17 @@ def _(args: AddDataset, call: Call) -> Preview:
         ],
         warnings=profile.warnings,
     )
+
+
+def _of_what(profile: DatasetProfile) -> str:
+    if profile.kind == "classification":
+        return f"in {len(profile.classes)} classes"
+    return {
+        "prompt_completion": "of prompts and completions",
+        "messages": "of chats",
+        "pairs": "of pairs of texts",
+        "triplets": "of triplets of texts",
+    }[profile.kind]
 
 
 def _profiled(profile: DatasetProfile) -> list[Change]:
@@ -132,11 +143,12 @@ def _(args: AddDataset, result: DatasetAdded) -> str:
     if result.known:
         return f"{result.name} v{result.version} holds exactly this content already."
     columns = ""
-    if profile.columns_from == "detected":
+    if profile.kind != "classification":
+        columns = f" ({profile.text_column!r}, {profile.label_column!r})"
+    elif profile.columns_from == "detected":
         columns = f" (text from {profile.text_column!r}, label from {profile.label_column!r})"
     return (
-        f"Added {result.name} v{result.version}: {profile.rows} rows in "
-        f"{len(profile.classes)} classes{columns}."
+        f"Added {result.name} v{result.version}: {profile.rows} rows {_of_what(profile)}{columns}."
     )
 
 
@@ -196,9 +208,10 @@ def _(args: DescribeDataset, result: DatasetDescription) -> str:
     profile = result.profile
     classes = ", ".join(f"{name} {count}" for name, count in profile.classes.items())
     splits = ", ".join(f"{name} {count}" for name, count in profile.splits.items())
+    what = _of_what(profile) + (f" ({classes})" if classes else "")
     return (
-        f"{result.name} v{result.version} has {profile.rows} rows in {len(profile.classes)} "
-        f"classes ({classes}); splits: {splits}; {profile.duplicates} exact duplicates."
+        f"{result.name} v{result.version} has {profile.rows} rows {what}; "
+        f"splits: {splits}; {profile.duplicates} exact duplicates."
     )
 
 

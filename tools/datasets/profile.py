@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.datasets import columns as columns_
-from tools.datasets import splits, store
+from tools.datasets import kinds, splits, store
 from tools.datasets.columns import Columns, Row
 from tools.datasets.reading import Table, read
-from tools.datasets.types import DatasetProfile, TextLengths
+from tools.datasets.types import DatasetProfile, Kind, TextLengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,27 @@ def prepare(path: Path) -> Prepared:
         NotFound: if there is nothing at the path.
     """
     table = read(path)
-    columns = columns_.choose(table, str(path))
-    rows = columns_.rows_of(table, columns, str(path))
+    shape = kinds.recognise(table)
+    if shape is None:
+        columns = columns_.choose(table, str(path))
+        rows = columns_.rows_of(table, columns, str(path))
+        group = splits.groups([row.text for row in rows])
+        warnings = [*table.warnings, *columns_.label_warnings(rows)]
+    else:
+        split = "split" if "split" in table.columns else None
+        columns = Columns(shape.asks, shape.answers, split, detected=False)
+        rows = kinds.rows_of(table, shape, str(path))
+        # Questions of one pattern differ in a word that matters: only equal ones belong together.
+        group = splits.equal([row.text for row in rows])
+        warnings = table.warnings
     split_from = _split_source(table, columns)
     sha256 = store.content_hash(rows, with_split=split_from != "assigned")
-    group = splits.groups([row.text for row in rows])
-    warnings = [*table.warnings, *columns_.label_warnings(rows)]
     if split_from == "assigned":
         splits.assign(rows, group)
     else:
         warnings += _complete(rows, group)
-    profile = _profile(table, columns, rows, group, split_from, warnings)
+    kind = shape.kind if shape else "classification"
+    profile = _profile(kind, table, columns, rows, group, split_from, warnings)
     return Prepared(rows, sha256, profile)
 
 
@@ -69,6 +79,7 @@ def _complete(rows: Sequence[Row], group: Sequence[int]) -> list[str]:
 
 
 def _profile(
+    kind: Kind,
     table: Table,
     columns: Columns,
     rows: Sequence[Row],
@@ -80,12 +91,13 @@ def _profile(
     duplicates = len(rows) - len(normalised)
     counted = Counter(row.split for row in rows)
     return DatasetProfile(
+        kind=kind,
         columns=table.columns,
         text_column=columns.text,
         label_column=columns.label,
         columns_from="detected" if columns.detected else "name",
         rows=len(rows),
-        classes=dict(Counter(row.label for row in rows).most_common()),
+        classes=dict(Counter(row.label for row in rows if row.label).most_common()),
         splits={name: counted[name] for name in ("train", "validation", "test") if counted[name]},
         split_from=split_from,
         duplicates=duplicates,

@@ -47,6 +47,12 @@ def groups(texts: Sequence[str]) -> list[int]:
     return [root(i) for i in range(len(texts))]
 
 
+def equal(texts: Sequence[str]) -> list[int]:
+    """The number of each text's group of texts that are equal after normalisation."""
+    first: dict[str, int] = {}
+    return [first.setdefault(normalise(text), i) for i, text in enumerate(texts)]
+
+
 def _similar(items: Sequence[tuple[int, frozenset[str]]]) -> list[tuple[int, int]]:
     frequency = Counter(word for _, words in items for word in words)
     ordered = sorted(

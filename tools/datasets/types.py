@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
 
+Kind = Literal["classification", "prompt_completion", "messages", "pairs", "triplets"]
 DatasetName = Annotated[str, Slot(EntityKind.DATASET, "Which dataset?")]
 
 
@@ -60,9 +61,11 @@ class DatasetProfile(Result):
     """What was measured on the rows.
 
     Attributes:
+        kind: what the rows teach: a class, an answer (prompt_completion, messages), or which texts
+            are alike (pairs, triplets).
         columns: each column with its type.
-        text_column: the column that holds the text.
-        label_column: the column that holds the label.
+        text_column: the column that holds the text, the prompt, the chat or the anchor.
+        label_column: the column that holds the label, the answer or the positive.
         columns_from: `name` if the two columns were named so, `detected` if they were inferred.
         rows: how many rows.
         classes: rows of each class, largest first.
@@ -74,6 +77,7 @@ class DatasetProfile(Result):
         warnings: what a person should know before using it.
     """
 
+    kind: Kind = "classification"
     columns: dict[str, str]
     text_column: str
     label_column: str

@@ -40,6 +40,11 @@ def check_trainable(dataset: Dataset) -> list[str]:
         InvalidInput: one class only, too many, or no rows to train or to validate on.
     """
     profile, what = dataset.profile, f"{dataset.name} v{dataset.version}"
+    if profile.kind != "classification":
+        raise InvalidInput(
+            f"{what} holds {profile.kind.replace('_', '/')} rows, which teach no classes.",
+            hint="A classifier needs a text and a label column.",
+        )
     if len(profile.classes) < 2:
         raise InvalidInput(f"{what} has one class only; a classifier needs at least two.")
     if len(profile.classes) > MAX_CLASSES:

@@ -1,0 +1,97 @@
+"""Datasets that teach answers, or which texts are alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.datasets.kinds import alike, conversation
+from tools.datasets.service import DatasetService
+from tools.kernel.errors import InvalidInput
+from tools.kernel.gate import Outcome
+from tools.kernel.kernel import Kernel
+
+Caller = Callable[..., Outcome]
+CHAT = [{"role": "user", "content": "two and two"}, {"role": "assistant", "content": "four"}]
+
+
+def write(path: Path, values: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(value) + "\n" for value in values))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ({"prompt": "capital of town {i}", "completion": "city {i}"}, "prompt_completion"),
+        ({"instruction": "sum", "input": "{i} and 1", "output": "{i}1"}, "prompt_completion"),
+        ({"question": "who is {i}", "answer": "{i}"}, "prompt_completion"),
+        ({"anchor": "a {i}", "positive": "b {i}"}, "pairs"),
+        ({"query": "a {i}", "positive": "b {i}", "negative": "c {i}"}, "triplets"),
+        ({"text": "a text {i}", "label": "x", "answer": "y"}, "classification"),
+    ],
+)
+def test_the_kind_follows_from_the_columns(
+    call: Caller, tmp_path: Path, row: dict[str, str], kind: str
+):
+    values = [{k: v.replace("{i}", f"n{i}") for k, v in row.items()} for i in range(40)]
+    added = call("datasets.add", path=str(write(tmp_path / "rows.jsonl", values)))
+    profile = added.result.model_dump()["profile"]
+    assert profile["kind"] == kind
+    if kind != "classification":
+        assert profile["splits"] == {"train": 32, "validation": 4, "test": 4}
+
+
+@pytest.mark.parametrize(
+    "chat",
+    [
+        CHAT,
+        json.dumps(CHAT),
+        [{"from": "human", "value": "two and two"}, {"from": "gpt", "value": "four"}],
+    ],
+)
+def test_chats_of_several_writings_become_one(
+    kernel: Kernel, call: Caller, tmp_path: Path, chat: Any
+):
+    rows = [{"conversations": chat, "source": "x"}]
+    call("datasets.add", path=str(write(tmp_path / "chats.jsonl", rows)))
+    [row] = kernel.get(DatasetService).rows("default", "chats")
+    assert conversation(row) == CHAT
+    assert (row.text, row.extra["source"]) == ("two and two", "x")
+
+
+def test_rows_give_conversations_and_texts_that_are_alike(
+    kernel: Kernel, call: Caller, tmp_path: Path
+):
+    rows = [{"system": "Be brief.", "prompt": "two and two", "completion": "four"}]
+    call("datasets.add", path=str(write(tmp_path / "brief.jsonl", rows)))
+    [row] = kernel.get(DatasetService).rows("default", "brief")
+    assert conversation(row) == [{"role": "system", "content": "Be brief."}, *CHAT]
+    assert alike(row) == ("two and two", "four")
+
+
+def test_bad_rows_are_named_and_nothing_is_added(call: Caller, tmp_path: Path):
+    rows = [
+        {"messages": CHAT},
+        {"messages": CHAT[:1]},
+        {"messages": [{"role": "wizard", "content": "x"}]},
+        {"messages": []},
+    ]
+    with pytest.raises(InvalidInput) as caught:
+        call("datasets.add", path=str(write(tmp_path / "bad.jsonl", rows)))
+    for told in ("line 2", "line 3", "line 4", "known role", "assistant's answer"):
+        assert told in str(caught.value)
+    missing = [{"prompt": "x", "completion": ""}, {"prompt": "y", "completion": "z"}]
+    with pytest.raises(InvalidInput, match="no completion at line 1"):
+        call("datasets.add", path=str(write(tmp_path / "empty.jsonl", missing)))
+
+
+def test_a_classifier_is_not_trained_on_answers(call: Caller, tmp_path: Path):
+    rows = [{"prompt": f"what is {i}", "completion": f"n{i}"} for i in range(40)]
+    call("datasets.add", path=str(write(tmp_path / "qa.jsonl", rows)))
+    with pytest.raises(InvalidInput, match="teach no classes"):
+        call("training.start", dataset="qa", base_model="minilm")
