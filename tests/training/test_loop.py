@@ -19,9 +19,10 @@ from tests.training.conftest import rows
 from tools.kernel.errors import Unavailable
 from tools.training.child import train
 from tools.training.export import folder_sha256
+from tools.training.objectives import scores
 from tools.training.preparing import make_spec, write_data
 from tools.training.spec import TrainingSpec
-from tools.training.state import EpochScore, scores
+from tools.training.state import EpochScore
 from tools.training.types import StartTraining
 
 Make = Callable[..., TrainingSpec]
@@ -164,7 +165,11 @@ def test_a_full_disk_is_said_to_be_one(spec: Make, monkeypatch: pytest.MonkeyPat
 
 
 def test_scores_are_accuracy_and_macro_f1():
-    assert scores([0, 0, 1, 1], [0, 1, 1, 1], 2) == (0.75, pytest.approx((2 / 3 + 0.8) / 2))
+    assert scores([0, 0, 1, 1], [0, 1, 1, 1], 2) == (
+        0.75,
+        pytest.approx((2 / 3 + 0.8) / 2),
+        0.75,
+    )
 
 
 def test_batches_are_of_like_length_and_cover_every_row_once():

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from tools.training.loop import Trainer
     from tools.training.modelling import TextClassifier
+    from tools.training.objectives import Target
     from tools.training.state import EpochScore, Examples, State
 
 _STARTED = time.monotonic()
@@ -97,10 +98,14 @@ def _examples(spec: TrainingSpec, tokenizer: Tokenizer, split: str) -> Examples:
     from tools.training.state import Examples
 
     lines = (Path(spec.data) / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
-    rows: list[dict[str, str]] = [json.loads(line) for line in lines]
+    rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
     places = {label: place for place, label in enumerate(spec.labels)}
+    targets: list[Target] = [
+        places[label] if isinstance(label, str) else [places[each] for each in label]
+        for label in (row["label"] for row in rows)
+    ]
     ids = [encoding.ids for encoding in tokenizer.encode_batch([row["text"] for row in rows])]
-    return Examples(ids, [places[row["label"]] for row in rows])
+    return Examples(ids, targets)
 
 
 def write_folder(spec: TrainingSpec, trainer: Trainer) -> None:
@@ -154,6 +159,7 @@ def _write_facts(spec: TrainingSpec, folder: Path) -> None:
         "method": spec.method,
         "max_length": spec.max_length,
         "pooling": "mean",
+        "task": spec.task,
     }
     for name, value in (
         ("config.json", config),
@@ -181,13 +187,16 @@ def summary(spec: TrainingSpec, trainer: Trainer, state: State) -> dict[str, Any
         "final_loss": best.validation_loss,
         "validation_accuracy": best.validation_accuracy,
         "validation_macro_f1": best.validation_macro_f1,
+        "validation_micro_f1": best.validation_micro_f1,
         "seconds": state.seconds + trainer.began - _STARTED,
         "compute_seconds": state.seconds,
         "resumed": state.resumed,
         "stopped": state.stopped,
         "trained_parameters": trained,
         "total_parameters": total,
-        "examples_per_second": state.step * spec.batch_size / max(0.001, state.seconds),
+        "examples_per_second": len(trainer.train_set.ids)
+        * state.scores[-1].epoch
+        / max(0.001, state.seconds),
     }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from tools.kernel.errors import InvalidInput
 
@@ -133,6 +134,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.embeddings = _Embeddings(config)
         self.encoder = _Layers(config)
+        self.checkpointing = False  # True: activations are computed twice instead of kept
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The hidden states after the last layer.
@@ -154,7 +156,10 @@ class Encoder(nn.Module):
         """From the hidden states after `depth` layers to those after the last."""
         mask = wide(attention_mask)
         for layer in list(self.encoder.layer)[depth:]:
-            hidden = layer(hidden, mask)
+            if self.checkpointing and torch.is_grad_enabled():
+                hidden = checkpoint(layer, hidden, mask, use_reentrant=False)
+            else:
+                hidden = layer(hidden, mask)
         return hidden
 
 

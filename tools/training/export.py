@@ -44,17 +44,24 @@ class Classifier:
     Attributes:
         labels: the classes, in the order of the outputs.
         max_length: tokens after which a text is cut.
+        multilabel: True if a text may have any number of the labels.
         model: the merged torch module: `(input_ids, attention_mask) -> logits`.
         tokenizer: turns texts into token ids, cut but not padded.
     """
 
     def __init__(
-        self, model: TextClassifier, tokenizer: Tokenizer, labels: Sequence[str], max_length: int
+        self,
+        model: TextClassifier,
+        tokenizer: Tokenizer,
+        labels: Sequence[str],
+        max_length: int,
+        multilabel: bool = False,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.labels = tuple(labels)
         self.max_length = max_length
+        self.multilabel = multilabel
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each text."""
@@ -78,16 +85,25 @@ class Classifier:
         return found
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
-        """The probability of every label, texts × labels; each row sums to 1."""
+        """The probability of every label, texts × labels; a row sums to 1 if classes exclude."""
         import numpy as np
 
         logits = self.logits(texts)
+        if self.multilabel:
+            return 1 / (1 + np.exp(-logits))
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         return raised / raised.sum(axis=1, keepdims=True)
 
     def predict(self, texts: Sequence[str]) -> list[str]:
         """The most probable label of each text."""
         return [self.labels[i] for i in self.logits(texts).argmax(axis=1)]
+
+    def predict_labels(self, texts: Sequence[str]) -> list[list[str]]:
+        """The labels of each text: those more probable than not, or its one class."""
+        if not self.multilabel:
+            return [[label] for label in self.predict(texts)]
+        found = self.probabilities(texts) > 0.5
+        return [[self.labels[i] for i in row.nonzero()[0]] for row in found]
 
 
 def load_classifier(folder: Path) -> Classifier:
@@ -99,7 +115,8 @@ def load_classifier(folder: Path) -> Classifier:
     """
     facts = read_facts(folder)
     tokenizer = load_tokenizer(folder, facts["max_length"])
-    return Classifier(merge(folder), tokenizer, read_labels(folder), facts["max_length"])
+    several = facts.get("task") == "multilabel"
+    return Classifier(merge(folder), tokenizer, read_labels(folder), facts["max_length"], several)
 
 
 def untrained_classifier(

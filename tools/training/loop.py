@@ -20,6 +20,7 @@ from torch.nn import functional
 from tools.training.batching import epoch_batches, even_batches, pad, pad_hidden
 from tools.training.encoder import mean_pool
 from tools.training.modelling import TextClassifier, add_adapter
+from tools.training.objectives import Target, objective_of, scores
 from tools.training.spec import TrainingSpec
 from tools.training.state import (
     EpochScore,
@@ -27,7 +28,6 @@ from tools.training.state import (
     State,
     load_checkpoint,
     save_checkpoint,
-    scores,
 )
 
 Report = Callable[[float, str, dict[str, float]], None]
@@ -65,11 +65,15 @@ class Trainer:
         layers = len(model.encoder.encoder.layer)
         self.depth = layers - math.ceil(layers * spec.trained_share)
         self.state = State()
+        self._objective = objective_of(spec)
         self.best_weights: dict[str, Tensor] = {}
         self.began = time.monotonic()
         self._saved = self._reported = self.began
         self._first_step, self._stepping_since = 0, self.began
-        self._batches_an_epoch = math.ceil(len(train.ids) / spec.batch_size)
+        self._at_once = spec.batch_size * spec.gradient_accumulation
+        self._batches_an_epoch = math.ceil(len(train.ids) / self._at_once)
+        self._tokens = 0
+        model.encoder.checkpointing = spec.gradient_checkpointing
 
     def run(self) -> State:
         """Train to the end, from the checkpoint if there is one; the model has the best weights."""
@@ -102,10 +106,10 @@ class Trainer:
         if sum(examples.lengths) * size * 4 > _CACHE_BYTES:
             return
         hidden: list[Tensor] = [torch.empty(0)] * len(examples.ids)
-        with torch.no_grad():
+        with torch.no_grad(), self._mixed():
             for chosen in even_batches(examples.lengths, _EVALUATION_BATCH):
                 for i, row in zip(chosen, self._lower(examples, chosen), strict=True):
-                    hidden[i] = row[: len(examples.ids[i])].clone()
+                    hidden[i] = row[: len(examples.ids[i])].float()
         examples.hidden = hidden
 
     def _lower(self, examples: Examples, chosen: list[int]) -> Tensor:
@@ -122,7 +126,7 @@ class Trainer:
 
     def _epoch(self) -> None:
         state, spec = self.state, self.spec
-        batches = epoch_batches(self.train_set.lengths, spec.batch_size, spec.seed, state.epoch)
+        batches = epoch_batches(self.train_set.lengths, self._at_once, spec.seed, state.epoch)
         while state.batch < len(batches):
             self._step(batches[state.batch])
             state.batch += 1
@@ -154,27 +158,45 @@ class Trainer:
         for group in self._optimiser.param_groups:
             group["lr"] = group["peak"] * rate
         self.model.train()
-        pooled = self._pooled(self.train_set, chosen)
-        logits = self.model.head(functional.dropout(pooled, self.spec.head_dropout))
-        targets = torch.tensor([self.train_set.targets[i] for i in chosen])
-        loss = functional.cross_entropy(logits, targets)
-        smoothed = functional.cross_entropy(
-            logits, targets, label_smoothing=self.spec.label_smoothing
-        )
         self._optimiser.zero_grad()
-        smoothed.backward()
+        size, loss = self.spec.batch_size, 0.0
+        for start in range(0, len(chosen), size):
+            loss += self._backward(chosen[start : start + size], len(chosen))
         nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], 1.0)
         self._optimiser.step()
         state.step += 1
-        state.epoch_loss += loss.item() * len(chosen)
+        state.epoch_loss += loss * len(chosen)
         state.epoch_rows += len(chosen)
-        state.steps.append((state.step, loss.item(), self._optimiser.param_groups[0]["lr"]))
+        self._tokens += sum(len(self.train_set.ids[i]) for i in chosen)
+        state.steps.append((state.step, loss, self._optimiser.param_groups[0]["lr"]))
+
+    def _backward(self, chosen: list[int], of: int) -> float:
+        """Add the gradients of one batch out of `of` rows; its share of their mean loss."""
+        with self._mixed():
+            pooled = self._pooled(self.train_set, chosen)
+            logits = self.model.head(functional.dropout(pooled, self.spec.head_dropout)).float()
+        targets = self._targets(self.train_set, chosen)
+        share = len(chosen) / of
+        (share * self._objective.smoothed(logits, targets)).backward()
+        return share * self._objective.loss(logits.detach(), targets).item()
+
+    def _mixed(self) -> torch.autocast:
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.spec.precision == "bf16")
+
+    def _targets(self, examples: Examples, chosen: list[int]) -> Tensor:
+        return self._objective.targets([examples.targets[i] for i in chosen])
 
     def _schedule(self, step: int) -> float:
-        """Linear warm-up, then linear to zero."""
+        """The share of the peak rate at a step: a linear warm-up, then as the spec says."""
         total = self.spec.epochs * self._batches_an_epoch
         warm = max(1, round(total * self.spec.warmup))
-        return min((step + 1) / warm, max(0.0, (total - step) / max(1, total - warm)))
+        left = max(0.0, (total - step) / max(1, total - warm))
+        after = {
+            "linear": left,
+            "cosine": (1 - math.cos(math.pi * min(1.0, left))) / 2,
+            "constant": 1.0,
+        }
+        return min(1.0, (step + 1) / warm, after[self.spec.scheduler])
 
     def _make_optimiser(self) -> torch.optim.Optimizer:
         spec = self.spec
@@ -199,16 +221,16 @@ class Trainer:
     def _evaluate(self, epoch: int, training_loss: float | None) -> EpochScore:
         self.model.eval()
         examples, loss = self.validation, 0.0
-        predicted = [0] * len(examples.ids)
-        with torch.no_grad():
+        predicted: list[Target] = [0] * len(examples.ids)
+        with torch.no_grad(), self._mixed():
             for chosen in even_batches(examples.lengths, _EVALUATION_BATCH):
-                logits = self.model.head(self._pooled(examples, chosen))
-                targets = torch.tensor([examples.targets[i] for i in chosen])
-                loss += functional.cross_entropy(logits, targets, reduction="sum").item()
-                for i, found in zip(chosen, logits.argmax(1).tolist(), strict=True):
+                logits = self.model.head(self._pooled(examples, chosen)).float()
+                targets = self._targets(examples, chosen)
+                loss += self._objective.loss(logits, targets).item() * len(chosen)
+                for i, found in zip(chosen, self._objective.predicted(logits), strict=True):
                     predicted[i] = found
-        accuracy, macro_f1 = scores(examples.targets, predicted, len(self.spec.labels))
-        return EpochScore(epoch, training_loss, loss / len(examples.ids), accuracy, macro_f1)
+        found = scores(examples.targets, predicted, len(self.spec.labels))
+        return EpochScore(epoch, training_loss, loss / len(examples.ids), *found)
 
     # Keeping and telling
 
@@ -228,7 +250,8 @@ class Trainer:
         state, spec = self.state, self.spec
         done = state.step / (spec.epochs * self._batches_an_epoch)
         steps = state.step - self._first_step
-        speed = steps * spec.batch_size / max(0.001, time.monotonic() - self._stepping_since)
+        since = max(0.001, time.monotonic() - self._stepping_since)
+        speed = steps * self._at_once / since
         left = (1 - done) * spec.epochs * len(self.train_set.ids) / max(0.001, speed)
         last = state.scores[-1]
         _, loss, rate = state.steps[-1]
@@ -236,6 +259,7 @@ class Trainer:
             "loss": loss,
             "learning_rate": rate,
             "examples_per_second": speed,
+            "tokens_per_second": self._tokens / since,
             "eta_seconds": left,
             "epoch": float(min(state.epoch, spec.epochs)),
             "validation_loss": last.validation_loss,
@@ -244,6 +268,7 @@ class Trainer:
         line = f"epoch {min(state.epoch, spec.epochs)} of {spec.epochs}, loss {loss:.3f}"
         if last.epoch > 0:
             line += f", validation accuracy {last.validation_accuracy:.1%}"
+        line += f", rate {rate:.1e}, {figures['tokens_per_second']:.0f} tokens/s"
         self._report(0.05 + 0.9 * done, f"{line}, about {left:.0f} s left", figures)
 
     def _save(self) -> None:

@@ -122,7 +122,27 @@ def make_spec(
         max_length=args.max_length,
         trained_share=defaults.trained_share,
         threads=threads,
+        warmup=args.warmup,
+        weight_decay=args.weight_decay,
+        patience=args.patience,
+        gradient_accumulation=args.gradient_accumulation,
+        scheduler=args.scheduler,
+        gradient_checkpointing=args.gradient_checkpointing,
+        precision=precision_of(args.precision),
     )
+
+
+def precision_of(asked: str) -> str:
+    """`fp32` or `bf16`; `auto` takes bf16 where the processor multiplies it natively."""
+    if asked != "auto":
+        return asked
+    import torch
+
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    # There is no public name for it; without AMX tiles bf16 is emulated and slower.
+    tiles = torch.cpu._is_amx_tile_supported()  # pyright: ignore[reportPrivateUsage]
+    return "bf16" if tiles else "fp32"
 
 
 def parameters_of(spec: TrainingSpec) -> dict[str, Any]:
@@ -130,6 +150,7 @@ def parameters_of(spec: TrainingSpec) -> dict[str, Any]:
     names = (
         *("method", "epochs", "learning_rate", "head_learning_rate", "rank", "batch_size"),
         *("seed", "max_length", "trained_share", "warmup", "weight_decay", "head_dropout"),
-        *("label_smoothing", "patience", "threads"),
+        *("label_smoothing", "patience", "threads", "task", "gradient_accumulation"),
+        *("scheduler", "gradient_checkpointing", "precision"),
     )
     return {name: getattr(spec, name) for name in names}

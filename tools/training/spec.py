@@ -44,6 +44,11 @@ class TrainingSpec:
         labels: the classes in the order of the outputs.
         output: where the classifier's folder is written.
         checkpoint: the file that a cut-off training resumes from.
+        task: `classification` (one class a text) or `multilabel` (any number of them).
+        gradient_accumulation: batches whose gradients are added before a step.
+        scheduler: `linear` to zero, `cosine` to zero, or `constant`, after the warm-up.
+        gradient_checkpointing: compute activations twice instead of keeping them.
+        precision: `fp32` or `bf16` (matrix products in bfloat16).
         label_smoothing: share of the target spread over all classes; not in reported losses.
         patience: epochs without improvement after which training stops.
         checkpoint_seconds: the longest time between checkpoints.
@@ -72,6 +77,11 @@ class TrainingSpec:
     patience: int = 2
     checkpoint_seconds: float = 20.0
     threads: int = 1
+    task: str = "classification"
+    gradient_accumulation: int = 1
+    scheduler: str = "linear"
+    gradient_checkpointing: bool = False
+    precision: str = "fp32"
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TrainingSpec:

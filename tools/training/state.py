@@ -10,13 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tools.training.objectives import Target
+
 
 @dataclass(slots=True)
 class Examples:
-    """Token ids and classes of one split, and what the frozen layers say of them if cached."""
+    """Token ids and targets of one split, and what the frozen layers say of them if cached.
+
+    A target is the place of a text's class, or the places of its labels where it may have several.
+    """
 
     ids: list[list[int]]
-    targets: list[int]
+    targets: list[Target]
     hidden: list[Tensor] | None = None
 
     @property
@@ -32,8 +37,9 @@ class EpochScore:
     Attributes:
         training_loss: mean over the epoch's steps; None for epoch 0.
         validation_loss: mean cross-entropy.
-        validation_accuracy: share of rows labelled rightly.
+        validation_accuracy: share of rows labelled rightly (all their labels).
         validation_macro_f1: mean F1 over the classes.
+        validation_micro_f1: F1 over all labels together; the accuracy where a text has one class.
     """
 
     epoch: int
@@ -41,11 +47,12 @@ class EpochScore:
     validation_loss: float
     validation_accuracy: float
     validation_macro_f1: float
+    validation_micro_f1: float
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Greater is better: accuracy first, then a smaller loss."""
-        return self.validation_accuracy, -self.validation_loss
+        """Greater is better: micro F1 (the accuracy of one class a text), then a smaller loss."""
+        return self.validation_micro_f1, -self.validation_loss
 
 
 @dataclass(slots=True)
@@ -67,18 +74,6 @@ class State:
     def best(self) -> EpochScore:
         """The best epoch so far."""
         return max(self.scores, key=lambda score: score.rank)
-
-
-def scores(targets: list[int], predicted: list[int], classes: int) -> tuple[float, float]:
-    """Accuracy, and F1 averaged over the classes that occur."""
-    right = sum(t == p for t, p in zip(targets, predicted, strict=True))
-    f1: list[float] = []
-    for c in range(classes):
-        hits = sum(t == p == c for t, p in zip(targets, predicted, strict=True))
-        wrong = targets.count(c) + predicted.count(c) - 2 * hits
-        if hits or wrong:
-            f1.append(2 * hits / (2 * hits + wrong))
-    return right / len(targets), sum(f1) / len(f1)
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:

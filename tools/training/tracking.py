@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CLASSIFIER = "classifier"
 _SOURCE = "mlflow tracking"
 _CHUNK = 900
+_BY_EPOCH = (
+    *("validation_loss", "validation_accuracy", "validation_macro_f1", "validation_micro_f1"),
+)
 
 
 class TrainingRuns:
@@ -192,13 +195,14 @@ def _metrics(curve: dict[str, Any], measured: Mapping[str, Any], began: int) -> 
         yield Metric("learning_rate", rate, began + step, step)
     for score in curve["epochs"]:
         epoch = score["epoch"]
-        for name in ("validation_loss", "validation_accuracy", "validation_macro_f1"):
+        for name in _BY_EPOCH:
             yield Metric(name, score[name], began + epoch, epoch)
     finals = {
         "initial_loss": measured["initial_loss"],
         "final_loss": measured["final_loss"],
         "best_validation_accuracy": measured["validation_accuracy"],
         "best_validation_macro_f1": measured["validation_macro_f1"],
+        "best_validation_micro_f1": measured["validation_micro_f1"],
         "best_epoch": measured["best_epoch"],
         "compute_seconds": measured["compute_seconds"],
         "trained_parameters": measured["trained_parameters"],

@@ -11,6 +11,8 @@ from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
 
 Method = Literal["lora", "full", "head"]
+Scheduler = Literal["linear", "cosine", "constant"]
+Precision = Literal["auto", "fp32", "bf16"]
 JobNumber = Annotated[
     int | None, Slot(EntityKind.JOB, "Which training job (its number)?", closed=False)
 ]
@@ -29,6 +31,11 @@ class _What(Args):
     dataset: Annotated[str, Slot(EntityKind.DATASET, "Which dataset should I train on?")] = Field(
         description="A dataset's name, or `name@2` for a certain version of it."
     )
+    precision: Precision = Field(
+        "auto",
+        description="`bf16` computes matrix products in bfloat16; `auto` does so where the "
+        "processor has instructions for it.",
+    )
     method: Method = Field(
         "lora",
         description="`lora` adapts all layers through small matrices, `full` trains every weight, "
@@ -42,9 +49,25 @@ class _What(Args):
     epochs: int | None = Field(
         None, ge=1, le=100, description="Passes over the training split; by method if not given."
     )
-    batch_size: int = Field(16, ge=1, le=512, description="Texts in one optimiser step.")
+    batch_size: int = Field(16, ge=1, le=512, description="Texts computed at once.")
+    gradient_accumulation: int = Field(
+        1, ge=1, le=256, description="Batches whose gradients are added before a step."
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Same seed, same result.")
-    max_length: int = Field(128, ge=8, le=512, description="Tokens after which a text is cut.")
+    max_length: int = Field(128, ge=8, le=8192, description="Tokens after which a text is cut.")
+    warmup: float = Field(
+        0.1, ge=0, le=0.9, description="Share of the steps over which the rate rises."
+    )
+    weight_decay: float = Field(0.01, ge=0, le=1, description="Decoupled decay of AdamW.")
+    scheduler: Scheduler = Field(
+        "linear", description="How the learning rate goes on after the warm-up."
+    )
+    patience: int = Field(
+        2, ge=1, le=100, description="Epochs without improvement after which training stops."
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Compute activations twice instead of keeping them: slower, smaller."
+    )
 
 
 class StartTraining(_What):
@@ -109,7 +132,11 @@ class TrainingResult(Result):
         best_epoch: the epoch whose weights were kept.
         initial_loss: mean cross-entropy on the validation split before the first step.
         final_loss: the same for the kept weights.
-        validation_accuracy: share of validation rows that the kept weights label rightly.
+        task: `classification`, or `multilabel` for any number of labels a text.
+        validation_accuracy: share of validation rows that the kept weights label rightly (where a
+            text may have several labels: all of them).
+        validation_macro_f1: F1 on the validation split, a mean over the classes.
+        validation_micro_f1: F1 over all labels together.
         seconds: time from start to end of the compute, over all attempts.
         trained_parameters: how many numbers were trained.
         total_parameters: how many numbers the model has.
@@ -132,6 +159,8 @@ class TrainingResult(Result):
     final_loss: float
     validation_accuracy: float
     validation_macro_f1: float
+    validation_micro_f1: float = 0.0
+    task: str = "classification"
     seconds: float
     trained_parameters: int
     total_parameters: int
