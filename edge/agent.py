@@ -18,6 +18,7 @@ from edge.errors import EdgeError, Refused, Retired, Superseded, Unreachable
 from edge.fetch import Fetcher
 from edge.files import write_atomic
 from edge.identity import Identity
+from edge.machine import machine_of
 from edge.profiles import PROFILES
 from edge.runtime import Runtime
 from edge.serve import PredictionServer
@@ -206,6 +207,7 @@ class Agent:
             free_disk_mb=round(shutil.disk_usage(self._home).free / (1 << 20), 1),
             address=self._server.address,
             agent=AGENT_VERSION,
+            machine=machine_of(self._home),
         )
 
     def _health(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from edge.errors import EdgeError, Refused, Retired, Unreachable
 from edge.identity import Identity
+from edge.machine import Machine
 
 LONG_POLL_SECONDS = 20
 _ANSWER_SECONDS = 10.0
@@ -86,6 +87,7 @@ class Report:
     free_disk_mb: float | None
     address: str | None
     agent: str
+    machine: Machine
 
     def encode(self) -> bytes:
         """The report as the bytes that are signed and sent."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select, update
 
 from tools.devices.tables import DeviceRow, GroupRow, ReportRow
-from tools.devices.types import DeviceState, Profile, ServedModel, Traffic
+from tools.devices.types import DeviceState, Machine, Profile, ServedModel, Traffic
 from tools.devices.watch import Watch
 from tools.kernel.storage import now
 
@@ -43,6 +43,7 @@ class Reported:
     free_disk_mb: float | None
     address: str | None
     agent: str
+    machine: Machine | None = None
 
     @property
     def requests(self) -> int:
@@ -264,6 +265,7 @@ def _reported(row: ReportRow) -> Reported:
         free_disk_mb=body["free_disk_mb"],
         address=body["address"],
         agent=body["agent"],
+        machine=Machine.model_validate(body["machine"]) if body.get("machine") else None,
     )
 
 

@@ -10,6 +10,7 @@ Short = Annotated[str, Field(max_length=200)]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Megabytes = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+RuntimeName = Literal["onnx", "openvino", "executorch", "llamacpp"]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
@@ -59,6 +60,18 @@ class ReportedTraffic(_Message):
     labels: Annotated[dict[Short, Count], Field(max_length=500)]
 
 
+class ReportedMachine(_Message):
+    """What kind of machine a device says it is."""
+
+    memory_mb: Megabytes | None
+    disk_mb: Megabytes | None
+    accelerator: Literal["none", "gpu", "npu"]
+    battery_percent: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None
+    charging: bool | None
+    network: Literal["ethernet", "wifi", "cellular", "unknown"]
+    runtimes: Annotated[list[RuntimeName], Field(max_length=4)]
+
+
 class DeviceReport(_Message):
     """What a device says of itself. `(boot, sequence)` only ever grows.
 
@@ -83,6 +96,7 @@ class DeviceReport(_Message):
     free_disk_mb: Megabytes | None
     address: Short | None
     agent: Short
+    machine: ReportedMachine | None = None
 
     def stored(self) -> dict[str, Any]:
         """The report as it is kept."""

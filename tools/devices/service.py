@@ -95,6 +95,7 @@ class DeviceService:
                 "latency_p95_ms": report.p95_ms,
                 "memory_mb": report.memory_mb,
                 "free_disk_mb": report.free_disk_mb,
+                "machine": report.machine,
                 "agent": report.agent,
                 "traffic": list(report.traffic),
             }

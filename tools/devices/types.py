@@ -131,6 +131,30 @@ class Traffic(Result):
     labels: dict[str, int] = Field(default_factory=dict)
 
 
+class Machine(Result):
+    """What a device said of the machine that it is.
+
+    Attributes:
+        memory_mb: its memory, in megabytes.
+        disk_mb: the size of the disk that models lie on.
+        accelerator: `none`, `gpu` or `npu`.
+        battery_percent: 0 to 100; none for a machine without a battery.
+        charging: whether it is on mains.
+        network: its way to the server: `ethernet`, `wifi`, `cellular` or `unknown`.
+        runtimes: what it can run: `onnx`, `openvino`, `executorch`, `llamacpp`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    memory_mb: float | None = None
+    disk_mb: float | None = None
+    accelerator: str = "none"
+    battery_percent: float | None = None
+    charging: bool | None = None
+    network: str = "unknown"
+    runtimes: tuple[str, ...] = ("onnx",)
+
+
 class DeviceSummary(Result):
     """One device as a line of a list."""
 
@@ -164,6 +188,7 @@ class DeviceDetail(DeviceSummary):
     latency_p95_ms: float | None = None
     memory_mb: float | None = None
     free_disk_mb: float | None = None
+    machine: Machine | None = Field(None, description="What kind of machine it is.")
     agent: str | None = Field(None, description="Version of the program on the device.")
     traffic: list[Traffic] = Field(default_factory=list[Traffic])
     enrolled: datetime | None = None
