@@ -20,6 +20,8 @@ class _Totals:
     requests: int = 0
     errors: int = 0
     confidence_sum: float = 0.0
+    compared: int = 0
+    agreed: int = 0
     labels: Counter[str] = field(default_factory=Counter[str])
 
 
@@ -50,6 +52,13 @@ class Counters:
             totals.requests += texts
             totals.errors += texts
 
+    def compared(self, assignment: Assignment, texts: int, agreed: int) -> None:
+        """Count texts on which a model that answers nobody was compared with the one that did."""
+        with self._lock:
+            totals = self._of(assignment)
+            totals.compared += texts
+            totals.agreed += agreed
+
     def traffic(self) -> list[dict[str, Any]]:
         """The totals of every bundle, as a report carries them."""
         with self._lock:
@@ -61,6 +70,8 @@ class Counters:
                     "requests": t.requests,
                     "errors": t.errors,
                     "confidence_sum": round(t.confidence_sum, 6),
+                    "compared": t.compared,
+                    "agreed": t.agreed,
                     "labels": dict(t.labels),
                 }
                 for t in self._totals.values()

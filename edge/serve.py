@@ -11,6 +11,7 @@ from typing import Any, cast
 from edge.counters import Counters
 from edge.errors import BadRequest, NoModel
 from edge.runtime import Runtime
+from edge.shadow import Shadow
 
 _MAX_BODY = 1 << 20
 _MAX_TEXTS = 64
@@ -44,6 +45,7 @@ class PredictionServer(ThreadingHTTPServer):
         self.device = device
         self.runtime = runtime
         self.counters = counters
+        self.shadow = Shadow(runtime, counters)
         self.health = health
 
     @property
@@ -72,6 +74,7 @@ class PredictionServer(ThreadingHTTPServer):
             raise
         elapsed = (time.perf_counter() - started) * 1000
         self.counters.answered(arm.assignment, predictions, elapsed)
+        self.shadow.answered(texts, predictions)
         answers = [{"label": p.label, "confidence": round(p.confidence, 6)} for p in predictions]
         return {
             **(answers[0] if "text" in body else {"predictions": answers}),

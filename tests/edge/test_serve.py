@@ -13,7 +13,7 @@ import pytest
 
 from edge.counters import Counters
 from edge.serve import PredictionServer
-from edge.wire import Desired
+from edge.wire import Assignment, Desired
 from tests.edge.bundle import Shelf, TestDevice
 
 
@@ -75,6 +75,17 @@ def test_many_texts_are_answered_in_order_and_counted(served: Served) -> None:
     counted = served.counters.traffic()[0]
     assert counted["requests"] == 45 and counted["errors"] == 0
     assert counted["labels"] == {"login": 15, "shipping": 15, "billing": 15}
+
+
+def test_a_shadow_is_compared_and_never_answers(served: Served) -> None:
+    first, other = served.shelf.add(1), served.shelf.add(2, shift=1)
+    served.apply(1, first, Assignment(other.bundle, "router", 2, 0))
+    status, answer = served.ask({"texts": ["my password", "the parcel", "the invoice"]})
+    assert status == 200 and answer["version"] == 1
+    assert [p["label"] for p in answer["predictions"]] == ["login", "shipping", "billing"]
+    served.server.shadow.settle()
+    shadow = next(t for t in served.counters.traffic() if t["version"] == 2)
+    assert (shadow["compared"], shadow["agreed"], shadow["requests"]) == (3, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,8 @@ def _less(total: Traffic, before: Traffic | None) -> Traffic:
         requests=total.requests - before.requests,
         errors=total.errors - before.errors,
         mean_confidence=round(surety / answered, 4) if answered > 0 else None,
+        compared=total.compared - before.compared,
+        agreed=total.agreed - before.agreed,
         labels={
             label: count
             for label, times in total.labels.items()

@@ -28,6 +28,7 @@ class Reported:
     """A device's newest report, as the server keeps it; `at` is the server's time."""
 
     at: datetime
+    boot: int
     generation: int
     attempted: int
     phase: str
@@ -104,6 +105,9 @@ class Desired:
     serve: tuple[ServedModel, ...] = ()
     stage: tuple[ServedModel, ...] = ()
 
+
+COUNTED = ("requests", "errors", "compared", "agreed")
+"""What is counted of a model's traffic, beside its confidence and labels."""
 
 Fence = Callable[["Session"], bool]
 """Runs first in the transaction of a change; answers False if the change must not be made."""
@@ -250,6 +254,7 @@ def _reported(row: ReportRow) -> Reported:
     body = row.body
     return Reported(
         at=row.at,
+        boot=row.boot,
         generation=body["generation"],
         attempted=body["attempted"],
         phase=body["phase"],
@@ -275,10 +280,10 @@ def merge_traffic(counts: Sequence[Mapping[str, Any]]) -> tuple[Traffic, ...]:
     for count in counts:
         key = (count["model"], count["version"])
         total = merged.setdefault(
-            key, {"requests": 0, "errors": 0, "confidence_sum": 0.0, "labels": {}}
+            key, {**dict.fromkeys(COUNTED, 0), "confidence_sum": 0.0, "labels": {}}
         )
-        for field in ("requests", "errors", "confidence_sum"):
-            total[field] += count[field]
+        for field in (*COUNTED, "confidence_sum"):
+            total[field] += count.get(field, 0)
         for label, times in count["labels"].items():
             total["labels"][label] = total["labels"].get(label, 0) + times
     return tuple(_traffic(model, version, total) for (model, version), total in merged.items())
@@ -292,5 +297,7 @@ def _traffic(model: str, version: int, total: Mapping[str, Any]) -> Traffic:
         requests=total["requests"],
         errors=total["errors"],
         mean_confidence=round(total["confidence_sum"] / answered, 4) if answered else None,
+        compared=total["compared"],
+        agreed=total["agreed"],
         labels=total["labels"],
     )

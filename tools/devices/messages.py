@@ -57,6 +57,8 @@ class ReportedTraffic(_Message):
     requests: Count
     errors: Count
     confidence_sum: Annotated[float, Field(ge=0, le=2**53, allow_inf_nan=False)]
+    compared: Count = 0
+    agreed: Count = 0
     labels: Annotated[dict[Short, Count], Field(max_length=500)]
 
 

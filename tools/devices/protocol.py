@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tools.devices.fleet import Fleet
+from tools.devices.fleet import COUNTED, Fleet
 from tools.devices.messages import DeviceReport, Enrolment, EnrolmentRequest
 from tools.devices.tables import DeviceRow, GroupRow, ReportRow
 from tools.kernel.errors import InvalidInput, NotFound, PolicyDenied, Unauthenticated
@@ -269,10 +269,10 @@ def _earlier(before: ReportRow, boot: int) -> list[Any]:
         return before.earlier
     totals: dict[str, dict[str, Any]] = {}
     for count in (*before.earlier, *before.body["traffic"]):
-        empty = {**count, "requests": 0, "errors": 0, "confidence_sum": 0.0, "labels": {}}
+        empty = {**count, **dict.fromkeys(COUNTED, 0), "confidence_sum": 0.0, "labels": {}}
         total = totals.setdefault(count["bundle"], empty)
-        for field in ("requests", "errors", "confidence_sum"):
-            total[field] += count[field]
+        for field in (*COUNTED, "confidence_sum"):
+            total[field] += count.get(field, 0)
         for label, times in count["labels"].items():
             total["labels"][label] = total["labels"].get(label, 0) + times
     return list(totals.values())

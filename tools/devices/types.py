@@ -120,6 +120,8 @@ class Traffic(Result):
         requests: texts that it was asked about.
         errors: those that it failed to answer.
         mean_confidence: mean probability of the label that it chose, 0 to 1.
+        compared: texts on which it ran beside the model that answered, as a shadow.
+        agreed: those on which it chose the same label.
         labels: how often it chose each label.
     """
 
@@ -128,6 +130,8 @@ class Traffic(Result):
     requests: int = 0
     errors: int = 0
     mean_confidence: float | None = None
+    compared: int = 0
+    agreed: int = 0
     labels: dict[str, int] = Field(default_factory=dict)
 
 
