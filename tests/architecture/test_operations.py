@@ -38,6 +38,7 @@ WITHOUT_INVERSE = {
     "training.cancel": "a stopped training is started anew, with a receipt of its own",
     "evaluation.run": "measures and stores figures; there is nothing to take back",
     "evaluation.compare": "measures and stores figures; there is nothing to take back",
+    "evaluation.robustness": "measures and stores figures; there is nothing to take back",
     "knowledge.withdraw": "itself the inverse of an ingestion",
     "platform.undo": "its own act is undone by the receipt of the inverse that it ran",
     "platform.cancel_job": "a stopped job is started anew, with a receipt of its own",

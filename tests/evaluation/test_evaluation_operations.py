@@ -10,49 +10,13 @@ from typing import Any
 import pytest
 
 from tests.evaluation import tiny
-from tests.registry.trained import add_training, classifier_folder
+from tests.registry.trained import classifier_folder
 from tools.evaluation.service import EvaluationService
 from tools.kernel.errors import Conflict, InvalidInput, NotFound
 from tools.kernel.gate import Outcome
 from tools.kernel.kernel import Kernel
 
 Calls = Callable[..., Outcome]
-LEAKED = 2
-
-
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
-    return tiny.write_base(tmp_path / "base")
-
-
-@pytest.fixture
-def tickets(tmp_path: Path, call: Calls) -> str:
-    """A dataset of 240 training and 120 test rows; two more test rows leak."""
-    train = tiny.sentences(240)
-    test = [*tiny.sentences(120, start=1000), *((t.upper(), a) for t, a in train[:LEAKED])]
-    rows = [{"text": t, "label": a, "split": "train"} for t, a in train]
-    rows += [{"text": t, "label": a, "split": "test"} for t, a in test]
-    path = tmp_path / "mails.jsonl"
-    path.write_text("\n".join(json.dumps(row) for row in rows))
-    return call("datasets.add", path=str(path)).result.name
-
-
-@pytest.fixture
-def train(kernel: Kernel, tickets: str, base: Path, tmp_path: Path) -> Callable[[int], int]:
-    """Train on the first rows of the dataset; answers with the job's number."""
-
-    def run(rows: int) -> int:
-        files = tiny.write_classifier(tmp_path / f"on-{rows}", base, tiny.sentences(rows))
-        return add_training(
-            kernel,
-            files=files,
-            name="mail-sorter",
-            dataset=tickets,
-            base_model=str(base),
-            parameters={"seed": 5, "max_length": 16},
-        )
-
-    return run
 
 
 def test_a_trained_model_is_measured_before_it_is_registered(kernel, call, finished, train):
@@ -60,7 +24,7 @@ def test_a_trained_model_is_measured_before_it_is_registered(kernel, call, finis
     result = finished("evaluation.run", job=job)
     assert (result["model"], result["version"], result["job"]) == ("mail-sorter", None, job)
     assert (result["dataset"], result["split"]) == ("mails@1", "test")
-    assert (result["rows"], result["overlap"]) == (120, LEAKED)
+    assert (result["rows"], result["overlap"]) == (120, tiny.LEAKED)
     assert result["accuracy_low"] < result["accuracy"] < result["accuracy_high"]
     assert result["accuracy"] > 0.6 > result["baseline_untrained"]
     assert result["baseline_majority"] == pytest.approx(1 / 3, abs=0.01)

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+LEAKED = 2
+"""Test rows of the dataset that its training split has too."""
 LABELS = ("billing", "login", "shipping")
 WORDS = {
     "billing": ("invoice", "charged", "refund", "card"),

@@ -58,8 +58,11 @@ class HeldOut:
         return sum(r.label == self.majority for r in self.rows) / len(self.rows)
 
     def write(self, path: Path) -> None:
-        """Write text and label of every row, one JSON object a line."""
-        lines = (json.dumps({"text": r.text, "label": r.label}) for r in self.rows)
+        """Write text, label and other columns of every row, one JSON object a line."""
+        lines = (
+            json.dumps({"text": r.text, "label": r.label, "extra": r.extra}, default=str)
+            for r in self.rows
+        )
         path.write_text("".join(f"{line}\n" for line in lines))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tools.evaluation.power import difference_seen, rows_needed
 from tools.evaluation.rows import HeldOut, held_out
 from tools.evaluation.store import LOGGED, ResultStore, metric_key
 from tools.evaluation.subjects import (
@@ -32,6 +33,9 @@ WORKER = "tools.evaluation.worker"
 TABLE = "evaluation results"
 _START_SECONDS = 12.0
 _ROW_SECONDS = 0.05
+_DISCORDANT = 0.1
+"""Share of rows that only one of two models gets right, as it is before anything was measured."""
+_WANTED = 0.02
 
 
 class EvaluationService:
@@ -57,9 +61,7 @@ class EvaluationService:
 
     def preview_run(self, args: RunEvaluation, tenant: str) -> Preview:
         """Which model would be measured on how many rows; refuses what cannot be measured."""
-        subject = self._subject(args, tenant)
-        subject.check()
-        rows = self._held_out(args.dataset, args.split, [subject], tenant)
+        subject, rows = self.prepared(args, tenant)
         return Preview(
             summary=f"Measure {subject} on {len(rows.rows)} {args.split} rows of {args.dataset}.",
             seconds=_START_SECONDS + _ROW_SECONDS * len(rows.rows),
@@ -73,26 +75,40 @@ class EvaluationService:
         stored = job.step("store", self._store, measured, job.id, call.tenant)
         return EvaluationResult.model_validate(stored)
 
-    def _measure(self, args: RunEvaluation, call: Call) -> dict[str, Any]:
-        subject = self._subject(args, call.tenant)
+    def prepared(self, args: RunEvaluation, tenant: str) -> tuple[Subject, HeldOut]:
+        """A model whose files are whole, and the rows on which it can be measured.
+
+        Raises:
+            Conflict: if its files are not what was trained, or the rows were trained on.
+        """
+        subject = self._subject(args, tenant)
         subject.check()
-        rows = self._held_out(args.dataset, args.split, [subject], call.tenant)
+        return subject, self._held_out(args.dataset, args.split, [subject], tenant)
+
+    def _measure(self, args: RunEvaluation, call: Call) -> dict[str, Any]:
+        subject, rows = self.prepared(args, call.tenant)
         folder = call.running.workdir
         rows.write(folder / "rows.jsonl")
-        plot = self._kernel.settings.folder("evaluations") / f"{call.running.id}.png"
+        kept = self._kernel.settings.folder("evaluations")
+        files = {
+            "plot": str(kept / f"{call.running.id}.png"),
+            "reliability_plot": str(kept / f"{call.running.id}-reliability.png"),
+            "predictions": str(kept / f"{call.running.id}.jsonl"),
+        }
         measured = call.running.child(
             WORKER,
             {
                 "task": "measure",
                 "folder": str(subject.folder),
                 "rows": str(folder / "rows.jsonl"),
-                "plot": str(plot),
+                **files,
+                "hourly_rate": self._kernel.settings.hourly_rate,
                 "title": f"{subject} on {args.dataset}, {args.split}",
                 "base_model": subject.base_model,
                 "parameters": subject.parameters,
             },
         )
-        return {**_described(subject, args, rows), **measured, "plot": str(plot)}
+        return {**_described(subject, args, rows), **measured, **files}
 
     def _store(self, measured: dict[str, Any], job: int, tenant: str) -> dict[str, Any]:
         result = EvaluationResult.model_validate(measured)
@@ -134,9 +150,12 @@ class EvaluationService:
         for subject in subjects:
             subject.check()
         rows = self._held_out(args.dataset, "test", subjects, tenant)
+        seen = difference_seen(len(rows.rows), _DISCORDANT)
+        needed = rows_needed(_WANTED, _DISCORDANT)
         return Preview(
             summary=f"Compare {subjects[0]} with {subjects[1]} on {len(rows.rows)} test rows of "
-            f"{args.dataset}.",
+            f"{args.dataset}; where they differ on one row in ten, these show a difference of "
+            f"{seen * 100:.1f} points, and {needed} rows would show one of {_WANTED * 100:g}.",
             seconds=_START_SECONDS + 2 * _ROW_SECONDS * len(rows.rows),
             warnings=rows.warnings,
         )

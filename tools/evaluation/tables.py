@@ -42,3 +42,31 @@ class ComparisonRow(Record, Base):
     other_version: Mapped[int]
     p_value: Mapped[float]
     body: Mapped[dict[str, Any]]
+
+
+class ReportRow(Record, Base):
+    """A report of another kind (`robustness`, `frontier`, `drift`, …), kept once for its key."""
+
+    __tablename__ = "ph_evaluation_reports"
+    __table_args__ = (UniqueConstraint("tenant", "kind", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    key: Mapped[str] = mapped_column(String(160))
+    model: Mapped[str] = mapped_column(String(128), index=True)
+    version: Mapped[int | None]
+    body: Mapped[dict[str, Any]]
+
+
+class ExperimentRow(Record, Base):
+    """A declared experiment; `body` is the whole `Experiment`."""
+
+    __tablename__ = "ph_evaluation_experiments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(String(128), index=True)
+    version: Mapped[int]
+    other_model: Mapped[str] = mapped_column(String(128))
+    other_version: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16))
+    body: Mapped[dict[str, Any]]

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from tools.evaluation.report_types import SliceScore
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
 from tools.registry.types import KnownModel, KnownVersion, MaybeVersion
@@ -99,6 +100,8 @@ class ClassScore(Result):
         recall: of the rows that have this label, the fraction that were given it.
         f1: harmonic mean of both.
         support: rows that have this label.
+        f1_low: lower end of its 95 % bootstrap interval.
+        f1_high: upper end of it.
     """
 
     label: str
@@ -106,6 +109,8 @@ class ClassScore(Result):
     recall: float
     f1: float
     support: int
+    f1_low: float | None = None
+    f1_high: float | None = None
 
 
 class EvaluationResult(Result):
@@ -138,6 +143,14 @@ class EvaluationResult(Result):
         overlap: rows whose text the training saw (left out of every number above).
         skipped: rows whose label the model does not know (left out too).
         warnings: what a reader must know.
+        macro_f1_low: lower end of macro-F1's 95 % bootstrap interval.
+        macro_f1_high: upper end of it.
+        micro_f1: F1 over all labels together, where a text may have several.
+        memory_mb: peak memory of the process that predicted, in MiB.
+        cost_per_1000: money that a thousand single predictions cost at the configured rate.
+        worst_slices: by class, length and column, those that are worst, worst first.
+        predictions: path of what was predicted, row by row.
+        reliability_plot: path of the drawn reliability diagram.
     """
 
     id: int = 0
@@ -165,6 +178,14 @@ class EvaluationResult(Result):
     overlap: int = 0
     skipped: int = 0
     warnings: list[str] = Field(default_factory=list)
+    macro_f1_low: float | None = None
+    macro_f1_high: float | None = None
+    micro_f1: float | None = None
+    memory_mb: float | None = None
+    cost_per_1000: float | None = None
+    worst_slices: list[SliceScore] = Field(default_factory=list[SliceScore])
+    predictions: str | None = None
+    reliability_plot: str | None = None
 
 
 class ComparisonResult(Result):
@@ -190,6 +211,8 @@ class ComparisonResult(Result):
         better: which is better, `neither` if the difference may be chance (p >= 0.05).
         verdict: the same in one sentence.
         warnings: what a reader must know.
+        rows_needed: rows that it would take to see a difference of this size; None if it is 0.
+        smallest_seen: the smallest difference that these rows show four times in five.
     """
 
     id: int = 0
@@ -211,6 +234,8 @@ class ComparisonResult(Result):
     better: Literal["first", "second", "neither"]
     verdict: str
     warnings: list[str] = Field(default_factory=list)
+    rows_needed: int | None = None
+    smallest_seen: float | None = None
 
 
 class EvaluationResults(Result):

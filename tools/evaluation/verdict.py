@@ -33,6 +33,7 @@ def compared(
         counts: `first` and `second`, rows that each got right; `only_first` and `only_second`,
             rows that the other got wrong.
     """
+    from tools.evaluation.power import difference_seen, rows_needed
     from tools.evaluation.statistics import difference_interval, mcnemar
 
     rows = len(held_out.rows)
@@ -41,6 +42,7 @@ def compared(
     p_value = mcnemar(only_first, only_second)
     better = _better(interval.value, p_value)
     accuracy, other = counts["first"] / rows, counts["second"] / rows
+    discordant = (only_first + only_second) / rows
     warnings = [*held_out.warnings]
     if set(first.labels) != set(second.labels):
         warnings.append("The two models have different classes; only common ones were compared.")
@@ -63,6 +65,8 @@ def compared(
         better=better,
         verdict=_sentence(first, second, accuracy, other, rows, dataset, p_value, better),
         warnings=warnings,
+        rows_needed=rows_needed(interval.value, discordant) if interval.value else None,
+        smallest_seen=difference_seen(rows, discordant) if discordant else None,
     )
 
 

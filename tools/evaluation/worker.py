@@ -6,6 +6,7 @@ Reports progress and its result as `tools.kernel.child` says. Touches no databas
 from __future__ import annotations
 
 import json
+import resource
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from tools.evaluation import statistics
 from tools.evaluation.charts import draw_confusion
+from tools.evaluation.resampling import f1_intervals
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import InvalidInput
 
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
 BATCH = 32
 TIMED_ROWS = 100
 WARM_UP_ROWS = 5
+WORST_SLICES = 10
 
 
 def carry_out(spec: dict[str, Any]) -> dict[str, Any]:
     """Do the task that a spec names."""
-    tasks = {"measure": measure, "compare": compare}
+    tasks = {"measure": measure, "compare": compare, "perturb": perturb_rows}
     return tasks[spec["task"]](spec)
 
 
@@ -37,7 +40,8 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     """Predict the rows with one classifier and with its untrained self.
 
     Args:
-        spec: `folder` of the classifier, `rows` (JSON lines), `plot` and its `title`, and what the
+        spec: `folder` of the classifier, `rows` (JSON lines), `plot`, `reliability_plot` and their
+            `title`, the file for the `predictions`, the `hourly_rate` of compute, and what the
             classifier was trained from: `base_model`, `parameters`.
 
     Returns:
@@ -45,18 +49,52 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     """
     from tools.training.export import load_classifier
 
-    texts, answers = read_rows(Path(spec["rows"]))
+    rows = read_rows(Path(spec["rows"]))
+    texts = [row["text"] for row in rows]
     classifier = load_classifier(Path(spec["folder"]))
     labels = [*classifier.labels]
-    truth = indices(answers, labels)
+    truth = indices([row["label"] for row in rows], labels)
     probabilities = predict(classifier, texts, 0.05, 0.6, "predicting")
-    seconds = time_single_rows(classifier, texts)
-    result = scores(probabilities, truth, labels)
-    result["p50_ms"] = statistics.quantile_ms(seconds, 0.50)
-    result["p95_ms"] = statistics.quantile_ms(seconds, 0.95)
+    result: dict[str, Any] = {
+        **scores(probabilities, truth, labels),
+        **costs(time_single_rows(classifier, texts), spec["hourly_rate"]),
+        **kept(rows, probabilities, labels, spec),
+    }
     result["baseline_untrained"] = untrained_accuracy(spec, labels, texts, truth)
     draw_confusion(result["confusion"], labels, spec["title"], Path(spec["plot"]))
     return result
+
+
+def costs(seconds: Sequence[float], hourly_rate: float) -> dict[str, float]:
+    """What predicting takes: latency of single rows, peak memory, money for a thousand of them."""
+    return {
+        "p50_ms": statistics.quantile_ms(seconds, 0.50),
+        "p95_ms": statistics.quantile_ms(seconds, 0.95),
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "cost_per_1000": float(np.mean(seconds)) * 1000 / 3600 * hourly_rate,
+    }
+
+
+def kept(
+    rows: Sequence[dict[str, Any]],
+    probabilities: Floats,
+    labels: Sequence[str],
+    spec: dict[str, Any],
+) -> dict[str, Any]:
+    """Write what was predicted row by row, and what follows from it: slices, reliability."""
+    from tools.evaluation.calibration import calibration_of, draw_reliability
+    from tools.evaluation.predictions import Predicted, write_predictions
+    from tools.evaluation.slices import slice_scores
+
+    best: list[int] = probabilities.argmax(axis=1).tolist()
+    made = [
+        Predicted(row["text"], row["label"], labels[b], float(p[b]), row.get("extra", {}))
+        for row, b, p in zip(rows, best, probabilities, strict=True)
+    ]
+    write_predictions(Path(spec["predictions"]), made)
+    draw_reliability(calibration_of(made), spec["title"], Path(spec["reliability_plot"]))
+    worst = slice_scores(made)[:WORST_SLICES]
+    return {"worst_slices": [s.model_dump() for s in worst]}
 
 
 def compare(spec: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +108,8 @@ def compare(spec: dict[str, Any]) -> dict[str, Any]:
     """
     from tools.training.export import load_classifier
 
-    texts, answers = read_rows(Path(spec["rows"]))
+    rows = read_rows(Path(spec["rows"]))
+    texts, answers = [row["text"] for row in rows], [row["label"] for row in rows]
     right: list[Any] = []
     for number, folder in enumerate(spec["folders"]):
         classifier = load_classifier(Path(folder))
@@ -87,18 +126,57 @@ def compare(spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def perturb_rows(spec: dict[str, Any]) -> dict[str, Any]:
+    """Predict the rows as they are and with small changes that should not matter.
+
+    Args:
+        spec: `folder` of the classifier, and `rows` (JSON lines).
+
+    Returns:
+        The measured fields of a `Robustness`.
+    """
+    from tools.evaluation.perturb import KINDS
+    from tools.evaluation.robustness import perturbed
+    from tools.training.export import load_classifier
+
+    rows = read_rows(Path(spec["rows"]))
+    classifier = load_classifier(Path(spec["folder"]))
+    truth = indices([row["label"] for row in rows], [*classifier.labels])
+
+    def predicted(texts: Sequence[str], number: int, what: str) -> Ints:
+        share = 0.9 / (len(KINDS) + 1)
+        start = 0.05 + share * number
+        return predict(classifier, texts, start, start + share, what).argmax(axis=1)
+
+    texts = [row["text"] for row in rows]
+    plain = predicted(texts, 0, "predicting the texts as they are")
+    kinds = [
+        perturbed(kind, texts, truth, plain, lambda t, n=n, k=kind: predicted(t, n, k))
+        for n, kind in enumerate(KINDS, 1)
+    ]
+    kinds.sort(key=lambda k: -k.drop)
+    return {
+        "rows": len(rows),
+        "accuracy": float((plain == truth).mean()),
+        "kinds": [k.model_dump() for k in kinds],
+    }
+
+
 def scores(probabilities: Floats, truth: Ints, labels: Sequence[str]) -> dict[str, Any]:
     """Everything that follows from probabilities and true classes."""
     predicted = probabilities.argmax(axis=1)
     confusion = statistics.confusion_matrix(truth, predicted, len(labels))
     by_class = statistics.class_scores(confusion, labels)
+    macro, f1 = f1_intervals(confusion)
     interval = statistics.accuracy_interval(int((predicted == truth).sum()), len(truth))
     return {
         "rows": len(truth),
         "accuracy": interval.value,
         "accuracy_low": interval.low,
         "accuracy_high": interval.high,
-        "macro_f1": statistics.macro_f1(by_class),
+        "macro_f1": macro.value,
+        "macro_f1_low": macro.low,
+        "macro_f1_high": macro.high,
         "ece": statistics.calibration_error(probabilities, truth),
         "labels": [*labels],
         "confusion": confusion.tolist(),
@@ -109,8 +187,10 @@ def scores(probabilities: Floats, truth: Ints, labels: Sequence[str]) -> dict[st
                 "recall": c.recall,
                 "f1": c.f1,
                 "support": c.support,
+                "f1_low": i.low,
+                "f1_high": i.high,
             }
-            for c in by_class
+            for c, i in zip(by_class, f1, strict=True)
         ],
         "worst": statistics.worst_classes(by_class),
     }
@@ -158,10 +238,9 @@ def time_single_rows(classifier: Classifier, texts: Sequence[str]) -> list[float
     return seconds
 
 
-def read_rows(path: Path) -> tuple[list[str], list[str]]:
-    """Texts and labels of a file of JSON lines."""
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [row["text"] for row in rows], [row["label"] for row in rows]
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows (`text`, `label`, `extra`) of a file of JSON lines."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def indices(answers: Sequence[str], labels: Sequence[str]) -> Ints:
