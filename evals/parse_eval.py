@@ -1,10 +1,12 @@
-"""How well sentences become plans: `python -m evals.parse_eval [--json] [--split NAME]`.
+"""How well sentences become plans: `python -m evals.parse_eval [--json] [--split NAME | --file F]`.
 
 The sentences and their expected plans stand in `datasets/ops_commands.jsonl` (splits `dev` and
 `held`: a third of them, looked at for the figure only, never for single cases) and in
 `datasets/ops_fresh.jsonl` (split `fresh`: written by people who had not seen the parser, with
 catalogues of their own; what they scored when first run stands in `docs/understanding.md`; split
-`unseen`: the newest of them, on which nothing was developed).
+`unseen`: the newest of them, on which nothing was developed). `--file` takes sentences from
+elsewhere, with their catalogue in the same folder. An argument that says what the operation would
+take anyway is the same as one left out.
 """
 
 from __future__ import annotations
@@ -157,23 +159,40 @@ _PROSE = frozenset(["question", "query", "topic"])
 def load(split: str = "all") -> list[dict[str, Any]]:
     """The cases of a split: `dev`, `held`, both as `all`, `fresh` or `unseen`."""
     file = "ops_fresh.jsonl" if split in ("fresh", "unseen") else "ops_commands.jsonl"
-    lines = (DATASETS / file).read_text(encoding="utf-8").splitlines()
-    cases = [json.loads(line) for line in lines if line.strip()]
-    return [c for c in cases if split == "all" or c["split"] == split]
+    return [c for c in _read(DATASETS / file) if split == "all" or c["split"] == split]
 
 
-def run(cases: Iterable[dict[str, Any]], understanding: Understanding) -> list[Outcome]:
-    """Parse every case against the catalogue that belongs to the cases."""
+def _read(file: Path) -> list[dict[str, Any]]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def run(
+    cases: Iterable[dict[str, Any]], understanding: Understanding, folder: Path = DATASETS
+) -> list[Outcome]:
+    """Parse every case against the catalogue in `folder` that belongs to it."""
     catalogues: dict[str, FileNames] = {}
     outcomes: list[Outcome] = []
     for case in cases:
         file = case.get("catalogue", "ops_catalogue.json")
         if file not in catalogues:
-            catalogues[file] = FileNames.read(DATASETS / file)
+            catalogues[file] = FileNames.read(folder / file)
             understanding.prepare(catalogues[file])
         plan = as_line(parse_turns(case["turns"], understanding, catalogues[file], NOW))
-        outcomes.append(Outcome(case, plan))
+        operations = understanding.operations
+        outcomes.append(Outcome(_needed(case, operations), _needed(plan, operations)))
     return outcomes
+
+
+def _needed(plan: dict[str, Any], operations: OperationSet) -> dict[str, Any]:
+    """A plan without the arguments that say what their operation would take anyway."""
+    steps: list[dict[str, Any]] = []
+    for step in plan["steps"]:
+        fields = operations.get(step["operation"]).input.model_fields
+        usual = {name: info.default for name, info in fields.items() if not info.is_required()}
+        said = {n: v for n, v in step["arguments"].items() if n not in usual or v != usual[n]}
+        steps.append({**step, "arguments": said})
+    return {**plan, "steps": steps}
 
 
 def score(outcomes: Sequence[Outcome], operations: OperationSet) -> dict[str, Any]:
@@ -218,12 +237,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--split", choices=("dev", "held", "fresh", "unseen", "all"), default="all")
     parser.add_argument("--cases", action="store_true", help="show the cases that went wrong")
+    parser.add_argument("--file", type=Path, help="sentences in a file, instead of a split")
     options = parser.parse_args(argv)
     from tools.catalog import load_operations
     from tools.kernel.embedding import get_embedder
 
     operations = load_operations()
-    outcomes = run(load(options.split), Understanding(operations, get_embedder()))
+    cases = load(options.split) if options.file is None else _read(options.file)
+    folder = DATASETS if options.file is None else options.file.parent
+    outcomes = run(cases, Understanding(operations, get_embedder()), folder)
     figures = score(outcomes, operations)
     if options.json:
         print(json.dumps(figures, indent=2))

@@ -47,30 +47,6 @@ def _reported(text: str) -> str:
     return before[:begin]
 
 
-def negated_inside(tokens: Sequence[Token]) -> bool:
-    """True if a "not" stands anywhere in a clause, but for turns of phrase that forbid nothing."""
-    if any(find_phrase(tokens, phrase) >= 0 for phrase in phrases("guards", "negation_future")):
-        return True
-    harmless = (*phrases("guards", "negation_harmless"), *phrases("guards", "negation_kept"))
-    if any(find_phrase(tokens, phrase) >= 0 for phrase in harmless):
-        return False
-    for index, token in enumerate(tokens):
-        if token.low in words("guards", "negation_inside"):
-            return True
-        rest = tokens[index + 1 :]
-        at_end = all(t.kind == "punctuation" for t in rest)
-        if index and token.low in _TAKEN_BACK and at_end and tokens[index - 1].kind != "word":
-            return True
-        following = tokens[index + 1] if index + 1 < len(tokens) else None
-        if token.low == "no" and following is not None and following.kind == "word":
-            return True
-    return False
-
-
-_TAKEN_BACK = frozenset(["no", "nope", "nah"])
-"""At the end of an order it takes the order back: `roll back the kiosks, no`."""
-
-
 def is_foreign(tokens: Sequence[Token]) -> bool:
     """True if the sentence is not in English."""
     said = [t.low for t in tokens if t.kind == "word"]

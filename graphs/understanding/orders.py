@@ -11,13 +11,18 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from graphs.understanding import guards
 from graphs.understanding.clause import Clause, polite
 from graphs.understanding.lexicon import fields, phrases, split_phrases, words
+from graphs.understanding.negation import negated_inside
 from graphs.understanding.router import Sentence
 from graphs.understanding.text import Token, find_phrase
 from tools.kernel.operations import Effect, OperationSet
 
+_TELLING = frozenset(
+    ["show", "list", "explain", "describe", "tell", "check", "look", "display", "print", "read",
+     "summarise", "summarize", "give", "find", "inspect", "verify", "see", "get", "ask"]
+)  # fmt: skip
+"""Verbs with which anything may be asked to be shown."""
 _SHARE = 0.5
 """The share of a clause's words that must be known for a dangerous operation."""
 
@@ -39,7 +44,8 @@ class Orders:
         """True if a clause says not to act."""
         if self._operations.get(operation).effect is Effect.READ:
             return False
-        return guards.negated_inside(clause.tokens) and not self._lifted(operation, clause)
+        denied = negated_inside(clause.tokens, self._verbs)
+        return denied and not self._lifted(operation, clause)
 
     def _lifted(self, operation: str, clause: Clause) -> bool:
         """True where the "not" is what is wanted: `I don't want X protected any more`."""
@@ -63,7 +69,7 @@ class Orders:
         if "question" in self._operations.get(operation).input.model_fields:
             return self._asks(clause)
         if effect is Effect.READ:
-            harmless = first not in self._verbs or first in words("words", "stop")
+            harmless = first not in self._verbs or first in words("words", "stop") | _TELLING
             return harmless or first in self._words[operation]
         if effect is Effect.WRITE:
             return True
@@ -85,6 +91,8 @@ class Orders:
     def _asks(self, clause: Clause) -> bool:
         """True for a question, and for a request to answer one; a statement asks for nothing."""
         low = [t.low for t in clause.tokens]
+        if low[0] in words("words", "prepositions") and not set(low) & _QUESTIONS:
+            return False  # `in the handbook stands …` tells, `in which case must we …` asks
         return "?" in low or low[0] in words("segment", "questions") | words("segment", "asking")
 
     def _elsewhere(self, operation: str, clause: Clause) -> bool:
@@ -115,10 +123,17 @@ class Orders:
         ]
 
 
+_BECAUSE = frozenset(["because", "since", "as", "cause", "cuz", "coz", "bc"])
+_STATING = words("segment", "remarks") | {"it", "they", "he", "she", "we", "i", "nobody"}
+_QUESTIONS = words("segment", "questions") | {"?", "must", "should", "may", "whom", "any"}
+
+
 def _reason(tokens: Sequence[Token]) -> int:
     """Where a remark after the order begins: `…, she is new`; the end if there is none."""
     for at, token in enumerate(tokens):
         rest = {t.low for t in tokens[at + 1 :]}
+        if at > 1 and token.low in _BECAUSE and rest & _STATING:
+            return at
         if at > 1 and token.low == "," and rest & words("segment", "remarks"):
             return at
     return len(tokens)

@@ -189,7 +189,9 @@ class Understanding:
         asked = text if taken.timing is None else join(taken.tokens)
         plan = self._read_now(asked, taken.tokens, names, taken.state, answers, dry, cut)
         plan.text = text
-        if plan.reply == self.replies.negated() and (kept := names.names(EntityKind.SCHEDULE)):
+        later_said = any(t.low in words("schedule", "spoken") for t in tokens)
+        kept = names.names(EntityKind.SCHEDULE) if later_said else ()
+        if plan.reply == self.replies.negated() and kept:
             plan.reply = self.replies.still_scheduled([entry.name for entry in kept])
         return taken.given(plan)
 
