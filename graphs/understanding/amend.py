@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphs.plan import Plan, Step
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
-from graphs.understanding.corrections import corrected, counted, renamed, sibling
+from graphs.understanding.corrections import compared_with, corrected, counted, renamed, sibling
 from graphs.understanding.further import further
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import link
@@ -38,6 +38,9 @@ def amended(
         return None
     if more := further(tokens, state.recent[0].steps[-1], names):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=more, confidence=0.9)
+    if other := compared_with(kept, state.recent[0], names):
+        text = " ".join(t.text for t in tokens)
+        return ParsedPlan(text=text, steps=other, confidence=0.9, dry_run=state.recent[0].dry_run)
     rest, how = _continuation(_without_tail(_not_but(list(tokens))))
     if how is None or not rest:
         return None

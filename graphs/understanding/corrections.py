@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphs.plan import Step
+from graphs.plan import Plan, Step
 from graphs.understanding.lexicon import fields, phrases, words
-from graphs.understanding.link import Linker, version_names
+from graphs.understanding.link import Linker, resolve_alias, version_names
 from graphs.understanding.names import NameView, split_name
 from graphs.understanding.text import Token, phrase_at
 from graphs.understanding.values import number_at
+from graphs.understanding.written import read_version
 from tools.kernel.operations import Operation
 
 _PARTS = 3
@@ -107,6 +108,46 @@ def counted(left: Sequence[float], step: Step, read: dict[str, Any]) -> dict[str
         n for n in _COUNTED if isinstance(step.arguments.get(n), int | float) and n not in read
     ]
     return {open_[0]: int(left[0])} if len(open_) == 1 and len(left) == 1 else {}
+
+
+def compared_with(tokens: Sequence[Token], last: Plan, names: NameView) -> list[Step]:
+    """`no, with the champion` after a comparison: the last plan with another second version.
+
+    Args:
+        tokens: what was said, without its marks.
+        last: the plan that it may change.
+        names: the catalogue, in which aliases stand.
+    """
+    step = next((s for s in last.steps if s.operation == "evaluation.compare"), None)
+    at = next((i for i, t in enumerate(tokens) if t.low in _AGAINST), None)
+    if step is None or at is None or at + 1 >= len(tokens):
+        return []
+    led = {t.low for t in tokens[:at]}
+    if not led <= words("dialogue", "leading") | {
+        "rather",
+        "meant",
+        "mean",
+        "but",
+        "compare",
+        "it",
+    }:
+        return []
+    said = [t for t in tokens[at + 1 :] if t.low not in {"the", "its", "version", "v"}]
+    end = next((i for i, t in enumerate(said) if t.low in _ENDS), len(said))
+    number = number_at(said, 0) if end == 1 else None
+    version = int(number[0]) if number else read_version(said[0].low) if end == 1 else None
+    model = step.arguments.get("model")
+    if isinstance(version, str) and isinstance(model, str):
+        version = resolve_alias(model, version, names) or version
+    if version is None or version == step.arguments.get("version"):
+        return []
+    kept = {k: v for k, v in step.arguments.items() if k != "other_model"}
+    changed = step.model_copy(update={"arguments": {**kept, "other_version": version}})
+    return [changed if s.id == step.id else s for s in last.steps]
+
+
+_AGAINST = frozenset(["with", "against", "vs", "versus", "than"])
+_ENDS = frozenset(["not", "instead", "please", "rather", "then", "of", "sorry"])
 
 
 def _only(said: Sequence[Token]) -> float | None:

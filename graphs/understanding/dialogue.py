@@ -20,6 +20,7 @@ from graphs.understanding.said import said_values
 from graphs.understanding.text import Token, tokenise
 from graphs.understanding.written import read_version
 from tools.kernel.entities import EntityKind, fold
+from tools.kernel.operations import Effect
 
 if TYPE_CHECKING:
     from graphs.understanding.understanding import ParsedPlan, Understanding
@@ -47,10 +48,24 @@ def answer_to_open(
         if answered is not None:
             return answered
     if act is not None:
-        return _decided(parser, act, state)
+        stops = _stops_what_runs(parser, act, tokens, state)
+        return None if stops else _decided(parser, act, state)
     if state.recent:
         return amended(parser, tokens, names, state)
     return None
+
+
+def _stops_what_runs(
+    parser: Understanding, act: str, tokens: Sequence[Token], state: ConversationState
+) -> bool:
+    """True for `stop it` after a look at a training: there was nothing planned to drop."""
+    said = [t.low for t in tokens if t.kind != "punctuation"]
+    points = any(word in {"it", "that", "them"} for word in said)
+    verb = any(word in {"stop", "cancel", "abort", "kill", "end"} for word in said)
+    if act != "cancel" or not (points and verb) or state.pending is not None or not state.recent:
+        return False
+    steps = state.recent[0].steps
+    return all(parser.operations.get(s.operation).effect is Effect.READ for s in steps)
 
 
 def _decided(parser: Understanding, act: str, state: ConversationState) -> ParsedPlan | None:

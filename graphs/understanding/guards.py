@@ -107,6 +107,34 @@ def _without_fillers(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
+def narrates(tokens: Sequence[Token], verbs: frozenset[str]) -> bool:
+    """True for what was done or is thought: `I rolled back the kiosks`, `nadia thinks that …`."""
+    low = [t.low for t in tokens if t.kind != "punctuation"]
+    if any(word in _OPINIONS for word in low[:_EARLY]) and low[0] not in verbs:
+        return True
+    at = 1 if low and low[0] in _TELLERS else 0
+    while at and at < len(low) and (low[at] in _ALREADY or low[at].endswith("ly")):
+        at += 1
+    if not at or at >= len(low):
+        return False
+    past = low[at] not in verbs and any(s in verbs for s in stems(low[at]) if low[at][-1] in "dnt")
+    return past or (low[at] in _PAST and low[at] not in {"put", "cut", "set"})
+
+
+_OPINIONS = frozenset(
+    ["thinks", "believes", "feels", "reckons", "claims", "argues", "hopes", "insists", "suspects",
+     "assumes", "suggested", "suggests", "mentioned", "announced", "proposes", "proposed",
+     "recommends", "complained", "wondered", "dreamt", "dreamed"]
+)  # fmt: skip
+_EARLY = 4
+_TELLERS = frozenset(
+    ["i", "we", "you", "they", "he", "she", "someone", "somebody", "nobody", "everyone", "i've",
+     "we've", "they've", "you've", "colleagues"]
+)  # fmt: skip
+_ALREADY = frozenset(["already", "just", "have", "had", "has", "then", "even", "also", "once"])
+_PAST = frozenset(["ran", "sent", "made", "took", "gave", "went", "put", "shipped", "began"])
+
+
 def present_tense(tokens: list[Token], verbs: frozenset[str]) -> list[Token]:
     """`deployed` → `deploy` where the sentence begins with a past form of a command."""
     if not tokens:
@@ -164,6 +192,8 @@ def _given_up(tokens: Sequence[Token]) -> str | None:
     if not given_up:
         return None
     reason = [t.low for t in tokens[at + 1 :] if t.kind != "punctuation"]
+    if tokens[at].low != "," and set(reason) & (words("segment", "questions") | {"help"}):
+        return None  # another request follows
     orders = set(reason) & (words("verbs", "commands") | _INSTEAD)
     numbered = any(c.isdigit() for word in reason for c in word)
     return "cancel" if len(reason) <= _REASON and not orders and not numbered else None

@@ -195,6 +195,8 @@ class Linker:
     def _attached(
         self, kind: EntityKind, token: Token, at: int, index: NameIndex
     ) -> Mention | None:
+        if kind is EntityKind.DATASET:
+            return _dataset_version(token, at, index)
         match = ATTACHED.match(token.low) if kind is EntityKind.MODEL else None
         if match is None:
             return None
@@ -207,6 +209,16 @@ class Linker:
         written = match["at"] or match["v"] or match["n"]
         version = read_version(written)
         return Mention(kind, at, at + 1, tuple(found), how, version)  # type: ignore[arg-type]
+
+
+def _dataset_version(token: Token, at: int, index: NameIndex) -> Mention | None:
+    """`tickets@2`: a version of a dataset is named with its number."""
+    name, mark, version = token.low.partition("@")
+    found = index.exact(fold(name)) if mark and version.removeprefix("v").isdigit() else []
+    if len(found) != 1:
+        return None
+    named = EntityName(f"{found[0].name}@{version.removeprefix('v')}")
+    return Mention(EntityKind.DATASET, at, at + 1, (named,))
 
 
 _BY_PARTS = (

@@ -31,6 +31,9 @@ _NAMED = re.compile(r"^[a-z]{2,}[a-z_.-]*\d")
 UNKNOWN = "name-1"
 """Stands for a name that no catalogue holds."""
 _NUMBERED = frozenset(["job", "run", "training", "receipt", "task", "tuning", "version"])
+_TRAINING = frozenset(
+    ["lora", "lr", "epochs", "bs", "train", "tune", "finetune", "fine-tune", "ft"]
+)
 _RECEIPT = re.compile(r"^r\d+$")
 
 
@@ -88,6 +91,7 @@ def mask(
     """The words with every name, version, number and path replaced by what it is."""
     at = {m.start: m for m in sorted(mentions, key=_preference, reverse=True) if m.kind in MASKS}
     parts: list[str] = []
+    trains = any(token.low in _TRAINING for token in tokens)
     index = 0
     while index < len(tokens):
         mention = at.get(index)
@@ -101,7 +105,9 @@ def mask(
             _append_named(parts, MASKS[EntityKind.JOB])
             index += size
             continue
-        parts.append("v3" if index in versions else _plain(tokens[index], known))
+        ranked = trains and _RECEIPT.match(tokens[index].low)
+        said = "rank 5" if ranked else _plain(tokens[index], known)
+        parts.append("v3" if index in versions else said)
         index += 1
     return " ".join(part for part in parts if part).strip()
 

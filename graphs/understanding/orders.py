@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
+from graphs.understanding import guards
 from graphs.understanding.clause import Clause, polite
 from graphs.understanding.lexicon import fields, phrases, split_phrases, words
 from graphs.understanding.negation import negated_inside
@@ -64,6 +65,8 @@ class Orders:
             return False
         if any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "exceptions")):
             return False  # what is left when some are taken out is not known here
+        if effect is not Effect.READ and guards.narrates(clause.tokens, self._verbs):
+            return False
         if effect is not Effect.READ and self._only_asked(operation, clause):
             return False
         if "question" in self._operations.get(operation).input.model_fields:

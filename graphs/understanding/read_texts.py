@@ -149,6 +149,6 @@ def numbers(r: Reading) -> None:
                 r.set(name, values.as_number(found[0], info), found[1])
             continue
         plain = values.bare_type(info) in (int, float) and r.kind(name) is None and spec
-        read = values.read_number(r.clause, spec) if plain else None
+        read = values.read_number(r.clause, spec, name) if plain else None
         if read:
             r.set(name, values.as_number(read[0], info), read[1])

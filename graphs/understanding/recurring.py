@@ -288,7 +288,8 @@ _READERS: list[tuple[re.Pattern[str], Callable[[str, re.Match[str]], Recurring]]
     ),
     (
         re.compile(
-            rf"\b(?:on\s+a\s+)?(?P<adverb>nightly|daily|hourly|weekly|monthly|quarterly|yearly|annually)(?:\s+basis)?\b{_OTHER}"
+            rf"\b(?:on\s+a\s+)?(?P<adverb>nightly|daily|hourly|weekly|monthly|quarterly|yearly|annually)"
+            rf"(?!\s+(?:rates?|costs?|wages?|pay|fees?|price|salary)\b)(?:\s+basis)?\b{_OTHER}"
         ),
         _adverb,
     ),

@@ -95,6 +95,8 @@ class Segmenter:
             return 0, ""
         if token.kind == "punctuation" and token.low in _ENDS:
             return (1, "and") if at > begin else (0, "")
+        if token.low == ":" and at > begin and condition_at(tokens, at + 1):
+            return 1, "and"
         for link, name in (("otherwise", "otherwise"), ("then", "strong")):
             size = phrase_at(tokens, at, phrases("segment", name))
             if size and (at > begin or link == "otherwise") and at + size < len(tokens):

@@ -85,7 +85,8 @@ def find_phrase(
 ) -> int:
     """The index at which the words of `phrase` stand one after another, or -1."""
     size, first = len(phrase), phrase[0]
-    for index in range(start, (len(tokens) if end is None else end) - size + 1):
+    last = len(tokens) if end is None else min(end, len(tokens))
+    for index in range(start, last - size + 1):
         if tokens[index].low != first:
             continue
         if size == 1 or all(tokens[index + k].low == phrase[k] for k in range(1, size)):

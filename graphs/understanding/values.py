@@ -90,8 +90,10 @@ def _number_words(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
     return (total, index) if index > at else None
 
 
-def read_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | None:
-    """A number beside one of the words that the table gives for it."""
+def read_number(clause: Clause, spec: dict[str, Any], name: str = "") -> tuple[float, Span] | None:
+    """A number beside one of the words that the table gives for it, or beside its own name."""
+    own = [name, name.replace("_", " "), name.replace("_", "-")] if name else []
+    spec = {**spec, "before": [*spec.get("before", []), *own]}
     if attached := _attached_number(clause, spec):
         return attached
     for index in range(len(clause.tokens)):
@@ -128,6 +130,10 @@ def _keys() -> frozenset[str]:
     return frozenset(w for entry in entries for w in entry.get("before", []) if " " not in w)
 
 
+_KEYED = re.compile(r"([a-z_]+?)[-:=]?(\d+(?:\.\d+)?(?:e-?\d+)?)")
+"""A number with its word written to it: `r16`, `bs8`."""
+
+
 def _attached_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span] | None:
     """`r=16`, `lr=2e-4`, `epochs:3`, `3-epoch`."""
     names = {
@@ -139,7 +145,11 @@ def _attached_number(clause: Clause, spec: dict[str, Any]) -> tuple[float, Span]
             found = number_at(clause.tokens, index + 2)
             if found and clause.free(index, found[1]):
                 return found[0], (index, found[1])
+    keys = {p[0] for p in split_phrases(spec.get("before", [])) if len(p) == 1}
     for index, token in enumerate(clause.tokens):
+        keyed = _KEYED.fullmatch(token.low)
+        if keyed and keyed[1] in keys and clause.free(index, index + 1):
+            return float(keyed[2]), (index, index + 1)
         match = re.fullmatch(r"(\d+)[-]?([a-z]+)", token.low)
         if match and match[2] in names and clause.free(index, index + 1):
             return float(match[1]), (index, index + 1)
