@@ -89,6 +89,8 @@ def enroll(options: Any, home: Path) -> Identity:
         credential=answer["credential"],
         platform_key=answer["platform_key"],
         private_key=(home / "device.key").read_text(),
+        seconds=float(answer["seconds"]),
+        wake_topic=answer["wake_topic"],
     )
     identity.save(home)
     return identity

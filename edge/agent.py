@@ -46,7 +46,7 @@ class Agent:
     ) -> None:
         self._home = home
         self._report_seconds = report_seconds
-        self._client = Client(server, identity)
+        self._client = Client(server, identity, keep=lambda renewed: renewed.save(home))
         self._slots = SlotStore(home)
         self._runtime = Runtime(PROFILES[identity.profile])
         self._counters = Counters()
@@ -114,6 +114,7 @@ class Agent:
         trouble = 0
         while not self._stopping.is_set():
             try:
+                self._client.renew_when_due()
                 found = self._client.desired(etag, LONG_POLL_SECONDS)
             except Retired:
                 raise

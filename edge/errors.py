@@ -15,6 +15,10 @@ class Unreachable(EdgeError):
     """The server did not answer, or not usefully: try again later, keep serving."""
 
 
+class LockedOut(Unreachable):
+    """The server does not know this device any more: keep serving, ask again rarely."""
+
+
 class Superseded(EdgeError):
     """Something newer is desired: drop the work at hand."""
 

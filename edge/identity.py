@@ -23,6 +23,8 @@ class Identity:
         credential: the secret that the device shows with every request.
         platform_key: the platform's public key in PEM; only bundles signed with it are loaded.
         private_key: the device's own Ed25519 key, raw, in base64.
+        seconds: how long the credential was good for when it was given.
+        wake_topic: the MQTT topic on which the device is woken.
     """
 
     device: str
@@ -30,6 +32,8 @@ class Identity:
     credential: str
     platform_key: str
     private_key: str
+    seconds: float = 3600.0
+    wake_topic: str = ""
 
     def sign(self, data: bytes) -> bytes:
         """The device's signature of `data`."""

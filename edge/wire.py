@@ -1,22 +1,25 @@
 """The device protocol as the device speaks it: messages, and a client of the server's HTTP.
 
 Routes under `/device/v1`: `POST enroll`, `GET desired` (long poll with ETag), `GET
-bundles/<sha>/<file>` (with Range), `POST reports` (signed with the device's own key).
+bundles/<sha>/<file>` (with Range), and, signed with the device's own key, `POST reports` and `POST
+credential`.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from edge.errors import EdgeError, Refused, Retired, Unreachable
+from edge.errors import EdgeError, LockedOut, Refused, Retired, Unreachable
 from edge.identity import Identity
 from edge.machine import Machine
 
@@ -95,17 +98,40 @@ class Report:
 
 
 class Client:
-    """Speaks to the server; safe to use from several threads.
+    """Speaks to the server, and renews its credential; safe to use from several threads.
 
     Args:
         server: base URL of the platform, such as `http://127.0.0.1:8700`.
         identity: who the device is; None only for enrolment.
+        keep: stores an identity with a renewed credential before that is used.
+
+    Attributes:
+        report_wanted: True if the last poll's answer asked for a report.
     """
 
-    def __init__(self, server: str, identity: Identity | None = None) -> None:
+    def __init__(
+        self,
+        server: str,
+        identity: Identity | None = None,
+        keep: Callable[[Identity], None] = lambda _: None,
+    ) -> None:
         self._base = server.rstrip("/") + "/device/v1"
         self._identity = identity
+        self._keep = keep
+        self._renewing = threading.Lock()
+        self._renew_at = time.monotonic()
         self._opener = build_opener(ProxyHandler({}))
+        self.report_wanted = False
+
+    def renew_when_due(self) -> None:
+        """Replace the credential after half of its time, and once after a start.
+
+        Raises:
+            Unreachable: the server did not answer; the credential at hand stays.
+            LockedOut: the server does not accept it any more.
+        """
+        if self._identity is not None and time.monotonic() >= self._renew_at:
+            self._renew(self._identity.credential)
 
     def enroll(self, body: dict[str, Any]) -> dict[str, Any]:
         """Trade the one-time token for a credential.
@@ -118,17 +144,23 @@ class Client:
         with self._open(request, _ANSWER_SECONDS) as (_, answer):
             return cast(dict[str, Any], json.loads(answer.read(_MAX_ANSWER)))
 
-    def desired(self, etag: str | None, wait: float) -> tuple[Desired, str] | None:
+    def desired(
+        self, etag: str | None, wait: float, holds: str | None = None
+    ) -> tuple[Desired, str] | None:
         """The desired state with its ETag, or None if it is still what `etag` names.
 
         Args:
             etag: the ETag of the state that the device has; None asks for whatever there is.
             wait: seconds for which the server may hold the answer until something changes.
+            holds: `boot.sequence` of the last report, if all that it said still holds.
         """
         request = self._request(f"desired?wait={wait:g}")
+        if holds is not None:
+            request.add_header("X-Device-Report", holds)
         if etag is not None:
             request.add_header("If-None-Match", etag)
         with self._open(request, wait + _ANSWER_SECONDS) as (status, answer):
+            self.report_wanted = answer.headers.get("X-Report-Wanted") == "1"
             if status == 304:
                 return None
             data = json.loads(answer.read(_MAX_ANSWER))
@@ -158,6 +190,28 @@ class Client:
         with self._open(request, _ANSWER_SECONDS) as (_, answer):
             answer.read(_MAX_ANSWER)
 
+    def _renew(self, credential: str) -> None:
+        """Replace this credential, unless another thread has done so meanwhile."""
+        with self._renewing:
+            identity = self._identity
+            if identity is None or identity.credential != credential:
+                return
+            signature = identity.sign(b"pilothouse-renew-v1\n" + credential.encode())
+            request = self._request("credential", b"")
+            request.add_header("X-Device-Signature", base64.b64encode(signature).decode())
+            try:
+                with self._once(request, _ANSWER_SECONDS) as (_, answer):
+                    given = json.loads(answer.read(_MAX_ANSWER))
+                    fresh, seconds = str(given["credential"]), float(given["seconds"])
+            except _Unknown as error:
+                raise LockedOut("the platform does not know this device any more") from error
+            except (KeyError, TypeError) as error:
+                raise Unreachable(f"the renewal is malformed: {error}") from error
+            renewed = replace(identity, credential=fresh, seconds=seconds)
+            self._keep(renewed)
+            self._identity = renewed
+            self._renew_at = time.monotonic() + seconds / 2
+
     def _request(self, path: str, body: bytes | None = None) -> Request:
         request = Request(f"{self._base}/{path}", data=body)  # noqa: S310 - the operator's URL
         if body is not None:
@@ -168,6 +222,23 @@ class Client:
 
     @contextmanager
     def _open(self, request: Request, timeout: float) -> Iterator[tuple[int, HTTPResponse]]:
+        """Send a request; if the credential is not accepted, renew it and send it once more."""
+        identity = self._identity
+        with ExitStack() as stack:
+            try:
+                answer = stack.enter_context(self._once(request, timeout))
+            except _Unknown as error:
+                if identity is None:
+                    raise Refused("the platform does not accept the enrolment token") from error
+                shown = (request.get_header("Authorization") or "").removeprefix("Bearer ")
+                self._renew(shown)
+                identity = self._identity or identity
+                request.add_header("Authorization", f"Bearer {identity.credential}")
+                answer = stack.enter_context(self._once(request, timeout))
+            yield answer
+
+    @contextmanager
+    def _once(self, request: Request, timeout: float) -> Iterator[tuple[int, HTTPResponse]]:
         try:
             with self._opener.open(request, timeout=timeout) as answer:
                 yield answer.status, answer
@@ -176,17 +247,21 @@ class Client:
                 if error.code == 304:
                     yield 304, cast(HTTPResponse, error)
                     return
-                raise _meaning(error, self._identity is None) from error
+                raise _meaning(error) from error
         except (URLError, HTTPException, OSError, ValueError) as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from error
 
 
-def _meaning(error: HTTPError, enrolling: bool) -> EdgeError:
+class _Unknown(Unreachable):
+    """The server answered 401."""
+
+
+def _meaning(error: HTTPError) -> EdgeError:
     text = error.read(2000).decode("utf-8", "replace")
     if error.code == 410:
         return Retired("the server says that this device is retired")
-    if error.code == 401 and enrolling:
-        return Refused("the platform does not accept the enrolment token")
+    if error.code == 401:
+        return _Unknown("the server does not accept the credential")
     if error.code in (400, 403, 404, 409, 416, 422):
         return Refused(f"the server answered {error.code}: {text}")
     return Unreachable(f"the server answered {error.code}: {text}")

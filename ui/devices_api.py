@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from tools.devices.messages import Enrolment, EnrolmentRequest
+from tools.devices.messages import Enrolment, EnrolmentRequest, Renewal
 from tools.devices.protocol import MAX_MESSAGE, MAX_WAIT_SECONDS, DeviceProtocol
 from tools.devices.tables import DeviceRow
 from tools.kernel.errors import InvalidInput, PilothouseError
@@ -33,6 +33,10 @@ def device_router(kernel: Kernel) -> APIRouter:
     protocol = kernel.get(DeviceProtocol)
     router = APIRouter(prefix="/device/v1", tags=["devices"], route_class=_Translated)
 
+    async def polling(authorization: str | None) -> int:
+        known_id = protocol.recognise(authorization)
+        return (await known(authorization)).id if known_id is None else known_id
+
     async def known(authorization: str | None) -> DeviceRow:
         return await asyncio.to_thread(protocol.authenticate, authorization)
 
@@ -46,12 +50,23 @@ def device_router(kernel: Kernel) -> APIRouter:
         wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0,
         authorization: Authorization = None,
         if_none_match: Annotated[str | None, Header()] = None,
+        x_device_report: Annotated[str | None, Header()] = None,
     ) -> Response:
-        device = await known(authorization)
-        state = await protocol.desired(device.id, if_none_match, wait)
+        device = await polling(authorization)
+        state = await protocol.desired(device, if_none_match, wait)
+        headers = {"ETag": state.etag if state else if_none_match or ""}
+        if x_device_report is not None and not protocol.still_there(device, x_device_report):
+            headers["X-Report-Wanted"] = "1"
         if state is None:
-            return Response(status_code=304, headers={"ETag": if_none_match or ""})
-        return JSONResponse(state.body, headers={"ETag": state.etag})
+            return Response(status_code=304, headers=headers)
+        return Response(state.content, headers=headers, media_type="application/json")
+
+    @router.post("/credential")
+    async def renew(
+        authorization: Authorization = None,
+        x_device_signature: Annotated[str | None, Header()] = None,
+    ) -> Renewal:
+        return await asyncio.to_thread(protocol.renew, authorization, x_device_signature)
 
     @router.get("/bundles/{bundle}/{name}", response_model=None)
     async def bundle_file(bundle: str, name: str, authorization: Authorization = None) -> Response:

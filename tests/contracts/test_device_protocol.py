@@ -9,6 +9,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ class Transport(ABC):
         """A file's bytes from `start`."""
 
     @abstractmethod
+    def renew(self, credential: str, key: Ed25519PrivateKey) -> str:
+        """The next credential, for one that `key` signs."""
+
+    @abstractmethod
     def report(self, credential: str, key: Ed25519PrivateKey, body: bytes) -> None:
         """Send a report, signed with `key`."""
 
@@ -80,6 +85,10 @@ class InProcess(Transport):
     def fetch(self, credential: str, bundle: str, name: str, start: int = 0) -> bytes:
         device = self._protocol.authenticate(f"Bearer {credential}")
         return self._protocol.bundle_file(device.id, bundle, name).read_bytes()[start:]
+
+    def renew(self, credential: str, key: Ed25519PrivateKey) -> str:
+        signature = base64.b64encode(key.sign(b"pilothouse-renew-v1\n" + credential.encode()))
+        return self._protocol.renew(f"Bearer {credential}", signature.decode()).credential
 
     def report(self, credential: str, key: Ed25519PrivateKey, body: bytes) -> None:
         device = self._protocol.authenticate(f"Bearer {credential}")
@@ -111,12 +120,23 @@ class OverHttp(Transport):
             data = answer.read()
             return data if resumed or not start else data[start:]
 
+    def renew(self, credential: str, key: Ed25519PrivateKey) -> str:
+        kept: list[str] = []
+        client = self._client(credential, key, lambda identity: kept.append(identity.credential))
+        client.renew_when_due()
+        return kept[0]
+
     def report(self, credential: str, key: Ed25519PrivateKey, body: bytes) -> None:
         self._client(credential, key).report(body)
 
-    def _client(self, credential: str, key: Ed25519PrivateKey | None = None) -> Client:
+    def _client(
+        self,
+        credential: str,
+        key: Ed25519PrivateKey | None = None,
+        keep: Callable[[Identity], None] = lambda _: None,
+    ) -> Client:
         raw = base64.b64encode((key or Ed25519PrivateKey.generate()).private_bytes_raw()).decode()
-        return Client(self._url, Identity("any", "laptop", credential, "", raw))
+        return Client(self._url, Identity("any", "laptop", credential, "", raw), keep)
 
 
 def _fields(assignment: Any) -> dict[str, Any]:
@@ -266,6 +286,64 @@ class TestIdentity:
             transport.desired(credential, None, 0)
 
 
+class TestCredentials:
+    def test_a_replaced_one_is_worthless_once_the_next_was_shown(
+        self, transport: Transport, credential: str, key: Any
+    ) -> None:
+        following = transport.renew(credential, key)
+        assert transport.desired(credential, None, 0) is not None, "the answer might have got lost"
+        assert transport.desired(following, None, 0) is not None
+        with pytest.raises(NOT_KNOWN):
+            transport.desired(credential, None, 0)
+
+    def test_a_stolen_one_cannot_be_renewed_without_the_devices_key(
+        self, transport: Transport, credential: str
+    ) -> None:
+        with pytest.raises(NOT_KNOWN):
+            transport.renew(credential, Ed25519PrivateKey.generate())
+        assert transport.desired(credential, None, 0) is not None
+
+    def test_a_renewal_whose_answer_got_lost_is_repeated(
+        self, transport: Transport, credential: str, key: Any
+    ) -> None:
+        lost = transport.renew(credential, key)
+        following = transport.renew(credential, key)
+        assert transport.desired(following, None, 0) is not None
+        with pytest.raises(NOT_KNOWN):
+            transport.desired(lost, None, 0)
+
+    def test_an_expired_one_is_good_for_its_own_renewal_alone(
+        self, transport: Transport, credential: str, key: Any, kernel: Kernel
+    ) -> None:
+        transport.desired(credential, None, 0)
+        with kernel.database.session() as session:
+            session.get_one(DeviceRow, 1).credential_expires = now() - timedelta(days=7)
+        kernel.get(Fleet).standings.drop([1])
+        with pytest.raises(NOT_KNOWN):
+            transport.desired(credential, None, 0)
+        assert transport.desired(transport.renew(credential, key), None, 0) is not None
+
+    def test_a_copy_of_the_device_gives_itself_away_and_locks_it(
+        self, transport: Transport, credential: str, key: Any, kernel: Kernel
+    ) -> None:
+        following = transport.renew(credential, key)
+        transport.desired(following, None, 0)
+        with pytest.raises(NOT_KNOWN):
+            transport.renew(credential, key)
+        for known in (credential, following):
+            with pytest.raises(NOT_KNOWN):
+                transport.desired(known, None, 0)
+        assert any(e.kind == "device.locked" for e in kernel.events.read("devices"))
+
+    def test_a_retired_device_cannot_renew(
+        self, transport: Transport, credential: str, key: Any, approved: Callable[..., Any]
+    ) -> None:
+        transport.desired(credential, None, 0)
+        approved("devices.retire", device="thinkpad-1")
+        with pytest.raises(RETIRED):
+            transport.renew(credential, key)
+
+
 class TestDesiredState:
     def test_is_answered_at_once_without_an_etag_and_not_again_with_it(
         self, transport: Transport, credential: str, kernel: Kernel
@@ -341,6 +419,21 @@ class TestBundles:
 
 
 class TestReports:
+    def test_a_device_ahead_of_a_restored_platform_is_overtaken(
+        self, transport: Transport, credential: str, key: Any, kernel: Kernel
+    ) -> None:
+        transport.report(credential, key, a_report(1, generation=40, attempted=40))
+        found = transport.desired(credential, None, 0)
+        assert found is not None and found[0]["generation"] == 41
+        assert not kernel.get(Fleet).devices("default")[0].confirmed
+
+    def test_one_that_takes_back_what_was_answered_is_refused(
+        self, transport: Transport, credential: str, key: Any
+    ) -> None:
+        transport.report(credential, key, a_report(1, traffic=[answered(5)]))
+        with pytest.raises(MALFORMED):
+            transport.report(credential, key, a_report(2, traffic=[answered(4)]))
+
     def test_the_newest_stands_and_older_or_repeated_ones_are_ignored(
         self, transport: Transport, credential: str, key: Any, kernel: Kernel
     ) -> None:

@@ -22,6 +22,7 @@ def device(
 ) -> Device:
     report = Reported(
         at=now(),
+        boot=1,
         generation=0,
         attempted=0,
         phase="idle",

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
+from tools.devices.presence import Changes, Presence
+from tools.devices.standing import Standings
 from tools.devices.tables import DeviceRow, GroupRow, ReportRow
 from tools.devices.types import DeviceState, Machine, Profile, ServedModel, Traffic
 from tools.devices.watch import Watch
@@ -122,11 +124,19 @@ class Fleet:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self.watch = Watch(self._stamp)
+        self.standings = Standings()
+        self.presence = Presence(kernel.database)
+        self.watch = Watch(Changes(kernel.database, self.standings), self.presence.flush)
 
     def close(self) -> None:
         """Wake everybody who waits."""
         self.watch.close()
+
+    def changed(self, devices: Sequence[int]) -> None:
+        """Tell devices, and whoever waits for them, that their record has changed."""
+        self.standings.drop(devices)
+        self.watch.wake(devices)
+        self.watch.reported()
 
     def devices(self, tenant: str, group: str | None = None) -> list[Device]:
         """The devices that are not retired, by group and name."""
@@ -199,8 +209,7 @@ class Fleet:
                     .where(GroupRow.tenant == tenant, GroupRow.name == group)
                     .values(baseline=_dump(baseline))
                 )
-        self.watch.wake([row.id for row in changed])
-        self.watch.reported()
+        self.changed([row.id for row in changed])
         return [row.name for row in changed]
 
     def _view(self, row: DeviceRow, report: ReportRow | None) -> Device:
@@ -224,12 +233,6 @@ class Fleet:
         patience = timedelta(seconds=self._kernel.settings.device_report_seconds)
         last = report.at if report else row.enrolled
         return DeviceState.ONLINE if now() - last <= patience else DeviceState.SILENT
-
-    def _stamp(self) -> int:
-        with self._kernel.database.session() as session:
-            total = session.scalar(select(func.sum(DeviceRow.generation)))
-            retired = session.scalar(select(func.count(DeviceRow.retired)))
-        return (total or 0) + (retired or 0)
 
 
 def load_models(data: Sequence[Any]) -> tuple[ServedModel, ...]:

@@ -31,12 +31,24 @@ class EnrolmentRequest(_Message):
 
 
 class Enrolment(_Message):
-    """What the device gets: its credential, shown once, and the key that signs bundles."""
+    """What the device gets: its credential, shown once, and the key that signs bundles.
+
+    The credential is good for `seconds`; `wake_topic` is where it is woken over MQTT.
+    """
 
     device: str
     profile: str
     credential: str
+    seconds: float
     platform_key: str
+    wake_topic: str
+
+
+class Renewal(_Message):
+    """A device's next credential, good for `seconds` from when it was made."""
+
+    credential: str
+    seconds: float
 
 
 class ReportedModel(_Message):
@@ -83,7 +95,7 @@ class DeviceReport(_Message):
 
     boot: Annotated[int, Field(ge=1, le=2**31 - 1)]
     sequence: Annotated[int, Field(ge=1, le=2**31 - 1)]
-    generation: Annotated[int, Field(ge=-1, le=2**31 - 1)]
+    generation: Annotated[int, Field(ge=-1, le=2**31 - 2)]
     attempted: Annotated[int, Field(ge=-1, le=2**31 - 1)]
     phase: Literal["idle", "working", "failed"]
     healthy: bool

@@ -7,11 +7,9 @@ every call but `enroll` acts on the device whose credential was shown.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
+import json
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +19,13 @@ from pydantic import ValidationError
 from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tools.devices.credentials import Credentials, RetiredDevice, bearer, digest
 from tools.devices.fleet import COUNTED, Fleet
-from tools.devices.messages import DeviceReport, Enrolment, EnrolmentRequest
+from tools.devices.messages import DeviceReport, Enrolment, EnrolmentRequest, Renewal
+from tools.devices.proofs import check_signature
+from tools.devices.standing import Standing
 from tools.devices.tables import DeviceRow, GroupRow, ReportRow
-from tools.kernel.errors import InvalidInput, NotFound, PolicyDenied, Unauthenticated
+from tools.kernel.errors import InvalidInput, NotFound, Unauthenticated
 from tools.kernel.storage import now
 
 if TYPE_CHECKING:
@@ -37,19 +38,17 @@ _SHA = re.compile(r"^[0-9a-f]{64}$")
 _FILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 
 
-class RetiredDevice(PolicyDenied):
-    """The device was retired: it should stop."""
-
-    code = "device_retired"
-    status = 410
-
-
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """What a device is to serve, with its ETag."""
+    """What a device is to serve, as JSON, with its ETag."""
 
     etag: str
-    body: dict[str, Any]
+    content: bytes
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What it says."""
+        return json.loads(self.content)
 
 
 class DeviceProtocol:
@@ -62,6 +61,7 @@ class DeviceProtocol:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._fleet = kernel.get(Fleet)
+        self._credentials = Credentials(kernel, self._fleet.standings.drop)
 
     def enroll(self, request: EnrolmentRequest) -> Enrolment:
         """Trade a one-time token for a credential.
@@ -73,12 +73,11 @@ class DeviceProtocol:
             Unauthenticated: the token is unknown, used, expired or of another device, or the
                 proof does not fit the key.
         """
-        _check_signature(
+        check_signature(
             request.public_key,
             request.proof,
             f"pilothouse-enroll-v1\n{request.name}\n{request.token}".encode(),
         )
-        credential = secrets.token_urlsafe(32)
         with self._kernel.database.session() as session:
             row = session.scalar(
                 select(DeviceRow).where(DeviceRow.token_hash == digest(request.token))
@@ -91,14 +90,16 @@ class DeviceProtocol:
                 raise Unauthenticated("The enrolment token was used already.")
             if row.enrolled is None:
                 self._join(row, session.scalar(_group_of(row)))
-            row.public_key, row.credential_hash = request.public_key, digest(credential)
-            profile, name, group = row.profile, row.name, row.group
-            tenant = row.tenant
-        self._publish(tenant, "device.enrolled", {"device": name, "group": group})
+            credential = self._credentials.issue(row, request.public_key)
+        self._fleet.standings.drop([row.id])
+        data = {"device": row.name, "group": row.group}
+        self._publish(row.tenant, "device.enrolled", data)
         return Enrolment(
-            device=name,
-            profile=profile,
+            device=row.name,
+            profile=row.profile,
             credential=credential,
+            seconds=self._credentials.seconds,
+            wake_topic=wake_topic(request.public_key),
             platform_key=self._kernel.keys.public_pem(),
         )
 
@@ -106,23 +107,22 @@ class DeviceProtocol:
         """The device that shows this credential (`Bearer ...`).
 
         Raises:
-            Unauthenticated: nobody has this credential.
+            Unauthenticated: nobody has this credential, or it is expired or replaced.
             RetiredDevice: its device was retired.
         """
-        scheme, _, credential = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not credential:
-            raise Unauthenticated("A device shows its credential as a bearer token.")
-        with self._kernel.database.session() as session:
-            row = session.scalar(
-                select(DeviceRow).where(DeviceRow.credential_hash == digest(credential.strip()))
-            )
-            if row is None:
-                raise Unauthenticated("This credential is not known.")
-            if row.token_hash is not None:
-                row.token_hash = None  # its enrolment is complete: the token is spent for good
-        if row.retired is not None:
-            raise RetiredDevice(f"{row.name} was retired.")
-        return row
+        return self._credentials.holder(authorization)
+
+    def recognise(self, authorization: str | None) -> int | None:
+        """The id of a device that polled lately with this credential; never reads the database."""
+        standing = self._fleet.standings.holder(digest(bearer(authorization)))
+        if standing is None or (standing.expires is not None and standing.expires < now()):
+            return None
+        return standing.device
+
+    def renew(self, authorization: str | None, signature: str | None) -> Renewal:
+        """A device's next credential, in exchange for the one that it has; see `Credentials`."""
+        fresh = self._credentials.renew(authorization, signature)
+        return Renewal(credential=fresh, seconds=self._credentials.seconds)
 
     def desired_now(self, device: int) -> DesiredState:
         """What a device is to serve at this moment.
@@ -130,12 +130,31 @@ class DeviceProtocol:
         Raises:
             RetiredDevice: it was retired.
         """
+        mark = self._fleet.standings.mark
         with self._kernel.database.session() as session:
             row = session.get_one(DeviceRow, device)
+            newest = session.execute(
+                select(ReportRow.boot, ReportRow.sequence).where(ReportRow.device == device)
+            ).first()
         if row.retired is not None:
             raise RetiredDevice(f"{row.name} was retired.")
         body = {"generation": row.generation, "serve": row.serve, "stage": row.stage}
-        return DesiredState(f'"{row.generation}"', body)
+        state = DesiredState(f'"{row.generation}"', json.dumps(body).encode())
+        if row.credential_hash is not None:
+            report = (newest.boot, newest.sequence) if newest else None
+            self._fleet.standings.keep(
+                Standing(
+                    device=device,
+                    credential=row.credential_hash,
+                    expires=row.credential_expires,
+                    etag=state.etag,
+                    body=state.content,
+                    report=report,
+                    touched=row.touched,
+                ),
+                mark,
+            )
+        return state
 
     async def desired(self, device: int, etag: str | None, wait: float) -> DesiredState | None:
         """What a device is to serve, as soon as it is not what `etag` names.
@@ -150,16 +169,45 @@ class DeviceProtocol:
         """
         import asyncio
 
+        watch = self._fleet.watch
+        await watch.catch_up()
+        if not wait:
+            state = await self._standing(device)
+            return state if state.etag != etag else None
         loop = asyncio.get_running_loop()
         deadline = loop.time() + max(0.0, min(wait, MAX_WAIT_SECONDS))
-        with self._fleet.watch.waiting(device) as waiter:
+        with watch.waiting(device) as waiter:
             while True:
-                state = await asyncio.to_thread(self.desired_now, device)
+                state = await self._standing(device)
                 if state.etag != etag:
                     return state
                 left = deadline - loop.time()
-                if left <= 0 or self._fleet.watch.away or not await waiter.wait(left):
+                if left <= 0 or watch.away or not await waiter.wait(left):
                     return None
+
+    async def _standing(self, device: int) -> DesiredState:
+        import asyncio
+
+        known = self._fleet.standings.of(device)
+        if known is not None:
+            return DesiredState(known.etag, known.body)
+        return await asyncio.to_thread(self.desired_now, device)
+
+    def still_there(self, device: int, report: str | None) -> bool:
+        """Note that a device that polls is as its newest report said.
+
+        Args:
+            device: the device's id.
+            report: `boot.sequence` of the report that still holds.
+
+        Returns:
+            False if that is not the newest report known here: the device should send one.
+        """
+        known = self._fleet.standings.of(device)
+        if known is None or known.report is None or report != "{}.{}".format(*known.report):
+            return False
+        self._fleet.presence.mark(device)
+        return True
 
     def send_away(self) -> None:
         """End all long polls and hold none any more: call it when the server begins to stop."""
@@ -193,18 +241,41 @@ class DeviceProtocol:
         """
         if len(body) > MAX_MESSAGE:
             raise InvalidInput(f"A report has at most {MAX_MESSAGE} bytes.")
-        _check_signature(device.public_key or "", signature or "", REPORT_PREFIX + body)
+        check_signature(device.public_key or "", signature or "", REPORT_PREFIX + body)
         try:
             report = DeviceReport.model_validate_json(body)
         except ValidationError as error:
             raise InvalidInput(f"The report is malformed: {error.errors()[0]['msg']}.") from error
         before = self._latest(device.id)
+        _check_plausible(report, before)
         if before is not None and (report.boot, report.sequence) <= (before.boot, before.sequence):
             return False
         if not self._store(device.id, report, before):
             return self.report(device, body, signature)  # another report came between: look again
+        self._reached(device, report)
         self._tell(device, report.stored(), before.body if before else None)
         return True
+
+    def _reached(self, device: DeviceRow, report: DeviceReport) -> None:
+        """Remember the newest report; go past a device that has seen more than is desired here.
+
+        That happens when the platform's database was put back to an older state: the device rightly
+        ignores what is older than what it has.
+        """
+        standing = self._fleet.standings.of(device.id)
+        if standing is not None:
+            standing.report = (report.boot, report.sequence)
+        if report.generation <= device.generation:
+            return
+        with self._kernel.database.session() as session:
+            moved = session.execute(
+                update(DeviceRow)
+                .where(DeviceRow.id == device.id, DeviceRow.generation < report.generation)
+                .values(generation=report.generation + 1, touched=now())
+                .returning(DeviceRow.id)
+            ).first()
+        if moved is not None:
+            self._fleet.changed([device.id])
 
     def _join(self, row: DeviceRow, group: GroupRow | None) -> None:
         row.enrolled = now()
@@ -254,9 +325,26 @@ class DeviceProtocol:
         self._kernel.events.publish("devices", kind, data, tenant)
 
 
-def digest(secret: str) -> str:
-    """The form in which a token or credential is stored: SHA-256 of 256 random bits."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+def wake_topic(public_key: str) -> str:
+    """The MQTT topic on which the device with this key is woken."""
+    return f"pilothouse/wake/{hashlib.sha256(public_key.encode()).hexdigest()[:32]}"
+
+
+def _check_plausible(report: DeviceReport, before: ReportRow | None) -> None:
+    """Refuse counts that shrink within one boot: a device cannot take back what it answered.
+
+    Raises:
+        InvalidInput: naming the model.
+    """
+    if before is None or (report.boot, report.sequence) <= (before.boot, before.sequence):
+        return
+    if report.boot != before.boot:
+        return
+    told = {t["bundle"]: t for t in before.body["traffic"]}
+    for now_told in report.traffic:
+        old = told.get(now_told.bundle)
+        if old and (now_told.requests < old["requests"] or now_told.errors < old["errors"]):
+            raise InvalidInput(f"The report takes back what {now_told.model} answered.")
 
 
 def _group_of(row: DeviceRow) -> Any:
@@ -276,21 +364,3 @@ def _earlier(before: ReportRow, boot: int) -> list[Any]:
         for label, times in count["labels"].items():
             total["labels"][label] = total["labels"].get(label, 0) + times
     return list(totals.values())
-
-
-def _check_signature(public_key: str, signature: str, data: bytes) -> None:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
-    try:
-        key = load_pem_public_key(public_key.encode())
-        raw = base64.b64decode(signature, validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise Unauthenticated("The device's key or signature cannot be read.") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise Unauthenticated("A device's key is an Ed25519 key.")
-    try:
-        key.verify(raw, data)
-    except InvalidSignature:
-        raise Unauthenticated("The signature is not the device's own.") from None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
+from tools.devices.credentials import digest
 from tools.devices.fleet import Device, Fleet
-from tools.devices.protocol import digest
 from tools.devices.tables import DeviceRow, GroupRow, ReportRow
 from tools.devices.types import (
     DeviceDetail,
@@ -165,8 +165,7 @@ class DeviceService:
             row = session.get_one(DeviceRow, device.id)
             row.retired = moment = now()
             row.token_hash = None
-        self._fleet.watch.wake([device.id])
-        self._fleet.watch.reported()
+        self._fleet.changed([device.id])
         data = {"device": name, "group": device.group}
         self._kernel.events.publish("devices", "device.retired", data, tenant)
         return DeviceRetired(name=name, group=device.group, profile=device.profile, retired=moment)
@@ -240,6 +239,7 @@ def _named(table: type[DeviceRow | GroupRow], tenant: str, name: str) -> Any:
 def _start_anew(row: DeviceRow, group: str, profile: Profile) -> None:
     """Forget what a retired device of the same name was; its generation goes on growing."""
     row.group, row.profile = group, profile.value
-    row.public_key = row.credential_hash = row.enrolled = row.retired = None
+    row.public_key = row.credential_hash = row.enrolled = row.retired = row.locked = None
+    row.next_hash = row.previous_hash = row.credential_expires = row.next_expires = None
     row.serve, row.stage, row.cause = [], [], None
     row.generation = row.generation or 0

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tools.kernel.storage.base import Base, Record
+from tools.kernel.storage.base import Base, Record, now
 
 
 class GroupRow(Record, Base):
@@ -27,7 +27,9 @@ class DeviceRow(Record, Base):
     """A device: who it is, how it proves that, and what it is meant to serve.
 
     Secrets are kept as SHA-256 only. `generation` grows with every change of what is desired and
-    is the ETag that the device polls with.
+    is the ETag that the device polls with. `credential_hash` is in force; `next_hash` was handed
+    out by a renewal and takes its place when it is first shown, and then `previous_hash` is what a
+    thief would still have. `touched` moves with every change of the row.
     """
 
     __tablename__ = "ph_devices_devices"
@@ -41,6 +43,11 @@ class DeviceRow(Record, Base):
     token_expires: Mapped[datetime | None]
     public_key: Mapped[str | None] = mapped_column(Text)
     credential_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    credential_expires: Mapped[datetime | None]
+    next_hash: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
+    next_expires: Mapped[datetime | None]
+    previous_hash: Mapped[str | None] = mapped_column(String(64), index=True)
+    locked: Mapped[datetime | None]
     enrolled: Mapped[datetime | None]
     retired: Mapped[datetime | None]
     generation: Mapped[int] = mapped_column(default=0)
@@ -48,6 +55,7 @@ class DeviceRow(Record, Base):
     stage: Mapped[list[Any]] = mapped_column(default=list)
     cause: Mapped[str | None] = mapped_column(String(96))
     changed: Mapped[datetime | None]
+    touched: Mapped[datetime | None] = mapped_column(default=now, onupdate=now, index=True)
 
 
 class ReportRow(Base):

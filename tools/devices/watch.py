@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-_LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.5
 
 
 @dataclass(eq=False, slots=True)
@@ -37,11 +38,15 @@ class Watch:
     """Who waits for what; safe to use from several threads and event loops.
 
     Args:
-        stamp: a cheap query whose answer changes with every change of what is desired.
+        changes: a cheap look for devices that another process changed; it drops what is known of
+            them and answers with their ids.
+        flush: writes down which devices were there.
     """
 
-    def __init__(self, stamp: Callable[[], int]) -> None:
-        self._stamp = stamp
+    def __init__(self, changes: Callable[[], set[int]], flush: Callable[[], bool]) -> None:
+        self._changes = changes
+        self._flush = flush
+        self._looked = 0.0
         self._lock = threading.Lock()
         self._waiters: set[Waiter] = set()
         self._lookers: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
@@ -101,14 +106,23 @@ class Watch:
         self.reported()
         self.send_away()
 
+    async def catch_up(self) -> None:
+        """Look for changes of other processes, unless somebody did in the last half second."""
+        if time.monotonic() - self._looked >= LOOK_SECONDS:
+            self._looked = time.monotonic()
+            await asyncio.to_thread(self._look_once)
+
+    def _look_once(self) -> None:
+        changed = self._changes()
+        if changed:
+            self.wake(changed)
+        if self._flush():
+            self.reported()
+
     async def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        known: int | None = None
         while not self.away and self._anybody(loop):
-            stamp = await asyncio.to_thread(self._stamp)
-            if known is not None and stamp != known:
-                self.wake()
-            known = stamp
-            await asyncio.sleep(_LOOK_SECONDS)
+            await self.catch_up()
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _anybody(self, loop: asyncio.AbstractEventLoop) -> bool:
         with self._lock:
