@@ -48,7 +48,7 @@ def test_a_split_keeps_groups_on_one_side_and_is_repeatable(texts: list[str], se
     splits.assign(rows, group, seed=seed)
     splits.assign(again, group, seed=seed)
     assert rows == again
-    assert splits.crossing(rows, group) == 0
+    assert splits.leaks(rows, group) == []
     assert any(row.split == "train" for row in rows)
 
 

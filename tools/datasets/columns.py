@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from tools.datasets.locating import split_name
+from tools.datasets.problems import Problem, refuse
 from tools.datasets.reading import Record, Table
 from tools.kernel.errors import InvalidInput
 
@@ -21,23 +22,40 @@ _LABEL_NAMES = (
     *("classification", "queue", "y"),
 )
 _SAMPLE = 5000
+NO_LABELS = "(none)"
 
 
 @dataclass(slots=True)
 class Row:
-    """One labelled text.
+    """One row of a dataset.
 
     Attributes:
-        text: what is classified.
-        label: its class.
+        text: what is classified; without labels an anchor, a prompt, or a chat's last question.
+        label: its class; all its labels in one string where it may have several; empty where a
+            dataset has no labels.
         split: `train`, `validation` or `test`; empty until assigned.
-        extra: the other columns.
+        extra: the other columns, and the fields that `kinds` names where there are no labels.
+        labels: the labels of a text that may have any number of them, else None.
+        place: where it stands in its file; not stored.
     """
 
     text: str
     label: str
     split: str = ""
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    labels: tuple[str, ...] | None = None
+    place: str = ""
+
+    @property
+    def answer(self) -> str | list[str]:
+        """The label, or the list of labels, as it is stored."""
+        return self.label if self.labels is None else [*self.labels]
+
+
+def with_labels(text: str, labels: Sequence[str], split: str, extra: dict[str, Any]) -> Row:
+    """A row that may have any number of labels."""
+    ordered = tuple(sorted(set(labels)))
+    return Row(text, " + ".join(ordered) or NO_LABELS, split, extra, ordered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +68,40 @@ class Columns:
     detected: bool
 
 
-def choose(table: Table, where: str) -> Columns:
-    """Find the text and the label column.
+def choose(
+    table: Table, where: str, named_text: str | None = None, named_label: str | None = None
+) -> Columns:
+    """Find the text and the label column, those that a person did not name.
 
     Raises:
         InvalidInput: if none or several could be meant; lists the columns.
     """
     by_name = {name.strip().casefold(): name for name in reversed(table.columns)}
     split = by_name.get("split")
-    text, label = by_name.get("text"), by_name.get("label")
+    text = _named(named_text, table, where) or by_name.get("text")
+    label = _named(named_label, table, where) or by_name.get("label")
     detected = text is None or label is None
     rest = [c for c in table.columns if c not in {text, label, split}]
     sample = table.records[:_SAMPLE]
+    if not sample:
+        refuse(table.problems, len(table.problems), where)
     if label is None:
         label = _one("label", rest, _LABEL_NAMES, lambda c: _labels_like(sample, c), table, where)
         rest.remove(label)
     if text is None:
         text = _one("text", rest, _TEXT_NAMES, lambda c: _text_like(sample, c), table, where)
     return Columns(text, label, split, detected)
+
+
+def _named(name: str | None, table: Table, where: str) -> str | None:
+    if name is None:
+        return None
+    for column in table.columns:
+        if column.strip().casefold() == name.strip().casefold():
+            return column
+    raise InvalidInput(
+        f"{where} has no column {name!r}. The columns are {', '.join(table.columns)}."
+    )
 
 
 def _one(
@@ -85,7 +119,7 @@ def _one(
     state = f"could be any of {', '.join(found)}" if found else "was not found"
     raise InvalidInput(
         f"{where}: the {what} column {state}. The columns are {', '.join(table.columns)}.",
-        hint=f"Rename the column that holds the {what} to {what!r}.",
+        hint=f"Say which: `{what} column ...` ({what}_column).",
     )
 
 
@@ -104,38 +138,58 @@ def _text_like(records: Sequence[Record], column: str) -> bool:
 
 def _labels_like(records: Sequence[Record], column: str) -> bool:
     values = _values(records, column)
-    if not values or any(isinstance(v, float | list | dict) for v in values):
+    if not values or any(isinstance(v, float | dict) for v in values):
         return False
+    if any(isinstance(v, list) for v in values):
+        return all(isinstance(v, list) for v in values)
     words = sum(len(str(v).split()) for v in values) / len(values)
     repeated = len(set(values)) <= max(1, len(values) / 2)
     return words <= 4 and repeated
 
 
-def rows_of(table: Table, columns: Columns, where: str) -> list[Row]:
-    """The labelled rows.
-
-    Raises:
-        InvalidInput: naming the lines that lack a text, a label or a known split.
-    """
+def rows_of(table: Table, columns: Columns, problems: list[Problem]) -> list[Row]:
+    """The labelled rows; those that lack a text, a label or a known split become problems."""
     rows: list[Row] = []
-    bad: dict[str, list[str]] = {}
     taken = {columns.text, columns.label, columns.split}
+    separator = labels_separator(table.records, columns.label)
     for record in table.records:
-        text, label = record.values.get(columns.text), _label(record.values.get(columns.label))
-        if not isinstance(text, str) or not text.strip():
-            bad.setdefault(f"no {columns.text}", []).append(record.place)
-        elif label is None:
-            bad.setdefault(f"no {columns.label}", []).append(record.place)
+        text, value = record.values.get(columns.text), record.values.get(columns.label)
+        split = split_of(record, columns.split)
+        extra = {k: v for k, v in record.values.items() if k not in taken}
+        fault = _fault(text, value, split, separator, columns)
+        if fault is not None:
+            problems.append(Problem(record.place, fault, record.file))
+            continue
+        if separator is None:
+            row = Row(str(text).strip(), str(_label(value)), split or "", extra)
         else:
-            extra = {k: v for k, v in record.values.items() if k not in taken}
-            rows.append(Row(text.strip(), label, _split(record, columns, bad), extra))
-    if bad:
-        what, where_bad = next(iter(bad.items()))
-        raise InvalidInput(
-            f"{where}: {what} at {places(where_bad)}.",
-            hint="Every row needs a non-empty text and one label; correct or delete these rows.",
-        )
+            row = with_labels(str(text).strip(), _labels(value, separator), split or "", extra)
+        row.place = record.place
+        rows.append(row)
     return rows
+
+
+def _fault(
+    text: Any, value: Any, split: str | None, separator: str | None, columns: Columns
+) -> str | None:
+    if not isinstance(text, str) or not text.strip():
+        return f"no {columns.text}"
+    several = separator is not None and isinstance(value, list | str)
+    if _label(value) is None and not several:
+        return f"no {columns.label}"
+    if several and isinstance(value, str) and not value.strip():
+        return f"no {columns.label}"
+    if split is None:
+        return "a split other than train, validation or test"
+    return None
+
+
+def split_of(record: Record, column: str | None) -> str | None:
+    """The split that a file or a column gives, empty if none does, None if it is unknown."""
+    if record.split is not None or column is None:
+        return record.split or ""
+    value = record.values.get(column)
+    return split_name(str(value)) if value is not None else None
 
 
 def _label(value: Any) -> str | None:
@@ -148,29 +202,48 @@ def _label(value: Any) -> str | None:
     return str(value).strip() or None
 
 
-def _split(record: Record, columns: Columns, bad: dict[str, list[str]]) -> str:
-    if record.split is not None or columns.split is None:
-        return record.split or ""
-    value = record.values.get(columns.split)
-    split = split_name(str(value)) if value is not None else None
-    if split is None:
-        bad.setdefault("a split other than train, validation or test", []).append(record.place)
-    return split or ""
+_LISTED = ("labels", "tags", "topics", "categories", "classes", "genres", "emotions")
 
 
-def places(found: list[str]) -> str:
-    """Where rows stand, the first five of them: `lines 3, 8, 9, 12, 15 and 4 more`."""
-    unit, shown = found[0].split()[0], [p.split()[1] for p in found[:5]]
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-    return f"{unit}{'s' if len(found) > 1 else ''} {', '.join(shown)}{more}"
+def labels_separator(records: Sequence[Record], column: str) -> str | None:
+    """What stands between several labels of one text; None if each has one.
+
+    Lists answer `list`. In strings a separator counts if some label that it sets apart occurs
+    in several rows; a comma only in a column named in the plural, since names may hold commas.
+    """
+    values = _values(records[:_SAMPLE], column)
+    if any(isinstance(value, list) for value in values):
+        return "list"
+    texts = [value for value in values if isinstance(value, str)]
+    for mark in ("|", ";", *([","] if column.strip().casefold() in _LISTED else [])):
+        joined = [text for text in texts if mark in text]
+        parts = Counter(part.strip() for text in texts for part in text.split(mark))
+        if joined and "" not in parts and len(parts) < max(3, len(set(texts))):
+            return mark
+    return None
+
+
+def _labels(value: Any, separator: str) -> list[str]:
+    parts = value.split(separator) if isinstance(value, str) and separator != "list" else value
+    listed = cast("list[Any]", parts) if isinstance(parts, list) else [parts]
+    return [label for part in listed if (label := _label(part)) is not None]
+
+
+def class_counts(rows: Sequence[Row]) -> Counter[str]:
+    """How many rows each label has; a row with several counts for each."""
+    return Counter(
+        label for row in rows for label in ([row.label] if row.labels is None else row.labels)
+    )
 
 
 def label_warnings(rows: Sequence[Row]) -> list[str]:
     """What is unusual about the classes: one only, very small, very uneven, spelt in two ways."""
-    counts = Counter(row.label for row in rows)
+    counts = class_counts(rows)
     warnings: list[str] = []
-    if len(counts) == 1:
+    if len(counts) < 2:
         warnings.append(f"There is one class only ({rows[0].label}); nothing can be learnt.")
+    if not counts:
+        return warnings
     small = [label for label, count in counts.items() if count < 5]
     if small:
         shown = ", ".join(sorted(small)[:5])

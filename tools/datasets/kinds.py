@@ -19,8 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tools.datasets.columns import Row, places
+from tools.datasets.columns import Row
 from tools.datasets.locating import split_name
+from tools.datasets.problems import Problem
 from tools.datasets.reading import Record, Table
 from tools.datasets.types import Kind
 from tools.kernel.errors import InvalidInput
@@ -94,31 +95,24 @@ def recognise(table: Table) -> Shape | None:
     return Shape("prompt_completion", {"prompt": prompt, "completion": answer, **more})
 
 
-def rows_of(table: Table, shape: Shape, where: str) -> list[Row]:
+def rows_of(table: Table, shape: Shape, problems: list[Problem]) -> list[Row]:
     """The rows of a table of a kind other than labelled text.
 
-    Raises:
-        InvalidInput: naming the lines that lack a field, or whose chat has no answer.
+    Those that lack a field, or whose chat has no answer, become problems.
     """
     read: Callable[[Record, Shape], tuple[str, dict[str, Any]]]
     read = _chat if shape.kind == "messages" else _fields
     rows: list[Row] = []
-    bad: dict[str, list[str]] = {}
     taken = {*shape.fields.values(), "split", "text", "label"}
     for record in table.records:
         try:
             text, fields = read(record, shape)
             split = record.split or _split(record)
         except ValueError as wrong:
-            bad.setdefault(str(wrong), []).append(record.place)
+            problems.append(Problem(record.place, str(wrong), record.file))
             continue
         kept = {k: v for k, v in record.values.items() if k not in taken and k not in fields}
-        rows.append(Row(text, "", split, {**kept, **fields}))
-    if bad:
-        told = "; ".join(f"{what} at {places(found)}" for what, found in bad.items())
-        raise InvalidInput(
-            f"{where}: {told}.", hint="Nothing was added; correct or delete these rows."
-        )
+        rows.append(Row(text, "", split, {**kept, **fields}, place=record.place))
     return rows
 
 

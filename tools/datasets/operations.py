@@ -19,6 +19,7 @@ from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Change, Effect, Evidence, Inverse, Preview, operation
 
 if TYPE_CHECKING:
+    from tools.datasets.profile import Chosen
     from tools.datasets.service import DatasetService
     from tools.kernel.kernel import Kernel
 
@@ -54,17 +55,27 @@ def dataset_names(kernel: Kernel, tenant: str) -> list[EntityName]:
         "make /data/q3/mails.parquet available for training",
         "ingest training data from ./labelled/tickets_v2.csv under the name tickets v2",
         "create a dataset named returns from returns_2026.jsonl",
+        "add /data/chats.jsonl and skip the bad rows",
+        "import export.csv, leaving out bad rows",
     ),
 )
 def add(args: AddDataset, call: Call) -> DatasetAdded:
     """Add labelled text from a file or folder as a versioned dataset.
 
-    JSONL, CSV, TSV and Parquet are recognised by content. Rows are profiled, split (80/10/10,
+    JSONL, CSV, TSV and Parquet are recognised by content, and so is what the rows teach: a class,
+    several labels, an answer, or which texts are alike. Bad rows refuse the file and are named by
+    line, unless they are to be left out. Rows are profiled, split (80/10/10,
     stratified, unless the file gives splits) and stored under the SHA-256 of their content.
     The same content again answers with the known version; other content under a known name
     becomes its next version. Errors name the file and the line.
     """
-    return _service(call.kernel).add(call.tenant, args.path, args.name)
+    return _service(call.kernel).add(call.tenant, args.path, args.name, _chosen(args))
+
+
+def _chosen(args: AddDataset) -> Chosen:
+    from tools.datasets.profile import Chosen
+
+    return Chosen(args.text_column, args.label_column, args.skip_bad_rows)
 
 
 @add.normalise
@@ -78,7 +89,7 @@ def _(args: AddDataset, call: Call) -> AddDataset:
 
 @add.preview
 def _(args: AddDataset, call: Call) -> Preview:
-    planned = _service(call.kernel).plan_add(call.tenant, args.path, args.name)
+    planned = _service(call.kernel).plan_add(call.tenant, args.path, args.name, _chosen(args))
     if planned.known:
         summary = f"{planned.name} v{planned.version} has exactly this content; nothing changes."
         return Preview(summary=summary, warnings=planned.profile.warnings)
@@ -97,6 +108,8 @@ def _(args: AddDataset, call: Call) -> Preview:
 def _of_what(profile: DatasetProfile) -> str:
     if profile.kind == "classification":
         return f"in {len(profile.classes)} classes"
+    if profile.kind == "multilabel":
+        return f"with any of {len(profile.classes)} labels"
     return {
         "prompt_completion": "of prompts and completions",
         "messages": "of chats",
@@ -112,13 +125,20 @@ def _profiled(profile: DatasetProfile) -> list[Change]:
     rest = classes[CLASSES_SHOWN:]
     if rest:
         shown.append(Change(what=f"{len(rest)} more classes", after=sum(n for _, n in rest)))
+    tokens = profile.tokens
     return [
+        Change(what="format", after=f"{profile.format}, {profile.kind.replace('_', '/')}"),
         Change(what="text column", after=profile.text_column),
         Change(what="label column", after=f"{profile.label_column} ({profile.columns_from})"),
         *(Change(what=f"rows for {name}", after=rows) for name, rows in profile.splits.items()),
         Change(what="exact duplicates", after=profile.duplicates),
         Change(what="near duplicates", after=profile.near_duplicates),
+        Change(what="held-out rows that occur in another split", after=profile.leaked),
+        Change(what="held-out rows that nearly do", after=profile.nearly_leaked),
+        Change(what="rows left out", after=profile.skipped_rows),
         Change(what="longest text, characters", after=profile.lengths.longest),
+        *([Change(what="longest text, tokens", after=tokens.longest)] if tokens else []),
+        *(Change(what=f"rows with {what}", after=n) for what, n in profile.personal.items()),
         *shown,
     ]
 
@@ -143,12 +163,13 @@ def _(args: AddDataset, result: DatasetAdded) -> str:
     if result.known:
         return f"{result.name} v{result.version} holds exactly this content already."
     columns = ""
-    if profile.kind != "classification":
+    if profile.kind not in ("classification", "multilabel"):
         columns = f" ({profile.text_column!r}, {profile.label_column!r})"
     elif profile.columns_from == "detected":
         columns = f" (text from {profile.text_column!r}, label from {profile.label_column!r})"
     return (
-        f"Added {result.name} v{result.version}: {profile.rows} rows {_of_what(profile)}{columns}."
+        f"Added {result.name} v{result.version}: {profile.rows} rows {_of_what(profile)}{columns}, "
+        f"read as {profile.format}." + "".join(f" {w}" for w in profile.warnings)
     )
 
 
@@ -211,8 +232,14 @@ def _(args: DescribeDataset, result: DatasetDescription) -> str:
     what = _of_what(profile) + (f" ({classes})" if classes else "")
     return (
         f"{result.name} v{result.version} has {profile.rows} rows {what}; "
-        f"splits: {splits}; {profile.duplicates} exact duplicates."
+        f"splits: {splits}; {profile.duplicates} exact and {profile.near_duplicates} near "
+        f"duplicates{_tokens(profile)}." + "".join(f" {w}" for w in profile.warnings)
     )
+
+
+def _tokens(profile: DatasetProfile) -> str:
+    found = profile.tokens
+    return f"; tokens: median {found.p50}, 99 % at most {found.p99}" if found else ""
 
 
 @operation("datasets.remove", effect=Effect.DANGEROUS, hidden=True)

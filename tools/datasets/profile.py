@@ -1,17 +1,23 @@
-"""What is measured on a dataset when it is added."""
+"""What is read and measured when a dataset is added."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
 
 from tools.datasets import columns as columns_
-from tools.datasets import kinds, splits, store
+from tools.datasets import kinds, lengths, personal, splits, store
 from tools.datasets.columns import Columns, Row
+from tools.datasets.problems import KEPT, Problem, refuse, told
 from tools.datasets.reading import Table, read
-from tools.datasets.types import DatasetProfile, Kind, TextLengths
+from tools.datasets.types import DatasetProfile, Kind
+
+_LINES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,36 +29,107 @@ class Prepared:
     profile: DatasetProfile
 
 
-def prepare(path: Path) -> Prepared:
-    """Read and check everything at a path; writes nothing.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a person says of a file.
+
+    Attributes:
+        text: the column that holds the text; None to detect it.
+        label: the column that holds the label; None to detect it.
+        skip_bad_rows: leave out rows that cannot be used instead of refusing the file.
+    """
+
+    text: str | None = None
+    label: str | None = None
+    skip_bad_rows: bool = False
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A dataset read and checked; splits that the files do not give are not assigned yet.
+
+    Attributes:
+        problems: the rows that were left out.
+    """
+
+    table: Table
+    columns: Columns
+    kind: Kind
+    rows: list[Row]
+    split_from: str
+    sha256: str
+    problems: list[Problem] = field(default_factory=list[Problem])
+
+
+def prepare(path: Path, chosen: Chosen | None = None) -> Prepared:
+    """Read, check, split and measure everything at a path; writes nothing.
 
     Raises:
-        InvalidInput: naming the file and line of what is wrong.
+        InvalidInput: naming the file and the lines of what is wrong.
         NotFound: if there is nothing at the path.
     """
+    return profiled(load(path, chosen or Chosen()))
+
+
+def load(path: Path, chosen: Chosen) -> Loaded:
+    """Read and check everything at a path."""
     table = read(path)
-    shape = kinds.recognise(table)
+    problems = table.problems
+    shape = None if chosen.text and chosen.label else kinds.recognise(table)
+    kind: Kind = "classification"
     if shape is None:
-        columns = columns_.choose(table, str(path))
-        rows = columns_.rows_of(table, columns, str(path))
-        group = splits.groups([row.text for row in rows])
-        warnings = [*table.warnings, *columns_.label_warnings(rows)]
+        columns = columns_.choose(table, str(path), chosen.text, chosen.label)
+        rows = columns_.rows_of(table, columns, problems)
+        if rows and rows[0].labels is not None:
+            kind = "multilabel"
     else:
         split = "split" if "split" in table.columns else None
         columns = Columns(shape.asks, shape.answers, split, detected=False)
-        rows = kinds.rows_of(table, shape, str(path))
-        # Questions of one pattern differ in a word that matters: only equal ones belong together.
-        group = splits.equal([row.text for row in rows])
-        warnings = table.warnings
+        rows, kind = kinds.rows_of(table, shape, problems), shape.kind
+    if not chosen.skip_bad_rows or not rows:
+        refuse(problems, len(problems) + len(rows), str(path))
     split_from = _split_source(table, columns)
     sha256 = store.content_hash(rows, with_split=split_from != "assigned")
-    if split_from == "assigned":
+    return Loaded(table, columns, kind, rows, split_from, sha256, problems)
+
+
+def profiled(loaded: Loaded) -> Prepared:
+    """Split and measure what was read."""
+    rows, labelled = loaded.rows, loaded.kind in ("classification", "multilabel")
+    texts = [row.text for row in rows]
+    # Questions of one pattern differ in a word that matters: only equal ones belong together.
+    group = splits.groups(texts) if labelled else splits.equal(texts)
+    warnings = [*loaded.table.warnings, *_skipped(loaded.problems)]
+    if labelled:
+        warnings += columns_.label_warnings(rows)
+    leaked = nearly = 0
+    if loaded.split_from == "assigned":
         splits.assign(rows, group)
     else:
-        warnings += _complete(rows, group)
-    kind = shape.kind if shape else "classification"
-    profile = _profile(kind, table, columns, rows, group, split_from, warnings)
-    return Prepared(rows, sha256, profile)
+        leaks = splits.leaks(rows, group)
+        leaked, nearly = sum(leak.exact for leak in leaks), sum(not leak.exact for leak in leaks)
+        warnings += [*_leak_warnings(leaks), *_complete(rows, group)]
+    counts = lengths.token_counts(texts)
+    found = personal.found(texts)
+    profile = _profile(loaded, group)
+    return Prepared(
+        rows,
+        loaded.sha256,
+        profile.model_copy(
+            update={
+                "leaked": leaked,
+                "nearly_leaked": nearly,
+                "tokens": lengths.percentiles(counts) if counts else None,
+                "personal": found,
+                "warnings": [
+                    *warnings,
+                    *_disagreements(rows),
+                    *_long(rows, counts or []),
+                    *personal.warnings(found),
+                ],
+            }
+        ),
+    )
 
 
 def _split_source(table: Table, columns: Columns) -> str:
@@ -61,50 +138,82 @@ def _split_source(table: Table, columns: Columns) -> str:
     return "column" if columns.split else "assigned"
 
 
-def _complete(rows: Sequence[Row], group: Sequence[int]) -> list[str]:
+def _skipped(problems: Sequence[Problem]) -> list[str]:
+    return [f"{len(problems)} rows were left out: {told(problems)}."] if problems else []
+
+
+def _leak_warnings(leaks: Sequence[splits.Leak]) -> list[str]:
     warnings: list[str] = []
-    present = {row.split for row in rows}
-    crossing = splits.crossing(rows, group)
-    if crossing:
-        warnings.append(f"{crossing} held-out rows nearly repeat a row of another split.")
-    missing = [name for name in ("validation", "test") if name not in present]
-    if missing and "train" in present:
-        fractions = {"train": 1.0, **{name: splits.FRACTIONS[name] for name in missing}}
-        train = [(row, g) for row, g in zip(rows, group, strict=True) if row.split == "train"]
-        for row, _ in train:
-            row.split = ""
-        splits.assign([row for row, _ in train], [g for _, g in train], fractions=fractions)
-        warnings.append(f"No {' or '.join(missing)} split was given; it was taken from train.")
+    for exact, what in ((True, "repeat"), (False, "nearly repeat")):
+        chosen = [leak for leak in leaks if leak.exact is exact]
+        if chosen:
+            shown = "; ".join(str(leak) for leak in chosen[:_LINES_SHOWN])
+            warnings.append(
+                f"{len(chosen)} held-out rows {what} a row of another split ({shown}): "
+                "scores on them measure memory."
+            )
     return warnings
 
 
-def _profile(
-    kind: Kind,
-    table: Table,
-    columns: Columns,
-    rows: Sequence[Row],
-    group: Sequence[int],
-    split_from: str,
-    warnings: list[str],
-) -> DatasetProfile:
+def _complete(rows: Sequence[Row], group: Sequence[int]) -> list[str]:
+    present = {row.split for row in rows}
+    missing = [name for name in ("validation", "test") if name not in present]
+    if not missing or "train" not in present:
+        return []
+    fractions = {"train": 1.0, **{name: splits.FRACTIONS[name] for name in missing}}
+    train = [(row, g) for row, g in zip(rows, group, strict=True) if row.split == "train"]
+    for row, _ in train:
+        row.split = ""
+    splits.assign([row for row, _ in train], [g for _, g in train], fractions=fractions)
+    return [f"No {' or '.join(missing)} split was given; it was taken from train."]
+
+
+def _long(rows: Sequence[Row], counts: Sequence[int]) -> list[str]:
+    pairs = zip(rows, counts, strict=False)
+    places = [row.place for row, count in pairs if count > lengths.LONGEST]
+    if not places:
+        return []
+    shown = ", ".join(places[:_LINES_SHOWN])
+    return [
+        f"{len(places)} texts are longer than {lengths.LONGEST} tokens, the longest "
+        f"{max(counts)} ({shown}): an encoder reads only their beginning."
+    ]
+
+
+def _profile(loaded: Loaded, group: Sequence[int]) -> DatasetProfile:
+    rows, columns = loaded.rows, loaded.columns
     normalised = {splits.normalise(row.text) for row in rows}
     duplicates = len(rows) - len(normalised)
     counted = Counter(row.split for row in rows)
+    classes = {name: n for name, n in columns_.class_counts(rows).most_common() if name}
+    first = rows[0]
     return DatasetProfile(
-        kind=kind,
-        columns=table.columns,
+        kind=loaded.kind,
+        format=", ".join(sorted(set(loaded.table.formats))),
+        columns=loaded.table.columns,
         text_column=columns.text,
         label_column=columns.label,
         columns_from="detected" if columns.detected else "name",
         rows=len(rows),
-        classes=dict(Counter(row.label for row in rows if row.label).most_common()),
+        classes=classes,
         splits={name: counted[name] for name in ("train", "validation", "test") if counted[name]},
-        split_from=split_from,
+        split_from=loaded.split_from,
         duplicates=duplicates,
         near_duplicates=max(0, len(rows) - len(set(group)) - duplicates),
-        lengths=_lengths([len(row.text) for row in rows]),
-        warnings=warnings + _disagreements(rows),
+        lengths=lengths.percentiles([len(row.text) for row in rows]),
+        skipped=[str(problem) for problem in loaded.problems[:KEPT]],
+        skipped_rows=len(loaded.problems),
+        example=_shown({"text": first.text, "label": first.answer} if classes else first.extra),
     )
+
+
+def _shown(values: Mapping[str, Any]) -> dict[str, JsonValue]:
+    """One row, its long texts cut."""
+    return {
+        name: value[:200] if isinstance(value, str) else value
+        for name, value in values.items()
+        if isinstance(value, str | int | float | list)
+    }
 
 
 def _disagreements(rows: Sequence[Row]) -> list[str]:
@@ -113,12 +222,3 @@ def _disagreements(rows: Sequence[Row]) -> list[str]:
         labels.setdefault(splits.normalise(row.text), set()).add(row.label)
     unsure = sum(len(found) > 1 for found in labels.values())
     return [f"{unsure} texts occur with different labels."] if unsure else []
-
-
-def _lengths(lengths: list[int]) -> TextLengths:
-    lengths.sort()
-
-    def at(share: float) -> int:
-        return lengths[min(len(lengths) - 1, int(share * len(lengths)))]
-
-    return TextLengths(p50=at(0.5), p90=at(0.9), p99=at(0.99), longest=lengths[-1])

@@ -11,9 +11,10 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tools.datasets.locating import locate
+from tools.datasets.problems import Problem
 from tools.kernel.errors import InvalidInput
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -44,6 +45,7 @@ class Record:
     values: dict[str, Any]
     place: str
     split: str | None = None
+    file: str = ""
 
 
 @dataclass(slots=True)
@@ -54,36 +56,61 @@ class Table:
         columns: the columns in order of appearance, each with its type.
         records: the rows.
         warnings: what was unusual about the files.
+        problems: the rows that could not be read.
+        formats: the formats of the files (`jsonl`, `csv`, `parquet`).
     """
 
     columns: dict[str, str]
     records: list[Record]
     warnings: list[str] = field(default_factory=list[str])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    formats: list[str] = field(default_factory=list[str])
 
 
 def read(path: Path) -> Table:
     """Read a file, or a folder with one file or more a split.
 
     Raises:
-        InvalidInput: naming the file and the line, if anything is wrong with them.
+        InvalidInput: if a file cannot be read at all; rows that cannot are in `problems`.
         NotFound: if there is nothing at the path, with the nearest sibling's name.
     """
-    warnings: list[str] = []
-    records: list[Record] = []
+    table = Table({}, [])
+    records = table.records
     for file, split in locate(path, frozenset(SUFFIXES)):
-        for place, values in _read_file(file, warnings):
-            records.append(Record(values, place, split))
+        for place, values in _read_file(file, table):
+            fault = values if isinstance(values, str) else _encoding_fault(values)
+            if fault is None and not isinstance(values, str):
+                records.append(Record(values, place, split, file.name))
+            else:
+                table.problems.append(Problem(place, str(fault), file.name))
             if len(records) > MAX_ROWS:
                 raise InvalidInput(f"{path} has more than {MAX_ROWS:,} rows.")
-    if not records:
+    if not records and not table.problems:
         raise InvalidInput(f"{path} holds no rows.")
-    return Table(_columns(records), records, warnings)
+    table.columns = _columns(records)
+    return table
 
 
-_Rows = Iterator[tuple[str, dict[str, Any]]]
+_Rows = Iterator[tuple[str, dict[str, Any] | str]]
+"""Places with the values that stand there, or with what is wrong there."""
 
 
-def _read_file(path: Path, warnings: list[str]) -> _Rows:
+def _encoding_fault(values: Any) -> str | None:
+    """What is wrong with the bytes behind a value, `_text` having let them through."""
+    if isinstance(values, str):
+        found = next((c for c in values if "\udc80" <= c <= "\udcff"), None)
+        if found is not None:
+            return f"not UTF-8 (byte 0x{ord(found) - 0xDC00:02x})"
+        return "a NUL byte" if "\0" in values else None
+    parts: list[Any] = []
+    if isinstance(values, dict):
+        parts = [*cast("dict[str, Any]", values).values()]
+    elif isinstance(values, list):
+        parts = cast("list[Any]", values)
+    return next((fault for part in parts if (fault := _encoding_fault(part))), None)
+
+
+def _read_file(path: Path, table: Table) -> _Rows:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
@@ -100,8 +127,11 @@ def _read_file(path: Path, warnings: list[str]) -> _Rows:
         raise InvalidInput(f"{path} is empty.")
     kind, reader = _reader(path, data)
     named = SUFFIXES.get(path.suffix.lower())
+    table.formats.append(kind)
     if named is not None and named != kind:
-        warnings.append(f"{path.name} is named {path.suffix} but holds {kind}; read as {kind}.")
+        table.warnings.append(
+            f"{path.name} is named {path.suffix} but holds {kind}; read as {kind}."
+        )
     return reader(path, data)
 
 
@@ -127,34 +157,28 @@ def _reader(path: Path, data: bytes) -> tuple[str, Callable[[Path, bytes], _Rows
 
 
 def _text(path: Path, data: bytes) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        guess = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "Latin-1 or Windows-1252"
+    """The text of a file; bytes that are no UTF-8 are kept as surrogates, and their rows found."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise InvalidInput(
-            f"{path} is not UTF-8: byte 0x{data[error.start]:02x} on line {line}.",
-            hint=f"It may be {guess}; convert it, for example with `iconv -t UTF-8`.",
-        ) from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise InvalidInput(f"{path} has a NUL byte on line {line}; it is no text file.")
-    return text
+            f"{path} is UTF-16, not UTF-8.", hint="Convert it with `iconv -f UTF-16 -t UTF-8`."
+        )
+    return data.decode("utf-8-sig", errors="surrogateescape")
 
 
 def _jsonl(path: Path, data: bytes) -> _Rows:
     for number, line in enumerate(_text(path, data).split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-            raise InvalidInput(
-                f"{path} line {number} is not valid JSON: {reason}.",
-                hint="Each line must be one complete JSON object.",
-            ) from None
-        yield f"line {number}", _object(path, f"line {number}", value)
+        if line.strip():
+            yield f"line {number}", _json_row(line)
+
+
+def _json_row(line: str) -> dict[str, Any] | str:
+    if (fault := _encoding_fault(line)) is not None:
+        return fault
+    try:
+        return _object(json.loads(line))
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+        return f"not valid JSON ({reason})"
 
 
 def _json_list(path: Path, data: bytes) -> _Rows:
@@ -166,16 +190,13 @@ def _json_list(path: Path, data: bytes) -> _Rows:
     except RecursionError:
         raise InvalidInput(f"{path} is nested too deeply.") from None
     for number, value in enumerate(values, 1):
-        yield f"item {number}", _object(path, f"item {number}", value)
+        yield f"item {number}", _object(value)
 
 
-def _object(path: Path, place: str, value: Any) -> dict[str, Any]:
+def _object(value: Any) -> dict[str, Any] | str:
     if isinstance(value, dict):
-        return value
-    raise InvalidInput(
-        f"{path} {place} is a JSON {type(value).__name__}, not an object.",
-        hint='Each row must look like {"text": "...", "label": "..."}.',
-    )
+        return cast("dict[str, Any]", value)
+    return f'a JSON {type(value).__name__}, not an object like {{"text": "...", "label": "..."}},'
 
 
 def _delimited(path: Path, data: bytes) -> _Rows:
@@ -195,10 +216,8 @@ def _delimited(path: Path, data: bytes) -> _Rows:
                 header = _header(path, fields)
                 continue
             if len(fields) != len(header):
-                raise InvalidInput(
-                    f"{path} {place} has {len(fields)} fields, the header has {len(header)}.",
-                    hint=f"Put texts that contain {delimiter!r} or line breaks in double quotes.",
-                )
+                yield place, f"{len(fields)} fields where the header has {len(header)}"
+                continue
             yield place, dict(zip(header, fields, strict=True))
     except csv.Error as error:
         raise InvalidInput(f"{path} line {reader.line_num} is not valid CSV: {error}.") from None

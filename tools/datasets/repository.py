@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from tools.datasets.builtin import BUNDLED, Bundled
-from tools.datasets.profile import Prepared, prepare
+from tools.datasets.profile import Chosen, Prepared, load, profiled
 from tools.datasets.store import DatasetStore
 from tools.datasets.tables import DatasetRow, DatasetUseRow
 from tools.datasets.types import DatasetProfile
@@ -180,14 +180,14 @@ class DatasetRepository:
                 self._bundled.add(tenant)
 
     def _ensure(self, tenant: str, bundled: Bundled) -> None:
-        prepared = prepare(bundled.folder)
+        loaded = load(bundled.folder, Chosen())
         query = select(DatasetRow).filter_by(tenant=tenant, name=bundled.name)
         with self._database.session() as session:
             known = list(session.scalars(query))
-        if any(v.builtin and v.sha256 == prepared.sha256 for v in known):
+        if any(v.builtin and v.sha256 == loaded.sha256 for v in known):
             return
         version = 1 + max((v.version for v in known), default=0)
-        source = "bundled with the platform"
+        source, prepared = "bundled with the platform", profiled(loaded)
         try:
             self.insert(tenant, bundled.name, version, prepared, source, builtin=True)
         except Conflict:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tools.datasets.builtin import BUNDLED
 from tools.datasets.columns import Row
 from tools.datasets.locating import absolute
-from tools.datasets.profile import Prepared, prepare
+from tools.datasets.profile import Chosen, Prepared, prepare
 from tools.datasets.repository import Dataset, DatasetRepository
 from tools.datasets.store import DatasetStore, content_hash
 from tools.datasets.types import (
@@ -100,19 +100,23 @@ class DatasetService:
                     names.append(EntityName(str(found), also))
         return names
 
-    def plan_add(self, tenant: str, path: str, name: str | None) -> DatasetAdded:
+    def plan_add(
+        self, tenant: str, path: str, name: str | None, chosen: Chosen | None = None
+    ) -> DatasetAdded:
         """What adding would make; checks everything and changes nothing."""
-        prepared, wanted = self._prepare(path, name)
+        prepared, wanted = self._prepare(path, name, chosen)
         return self._planned(tenant, prepared, wanted, named=name is not None)
 
-    def add(self, tenant: str, path: str, name: str | None) -> DatasetAdded:
+    def add(
+        self, tenant: str, path: str, name: str | None, chosen: Chosen | None = None
+    ) -> DatasetAdded:
         """Read, check, profile and store what lies at a path.
 
         Raises:
             InvalidInput, NotFound: if the data cannot be used; says where and why.
             Unavailable: if it cannot be stored; nothing is left behind.
         """
-        prepared, wanted = self._prepare(path, name)
+        prepared, wanted = self._prepare(path, name, chosen)
         with self._adding:
             planned = self._planned(tenant, prepared, wanted, named=name is not None)
             if not planned.known:
@@ -186,10 +190,10 @@ class DatasetService:
 
     # Inside
 
-    def _prepare(self, path: str, name: str | None) -> tuple[Prepared, str]:
+    def _prepare(self, path: str, name: str | None, chosen: Chosen | None) -> tuple[Prepared, str]:
         where = absolute(path)
         wanted = slug(name if name is not None else where.stem)
-        return prepare(where), wanted
+        return prepare(where, chosen), wanted
 
     def _planned(self, tenant: str, prepared: Prepared, name: str, *, named: bool) -> DatasetAdded:
         everything = self._repository.all(tenant)

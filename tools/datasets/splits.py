@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 from tools.datasets.columns import Row
@@ -141,12 +142,41 @@ def _put(rows: Sequence[Row], split: str) -> None:
         row.split = row.split or split
 
 
-def crossing(rows: Sequence[Row], group: Sequence[int]) -> int:
-    """How many rows outside train have a near-duplicate in another split."""
-    splits: dict[int, set[str]] = defaultdict(set)
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A held-out row that occurs in another split too.
+
+    Attributes:
+        row: the held-out row.
+        other: the first row of another split that it repeats.
+        exact: True if the two are equal after normalisation.
+    """
+
+    row: Row
+    other: Row
+    exact: bool
+
+    def __str__(self) -> str:
+        """Both rows by split and place."""
+        return f"{self.row.split} {self.row.place} as {self.other.split} {self.other.place}"
+
+
+def leaks(rows: Sequence[Row], group: Sequence[int]) -> list[Leak]:
+    """The rows outside train that have a near-duplicate in another split, an equal one first."""
+    members: dict[int, list[Row]] = defaultdict(list)
     for row, number in zip(rows, group, strict=True):
-        splits[number].add(row.split)
-    return sum(
-        row.split != "train" and len(splits[number]) > 1
-        for row, number in zip(rows, group, strict=True)
-    )
+        members[number].append(row)
+    found: list[Leak] = []
+    for together in members.values():
+        if len({row.split for row in together}) > 1:
+            found += [leak for row in together if (leak := _leak(row, together)) is not None]
+    return found
+
+
+def _leak(row: Row, together: Sequence[Row]) -> Leak | None:
+    others = [other for other in together if other.split != row.split]
+    if row.split in ("train", "") or not others:
+        return None
+    text = normalise(row.text)
+    equal_one = next((other for other in others if normalise(other.text) == text), None)
+    return Leak(row, equal_one or others[0], equal_one is not None)

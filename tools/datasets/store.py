@@ -9,9 +9,10 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-from tools.datasets.columns import Row
+from tools.datasets.columns import Row, with_labels
 from tools.kernel.canonical import canonical
 from tools.kernel.errors import Unavailable
 
@@ -23,7 +24,7 @@ def content_hash(rows: Iterable[Row], *, with_split: bool) -> str:
     """SHA-256 of the canonical rows in order; splits count where the source gave them."""
     digest = hashlib.sha256()
     for row in rows:
-        value = {**row.extra, "text": row.text, "label": row.label}
+        value = {**row.extra, "text": row.text, "label": row.answer}
         if with_split:
             value["split"] = row.split
         digest.update(canonical(value).encode() + b"\n")
@@ -60,7 +61,7 @@ class DatasetStore:
             staging.mkdir(mode=0o700, parents=True)
             with (staging / "rows.jsonl").open("w", encoding="utf-8") as file:
                 for row in rows:
-                    value = {"text": row.text, "label": row.label, "split": row.split, **row.extra}
+                    value = {"text": row.text, "label": row.answer, "split": row.split, **row.extra}
                     file.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -96,7 +97,7 @@ class DatasetStore:
                 for line in file:
                     value = json.loads(line)
                     extra = {k: v for k, v in value.items() if k not in _OWN}
-                    yield Row(value["text"], value["label"], value["split"], extra)
+                    yield _row(value["text"], value["label"], value["split"], extra)
         except (OSError, ValueError, KeyError) as error:
             raise Unavailable(
                 f"The stored rows {sha256[:12]} cannot be read.",
@@ -106,3 +107,9 @@ class DatasetStore:
     def delete(self, sha256: str) -> None:
         """Remove the rows of a version; nothing happens if they are gone."""
         shutil.rmtree(self.root / sha256, ignore_errors=True)
+
+
+def _row(text: str, label: str | list[str], split: str, extra: dict[str, Any]) -> Row:
+    if isinstance(label, str):
+        return Row(text, label, split, extra)
+    return with_labels(text, label, split, extra)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
 
-Kind = Literal["classification", "prompt_completion", "messages", "pairs", "triplets"]
+Kind = Literal["classification", "multilabel", "prompt_completion", "messages", "pairs", "triplets"]
 DatasetName = Annotated[str, Slot(EntityKind.DATASET, "Which dataset?")]
 
 
@@ -18,13 +18,27 @@ class AddDataset(Args):
     """A file or folder of labelled text to add."""
 
     path: Annotated[str, Slot(None, "Which file should I add?")] = Field(
-        description="A JSONL, CSV, TSV or Parquet file with a text and a label column, or a folder "
-        "with train, validation and test files of these kinds.",
+        description="A JSONL, CSV, TSV or Parquet file with a text and a label column (or several "
+        "labels, prompts and completions, chats, pairs, triplets), or a folder with train, "
+        "validation and test files of these kinds.",
         min_length=1,
         max_length=4096,
     )
     name: Annotated[str | None, Slot(EntityKind.DATASET, closed=False)] = Field(
         None, description="The dataset's name; the file's name when not given.", max_length=64
+    )
+    skip_bad_rows: bool = Field(
+        False,
+        description="Leave out rows that cannot be used, and list them; otherwise one such row "
+        "refuses the file.",
+    )
+    text_column: str | None = Field(
+        None, description="The column that holds the text; detected when not given.", max_length=200
+    )
+    label_column: str | None = Field(
+        None,
+        description="The column that holds the label; detected when not given.",
+        max_length=200,
     )
 
 
@@ -49,7 +63,7 @@ class RemoveDataset(Args):
 
 
 class TextLengths(Result):
-    """How long the texts are, in characters, at percentiles."""
+    """How long the texts are, in characters or in tokens, at percentiles."""
 
     p50: int
     p90: int
@@ -61,8 +75,9 @@ class DatasetProfile(Result):
     """What was measured on the rows.
 
     Attributes:
-        kind: what the rows teach: a class, an answer (prompt_completion, messages), or which texts
-            are alike (pairs, triplets).
+        kind: what the rows teach: a class, any number of labels (multilabel), an answer
+            (prompt_completion, messages), or which texts are alike (pairs, triplets).
+        format: `jsonl`, `csv` or `parquet`; several where a folder mixes them.
         columns: each column with its type.
         text_column: the column that holds the text, the prompt, the chat or the anchor.
         label_column: the column that holds the label, the answer or the positive.
@@ -73,7 +88,14 @@ class DatasetProfile(Result):
         split_from: `files`, `column` or `assigned` (stratified 80/10/10).
         duplicates: rows whose normalised text occurs earlier.
         near_duplicates: rows that nearly repeat another one (token Jaccard of 0.8 or more).
+        leaked: held-out rows whose normalised text occurs in another split too.
+        nearly_leaked: held-out rows that nearly repeat a row of another split.
         lengths: text lengths in characters.
+        tokens: text lengths in tokens of the bundled encoder; None if it is not fetched.
+        personal: how many rows hold what looks like personal data or secrets, by kind.
+        skipped: the rows that were left out on request, with line and reason (at most 50).
+        skipped_rows: how many were left out.
+        example: one row as it is stored.
         warnings: what a person should know before using it.
     """
 
@@ -89,6 +111,14 @@ class DatasetProfile(Result):
     duplicates: int
     near_duplicates: int
     lengths: TextLengths
+    format: str = ""
+    leaked: int = 0
+    nearly_leaked: int = 0
+    tokens: TextLengths | None = None
+    personal: dict[str, int] = Field(default_factory=dict)
+    skipped: list[str] = Field(default_factory=list)
+    skipped_rows: int = 0
+    example: dict[str, JsonValue] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
 
 
