@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BATCH = 32
 TIMED_ROWS = 100
 WARM_UP_ROWS = 5
-WORST_SLICES = 10
+WORST_SLICES = 40
 
 
 def carry_out(spec: dict[str, Any]) -> dict[str, Any]:

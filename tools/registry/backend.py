@@ -40,6 +40,7 @@ class ModelVersionInfo:
         aliases: the aliases that point at it, sorted.
         archived: True if it was put away.
         created: when it was registered.
+        held: the aliases that pointed at it at any time.
     """
 
     tenant: str
@@ -50,6 +51,7 @@ class ModelVersionInfo:
     aliases: tuple[str, ...]
     archived: bool
     created: datetime
+    held: tuple[str, ...] = ()
 
     @property
     def job(self) -> int:

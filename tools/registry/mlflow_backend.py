@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 TAG = "pilothouse."
 ARCHIVED = TAG + "archived"
+HELD = TAG + "held."
 DEFAULT_TENANT = Principal.__dataclass_fields__["tenant"].default
 _PAGE = 1000
 _NAME = re.compile(r"[a-z0-9._-]+")
@@ -111,6 +112,7 @@ class MlflowBackend(RegistryBackend):
                 )
             if before != version:
                 self._client.set_registered_model_alias(name, alias, str(version))
+                self._client.set_model_version_tag(name, str(version), HELD + alias, "yes")
             return before
 
     def set_archived(self, tenant: str, model: str, version: int, archived: bool) -> bool:
@@ -227,6 +229,7 @@ def _info(
         aliases=tuple(sorted(a for a, v in aliases.items() if int(v) == number)),
         archived=ARCHIVED in tags,
         created=datetime.fromtimestamp(int(version.creation_timestamp) / 1000, UTC),
+        held=tuple(sorted(t.removeprefix(HELD) for t in tags if t.startswith(HELD))),
     )
 
 

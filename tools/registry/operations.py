@@ -7,12 +7,14 @@ from tools.registry import catalog, inverses
 from tools.registry.access import evidence_of, previews_of, service_of
 from tools.registry.types import (
     AliasChange,
+    CheckPromotion,
     DescribeModel,
     ListModels,
     ModelDescription,
     ModelList,
     ModelVersionArgs,
     PromoteModel,
+    PromotionCheck,
     RegisteredVersion,
     RegisterModel,
     VersionState,
@@ -21,6 +23,7 @@ from tools.registry.types import (
 __all__ = [
     "archive_model",
     "catalog",
+    "check_promotion",
     "describe_model",
     "inverses",
     "list_models",
@@ -209,6 +212,7 @@ def promote_model(args: PromoteModel, call: Call) -> AliasChange:
 
     Raises:
         Conflict: the version is archived or its artifact is damaged.
+        PolicyDenied: a rule of the promotion gate is not met; says which, and what would pass.
     """
     return service_of(call).promote(args.model, args.version, args.alias, call.tenant)
 
@@ -253,6 +257,51 @@ def _(args: PromoteModel, result: AliasChange) -> str:
         return f"{result.model} v{result.version} is the {result.alias} already."
     before = f" instead of v{result.previous}" if result.previous else ""
     return f"{result.model} v{result.version} is now the {result.alias}{before}."
+
+
+@operation(
+    "registry.check_promotion",
+    effect=Effect.READ,
+    examples=(
+        "may ticket-router v3 become champion?",
+        "show the promotion rules",
+        "check ticket-router v3 against the promotion gate",
+        "would email-triage v2 pass the promotion gate",
+        "which rules must fraud-screen meet to be promoted?",
+        "why can't sentiment-tagger v4 be promoted",
+        "does spam-filter v2 meet the promotion policy",
+        "what stands in the way of promoting intent-classifier v5",
+        "is ticket-router v3 ready for production?",
+        "what would it take to make mail-guard v1 the champion",
+        "promotion gate for ticket-router",
+        "does version 2 of email-triage qualify as challenger",
+    ),
+)
+def check_promotion(args: CheckPromotion, call: Call) -> PromotionCheck:
+    """Hold a version against the promotion gate's rules: which are met, and what would pass.
+
+    The rules are `policies/promotion.yaml` in the home, or those that ship.
+
+    Args:
+        model: the model's name.
+        version: its version; the newest when left out.
+        alias: the alias that it would get; champion when left out.
+    """
+    return service_of(call).check_promotion(args.model, args.version, args.alias, call.tenant)
+
+
+@check_promotion.says
+def _(args: CheckPromotion, result: PromotionCheck) -> str:
+    name = f"{result.model} v{result.version}"
+    told = "; ".join(
+        f"{'met' if r.passed else 'NOT MET'}: {r.rule} ({r.told})" for r in result.rules
+    )
+    if result.had_it_before:
+        return f"{name} was {result.alias} before and may be again. {told or 'No rule fits'}."
+    if not result.rules:
+        return f"No rule is about {name} as {result.alias}: it may have it."
+    verdict = "would be let through" if result.passes else "would be refused"
+    return f"{name} {verdict} as {result.alias}. {told}."
 
 
 @operation(

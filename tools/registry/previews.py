@@ -11,7 +11,7 @@ from tools.registry.trained import check_artifact, trained_model
 if TYPE_CHECKING:
     from tools.registry.backend import ModelVersionInfo
     from tools.registry.service import RegistryService
-    from tools.registry.types import Alias
+    from tools.registry.types import Alias, PromotionCheck
 
 
 class Previews:
@@ -40,20 +40,22 @@ class Previews:
         )
 
     def promote(self, model: str, version: int, alias: Alias, tenant: str) -> Preview:
-        """Refuses archived versions and damaged artifacts."""
+        """Refuses archived versions, damaged artifacts and what the promotion gate refuses."""
         found = self._service.version(model, version, tenant)
         if found.archived:
             raise Conflict(f"{found} is archived.", hint="Promote a version that is in use.")
         check_artifact(found.artifact, found.content_hash, str(found))
+        checked = self._service.gate.enforce(found, alias)
         before = self._backend.alias(tenant, model, alias)
         instead = f" instead of v{before}" if before not in {None, version} else ""
         champion = alias == "champion"
         evaluated = bool(self._service.evaluation_metrics(found.run_id))
         return Preview(
-            summary=f"Make {found} the {alias} of {model}{instead}.",
+            summary=f"Make {found} the {alias} of {model}{instead}.{_rules(checked)}",
             changes=[Change(what=f"alias {alias} of {model}", before=before, after=version)],
             risk="What follows the champion serves this version from now on." if champion else None,
             confirm=model if champion else None,
+            second_person=checked.second_person and not checked.had_it_before,
             warnings=[] if evaluated else [f"No evaluation of {found} is recorded."],
         )
 
@@ -94,6 +96,14 @@ class Previews:
             risk="Its number is not given again.",
             confirm=str(found),
         )
+
+
+def _rules(checked: PromotionCheck) -> str:
+    """The rules of the promotion gate and how the version stands to each, as one sentence."""
+    if checked.had_it_before:
+        return f" It was the {checked.alias} before, so the promotion gate lets it back."
+    told = "; ".join(f"{rule.rule} ({rule.told})" for rule in checked.rules)
+    return f" Rules of the promotion gate: {told}." if told else ""
 
 
 def _state_change(found: ModelVersionInfo, after: str) -> Change:

@@ -17,6 +17,7 @@ from tools.registry.types import (
     ModelList,
     ModelSummary,
     ModelVersionDetails,
+    PromotionCheck,
     RegisteredVersion,
     VersionState,
     model_slug,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tools.kernel.identity import RequestContext
     from tools.kernel.kernel import Kernel
     from tools.registry.backend import ModelVersionInfo, RegistryBackend
+    from tools.registry.promotion import PromotionGate
 
 EVALUATIONS = "evaluation/"
 """Prefix of the run metrics that evaluations log."""
@@ -50,6 +52,22 @@ class RegistryService:
         from tools.registry.mlflow_backend import MlflowBackend
 
         return MlflowBackend(self._client, self.kernel.database)
+
+    @property
+    def gate(self) -> PromotionGate:
+        """The promotion gate."""
+        from tools.registry.promotion import PromotionGate
+
+        return PromotionGate(self)
+
+    def check_promotion(
+        self, model: str, version: int | None, alias: Alias, tenant: str
+    ) -> PromotionCheck:
+        """How a version, the newest if none is named, stands to the rules for an alias."""
+        found = (
+            self.latest(model, tenant) if version is None else self.version(model, version, tenant)
+        )
+        return self.gate.check(found, alias)
 
     def version(self, model: str, version: int | str, tenant: str) -> ModelVersionInfo:
         """One version, named by its number, `v3` or an alias.
@@ -195,8 +213,13 @@ class RegistryService:
         )
 
     def promote(self, model: str, version: int, alias: Alias, tenant: str) -> AliasChange:
-        """Point an alias at a version whose artifact is whole."""
+        """Point an alias at a version whose artifact is whole and which the rules let through.
+
+        Raises:
+            PolicyDenied: naming the rules of the promotion gate that are not met.
+        """
         self.artifact(model, version, tenant)
+        self.gate.enforce(self.version(model, version, tenant), alias)
         before = self.backend.set_alias(tenant, model, alias, version)
         return AliasChange(model=model, alias=alias, version=version, previous=before)
 

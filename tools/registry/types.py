@@ -83,6 +83,18 @@ class PromoteModel(Args):
     ]
 
 
+class CheckPromotion(Args):
+    """Which version to hold against the rules, and for which alias."""
+
+    model: KnownModel
+    version: MaybeVersion = Field(None, description="Its version; the newest when left out.", ge=1)
+    alias: Annotated[
+        Alias,
+        Slot(None, "For which alias?"),
+        Field(description="The alias that it would get."),
+    ] = "champion"
+
+
 class ModelVersionArgs(Args):
     """One version of one model."""
 
@@ -219,3 +231,47 @@ class VersionState(Result):
     state: Literal["ready", "archived", "unregistered"]
     changed: bool
     job: int | None = None
+
+
+class RuleCheck(Result):
+    """How a version stands to one rule of the promotion gate.
+
+    Attributes:
+        rule: the rule's name.
+        measure: what it looks at; None for a rule about approval.
+        value: what was found; None if it was not measured.
+        passed: True if the rule is met.
+        told: the finding in words.
+        would_pass: what would pass.
+    """
+
+    rule: str
+    measure: str | None = None
+    value: float | None = None
+    passed: bool
+    told: str
+    would_pass: str
+
+
+class PromotionCheck(Result):
+    """A version held against the promotion gate.
+
+    Attributes:
+        model: the model's name.
+        version: its version.
+        alias: the alias that it would get.
+        passes: True if it would be let through.
+        had_it_before: True if it had the alias before, and so may always have it back.
+        second_person: True if somebody other than the proposer must approve.
+        rules: every rule that is about this promotion.
+        policy: the file that the rules are in.
+    """
+
+    model: str
+    version: int
+    alias: Alias
+    passes: bool
+    had_it_before: bool = False
+    second_person: bool = False
+    rules: list[RuleCheck] = Field(default_factory=list)
+    policy: str

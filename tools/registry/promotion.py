@@ -1,0 +1,146 @@
+"""The promotion gate: whether a version may get an alias, by every rule, and what would pass."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from tools.kernel.errors import PolicyDenied
+from tools.registry.measurements import Measurement, measurements
+from tools.registry.promotion_policy import PromotionRule, policy_file, rules_of
+from tools.registry.types import Alias, PromotionCheck, RuleCheck
+
+if TYPE_CHECKING:
+    from tools.registry.backend import ModelVersionInfo
+    from tools.registry.service import RegistryService
+
+SPLIT = "test"
+
+
+class PromotionGate:
+    """Checks promotions against the rules that hold now.
+
+    Args:
+        service: the registry.
+    """
+
+    def __init__(self, service: RegistryService) -> None:
+        self._service = service
+
+    def check(self, version: ModelVersionInfo, alias: Alias) -> PromotionCheck:
+        """Every rule that is about this promotion, and how the version stands to it.
+
+        A version that had the alias before is let back, whatever the rules say now: else nothing
+        could be rolled back to it.
+
+        Raises:
+            InvalidInput: if the rules cannot be read.
+        """
+        path = policy_file(self._service.kernel.settings)
+        rules = [r for r in rules_of(path) if r.fits(version.model, alias)]
+        checked = [self._checked(rule, version) for rule in rules]
+        back = alias in version.held
+        return PromotionCheck(
+            model=version.model,
+            version=version.version,
+            alias=alias,
+            passes=back or all(c.passed for c in checked),
+            had_it_before=back,
+            second_person=any(r.approver is not None for r in rules),
+            rules=checked,
+            policy=str(path),
+        )
+
+    def enforce(self, version: ModelVersionInfo, alias: Alias) -> PromotionCheck:
+        """Refuse what the rules do not let through.
+
+        Raises:
+            PolicyDenied: naming every rule that is not met and what would pass.
+        """
+        found = self.check(version, alias)
+        if not found.passes:
+            unmet = [c for c in found.rules if not c.passed]
+            raise PolicyDenied(
+                f"The promotion gate does not let {version} become {alias}: "
+                + "; ".join(f"rule “{c.rule}” is not met: {c.told}" for c in unmet)
+                + ".",
+                hint=f"It would pass with {', and '.join(c.would_pass for c in unmet)}. "
+                f"The rules are in {found.policy}.",
+            )
+        return found
+
+    def _checked(self, rule: PromotionRule, version: ModelVersionInfo) -> RuleCheck:
+        if rule.measure is None:
+            return RuleCheck(rule=rule.name, passed=True, told=rule.limit, would_pass=rule.limit)
+        found, where = self._value(rule, version)
+        if found is None:
+            return RuleCheck(
+                rule=rule.name,
+                measure=rule.measure,
+                passed=rule.if_measured,
+                told=f"{rule.measure} was not measured",
+                would_pass=f"an evaluation with {rule.limit}",
+            )
+        low = rule.at_least is None or found >= rule.at_least
+        high = rule.at_most is None or found <= rule.at_most
+        return RuleCheck(
+            rule=rule.name,
+            measure=rule.measure,
+            value=found,
+            passed=low and high,
+            told=f"{rule.measure} is {found:.4g}{where}, asked is {rule.limit}",
+            would_pass=rule.limit,
+        )
+
+    def _value(self, rule: PromotionRule, version: ModelVersionInfo) -> tuple[float | None, str]:
+        measure = str(rule.measure)
+        if measure == "size_mb":
+            return version.lineage.size_bytes / 2**20, ""
+        found = self._newest(version, rule.dataset)
+        if measure == "gain_over_champion":
+            return self._gain(version, found)
+        if found is not None:
+            value = _worst_slice(rule, found) if measure == "worst_slice" else _of(measure, found)
+            if value is not None:
+                return value[0], f"{value[1]} on {found.dataset}"
+        trained = version.metrics.get(measure)
+        return trained, " in its training" if trained is not None else ""
+
+    def _newest(self, version: ModelVersionInfo, dataset: str) -> Measurement | None:
+        for found in measurements(self._service.kernel, version):
+            names = (found.dataset, found.dataset.partition("@")[0])
+            if found.split == SPLIT and any(fnmatchcase(name, dataset) for name in names):
+                return found
+        return None
+
+    def _gain(
+        self, version: ModelVersionInfo, found: Measurement | None
+    ) -> tuple[float | None, str]:
+        number = self._service.backend.alias(version.tenant, version.model, "champion")
+        if number is None or number == version.version:
+            return 0.0, " (there is no other champion)"
+        champion = self._service.backend.version(version.tenant, version.model, number)
+        if found is None or "accuracy" not in found.values:
+            return None, ""
+        before = self._newest(champion, found.dataset)
+        if before is None or "accuracy" not in before.values:
+            return None, ""
+        gain = found.values["accuracy"] - before.values["accuracy"]
+        return gain, f" over v{number} on {found.dataset}"
+
+
+def _worst_slice(rule: PromotionRule, found: Measurement) -> tuple[float, str] | None:
+    fit = [s for s in found.slices if s.rows >= rule.min_rows and rule.column in (None, s.column)]
+    if not fit:
+        return None
+    worst = min(fit, key=lambda s: s.accuracy)
+    return worst.accuracy, f" ({worst.column} {worst.value}, {worst.rows} rows)"
+
+
+def _of(measure: str, found: Measurement) -> tuple[float, str] | None:
+    values = found.values
+    if measure == "gain_over_majority":
+        if not {"accuracy", "baseline_majority"} <= set(values):
+            return None
+        return values["accuracy"] - values["baseline_majority"], ""
+    return (values[measure], "") if measure in values else None

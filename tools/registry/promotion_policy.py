@@ -1,0 +1,104 @@
+"""The promotion gate's rules as data: read from the home, or as they ship; checked when read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from tools.kernel.errors import InvalidInput
+from tools.registry.types import Alias
+
+if TYPE_CHECKING:
+    from tools.kernel.settings import Settings
+
+SHIPPED = Path(__file__).parent / "policies" / "promotion.yaml"
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class PromotionRule(BaseModel):
+    """One rule; `policies/promotion.yaml` says what each field means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str = Field(min_length=1, max_length=120)
+    alias: Annotated[tuple[Alias, ...], BeforeValidator(_listed)] = (
+        "champion",
+        "challenger",
+        "staging",
+    )
+    model: str = "*"
+    dataset: str = "*"
+    measure: str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    column: str | None = None
+    min_rows: int = Field(20, ge=1)
+    if_measured: bool = False
+    approver: Literal["second_person"] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> PromotionRule:
+        if (self.measure is None) == (self.approver is None):
+            raise ValueError("give either `measure` or `approver`")
+        if self.measure is not None and self.at_least is None and self.at_most is None:
+            raise ValueError(f"`{self.measure}` needs `at_least` or `at_most`")
+        if self.approver is not None and self.alias != ("champion",):
+            raise ValueError("`approver` is for `alias: champion`: other aliases ask nobody")
+        return self
+
+    def fits(self, model: str, alias: Alias) -> bool:
+        """Whether the rule is about this promotion."""
+        return alias in self.alias and fnmatchcase(model, self.model)
+
+    @property
+    def limit(self) -> str:
+        """What would pass, in words."""
+        if self.approver is not None:
+            return "somebody other than the proposer approves"
+        ends = [
+            f"{word} {value:g}"
+            for word, value in (("at least", self.at_least), ("at most", self.at_most))
+            if value is not None
+        ]
+        return f"{self.measure} {' and '.join(ends)}"
+
+
+class _Policy(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    rules: list[PromotionRule]
+
+
+def policy_file(settings: Settings) -> Path:
+    """The file whose rules hold: the home's, or the one that ships."""
+    own = settings.home / "policies" / "promotion.yaml"
+    return own if own.is_file() else SHIPPED
+
+
+def rules_of(path: Path) -> Sequence[PromotionRule]:
+    """The rules of a file.
+
+    Raises:
+        InvalidInput: naming the file, the rule and what is wrong; nothing is promoted then.
+    """
+    import yaml
+
+    try:
+        return _Policy.model_validate(yaml.safe_load(path.read_text())).rules
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "the file"
+        raise InvalidInput(
+            f"{path}: {where}: {problem['msg']}.",
+            hint="Nothing is promoted until the file is right; docs/judging.md explains it.",
+        ) from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        told = " ".join(str(error).split())
+        raise InvalidInput(f"{path} cannot be read: {told}.") from None
