@@ -31,7 +31,11 @@ serve: setup ## run the gateway on http://127.0.0.1:8080 until Ctrl-C
 	@$(BIN)/pilothouse serve $(SERVE_ARGS)
 
 .PHONY: test
-test: setup ## run the test suite and print its coverage
+test: setup ## run the test suite
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST_ARGS)
+
+.PHONY: coverage
+coverage: setup ## run the test suite, half as fast, and print its coverage
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov -m "not slow" $(PYTEST_ARGS)
 
 .PHONY: test-slow
@@ -42,7 +46,7 @@ test-slow: ## run only the tests that take minutes, those of the optional assets
 .PHONY: test-all
 test-all: ## run every test, those marked slow and those of the optional assets too
 	@scripts/bootstrap.sh smollm2
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: setup ## check style, types and the layers between packages

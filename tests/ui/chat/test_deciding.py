@@ -88,8 +88,9 @@ def test_after_kill_9_the_card_is_still_there_and_can_be_decided(
     chat.say(f"forget the document {KEPT}")
     chat.sees("Approval needed")
     approval = pending(gateway)
+    address = chat.thread  # the address bar must have it before there is nobody to ask
     gateway.start(gateway.kill())
-    chat.page.reload()
+    chat.page.goto(f"/chat/thread/{address}")
     chat.sees("Approval needed")
     chat.press("Deny, with a reason")
     chat.sees("Why not?")
