@@ -212,7 +212,7 @@ async def _run(
 
     def stop() -> None:
         for each in servers:
-            _stop_soon(each)
+            _stop_soon(each, HomeFiles(kernel.settings.home, kernel.settings.worker))
         kernel.get(DeviceProtocol).send_away()
         quiet.append(asyncio.ensure_future(door.quiet()))
 
@@ -238,16 +238,17 @@ def _config(app: FastAPI, settings: Settings, **more: Any) -> uvicorn.Config:
     )
 
 
-def _stop_soon(server: uvicorn.Server) -> None:
+def _stop_soon(server: uvicorn.Server, files: HomeFiles) -> None:
     if not server.should_exit:
         log.info("stopping")
-        watchdog = threading.Timer(STOP_SECONDS, _give_up)
+        watchdog = threading.Timer(STOP_SECONDS, _give_up, [files])
         watchdog.daemon = True
         watchdog.start()
     server.should_exit = True
 
 
-def _give_up() -> None:
+def _give_up(files: HomeFiles) -> None:
+    files.run.unlink(missing_ok=True)
     log.warning("not stopped within %.0f s, leaving the rest to the next start", STOP_SECONDS)
     logging.shutdown()
     os._exit(DONE)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
 from graphs.plan import Question, Step
 from graphs.understanding.asking import known_names
 from graphs.understanding.clause import Clause, polite, strip_leading
+from graphs.understanding.clock import Clock, clock_at, later
 from graphs.understanding.conversation import ConversationState, Focus
 from graphs.understanding.lexicon import words
 from graphs.understanding.link import link
@@ -179,13 +180,20 @@ def _again(parser: Understanding, kept: Taken, timing: Timing) -> Taken:
 
 
 def _moved(before: Timing | None, timing: Timing) -> Timing:
-    """`no, at three`: the same days at another time of day."""
-    fixed = re.match(r"\d+ \d+ (.+)", (before.every or "") if before else "")
-    if fixed is None or before is None or timing.at is None or not _CLOCK.match(timing.said):
+    """`no, at three`: the same days at another time of day, whatever the time is now."""
+    fixed = re.match(r"\d+ (\d+) (.+)", (before.every or "") if before else "")
+    clock = clock_at(timing.said, 0) if _CLOCK.match(timing.said) else None
+    if fixed is None or before is None or timing.at is None or clock is None:
         return timing
-    at = datetime.fromisoformat(timing.at)
-    cron = f"{at.minute} {at.hour} {fixed[1]}"
+    at = _nearer(clock, int(fixed[1]))
+    cron = f"{at.minute} {at.hour} {fixed[2]}"
     return before.model_copy(update={"every": cron, "said": f"{before.said} {timing.said}"})
+
+
+def _nearer(clock: Clock, hour: int) -> time:
+    """Which half of the day `at four` means instead of two at night, or of five in the evening."""
+    times = [clock.at, later(clock.at)] if clock.open else [clock.at]
+    return min(times, key=lambda t: min((t.hour - hour) % 24, (hour - t.hour) % 24))
 
 
 def _pointed(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from graphs.assistant import Assistant
 from graphs.events import Message, PlanEvent, StepFinished
 from tests.support.turns import Say, kinds, status
@@ -154,6 +156,23 @@ async def test_the_time_of_a_pending_plan_is_changed_in_words(say: Say, kernel: 
     await say("yes")
     (view,) = kernel.get(ScheduleService).list("default", ended=True, limit=5)
     assert view.timing["every"] == "0 4 * * *"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "cron"),
+    [
+        ("every night at two", "no, at five", "0 5 * * *"),
+        ("daily at 5 pm", "no, at six", "0 18 * * *"),
+    ],
+)
+async def test_the_half_of_the_day_stays_whatever_the_time_is_now(
+    say: Say, kernel: Kernel, first: str, then: str, cron: str
+):
+    await say(f"list the datasets {first}")
+    await say(then)
+    await say("yes")
+    (view,) = kernel.get(ScheduleService).list("default", ended=True, limit=5)
+    assert view.timing["every"] == cron
 
 
 async def test_what_cannot_be_kept_is_refused_with_its_reason(say: Say, kernel: Kernel):

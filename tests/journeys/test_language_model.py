@@ -85,6 +85,7 @@ def draft(*steps: tuple[str, Json], **more: object) -> Fill:
     return Fill({"steps": listed, "reply": None, **more})
 
 
+@pytest.mark.slow
 def test_what_the_parser_knows_never_reaches_the_model(assisted: Assisted) -> None:
     assisted.says(Fail(500))
     assisted.person.asks("which datasets are there?", "known")

@@ -93,6 +93,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(path)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_nothing_is_lost(
     template_home: Path, small_disk: Path, mails: Path
 ) -> None:

@@ -182,6 +182,7 @@ def test_status_of_nothing_and_of_other_jobs_is_said_plainly(call: Caller):
     assert call("training.list").receipt.says == "Nothing has been trained yet."
 
 
+@pytest.mark.slow
 def test_a_run_of_another_tenant_or_a_registered_one_is_not_deleted(
     kernel: Kernel, finished: Finisher, call: Caller, known: str, base: Path
 ):

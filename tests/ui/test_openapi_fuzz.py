@@ -20,18 +20,15 @@ WAITING_FEEDS = "/api/v1/events/{feed}"
 """Never ends, so that a client that reads answers whole would wait for ever."""
 
 
-@pytest.mark.parametrize("who", ["owner", "viewer"])
-def test_no_server_error_and_no_schema_violation(
-    who: str, template_home: Path, tmp_path: Path
-) -> None:
-    _fuzz(who, template_home, tmp_path, "--phases=fuzzing", "-n1", "--max-time=60")
+def test_no_server_error_and_no_schema_violation(template_home: Path, tmp_path: Path) -> None:
+    _fuzz("owner", template_home, tmp_path, "--phases=fuzzing", "-n1", "--max-time=60")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("who", ["owner", "operator", "viewer"])
 def test_none_is_found_in_minutes_either(who: str, template_home: Path, tmp_path: Path) -> None:
-    _fuzz(who, template_home, tmp_path, "-n40", "--max-time=240")
+    _fuzz(who, template_home, tmp_path, "-n40", "--max-time=180")
 
 
 def _fuzz(who: str, template: Path, folder: Path, *options: str) -> None:

@@ -45,6 +45,7 @@ def test_two_at_once_start_one_platform(empty: Home) -> None:
     assert again["pid"] == answers[0]["pid"] and not again["started"]
 
 
+@pytest.mark.slow
 def test_a_killed_platform_is_started_again_by_the_next_command(empty: Home) -> None:
     first = empty.json("up")
     os.kill(first["pid"], signal.SIGKILL)
@@ -159,6 +160,7 @@ def test_doctor_looks_at_everything_and_changes_nothing(tmp_path: Path) -> None:
     assert not home.path.exists()
 
 
+@pytest.mark.slow
 def test_doctor_knows_a_home_in_order_and_one_that_is_not(empty: Home) -> None:
     empty.json("up")
     empty.json("down")

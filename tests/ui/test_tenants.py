@@ -295,6 +295,7 @@ def _leaked(told: str, sent: Any, acme: Acme) -> list[str]:
     return [name for name in known if name in told and name not in asked]
 
 
+@pytest.mark.slow
 def test_no_operation_tells_or_changes_anything_of_another_tenant(
     running: Gateway, acme: Acme, stranger: httpx.Client, neighbour: httpx.Client
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.ui.chat.browsers import Chat, Gateway
@@ -67,6 +68,7 @@ def test_what_another_door_decided_is_noticed(chat: Chat, gateway: Gateway) -> N
     expect(chat.page.get_by_role("button", name="Approve")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_one_goes_on_talking_while_a_job_runs_and_stop_says_what_was_not_done(
     chat: Chat, gateway: Gateway
 ) -> None:
@@ -82,6 +84,7 @@ def test_one_goes_on_talking_while_a_job_runs_and_stop_says_what_was_not_done(
     assert job["status"] == "cancelled"
 
 
+@pytest.mark.slow
 def test_after_kill_9_the_card_is_still_there_and_can_be_decided(
     chat: Chat, gateway: Gateway
 ) -> None:
