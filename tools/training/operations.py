@@ -106,8 +106,15 @@ def _(args: StartTraining, result: TrainingResult) -> str:
     return (
         f"Trained {result.model_name} on {result.dataset} v{result.dataset_version} in "
         f"{result.seconds:.0f} s: loss {result.initial_loss:.2f} → {result.final_loss:.2f}, "
-        f"validation accuracy {result.validation_accuracy:.1%}."
+        f"{_score(result)}."
     )
+
+
+def _score(result: TrainingResult) -> str:
+    if result.task == "multilabel":
+        micro, macro = result.validation_micro_f1, result.validation_macro_f1
+        return f"validation micro F1 {micro:.1%}, macro F1 {macro:.1%}"
+    return f"validation accuracy {result.validation_accuracy:.1%}"
 
 
 @operation(
@@ -312,8 +319,8 @@ def _(args: TuneTraining, result: TuningResult) -> str:
     pruned = sum(t.state == "pruned" for t in result.trials)
     return (
         f"Tried {len(result.trials)} settings on {result.dataset} v{result.dataset_version} "
-        f"({pruned} given up early); trial {result.best_trial} is best with validation accuracy "
-        f"{result.validation_accuracy:.1%}."
+        f"({pruned} given up early); trial {result.best_trial} is best with "
+        f"{_score(result)}."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ def check_trainable(dataset: Dataset) -> list[str]:
         InvalidInput: one class only, too many, or no rows to train or to validate on.
     """
     profile, what = dataset.profile, f"{dataset.name} v{dataset.version}"
-    if profile.kind != "classification":
+    if profile.kind not in ("classification", "multilabel"):
         raise InvalidInput(
             f"{what} holds {profile.kind.replace('_', '/')} rows, which teach no classes.",
             hint="A classifier needs a text and a label column.",
@@ -87,19 +88,27 @@ def check_length(base_folder: Path, max_length: int) -> None:
 def write_data(folder: Path, rows: list[Row]) -> list[str]:
     """Write train.jsonl and validation.jsonl; returns the labels of the train split, sorted."""
     folder.mkdir(parents=True, exist_ok=True)
-    labels = sorted({row.label for row in rows if row.split == "train"})
+    known = {label for row in rows if row.split == "train" for label in _labels(row)}
     for split in ("train", "validation"):
         lines = [
-            json.dumps({"text": row.text, "label": row.label}, ensure_ascii=False)
+            json.dumps({"text": row.text, "label": _answer(row, known)}, ensure_ascii=False)
             for row in rows
-            if row.split == split and row.label in set(labels)
+            if row.split == split and (row.labels is not None or row.label in known)
         ]
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return labels
+    return sorted(known)
+
+
+def _labels(row: Row) -> Sequence[str]:
+    return [row.label] if row.labels is None else row.labels
+
+
+def _answer(row: Row, known: Container[str]) -> str | list[str]:
+    return row.label if row.labels is None else [label for label in row.labels if label in known]
 
 
 def make_spec(
-    args: StartTraining, base_folder: Path, folder: Path, labels: list[str], threads: int
+    args: StartTraining, base_folder: Path, folder: Path, labels: list[str], threads: int, task: str = "classification"
 ) -> TrainingSpec:
     """The spec of a training whose files lie in `folder`."""
     defaults = DEFAULTS[args.method]
@@ -122,6 +131,7 @@ def make_spec(
         max_length=args.max_length,
         trained_share=defaults.trained_share,
         threads=threads,
+        task=task,
         warmup=args.warmup,
         weight_decay=args.weight_decay,
         patience=args.patience,

@@ -149,7 +149,8 @@ class TrainingService:
         training = as_training(args) if isinstance(args, TuneTraining) else args
         base = base_models.folder(args.base_model)
         config = json.loads((base / "config.json").read_text())
-        spec = make_spec(training, base, job.workdir, labels, self._settings.threads)
+        threads, task = self._settings.threads, dataset.profile.kind
+        spec = make_spec(training, base, job.workdir, labels, threads, task)
         run_id = self.runs.start(
             job.id,
             tenant,
@@ -207,6 +208,7 @@ class TrainingService:
             dataset_sha256=prepared["dataset_sha256"],
             artifact_path=path,
             artifact_sha256=sha256,
+            task=spec.task,
             parameters=parameters_of(spec),
             **{name: value for name, value in measured.items() if name in names},
         ).model_dump(mode="json")
