@@ -60,7 +60,7 @@ def test_a_training_ends_in_a_receipt_read_back_from_mlflow_and_can_be_undone(
     history = client(kernel.settings).get_metric_history(result["run_id"], "training_loss")
     assert len(history) == 5 * 12
     stored = {a.path for a in client(kernel.settings).list_artifacts(result["run_id"])}
-    assert stored == {"classifier", "curve.json", "curve.png"}
+    assert stored == {"classifier", "curve.json", "curve.png", "environment.json"}
 
     receipt = kernel.receipts.for_job(result["job"])
     assert receipt is not None

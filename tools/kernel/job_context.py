@@ -76,6 +76,20 @@ class JobContext:
         finally:
             self._worked_until = time.monotonic() - worked
 
+    def wait_while(self, holds: Callable[[], bool]) -> None:
+        """Wait as long as something holds; waiting costs nothing.
+
+        Raises:
+            Cancelled: if the job was cancelled.
+        """
+        worked = self.worked()
+        try:
+            while holds():
+                self._jobs.wait_for_cancel(self.id, 0.5)
+                self.check_cancelled()
+        finally:
+            self._worked_until = time.monotonic() - worked
+
     def worked(self) -> float:
         """The seconds of work since this was last asked; what a job costs is counted from it."""
         since, self._worked_until = self._worked_until, time.monotonic()

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
             that commands speak to.
         port: the platform process's port on 127.0.0.1; 0 takes a free one.
         threads: compute threads of a training or evaluation child process.
+        training_memory_mb: megabytes that a training may take; most of what is free when not set.
         hourly_rate: money an hour of compute costs, for estimates and reports.
         daily_budget: money that one principal may spend in a day; none means no limit.
         currency: the unit of both.
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
     worker: int = Field(0, ge=0, le=999)
     port: int = Field(0, ge=0, le=65535)
     threads: int = Field(1, ge=1, le=256)
+    training_memory_mb: int | None = Field(None, ge=1)
     hourly_rate: float = Field(0.40, ge=0)
     daily_budget: float | None = Field(None, ge=0)
     currency: str = "EUR"

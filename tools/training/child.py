@@ -7,6 +7,7 @@ Prints JSON lines (progress, then the result or an error) and touches no databas
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import Unavailable
+from tools.training.pausing import PAUSED, Paused
 from tools.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def train(
         after_epoch: receives each epoch's score; True ends the training.
 
     Returns:
-        The measured part of a `TrainingResult`.
+        The measured part of a `TrainingResult`; `paused` and the share done if it was paused.
 
     Raises:
         Unavailable: if files cannot be written (a full disk).
@@ -59,7 +61,10 @@ def train(
     report(0.0, "loading the base model", {})
     try:
         trainer = make_trainer(spec, report, after_epoch)
-        state = trainer.run()
+        try:
+            state = trainer.run()
+        except Paused:
+            return {PAUSED: True, "done": 0.05 + 0.9 * trainer.done}
         report(0.96, "writing the classifier", {})
         write_folder(spec, trainer)
         return summary(spec, trainer, state)
@@ -191,6 +196,7 @@ def summary(spec: TrainingSpec, trainer: Trainer, state: State) -> dict[str, Any
         "seconds": state.seconds + trainer.began - _STARTED,
         "compute_seconds": state.seconds,
         "resumed": state.resumed,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "stopped": state.stopped,
         "trained_parameters": trained,
         "total_parameters": total,

@@ -2,8 +2,8 @@
 
 Time = starting up + arithmetic / speed. Arithmetic: a layer of hidden size h costs 24 h² operations
 a token forwards; as much again backwards for its inputs, and again for its weights where they are
-all trained. Speed is measured once with a small matrix product and then corrected by what finished
-trainings reached; both are kept in the home.
+all trained. Speed is measured once with a small matrix product and then, for each method and
+precision, corrected by what finished trainings reached; all are kept in the home.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.training.fitting import alternatives, room
 from tools.training.spec import DEFAULTS
 from tools.training.types import StartTraining, TrainingEstimate
 
@@ -27,6 +28,7 @@ RUNTIME_MB = 620
 _EFFICIENCY = 0.55
 _CHARACTERS_A_TOKEN = 4.3
 _WEIGHT = 0.5
+_MEASURED = "matrix product"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +68,38 @@ class Speedometer:
         self._settings = settings
         self._path = settings.home / "work" / "speed.json"
 
-    def read(self) -> float:
-        """The known speed; measured now if there is none."""
-        try:
-            return float(json.loads(self._path.read_text())["operations_per_second"])
-        except (OSError, ValueError, KeyError, TypeError):
-            measured = _EFFICIENCY * _matrix_speed(self._settings.threads)
-            self._write(measured)
-            return measured
+    def read(self, kind: str) -> float:
+        """The known speed of a kind of training; one measured now if there is none."""
+        known = self._known()
+        if kind in known:
+            return known[kind]
+        if _MEASURED not in known:
+            self._write(_MEASURED, _EFFICIENCY * _matrix_speed(self._settings.threads))
+        return self._known()[_MEASURED]
 
-    def learn(self, operations: float, seconds: float) -> None:
-        """Correct the speed by a finished training."""
+    def learn(self, kind: str, operations: float, seconds: float) -> None:
+        """Correct the speed of a kind by a finished training."""
         if seconds > 0 and operations > 0:
-            reached = operations / seconds
-            self._write(
-                math.exp((1 - _WEIGHT) * math.log(self.read()) + _WEIGHT * math.log(reached))
-            )
+            old, reached = self.read(kind), operations / seconds
+            mean = (1 - _WEIGHT) * math.log(old) + _WEIGHT * math.log(reached)
+            self._write(kind, math.exp(mean))
 
-    def _write(self, value: float) -> None:
+    def _known(self) -> dict[str, float]:
+        try:
+            return {k: float(v) for k, v in json.loads(self._path.read_text()).items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+    def _write(self, kind: str, value: float) -> None:
         folder = self._settings.folder("work")
         staged = Path(folder) / "speed.json.new"
-        staged.write_text(json.dumps({"operations_per_second": value, "at": time.time()}))
+        staged.write_text(json.dumps({**self._known(), kind: value}))
         staged.replace(self._path)
+
+
+def kind_of(args: StartTraining) -> str:
+    """The kind of training whose speed is learnt apart."""
+    return f"{args.method} {args.precision}" + (" twice" if args.gradient_checkpointing else "")
 
 
 def _matrix_speed(threads: int) -> float:
@@ -114,11 +126,18 @@ def estimate(
 ) -> TrainingEstimate:
     """Time, memory and cost of a training."""
     work = work_of(args, dataset, config)
-    speed = Speedometer(settings).read()
+    speed = Speedometer(settings).read(kind_of(args))
     computing = work.operations / speed
     seconds = STARTUP_SECONDS + computing
     epochs = args.epochs or DEFAULTS[args.method].epochs
     rows = dataset.profile.splits.get("train", 0)
+    memory = _memory(args, work, epochs, config)
+    disk, free = _disk(args, dataset, config), room(settings)
+    fits = memory <= free.memory_mb and disk <= free.disk_mb
+
+    def memory_of(changed: StartTraining) -> int:
+        return _memory(changed, work_of(changed, dataset, config), epochs, config)
+
     return TrainingEstimate(
         base_model=args.base_model,
         dataset=dataset.name,
@@ -126,11 +145,16 @@ def estimate(
         method=args.method,
         rows=rows,
         epochs=epochs,
-        steps=epochs * math.ceil(rows / args.batch_size),
+        steps=epochs * math.ceil(rows / (args.batch_size * args.gradient_accumulation)),
         seconds=round(seconds, 1),
         seconds_low=round(STARTUP_SECONDS / 2 + computing / 3, 1),
         seconds_high=round(1.5 * STARTUP_SECONDS + 3 * computing, 1),
-        memory_mb=_memory(args, work, epochs, config),
+        memory_mb=memory,
+        disk_mb=disk,
+        memory_free_mb=free.memory_mb,
+        disk_free_mb=free.disk_mb,
+        fits=fits,
+        would_fit=[] if fits else alternatives(args, memory_of, free.memory_mb),
         cost=round(seconds / 3600 * settings.hourly_rate, 6),
         currency=settings.currency,
         examples_per_second=round(rows * epochs / max(computing, 0.001), 1),
@@ -138,11 +162,36 @@ def estimate(
     )
 
 
-def _memory(args: StartTraining, work: Work, epochs: int, config: dict[str, Any]) -> int:
+def _numbers(config: dict[str, Any]) -> int:
+    """How many numbers an encoder has."""
     hidden, layers = config["hidden_size"], config["num_hidden_layers"]
     a_layer = 4 * hidden**2 + 2 * hidden * config["intermediate_size"]
-    numbers = config["vocab_size"] * hidden + layers * a_layer
+    return config["vocab_size"] * hidden + layers * a_layer
+
+
+def _memory(args: StartTraining, work: Work, epochs: int, config: dict[str, Any]) -> int:
+    """Megabytes at the peak: the runtime, weights with gradients and moments, activations."""
+    hidden, layers = config["hidden_size"], config["num_hidden_layers"]
     copies = 5 if args.method == "full" else 2
     cached = 0 if args.method == "full" else min(work.tokens / epochs * hidden * 4, 1 << 30)
-    activations = args.batch_size * args.max_length * hidden * 4 * layers * 16
-    return round(RUNTIME_MB + (numbers * 4 * copies + cached + activations) / 1e6)
+    kept = math.ceil(layers * DEFAULTS[args.method].trained_share)
+    if args.gradient_checkpointing:
+        kept = min(kept, 1)
+    tokens = args.batch_size * args.max_length
+    activations = tokens * hidden * 4 * (16 * max(kept, 1) + layers)
+    scores = args.batch_size * config["num_attention_heads"] * args.max_length**2 * 4
+    total = _numbers(config) * 4 * copies + cached + activations + scores * max(kept, 1)
+    return round(RUNTIME_MB + total / 1e6)
+
+
+def _disk(args: StartTraining, dataset: Dataset, config: dict[str, Any]) -> int:
+    """Megabytes: the texts, two checkpoints and the classifier, here and with MLflow."""
+    text = dataset.profile.rows * (dataset.profile.lengths.p50 + 100)
+    share = {"full": 1.0, "lora": 0.1, "head": 0.01}.get(args.method, 1.0)
+    weights = _numbers(config) * 4 * share
+    return round(20 + (text + 2 * 4 * weights + 3 * weights) / 1e6)
+
+
+def error_of(actual: float, expected: float) -> float | None:
+    """How far an expectation was off, as a share of it; None without one."""
+    return round(actual / expected - 1, 4) if expected > 0 else None

@@ -1,12 +1,16 @@
-"""Training and tuning jobs as people follow them: status, list, cancel."""
+"""Training and tuning jobs as people follow them: status, list, cancel, pause, resume."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.kernel.errors import Conflict, InvalidInput, NotFound, PilothouseError
-from tools.training.types import TrainingCancelled, TrainingList, TrainingState
+from tools.kernel.jobs import OPEN
+from tools.training.pausing import PAUSED, is_paused, marker
+from tools.training.types import TrainingCancelled, TrainingList, TrainingPaused, TrainingState
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("training.start", "training.tune")
 _CANCEL_SECONDS = 15.0
+_PAUSE_SECONDS = 30.0
 
 
 class TrainingJobs:
@@ -29,41 +34,73 @@ class TrainingJobs:
             NotFound: if there is none.
         """
         if job is not None:
-            return state_of(self._row(job, tenant))
+            return self._state(self._row(job, tenant))
         rows = self._rows(tenant, 1)
         if not rows:
             raise NotFound("Nothing has been trained yet.", hint="`training.start` trains.")
-        return state_of(rows[0])
+        return self._state(rows[0])
 
     def list(self, tenant: str, limit: int) -> TrainingList:
         """Training and tuning jobs, newest first."""
-        return TrainingList(trainings=[state_of(row) for row in self._rows(tenant, limit)])
+        return TrainingList(trainings=[self._state(row) for row in self._rows(tenant, limit)])
 
-    def cancellable(self, job: int | None, tenant: str) -> int:
-        """The number of the job that a cancel means.
+    def running(self, job: int | None, tenant: str, what: str, paused: bool | None = None) -> int:
+        """The number of the open job that is meant.
+
+        Args:
+            job: its number, if it was given.
+            tenant: whose.
+            what: what is to be done, as in `nothing to cancel`.
+            paused: True or False to mean only jobs that are paused or not.
 
         Raises:
             NotFound: if none runs.
             InvalidInput: if several run and no number is given.
-            Conflict: if the job has ended.
+            Conflict: if the job has ended, or is (not) paused already.
         """
         if job is not None:
             row = self._row(job, tenant)
-            if row.status not in ("queued", "running"):
-                raise Conflict(f"Job {job} is {row.status} already; there is nothing to cancel.")
+            if row.status not in OPEN:
+                raise Conflict(f"Job {job} is {row.status} already; there is nothing to {what}.")
+            if paused is not None and self._paused(row) is not paused:
+                state = "not paused" if paused else "paused already"
+                raise Conflict(f"Job {job} is {state}; there is nothing to {what}.")
             return job
-        going = [r for r in self._rows(tenant, 200) if r.status in ("queued", "running")]
-        if not going:
-            raise NotFound("No training is running.")
-        if len(going) > 1:
-            known = ", ".join(f"{r.id} ({r.arguments.get('name')})" for r in going)
+        going = [r for r in self._rows(tenant, 200) if r.status in OPEN]
+        meant = [r for r in going if paused is None or self._paused(r) is paused]
+        if not meant:
+            raise NotFound("No training is paused." if paused else "No training is running.")
+        if len(meant) > 1:
+            known = ", ".join(f"{r.id} ({r.arguments.get('name')})" for r in meant)
             raise InvalidInput(f"Several trainings run: {known}.", hint="Name the job's number.")
-        return going[0].id
+        return meant[0].id
+
+    def pause(self, job: int | None, tenant: str) -> TrainingPaused:
+        """Stop a job's computing at its next checkpoint; waits until the process is gone."""
+        number = self.running(job, tenant, "pause", paused=False)
+        marker(self._workdir(number)).touch()
+        deadline = time.monotonic() + _PAUSE_SECONDS
+        row = self._row(number, tenant)
+        while row.status == "running" and not row.message.startswith(PAUSED):
+            if time.monotonic() > deadline:
+                break
+            self._kernel.jobs.wait_for_cancel(number, 0.2)
+            row = self._row(number, tenant)
+        state = self._state(row)
+        return TrainingPaused(job=number, status=state.status, progress=state.progress)
+
+    def resume(self, job: int | None, tenant: str) -> TrainingPaused:
+        """Let a paused job go on from its checkpoint."""
+        number = self.running(job, tenant, "resume", paused=True)
+        marker(self._workdir(number)).unlink(missing_ok=True)
+        self._kernel.jobs.changed()
+        state = self._state(self._row(number, tenant))
+        return TrainingPaused(job=number, status=state.status, progress=state.progress)
 
     def cancel(self, job: int | None, tenant: str) -> TrainingCancelled:
         """Stop a job; waits until its process is gone."""
-        number = self.cancellable(job, tenant)
-        before = state_of(self._row(number, tenant))
+        number = self.running(job, tenant, "cancel")
+        before = self._state(self._row(number, tenant))
         self._kernel.jobs.cancel(number, tenant)
         try:
             row = self._kernel.jobs.wait(number, timeout=_CANCEL_SECONDS)
@@ -77,6 +114,16 @@ class TrainingJobs:
             kept="nothing was recorded as a model; "
             f"the log and the last checkpoint stay in work/jobs/{number}",
         )
+
+    def _workdir(self, job: int) -> Path:
+        return self._kernel.settings.folder("work", "jobs", str(job))
+
+    def _paused(self, row: JobRow) -> bool:
+        return row.status in OPEN and is_paused(self._workdir(row.id))
+
+    def _state(self, row: JobRow) -> TrainingState:
+        state = state_of(row)
+        return state.model_copy(update={"status": PAUSED}) if self._paused(row) else state
 
     def _row(self, job: int, tenant: str) -> JobRow:
         row = self._kernel.jobs.get(job, tenant)

@@ -7,6 +7,7 @@ seed and epoch, and a checkpoint holds weights, optimiser, random state and posi
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from tools.training.batching import epoch_batches, even_batches, pad, pad_hidden
 from tools.training.encoder import mean_pool
 from tools.training.modelling import TextClassifier, add_adapter
 from tools.training.objectives import Target, objective_of, scores
+from tools.training.pausing import Paused
 from tools.training.spec import TrainingSpec
 from tools.training.state import (
     EpochScore,
@@ -135,6 +137,7 @@ class Trainer:
                 self._save()
             if now - self._reported >= 0.5:
                 self._tell()
+            self._pause_if_asked()
         score = self._evaluate(state.epoch, state.epoch_loss / max(1, state.epoch_rows))
         state.scores.append(score)
         if state.best is score:
@@ -144,6 +147,13 @@ class Trainer:
         state.epoch_loss, state.epoch_rows = 0.0, 0
         self._save()
         self._tell()
+        if state.epoch <= spec.epochs and not state.stopped:
+            self._pause_if_asked()
+
+    def _pause_if_asked(self) -> None:
+        if self.spec.pause and os.path.exists(self.spec.pause):
+            self._save()
+            raise Paused
 
     def _stop_early(self, score: EpochScore) -> None:
         state = self.state
@@ -242,13 +252,18 @@ class Trainer:
     def _remember(self) -> None:
         self.best_weights = self._trained()
 
+    @property
+    def done(self) -> float:
+        """The share of the steps that is done."""
+        return self.state.step / (self.spec.epochs * self._batches_an_epoch)
+
     def _elapsed(self) -> float:
         return self.state.seconds + time.monotonic() - self.began
 
     def _tell(self) -> None:
         self._reported = time.monotonic()
         state, spec = self.state, self.spec
-        done = state.step / (spec.epochs * self._batches_an_epoch)
+        done = self.done
         steps = state.step - self._first_step
         since = max(0.001, time.monotonic() - self._stepping_since)
         speed = steps * self._at_once / since

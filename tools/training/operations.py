@@ -10,12 +10,15 @@ from tools.training.types import (
     CancelTraining,
     EstimateTraining,
     ListTrainings,
+    PauseTraining,
+    ResumeTraining,
     RunArgs,
     RunState,
     StartTraining,
     TrainingCancelled,
     TrainingEstimate,
     TrainingList,
+    TrainingPaused,
     TrainingResult,
     TrainingState,
     TrainingStatusArgs,
@@ -181,7 +184,7 @@ def _(args: TrainingStatusArgs, result: TrainingState) -> str:
     what = f"Training {result.model_name} (job {result.job})"
     if result.status == "failed":
         return f"{what} failed: {result.error}"
-    if result.status == "running":
+    if result.status in ("running", "paused"):
         return f"{what} is {result.progress:.0%} done. {result.message}"
     if result.status == "done":
         accuracy = result.metrics.get("validation_accuracy")
@@ -213,7 +216,7 @@ def cancel(args: CancelTraining, call: Call) -> TrainingCancelled:
 
 @cancel.normalise
 def _(args: CancelTraining, call: Call) -> CancelTraining:
-    return CancelTraining(job=_jobs(call.kernel).cancellable(args.job, call.tenant))
+    return CancelTraining(job=_jobs(call.kernel).running(args.job, call.tenant, "cancel"))
 
 
 @cancel.preview
@@ -227,13 +230,118 @@ def _(args: CancelTraining, call: Call) -> Preview:
 
 @cancel.read_back
 def _(args: CancelTraining, result: TrainingCancelled, call: Call) -> list[Evidence]:
-    state = _jobs(call.kernel).status(result.job, call.tenant)
-    return [Evidence(fact=f"status of job {result.job}", value=state.status, source="jobs")]
+    return _job_evidence(result.job, call)
+
+
+def _job_evidence(job: int, call: Call) -> list[Evidence]:
+    state = _jobs(call.kernel).status(job, call.tenant)
+    return [Evidence(fact=f"status of job {job}", value=state.status, source="jobs")]
 
 
 @cancel.says
 def _(args: CancelTraining, result: TrainingCancelled) -> str:
     return f"Job {result.job} is {result.status}: {result.done}; {result.kept}."
+
+
+@operation(
+    "training.pause",
+    effect=Effect.WRITE,
+    idempotent=True,
+    examples=(
+        "pause the training",
+        "pause training job 7",
+        "put the fine-tune on hold",
+        "hold the training run for now",
+        "suspend the current training",
+        "pause the tuning, I need the machine",
+        "let the training rest until tonight",
+        "pause job 12's training",
+        "freeze the fine-tuning where it is",
+        "halt the training for a while, we go on later",
+    ),
+)
+def pause(args: PauseTraining, call: Call) -> TrainingPaused:
+    """Pause a training or tuning job at its next step: it keeps a checkpoint and frees the machine.
+
+    It stays paused over restarts of the platform, until it is resumed or cancelled.
+    """
+    return _jobs(call.kernel).pause(args.job, call.tenant)
+
+
+@pause.normalise
+def _(args: PauseTraining, call: Call) -> PauseTraining:
+    jobs = _jobs(call.kernel)
+    return PauseTraining(job=jobs.running(args.job, call.tenant, "pause", paused=False))
+
+
+@pause.preview
+def _(args: PauseTraining, call: Call) -> Preview:
+    state = _jobs(call.kernel).status(args.job, call.tenant)
+    return Preview(summary=f"Pause training {state.model_name}, {state.progress:.0%} done.")
+
+
+@pause.read_back
+def _(args: PauseTraining, result: TrainingPaused, call: Call) -> list[Evidence]:
+    return _job_evidence(result.job, call)
+
+
+@pause.inverse
+def _(args: PauseTraining, result: TrainingPaused, call: Call) -> Inverse | None:
+    return Inverse(operation="training.resume", arguments={"job": result.job})
+
+
+@pause.says
+def _(args: PauseTraining, result: TrainingPaused) -> str:
+    return f"Training job {result.job} is {result.status}, {result.progress:.0%} done."
+
+
+@operation(
+    "training.resume",
+    effect=Effect.WRITE,
+    idempotent=True,
+    examples=(
+        "resume the training",
+        "resume training job 7",
+        "go on with the paused training",
+        "continue the fine-tune",
+        "let the training run again",
+        "unpause the training",
+        "take the tuning up again where it stopped",
+        "carry on with training job 12",
+        "the paused fine-tuning may go on now",
+        "pick the training up from its checkpoint",
+    ),
+)
+def resume(args: ResumeTraining, call: Call) -> TrainingPaused:
+    """Let a paused training or tuning job go on from its checkpoint."""
+    return _jobs(call.kernel).resume(args.job, call.tenant)
+
+
+@resume.normalise
+def _(args: ResumeTraining, call: Call) -> ResumeTraining:
+    jobs = _jobs(call.kernel)
+    return ResumeTraining(job=jobs.running(args.job, call.tenant, "resume", paused=True))
+
+
+@resume.preview
+def _(args: ResumeTraining, call: Call) -> Preview:
+    state = _jobs(call.kernel).status(args.job, call.tenant)
+    return Preview(summary=f"Go on with training {state.model_name}, {state.progress:.0%} done.")
+
+
+@resume.read_back
+def _(args: ResumeTraining, result: TrainingPaused, call: Call) -> list[Evidence]:
+    return _job_evidence(result.job, call)
+
+
+@resume.inverse
+def _(args: ResumeTraining, result: TrainingPaused, call: Call) -> Inverse | None:
+    return Inverse(operation="training.pause", arguments={"job": result.job})
+
+
+@resume.says
+def _(args: ResumeTraining, result: TrainingPaused) -> str:
+    return f"Training job {result.job} goes on ({result.progress:.0%} done)."
 
 
 @operation(

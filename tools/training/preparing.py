@@ -108,7 +108,12 @@ def _answer(row: Row, known: Container[str]) -> str | list[str]:
 
 
 def make_spec(
-    args: StartTraining, base_folder: Path, folder: Path, labels: list[str], threads: int, task: str = "classification"
+    args: StartTraining,
+    base_folder: Path,
+    folder: Path,
+    labels: list[str],
+    threads: int,
+    task: str = "classification",
 ) -> TrainingSpec:
     """The spec of a training whose files lie in `folder`."""
     defaults = DEFAULTS[args.method]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tools.kernel.operations import Call, Evidence, Preview
 from tools.training import base_models
+from tools.training.fitting import refuse_unfit
+from tools.training.pausing import compute
 from tools.training.preparing import (
     check_length,
     check_trainable,
@@ -96,6 +98,7 @@ class TrainingService:
     def preview(self, args: StartTraining, tenant: str) -> Preview:
         """What a training would do and take; changes nothing."""
         expected = self.estimate(args, tenant)
+        refuse_unfit(expected)
         return Preview(
             summary=f"Train {args.name} ({args.method} on {args.base_model}) on {expected.rows} "
             f"rows of {expected.dataset} v{expected.dataset_version} for {expected.epochs} epochs.",
@@ -107,6 +110,7 @@ class TrainingService:
     def preview_tuning(self, args: TuneTraining, tenant: str) -> Preview:
         """What a tuning would do and take at most; changes nothing."""
         one = self.estimate(as_training(args), tenant)
+        refuse_unfit(one)
         limit = (args.timeout_minutes or float("inf")) * 60 + one.seconds
         seconds = min(one.seconds * args.trials, limit)
         return Preview(
@@ -141,7 +145,7 @@ class TrainingService:
         self, args: StartTraining | TuneTraining, tenant: str, job: JobContext
     ) -> dict[str, Any]:
         """Write the training's data, open its MLflow run; may be repeated after a crash."""
-        from tools.training.estimating import work_of
+        from tools.training.estimating import kind_of, work_of
 
         job.progress(0.0, "preparing the data")
         dataset, _ = self.check(args, tenant)
@@ -162,6 +166,8 @@ class TrainingService:
         self._datasets.record_use(dataset, tenant, f"training job {job.id}")
         return {
             "spec": asdict(spec),
+            "estimate": self.estimate(training, tenant).model_dump(mode="json"),
+            "kind": kind_of(training),
             "operations": work_of(training, dataset, config).operations,
             "run_id": run_id,
             "dataset": dataset.name,
@@ -171,7 +177,7 @@ class TrainingService:
 
     def _train(self, prepared: dict[str, Any], tenant: str, job: JobContext) -> dict[str, Any]:
         with self.undone_if_failing(prepared["run_id"], tenant, job.id):
-            return job.child(CHILD, prepared["spec"])
+            return compute(job, CHILD, prepared["spec"])
 
     @contextmanager
     def undone_if_failing(self, run_id: str, tenant: str, job: int) -> Iterator[None]:
@@ -194,7 +200,10 @@ class TrainingService:
         """Store what was measured and made; may be repeated after a crash."""
         job.progress(0.97, "recording the run")
         spec = TrainingSpec.from_dict(prepared["spec"])
-        path, sha256 = self.runs.finish(prepared["run_id"], folder or job.workdir, measured)
+        measured = {**measured, **estimate_errors(prepared["estimate"], measured)}
+        where = folder or job.workdir
+        self._write_card(where / "classifier", args, spec, prepared, measured)
+        path, sha256 = self.runs.finish(prepared["run_id"], where, measured)
         self._learn_speed(prepared, measured)
         names = TrainingResult.model_fields
         return TrainingResult(
@@ -213,13 +222,44 @@ class TrainingService:
             **{name: value for name, value in measured.items() if name in names},
         ).model_dump(mode="json")
 
+    def _write_card(
+        self,
+        folder: Path,
+        args: StartTraining | TuneTraining,
+        spec: TrainingSpec,
+        prepared: dict[str, Any],
+        measured: dict[str, Any],
+    ) -> None:
+        from tools.training.card import model_card
+        from tools.training.environment import code_version
+
+        scores = {
+            "accuracy": measured["validation_accuracy"],
+            "f1": measured["validation_macro_f1"],
+            "loss": measured["final_loss"],
+        }
+        card = model_card(
+            name=str(args.name),
+            base_model=args.base_model,
+            task=spec.task,
+            method=spec.method,
+            dataset=f"{prepared['dataset']}@{prepared['dataset_version']}",
+            dataset_sha256=prepared["dataset_sha256"],
+            metrics=scores,
+            parameters=parameters_of(spec),
+            labels=spec.labels,
+            facts={"MLflow run": prepared["run_id"], "code version": code_version()},
+        )
+        (folder / "README.md").write_text(card, encoding="utf-8")
+
     def _learn_speed(self, prepared: dict[str, Any], measured: dict[str, Any]) -> None:
         from tools.training.estimating import Speedometer
 
         share = measured["epochs"] / prepared["spec"]["epochs"]
         if not measured["resumed"]:
             done = prepared["operations"] * share
-            Speedometer(self._settings).learn(done, measured["compute_seconds"])
+            speed = Speedometer(self._settings)
+            speed.learn(prepared["kind"], done, measured["compute_seconds"])
 
     def run_tuning(self, args: TuneTraining, call: Call) -> TuningResult:
         """Search for good settings as a durable job; see `tools.training.tuning`."""
@@ -264,6 +304,19 @@ class TrainingService:
         run = self.runs.run(run_id, tenant)
         name = run.data.tags["pilothouse.model"]
         return RunState(run_id=run_id, model_name=name, stage=run.info.lifecycle_stage)
+
+
+def estimate_errors(estimate: dict[str, Any], measured: dict[str, Any]) -> dict[str, float | None]:
+    """How far the estimate was from what a training took; a part of the epochs counts as such."""
+    from tools.training.estimating import STARTUP_SECONDS, error_of
+
+    share = measured["epochs"] / max(1, estimate["epochs"])
+    expected = STARTUP_SECONDS + share * (estimate["seconds"] - STARTUP_SECONDS)
+    return {
+        "estimated_seconds": round(expected, 2),
+        "estimate_error": error_of(measured["seconds"], expected),
+        "memory_error": error_of(measured["peak_memory_mb"], estimate["memory_mb"]),
+    }
 
 
 def as_training(args: TuneTraining) -> StartTraining:

@@ -48,6 +48,7 @@ class TrainingSpec:
         gradient_accumulation: batches whose gradients are added before a step.
         scheduler: `linear` to zero, `cosine` to zero, or `constant`, after the warm-up.
         gradient_checkpointing: compute activations twice instead of keeping them.
+        pause: a file that asks for a pause while it is there.
         precision: `fp32` or `bf16` (matrix products in bfloat16).
         label_smoothing: share of the target spread over all classes; not in reported losses.
         patience: epochs without improvement after which training stops.
@@ -82,6 +83,7 @@ class TrainingSpec:
     scheduler: str = "linear"
     gradient_checkpointing: bool = False
     precision: str = "fp32"
+    pause: str = ""
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TrainingSpec:
@@ -92,6 +94,8 @@ class TrainingSpec:
     def fingerprint(self) -> str:
         """Changes with everything that changes the result."""
         told = asdict(self)
-        for name in ("output", "checkpoint", "checkpoint_seconds", "data", "base_folder"):
+        for name in (
+            *("output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "pause"),
+        ):
             told.pop(name)
         return digest(told)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tools.kernel.errors import Conflict, NotFound
 from tools.kernel.mlflow_store import artifact_folder, client, experiment
 from tools.kernel.operations import Evidence
+from tools.training.environment import code_commit, code_version, environment
 from tools.training.export import folder_sha256
 from tools.training.preparing import parameters_of
 
@@ -64,11 +65,14 @@ class TrainingRuns:
         if found:
             return found[0].info.run_id
         known = {"job": str(job), "tenant": tenant, "model": name, "dataset": str(dataset)}
-        every = {**known, "dataset_sha256": dataset.sha256, "version": _version(), **tags}
+        every = {**known, "dataset_sha256": dataset.sha256, "version": code_version(), **tags}
         run = self._client.create_run(
             where, run_name=name, tags={f"pilothouse.{k}": v for k, v in every.items()}
         )
         run_id: str = run.info.run_id
+        if commit := code_commit():
+            self._client.set_tag(run_id, "mlflow.source.git.commit", commit)
+        self._client.log_dict(run_id, environment(), "environment.json")
         self._client.log_batch(
             run_id, params=[Param(k, str(v)[:6000]) for k, v in parameters.items()]
         )
@@ -207,14 +211,8 @@ def _metrics(curve: dict[str, Any], measured: Mapping[str, Any], began: int) -> 
         "compute_seconds": measured["compute_seconds"],
         "trained_parameters": measured["trained_parameters"],
     }
+    for name in ("estimated_seconds", "estimate_error", "peak_memory_mb", "memory_error"):
+        if measured.get(name) is not None:
+            finals[name] = measured[name]
     for name, value in finals.items():
         yield Metric(name, float(value), began, 0)
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("pilothouse")
-    except PackageNotFoundError:
-        return "unknown"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import Cancelled, OperationFailed, PilothouseError
+from tools.training.pausing import compute
 from tools.training.spec import DEFAULTS, TrainingSpec
 from tools.training.types import TrialResult, TuneTraining, TuningResult
 
@@ -92,7 +93,7 @@ def run_trial(
     measured, error = None, ""
     try:
         told = {**spec, "answers": str(folder)}
-        measured = job.child("tools.training.child", told, on_event=answer)
+        measured = compute(job, "tools.training.child", told, answer)
     except Cancelled:
         raise
     except PilothouseError as failure:

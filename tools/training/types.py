@@ -106,6 +106,22 @@ class CancelTraining(Args):
     )
 
 
+class PauseTraining(Args):
+    """Which training to pause."""
+
+    job: JobNumber = Field(
+        None, ge=1, description="The job's number; the one that runs when not given."
+    )
+
+
+class ResumeTraining(Args):
+    """Which training to let go on."""
+
+    job: JobNumber = Field(
+        None, ge=1, description="The job's number; the one that is paused when not given."
+    )
+
+
 class ListTrainings(Args):
     """How many trainings to list."""
 
@@ -138,6 +154,10 @@ class TrainingResult(Result):
         validation_macro_f1: F1 on the validation split, a mean over the classes.
         validation_micro_f1: F1 over all labels together.
         seconds: time from start to end of the compute, over all attempts.
+        estimated_seconds: what had been expected before it started.
+        estimate_error: how far the time was from that: 0.2 for a fifth longer, -0.2 for shorter.
+        peak_memory_mb: the most memory that its process took.
+        memory_error: how far that was from what had been expected, as a share.
         trained_parameters: how many numbers were trained.
         total_parameters: how many numbers the model has.
         artifact_path: the trained classifier's folder.
@@ -162,6 +182,10 @@ class TrainingResult(Result):
     validation_micro_f1: float = 0.0
     task: str = "classification"
     seconds: float
+    estimated_seconds: float | None = None
+    estimate_error: float | None = None
+    peak_memory_mb: float | None = None
+    memory_error: float | None = None
     trained_parameters: int
     total_parameters: int
     artifact_path: str
@@ -206,6 +230,11 @@ class TrainingEstimate(Result):
         seconds_low: when it stops early or the machine is idle.
         seconds_high: when the machine is busy.
         memory_mb: likely peak memory of the training process.
+        disk_mb: likely disk it takes while it runs and afterwards.
+        memory_free_mb: what it may take of memory.
+        disk_free_mb: what it may take of disk.
+        fits: False if it needs more than there is; such a training is refused.
+        would_fit: changes with which it would fit.
         cost: seconds at the configured hourly rate.
         examples_per_second: the measured speed of this machine that it rests on.
     """
@@ -221,6 +250,11 @@ class TrainingEstimate(Result):
     seconds_low: float
     seconds_high: float
     memory_mb: int
+    disk_mb: int = 0
+    memory_free_mb: int = 0
+    disk_free_mb: int = 0
+    fits: bool = True
+    would_fit: list[str] = Field(default_factory=list)
     cost: float
     currency: str
     examples_per_second: float
@@ -264,6 +298,19 @@ class TrainingCancelled(Result):
     status: str
     done: str
     kept: str
+
+
+class TrainingPaused(Result):
+    """A training that was paused, or goes on.
+
+    Attributes:
+        status: `paused`, or `running` or `queued` where it goes on.
+        progress: the share done.
+    """
+
+    job: int
+    status: str
+    progress: float
 
 
 class RunState(Result):
