@@ -79,7 +79,7 @@ def test_a_training_is_paused_frees_its_process_and_ends_as_if_it_had_not_been(
         events = kernel.events.wait(f"job:{job}", after=seen, timeout=60)
         seen = events[-1].id
     paused = call("training.pause", job=job)
-    assert {e.value for e in paused.receipt.evidence} == {"paused"}
+    assert [e.value for e in paused.receipt.evidence] == ["paused"]
     state = call("training.status").result.model_dump()
     assert state["status"] == "paused"
     assert 0 < state["progress"] < 1
