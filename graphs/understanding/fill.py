@@ -11,6 +11,7 @@ from graphs.understanding.read_missing import missing
 from graphs.understanding.read_models import late_version, models
 from graphs.understanding.read_names import new_names
 from graphs.understanding.read_phrases import leftovers
+from graphs.understanding.read_rollouts import details, steps
 from graphs.understanding.read_texts import given_names, numbers, periods, texts
 from graphs.understanding.reading import Filled, Reading
 
@@ -19,8 +20,8 @@ def fill(reading: Reading) -> Filled:
     """Read everything there is to read; each reader claims the words that it has used."""
     reading.out.arguments.update(reading.answered())
     readers: list[Callable[[Reading], None]] = [
-        open_groups, texts, choices_first, models, numbers, choices, entities, references,
-        leftovers, new_names,
+        open_groups, texts, choices_first, models, steps, numbers, choices, entities, references,
+        details, leftovers, new_names,
     ]  # fmt: skip
     for reader in readers:
         reader(reading)
@@ -34,7 +35,7 @@ def fill(reading: Reading) -> Filled:
 
 def fill_said(reading: Reading, with_models: bool = True) -> Filled:
     """Read only what the words say: nothing is asked for, nothing pointed at is looked up."""
-    readers = [periods, given_names, numbers, choices, entities, leftovers]
+    readers = [periods, given_names, steps, numbers, choices, entities, details, leftovers]
     for reader in [models, *readers] if with_models else readers:
         reader(reading)
         if reading.out.question is not None:

@@ -21,7 +21,7 @@ def choices_first(r: Reading) -> None:
 def choices(r: Reading) -> None:
     """Every choice that has no value yet."""
     for name, info in r.fields.items():
-        if r.open(name) and values.choices_of(info):
+        if r.open(name) and values.choices_of(info) and not r.spec(name).get("late"):
             _choice(r, name, info)
 
 

@@ -40,6 +40,7 @@ WITHOUT_INVERSE = {
     "evaluation.compare": "measures and stores figures; there is nothing to take back",
     "evaluation.robustness": "measures and stores figures; there is nothing to take back",
     "knowledge.withdraw": "itself the inverse of an ingestion",
+    "deployment.record_outcome": "how a request ended is a fact; a second report changes nothing",
     "platform.undo": "its own act is undone by the receipt of the inverse that it ran",
     "platform.cancel_job": "a stopped job is started anew, with a receipt of its own",
     "platform.remove_user": "the token is not kept; the user is added anew with a new one",

@@ -1,18 +1,22 @@
-"""Waiting for what devices report, and judging it."""
+"""Waiting for what devices report, and judging each step by it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tools.deployment.freezes import Freezes, told
+from tools.deployment.judgements import Judgements
+from tools.deployment.judging import BREACH, GOOD, Judged, Seen, judge
+from tools.deployment.looks import former_of, seen_of
 from tools.deployment.rollouts import Rollouts
 from tools.deployment.tables import RolloutRow, TargetRow
-from tools.deployment.types import RolloutState
+from tools.deployment.times import opens_in
+from tools.deployment.types import RolloutState, Strategy
 from tools.devices.fleet import Device, Fleet
-from tools.devices.types import Traffic
 from tools.kernel.storage import now
 
 if TYPE_CHECKING:
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 1.0
 WHOLE_SECONDS = 1800.0
+LOOKED_SHARE = 0.2
+"""The largest share of the time that is spent on looking at a large fleet."""
 
 
 class PlatformStopping(BaseException):
@@ -28,7 +34,7 @@ class PlatformStopping(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a wait ended. `kind` is good, breach (with a reason a device) or stopped."""
+    """How a wait ended. `kind` is good, breach (with a reason a device or metric) or stopped."""
 
     kind: str
     reasons: Mapping[str, str]
@@ -38,13 +44,32 @@ class Verdict:
         return {"kind": self.kind, "reasons": dict(self.reasons)}
 
 
-GOOD = Verdict("good", {})
+WENT_WELL = Verdict("good", {})
 STOPPED = Verdict("stopped", {})
-Ready = Callable[[Device], bool]
+
+
+@dataclass(slots=True)
+class _Step:
+    """A step while it is watched.
+
+    Attributes:
+        number: from 0.
+        wave: what was ordered; what is only staged is not judged by answers.
+        seconds: for how long the devices are watched once they are there.
+        began: when watching began; a device counts as silent no sooner than its patience later.
+        steady: since when no device is awaited any more.
+    """
+
+    number: int
+    wave: str
+    seconds: float
+    began: datetime = field(default_factory=now)
+    deadline: float = field(default_factory=lambda: time.monotonic() + WHOLE_SECONDS)
+    steady: datetime | None = None
 
 
 class Observer:
-    """Waits on reports as they arrive; reads only.
+    """Waits on reports as they arrive; writes only what a rollout waits for and how it is judged.
 
     Args:
         kernel: the platform's kernel.
@@ -53,25 +78,32 @@ class Observer:
     def __init__(self, kernel: Kernel) -> None:
         self._fleet = kernel.get(Fleet)
         self._rollouts = kernel.get(Rollouts)
+        self._freezes = kernel.get(Freezes)
+        self._judgements = kernel.get(Judgements)
         self._patience = kernel.settings.device_report_seconds
 
-    def confirmed(self, row: RolloutRow, go_on: Callable[[], None]) -> Verdict:
-        """Wait until every chosen device reports that it has what it is meant to have."""
-        return self._wait(row, go_on, lambda device: device.confirmed)
+    def judged(
+        self, row: RolloutRow, number: int, wave: str, seconds: float, go_on: Callable[[], None]
+    ) -> Verdict:
+        """Watch a step until it is good, breaks, or is ended; too little data holds it.
 
-    def baked(self, row: RolloutRow, seconds: float, go_on: Callable[[], None]) -> Verdict:
-        """Wait until every chosen device has reported to be well for so many seconds."""
-        began = now()
-
-        def ready(device: Device) -> bool:
-            report = device.report
-            return (
-                device.confirmed
-                and report is not None
-                and (report.at - began).total_seconds() >= seconds
-            )
-
-        return self._wait(row, go_on, ready)
+        Args:
+            row: the rollout.
+            number: the step, from 0.
+            wave: what was ordered.
+            seconds: for how long the devices are watched once they are there.
+            go_on: called between looks; raises when the job is to end.
+        """
+        step = _Step(number, wave, seconds)
+        while True:
+            seen_reports = self._fleet.watch.reports
+            self._check(go_on)
+            looked = time.monotonic()
+            verdict = self._look(self._rollouts.get(row.tenant, row.id), step)
+            if verdict is not None:
+                return verdict
+            self._pause(time.monotonic() - looked)
+            self._fleet.watch.wait_report(seen_reports, LOOK_SECONDS)
 
     def restored(
         self, row: RolloutRow, names: Sequence[str], go_on: Callable[[], None]
@@ -83,61 +115,94 @@ class Observer:
         began, seen = now(), self._fleet.watch.reports
         while True:
             self._check(go_on)
+            looked = time.monotonic()
             there = [d for d in self._fleet.devices(row.tenant, row.group) if d.name in names]
             reasons = {d.name: self._stuck(d, began) for d in there if not d.confirmed}
             if all(reason is not None for reason in reasons.values()):
                 return {name: reason for name, reason in reasons.items() if reason is not None}
+            self._pause(time.monotonic() - looked)
             self._fleet.watch.wait_report(seen, LOOK_SECONDS)
             seen = self._fleet.watch.reports
 
-    def wait_unpaused(self, row: RolloutRow, go_on: Callable[[], None]) -> bool:
-        """Wait while the rollout is paused; False if it was ended meanwhile."""
-        seen = self._fleet.watch.reports
+    def wait_ready(self, row: RolloutRow, go_on: Callable[[], None]) -> bool:
+        """Wait while the rollout is paused, frozen, or out of its maintenance window.
+
+        Returns:
+            False if it was ended meanwhile.
+        """
         while True:
+            seen = self._fleet.watch.reports
             self._check(go_on)
             current = self._rollouts.get(row.tenant, row.id)
             if current.state != RolloutState.RUNNING:
                 return False
-            if not current.paused:
+            hold = self._not_now(current)
+            self._rollouts.holds(current, hold)
+            if hold is None:
                 return True
             self._fleet.watch.wait_report(seen, LOOK_SECONDS)
-            seen = self._fleet.watch.reports
 
-    def _wait(self, row: RolloutRow, go_on: Callable[[], None], ready: Ready) -> Verdict:
-        began, deadline = now(), time.monotonic() + WHOLE_SECONDS
-        targets = {t.device: t for t in self._rollouts.targets(row.id) if t.chosen and t.awaited}
-        seen = self._fleet.watch.reports
-        while True:
+    def wait(self, seconds: float, go_on: Callable[[], None]) -> None:
+        """Wait so many seconds, unless the platform stops or the job ends."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
             self._check(go_on)
-            if self._rollouts.get(row.tenant, row.id).state != RolloutState.RUNNING:
-                return STOPPED
-            devices = [d for d in self._fleet.devices(row.tenant, row.group) if d.name in targets]
-            reasons = self._breaches(row, devices, targets, began)
-            if reasons:
-                return Verdict("breach", reasons)
-            if not devices:
-                return Verdict("breach", dict.fromkeys(targets, "it was retired"))
-            if all(ready(d) for d in devices):
-                return GOOD
-            if time.monotonic() > deadline:
-                late = {d.name: "it did not finish in time" for d in devices if not ready(d)}
-                return Verdict("breach", late)
-            self._fleet.watch.wait_report(seen, LOOK_SECONDS)
-            seen = self._fleet.watch.reports
+            self._fleet.watch.wait_report(self._fleet.watch.reports, min(left, LOOK_SECONDS))
 
-    def _breaches(
+    def _not_now(self, row: RolloutRow) -> str | None:
+        if row.paused:
+            return "paused"
+        if (frozen := self._freezes.active(row.tenant, row.group)) is not None:
+            return told(frozen)
+        window: str | None = row.plan.get("window")
+        return f"waits for its window, {window} UTC" if opens_in(window, now()) else None
+
+    def _look(self, row: RolloutRow, step: _Step) -> Verdict | None:
+        """One look at a step; None if it goes on."""
+        if row.state != RolloutState.RUNNING:
+            return STOPPED
+        targets = {t.device: t for t in self._rollouts.targets(row.id)}
+        devices = self._fleet.devices(row.tenant, row.group)
+        mine = [d for d in devices if _counts(targets.get(d.name), step)]
+        if not mine:
+            return self._nobody(targets, step)
+        seen = [seen_of(row, d, targets[d.name], self._stuck(d, step.began)) for d in mine]
+        awaited = [s.device for s in seen if not s.there and s.failed is None]
+        if awaited and time.monotonic() > step.deadline:
+            return Verdict(BREACH, dict.fromkeys(awaited, "it did not finish in time"))
+        former = former_of(row, devices, targets)
+        sample = 0 if step.wave == "stage" else row.plan.get("sample", 0)
+        shadow = row.strategy == Strategy.SHADOW
+        judged = judge(seen, former, sample, shadow=shadow)
+        return self._decide(row, step, judged, seen, awaited, mine)
+
+    def _decide(
         self,
         row: RolloutRow,
-        devices: Iterable[Device],
-        targets: Mapping[str, TargetRow],
-        began: datetime,
-    ) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for device in devices:
-            reason = self._stuck(device, began) or _unwell(row, device, targets[device.name])
-            if reason is not None:
-                found[device.name] = reason
-        return found
+        step: _Step,
+        judged: Judged,
+        seen: Sequence[Seen],
+        awaited: Sequence[str],
+        devices: Sequence[Device],
+    ) -> Verdict | None:
+        if judged.verdict == BREACH:
+            self._judgements.keep(row, step.number, judged, final=True)
+            return Verdict(BREACH, judged.reasons)
+        step.steady = None if awaited else (step.steady or now())
+        promoted = row.skip > step.number
+        due = step.steady is not None and (promoted or _baked(step, devices, seen))
+        good = due and (judged.verdict == GOOD or promoted)
+        hold = None if good else _waits(step, awaited, judged, due)
+        self._judgements.keep(row, step.number, judged, final=good)
+        self._rollouts.holds(row, hold)
+        return WENT_WELL if good else None
+
+    def _nobody(self, targets: Mapping[str, TargetRow], step: _Step) -> Verdict:
+        """A step whose devices are all gone: good if they were put back on request, else not."""
+        left = [t for t in targets.values() if t.chosen and t.awaited and t.wave <= step.number]
+        if any(not t.excluded for t in left):
+            return Verdict(BREACH, {t.device: "it was retired" for t in left if not t.excluded})
+        return WENT_WELL
 
     def _stuck(self, device: Device, began: datetime) -> str | None:
         """Why a device will not get there: it refused, or it is silent."""
@@ -153,46 +218,31 @@ class Observer:
             raise PlatformStopping
         go_on()
 
-
-def _unwell(row: RolloutRow, device: Device, target: TargetRow) -> str | None:
-    report = device.report
-    if report is None or report.generation != device.generation:
-        return None
-    if not report.healthy:
-        return report.error or "it reports to be unhealthy"
-    new = traffic_since(report.traffic, target.traffic_before)
-    for traffic in new:
-        if (traffic.model, traffic.version) == (row.model, row.version) and traffic.errors:
-            return f"{traffic.errors} of {traffic.requests} requests failed"
-    return None
+    def _pause(self, looked: float) -> None:
+        """Leave time to others between two looks: a large fleet reports all the time."""
+        time.sleep(min(looked / LOOKED_SHARE, LOOK_SECONDS))
 
 
-def traffic_since(total: Sequence[Traffic], before: Sequence[Mapping[str, Any]]) -> list[Traffic]:
-    """What was answered since `before` was noted, by model version."""
-    earlier = {(t.model, t.version): t for t in (Traffic.model_validate(b) for b in before)}
-    return [_less(t, earlier.get((t.model, t.version))) for t in total]
+def _counts(target: TargetRow | None, step: _Step) -> bool:
+    """True for a device that this step, or one before it, reached."""
+    if target is None or target.excluded or not target.chosen or not target.awaited:
+        return False
+    return target.wave <= step.number
 
 
-def _less(total: Traffic, before: Traffic | None) -> Traffic:
-    if before is None:
-        return total
-    answered = (total.requests - total.errors) - (before.requests - before.errors)
-    surety = _surety(total) - _surety(before)
-    return Traffic(
-        model=total.model,
-        version=total.version,
-        requests=total.requests - before.requests,
-        errors=total.errors - before.errors,
-        mean_confidence=round(surety / answered, 4) if answered > 0 else None,
-        compared=total.compared - before.compared,
-        agreed=total.agreed - before.agreed,
-        labels={
-            label: count
-            for label, times in total.labels.items()
-            if (count := times - before.labels.get(label, 0))
-        },
+def _baked(step: _Step, devices: Iterable[Device], seen: Sequence[Seen]) -> bool:
+    """True once every device that is there has reported to be well for long enough."""
+    failed = {s.device for s in seen if s.failed is not None}
+    steady = step.steady
+    return steady is not None and all(
+        d.report is not None and (d.report.at - steady).total_seconds() >= step.seconds
+        for d in devices
+        if d.name not in failed
     )
 
 
-def _surety(traffic: Traffic) -> float:
-    return (traffic.mean_confidence or 0.0) * (traffic.requests - traffic.errors)
+def _waits(step: _Step, awaited: Sequence[str], judged: Judged, due: bool) -> str | None:
+    if awaited:
+        some = ", ".join(awaited[:3]) + (" …" if len(awaited) > 3 else "")
+        return f"waits for the report of {some}"
+    return judged.says if due and judged.verdict != GOOD else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tools.deployment import steering_operations
 from tools.deployment.types import (
     DeploymentStatus,
     ListRollouts,
@@ -24,6 +25,9 @@ from tools.registry.usage import usage_source
 if TYPE_CHECKING:
     from tools.deployment.service import DeploymentService
     from tools.kernel.kernel import Kernel
+
+
+__all__ = ["steering_operations"]  # importing it declares the other half of them
 
 
 def _service(call: Call) -> DeploymentService:
@@ -75,14 +79,24 @@ def start_rollout(args: StartRollout, call: Call) -> RolloutReport:
 
     Builds a signed bundle, gives it to the devices, waits until they report it themselves, judges
     their health, and rolls every touched device back by itself when one fails or falls silent.
-    A canary stops on part of the group; start again with strategy all, or percent 100, to promote.
+    A canary stops on part of the group, or goes in steps; each is judged by sequential tests on
+    the devices' own figures (docs/rollouts.md), and holds while there is too little data. Start
+    again with strategy all, or percent 100, to promote what holds.
 
     Args:
         model: the registered model's name.
         version: the version to roll out.
         group: the group of devices that receives it.
-        strategy: canary (default), blue_green or all.
+        strategy: canary (default), blue_green, all or shadow.
         percent: share of the group for a canary, 1 to 100; about a third if not given.
+        steps: shares that a canary reaches one after the other, such as 1, 10, 50, 100.
+        minutes: for how long each step is watched.
+        sample: answers of the new version that a step is judged on at the least.
+        profile: only phones, laptops or servers.
+        min_memory_gb: only devices with at least so much memory.
+        network: only devices on wifi, ethernet or cellular.
+        window: maintenance window in UTC, such as 22:00-06:00.
+        per_minute: at most so many devices are changed in a minute.
 
     Raises:
         Conflict: another rollout of the group is not finished.
@@ -291,10 +305,14 @@ def _(args: ResumeRollout, result: RolloutPaused) -> str:
 def roll_back(args: RollBack, call: Call) -> RolloutReport:
     """Put a group's devices back on their former model and wait until they report it.
 
-    A rollout that still runs is stopped. The former model lies ready on the devices.
+    A rollout that still runs is stopped. The former model lies ready on the devices. With a filter
+    only the devices that it means are put back, and the rollout goes on with the others.
 
     Args:
         group: the group's name.
+        profile: only phones, laptops or servers.
+        min_memory_gb: only devices with at least so much memory.
+        network: only devices on wifi, ethernet or cellular.
 
     Raises:
         OperationFailed: a device has not confirmed in time; it converges when it is back.
@@ -304,7 +322,7 @@ def roll_back(args: RollBack, call: Call) -> RolloutReport:
 
 @roll_back.preview
 def _(args: RollBack, call: Call) -> Preview:
-    return _service(call).preview_rollback(args.group, call)
+    return _service(call).preview_rollback(args, call)
 
 
 @roll_back.read_back

@@ -7,24 +7,28 @@ from typing import Any
 
 from tools.deployment.plan import Plan
 from tools.deployment.rollouts import AB_TEST, NewTarget
-from tools.deployment.tables import RolloutRow
+from tools.deployment.tables import RolloutRow, TargetRow
 from tools.deployment.types import Strategy
-from tools.devices.fleet import Desired, Device
+from tools.devices.fleet import Desired, Device, load_models
 from tools.devices.types import DeviceState, ServedModel
 
 
 def waves_of(strategy: str) -> tuple[str, ...]:
     """The waves in which a strategy reaches its devices."""
+    if strategy == Strategy.SHADOW:
+        return ("shadow",)
     return ("stage", "switch") if strategy == Strategy.BLUE_GREEN else ("deploy",)
 
 
-def wanted_of(row: RolloutRow, wave: str, serve: tuple[ServedModel, ...]) -> Desired:
-    """What a device is to serve and to stage in a wave, given what it is to serve now."""
+def wanted_of(row: RolloutRow, wave: str, target: TargetRow) -> Desired:
+    """What a device is to serve and to stage in a wave; always the same for the same wave."""
+    before = load_models(target.before)
     if wave == "stage":
-        return Desired(serve=serve, stage=(new_model(row),))
-    if row.strategy == AB_TEST:
-        control = serve[0].model_copy(update={"weight": 100 - row.percent})
-        return Desired(serve=(control, new_model(row).model_copy(update={"weight": row.percent})))
+        return Desired(serve=before, stage=(new_model(row),))
+    if row.strategy in (AB_TEST, Strategy.SHADOW):
+        share = row.percent if row.strategy == AB_TEST else 0
+        control = before[0].model_copy(update={"weight": 100 - share})
+        return Desired(serve=(control, new_model(row).model_copy(update={"weight": share})))
     return Desired(serve=(new_model(row),))
 
 
@@ -45,9 +49,16 @@ def target_of(plan: Plan, device: Device) -> NewTarget:
         device=device.name,
         before=dump_models(plan.before[device.name]),
         chosen=device.name in plan.chosen,
+        wave=plan.chosen.get(device.name, 0),
         awaited=device.state == DeviceState.ONLINE,
         traffic=[t.model_dump() for t in device.report.traffic] if device.report else [],
+        facts=_facts(device),
     )
+
+
+def _facts(device: Device) -> dict[str, Any]:
+    report = device.report
+    return {"p95_ms": report.p95_ms, "boot": report.boot} if report else {}
 
 
 def dump_models(models: Sequence[ServedModel]) -> list[dict[str, Any]]:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from tools.deployment.bundles import Bundles, needed_memory_mb
+from tools.deployment.freezes import Freezes
 from tools.deployment.rollouts import AB_TEST, HOLDING, Rollouts
+from tools.deployment.select import meant, why_not
+from tools.deployment.select import told as filter_told
 from tools.deployment.tables import RolloutRow
-from tools.deployment.types import RolloutState, StartAbTest, StartRollout, Strategy
+from tools.deployment.types import RolloutState, Selection, StartAbTest, StartRollout, Strategy
 from tools.devices.fleet import Device, Fleet, load_models
 from tools.devices.types import DeviceState, ServedModel
 from tools.devices.views import named
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from tools.registry.backend import ModelVersionInfo
 
 DEFAULT_CANARY_PERCENT = 34
+STEP_SAMPLE = 30
+"""Answers of the new version that a step is judged on, where several steps follow each other."""
 PROFILE_MEMORY_MB = {"phone": 512, "laptop": 2048, "server": 16384}
 SPARE_DISK_MB = 32
 USUAL_BYTES = 25 << 20
@@ -36,25 +41,27 @@ class Plan:
 
     Attributes:
         version: the registered version.
-        strategy: canary, blue_green, all or ab_test.
+        strategy: canary, blue_green, all, shadow or ab_test.
         percent: of the group (of the requests, for an A/B test).
-        devices: every device that takes part in the group.
-        chosen: the names of those that are to be changed.
+        devices: every device of the group that is meant.
+        chosen: by the name of every device that is to be changed, its step, counted from 0.
         before: what each is to be put back to.
         baseline: what devices that join the group were to serve before.
         takes_over: the holding canary or test that it goes on from.
         warnings: what a person should know.
+        options: what else was said, as the rollout's record keeps it.
     """
 
     version: ModelVersionInfo
     strategy: str
     percent: int
     devices: tuple[Device, ...]
-    chosen: tuple[str, ...]
+    chosen: dict[str, int]
     before: dict[str, tuple[ServedModel, ...]]
     baseline: tuple[ServedModel, ...]
     takes_over: RolloutRow | None
     warnings: tuple[str, ...]
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Planner:
@@ -68,6 +75,7 @@ class Planner:
         self._kernel = kernel
         self._fleet = kernel.get(Fleet)
         self._rollouts = kernel.get(Rollouts)
+        self._freezes = kernel.get(Freezes)
 
     def rollout(self, tenant: str, args: StartRollout) -> Plan:
         """The plan of a rollout.
@@ -77,22 +85,29 @@ class Planner:
             InvalidInput: the arguments do not go together.
             NotFound: there is no such version.
         """
-        strategy, percent = _reach(args)
+        strategy, steps = _reach(args)
+        self._freezes.check(tenant, args.group)
         version = self._version(tenant, args.model, args.version)
-        devices = self._devices(tenant, args.group)
-        held = self._held(tenant, args, strategy, percent)
-        alive = [d for d in devices if d.state == DeviceState.ONLINE]
-        chosen = (
-            choose(args.group, [d.name for d in alive], percent)
-            if strategy == Strategy.CANARY
-            else [d.name for d in devices]
-        )
+        devices = self._devices(tenant, args.group, args)
+        held = self._held(tenant, args, strategy, steps[-1])
+        if strategy == Strategy.SHADOW:
+            self._check_shadow(args.group, devices, version)
+        chosen = staged(args.group, devices, steps)
         if not held and all(self._has(d, version) for d in devices):
             raise Conflict(
                 f"Every device of {args.group} is to serve {version} already.",
                 hint="`deployment.status` shows what each of them reports.",
             )
-        return self._plan(tenant, version, strategy, percent, devices, chosen, held)
+        options = {
+            "steps": steps,
+            "seconds": None if args.minutes is None else args.minutes * 60,
+            "sample": _sample(args, strategy, steps),
+            "window": args.window,
+            "per_minute": args.per_minute,
+            "meant": filter_told(args),
+            "args": args.model_dump(mode="json", exclude_none=True),
+        }
+        return self._plan(tenant, version, strategy, steps[-1], devices, chosen, held, options)
 
     def ab_test(self, tenant: str, args: StartAbTest) -> Plan:
         """The plan of an A/B test.
@@ -101,6 +116,7 @@ class Planner:
             Conflict: nothing, or not one and the same model, is served by the group now.
             NotFound: there is no such version.
         """
+        self._freezes.check(tenant, args.group)
         version = self._version(tenant, args.model, args.version)
         devices = self._devices(tenant, args.group)
         if (found := self._rollouts.open_of(tenant, args.group)) is not None:
@@ -115,8 +131,9 @@ class Planner:
         control = next(iter(served))[0]
         if (control.model, control.version) == (version.model, version.version):
             raise Conflict(f"{version} is what {args.group} serves; test another version.")
-        chosen = [d.name for d in devices]
-        return self._plan(tenant, version, AB_TEST, args.percent, devices, chosen, None)
+        chosen = {d.name: 0 for d in devices}
+        options = {"steps": [100], "sample": 0, "args": args.model_dump(mode="json")}
+        return self._plan(tenant, version, AB_TEST, args.percent, devices, chosen, None, options)
 
     def _plan(
         self,
@@ -125,8 +142,9 @@ class Planner:
         strategy: str,
         percent: int,
         devices: Sequence[Device],
-        chosen: Sequence[str],
+        chosen: dict[str, int],
         held: RolloutRow | None,
+        options: dict[str, Any],
     ) -> Plan:
         warnings = self._fit(version, [d for d in devices if d.name in chosen])
         before = {d.name: d.serve for d in devices}
@@ -144,11 +162,12 @@ class Planner:
             strategy=strategy,
             percent=percent,
             devices=tuple(devices),
-            chosen=tuple(chosen),
+            chosen=chosen,
             before=before,
             baseline=baseline,
             takes_over=held,
             warnings=tuple(warnings),
+            options=options,
         )
 
     def _version(self, tenant: str, model: str, version: int) -> ModelVersionInfo:
@@ -161,8 +180,16 @@ class Planner:
         registry.artifact(model, version, tenant)
         return found
 
-    def _devices(self, tenant: str, group: str) -> list[Device]:
+    def _devices(self, tenant: str, group: str, wanted: Selection | None = None) -> list[Device]:
         devices = self._fleet.devices(tenant, group)
+        if wanted is not None and not meant(devices, wanted) and devices:
+            reasons = [why for d in devices if (why := why_not(d, wanted))]
+            raise Conflict(
+                f"No device of {group} is meant by {filter_told(wanted)!r}: "
+                f"{', '.join(reasons[:5])}.",
+                hint="`devices.describe` shows what a device reports of itself.",
+            )
+        devices = meant(devices, wanted) if wanted is not None else devices
         enrolled = [d for d in devices if d.state != DeviceState.PENDING]
         if not any(d.state == DeviceState.ONLINE for d in enrolled):
             told = ", ".join(f"{d.name} is {d.state}" for d in devices) or "it has no devices"
@@ -196,9 +223,25 @@ class Planner:
             )
         return found
 
+    def _check_shadow(
+        self, group: str, devices: Sequence[Device], version: ModelVersionInfo
+    ) -> None:
+        """Refuse a shadow where nothing answers that it could run beside.
+
+        Raises:
+            Conflict: naming the devices.
+        """
+        empty = [d.name for d in devices if len(d.serve) != 1]
+        if empty:
+            raise Conflict(
+                f"{', '.join(empty[:5])} of {group} serves no single model that {version} could "
+                "shadow.",
+                hint="Roll one version out to the whole group first.",
+            )
+
     def _goes_on(self, found: RolloutRow, args: StartRollout) -> bool:
         wanted = (args.model, args.version)
-        if found.state == RolloutState.CANARY:
+        if found.state in (RolloutState.CANARY, RolloutState.SHADOW):
             return (found.model, found.version) == wanted
         served = {(found.model, found.version)}
         for target in self._rollouts.targets(found.id):
@@ -239,25 +282,65 @@ def choose(group: str, names: Sequence[str], percent: int) -> list[str]:
     return sorted(ranked[:count])
 
 
+def staged(group: str, devices: Sequence[Device], steps: Sequence[int]) -> dict[str, int]:
+    """By device, the step that reaches it; steps of less than 100 % reach devices online only."""
+    alive = [d.name for d in devices if d.state == DeviceState.ONLINE]
+    found: dict[str, int] = {}
+    for number, percent in enumerate(steps):
+        names = [d.name for d in devices] if percent == 100 else choose(group, alive, percent)
+        for name in names:
+            found.setdefault(name, number)
+    return found
+
+
 def in_the_way(found: RolloutRow) -> Conflict:
     """The refusal because of a rollout that is not finished."""
     what = "An A/B test" if found.strategy == AB_TEST else "A rollout"
-    where = "holds as a canary" if found.state == RolloutState.CANARY else "is not finished"
+    where = {
+        RolloutState.CANARY.value: "holds as a canary",
+        RolloutState.SHADOW.value: "runs as a shadow",
+    }.get(found.state, "is not finished")
     return Conflict(
         f"{what} of {found.model} v{found.version} {where} in {found.group} (rollout {found.id}).",
         hint="Promote it with deployment.start, or end it with deployment.rollback, first.",
     )
 
 
-def _reach(args: StartRollout) -> tuple[str, int]:
+def _reach(args: StartRollout) -> tuple[str, list[int]]:
+    """The strategy, and the shares of the group that it reaches one after the other.
+
+    Raises:
+        InvalidInput: the arguments do not go together.
+    """
     if args.strategy != Strategy.CANARY:
-        if args.percent not in (None, 100):
+        if args.percent not in (None, 100) or args.steps not in (None, [100]):
             raise InvalidInput(
                 f"A percentage belongs to a canary; {args.strategy.value} reaches the whole group."
             )
-        return args.strategy.value, 100
+        return args.strategy.value, [100]
+    if args.steps is not None:
+        return _in_steps(args.steps, args.percent)
     percent = DEFAULT_CANARY_PERCENT if args.percent is None else args.percent
-    return (Strategy.ALL.value if percent == 100 else Strategy.CANARY.value), percent
+    return (Strategy.ALL.value if percent == 100 else Strategy.CANARY.value), [percent]
+
+
+def _in_steps(steps: list[int], percent: int | None) -> tuple[str, list[int]]:
+    if sorted(set(steps)) != steps:
+        raise InvalidInput(
+            f"The steps of a canary grow, such as 5, 25, 100; {', '.join(map(str, steps))} do not."
+        )
+    if percent is not None and percent != steps[-1]:
+        raise InvalidInput(
+            f"Either a percentage or steps: {percent} % is not the last of "
+            f"{', '.join(map(str, steps))}."
+        )
+    return (Strategy.ALL.value if steps == [100] else Strategy.CANARY.value), steps
+
+
+def _sample(args: StartRollout, strategy: str, steps: Sequence[int]) -> int:
+    if args.sample is not None:
+        return args.sample
+    return STEP_SAMPLE if len(steps) > 1 or strategy == Strategy.SHADOW else 0
 
 
 def _misfit(device: Device, size: int, memory_mb: int) -> str | None:

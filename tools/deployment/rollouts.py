@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
@@ -24,9 +24,10 @@ OPEN = (
     RolloutState.RUNNING,
     RolloutState.CANARY,
     RolloutState.TESTING,
+    RolloutState.SHADOW,
     RolloutState.ROLLING_BACK,
 )
-HOLDING = (RolloutState.CANARY, RolloutState.TESTING)
+HOLDING = (RolloutState.CANARY, RolloutState.TESTING, RolloutState.SHADOW)
 AB_TEST = "ab_test"
 
 
@@ -39,6 +40,8 @@ class NewTarget:
     chosen: bool
     awaited: bool
     traffic: list[dict[str, Any]]
+    wave: int = 0
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Rollouts:
@@ -134,6 +137,8 @@ class Rollouts:
         become: Mapping[str, Any] | None = None,
         states: Sequence[RolloutState] = (RolloutState.RUNNING,),
         paused: bool | None = False,
+        exclude: Sequence[str] = (),
+        seen: int | None = None,
     ) -> Fence:
         """A fence for `Fleet.change_desired`: goes on only while the rollout stands as it should.
 
@@ -143,6 +148,9 @@ class Rollouts:
             become: columns of the rollout to set in the same transaction.
             states: states in which the change may be made.
             paused: what its pause flag has to be; None if that does not matter.
+            exclude: devices that it is to leave alone from now on.
+            seen: the `touches` of the record that the change was computed from; None if that
+                does not matter.
         """
 
         def check(session: Session) -> bool:
@@ -151,15 +159,18 @@ class Rollouts:
             )
             if paused is not None:
                 query = query.where(RolloutRow.paused.is_(paused))
+            if seen is not None:
+                query = query.where(RolloutRow.touches == seen)
             values = {"touches": RolloutRow.touches + 1, **(become or {})}
             if session.execute(query.values(**values).returning(RolloutRow.id)).first() is None:
                 return False
-            if touch:
-                session.execute(
-                    update(TargetRow)
-                    .where(TargetRow.rollout == rollout, TargetRow.device.in_(list(touch)))
-                    .values(touched=True)
-                )
+            for names, marked in ((touch, {"touched": True}), (exclude, {"excluded": True})):
+                if names:
+                    session.execute(
+                        update(TargetRow)
+                        .where(TargetRow.rollout == rollout, TargetRow.device.in_(list(names)))
+                        .values(**marked)
+                    )
             return True
 
         return check
@@ -168,6 +179,13 @@ class Rollouts:
         """Set columns of a rollout if it is in one of these states; answers whether it was."""
         with self._database.session() as session:
             return self.fence(rollout, become=values, states=states, paused=None)(session)
+
+    def holds(self, row: RolloutRow, hold: str | None) -> None:
+        """Note what a rollout waits for; written only when it is something else than before."""
+        if row.hold != hold:
+            query = update(RolloutRow).where(RolloutRow.id == row.id).values(hold=hold)
+            with self._database.session() as session:
+                session.execute(query)
 
     def of_job(self, job: int) -> RolloutRow | None:
         """The rollout that a job has begun, if it has."""
@@ -194,4 +212,6 @@ def _target(row: RolloutRow, target: NewTarget) -> TargetRow:
         chosen=target.chosen,
         awaited=target.awaited,
         traffic_before=target.traffic,
+        facts_before=target.facts,
+        wave=target.wave,
     )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from tools.deployment.plan import Plan, Planner, described
-from tools.deployment.rollouts import AB_TEST, OPEN, Rollouts
+from tools.deployment.rollouts import AB_TEST, HOLDING, OPEN, Rollouts
+from tools.deployment.select import narrows, told
 from tools.deployment.status import StatusReader
+from tools.deployment.steering import Steering
 from tools.deployment.tables import RolloutRow
 from tools.deployment.types import (
     DeploymentStatus,
@@ -31,7 +33,7 @@ from tools.kernel.operations import Call, Change, Evidence, Inverse, Preview
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
-_PAUSABLE = (RolloutState.RUNNING, RolloutState.CANARY, RolloutState.TESTING)
+_PAUSABLE = (RolloutState.RUNNING, *HOLDING)
 _TYPICAL_SECONDS = 30.0
 
 
@@ -48,6 +50,7 @@ class DeploymentService:
         self._planner = kernel.get(Planner)
         self._reader = kernel.get(StatusReader)
         self._workflow = kernel.get(Workflow)
+        self._steering = kernel.get(Steering)
 
     def names(self, tenant: str) -> list[EntityName]:
         """The rollouts by number."""
@@ -64,10 +67,14 @@ class DeploymentService:
     def preview_rollout(self, args: StartRollout, call: Call) -> Preview:
         """What a rollout would do; raises what would stop it."""
         plan = self._planner.rollout(call.tenant, args)
-        share = f" at {plan.percent} %" if plan.strategy == Strategy.CANARY else ""
-        how = {"blue_green": "blue-green", "all": "to all at once"}.get(
-            plan.strategy, f"as a canary{share}"
-        )
+        share = f" at {' %, '.join(map(str, plan.options['steps']))} %"
+        how = {
+            "blue_green": "blue-green",
+            "all": "to all at once",
+            "shadow": "as a shadow",
+        }.get(plan.strategy, f"as a canary{share}")
+        if plan.options["meant"]:
+            how += f", {plan.options['meant']} only"
         if plan.takes_over is not None:
             how += f", going on from rollout {plan.takes_over.id}"
         return self._preview(
@@ -86,11 +93,15 @@ class DeploymentService:
             plan, call, args.group, summary, f"{control} and {plan.version}, {args.percent} %"
         )
 
-    def preview_rollback(self, group: str, call: Call) -> Preview:
+    def preview_rollback(self, args: RollBack, call: Call) -> Preview:
         """What a rollback would do; raises what would stop it."""
+        group = args.group
         row = self._last(call.tenant, group)
         devices = {d.name: d for d in self._fleet.devices(call.tenant, group)}
         touched = [t for t in self._rollouts.targets(row.id) if t.touched or row.takes_over]
+        if narrows(args):
+            some = set(self._steering.meant(call.tenant, row, args))
+            touched = [t for t in touched if t.device in some]
         changes = [
             Change(
                 what=t.device,
@@ -102,7 +113,8 @@ class DeploymentService:
         ]
         done = row.state == RolloutState.ROLLED_BACK
         return Preview(
-            summary=f"Roll {group} back from {row.model} v{row.version} (rollout {row.id}).",
+            summary=f"Roll {told(args) + ' of ' if narrows(args) else ''}{group} back from "
+            f"{row.model} v{row.version} (rollout {row.id}).",
             changes=changes,
             risk="The devices serve their former model again, or none if they had none.",
             seconds=_TYPICAL_SECONDS / 3,
@@ -123,7 +135,9 @@ class DeploymentService:
 
     def run_rollback(self, args: RollBack, call: Call) -> RolloutReport:
         """Roll the group's newest rollout back, inside a job."""
-        rollout: int = call.running.step("choose", self._last_number, call.tenant, args.group)
+        if (some := self._steering.some(args, call)) is not None:
+            return some
+        rollout: int = call.running.step("choose all", self._last_number, call.tenant, args.group)
         self._workflow.roll_back(call.tenant, rollout, call.running)
         return self._reader.report(call.tenant, rollout)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tools.deployment.observe import traffic_since
+from tools.deployment.judgements import Judgements
+from tools.deployment.looks import traffic_since
 from tools.deployment.plan import described
 from tools.deployment.rollouts import AB_TEST, Rollouts
 from tools.deployment.tables import TargetRow
@@ -34,6 +35,7 @@ class StatusReader:
     def __init__(self, kernel: Kernel) -> None:
         self._fleet = kernel.get(Fleet)
         self._rollouts = kernel.get(Rollouts)
+        self._judgements = kernel.get(Judgements)
 
     def status(self, tenant: str, group: str | None) -> DeploymentStatus:
         """The state of one group, or of all groups."""
@@ -61,6 +63,10 @@ class StatusReader:
             job=row.job,
             started=row.created,
             ended=row.ended,
+            steps=row.plan.get("steps", []),
+            step=row.step + 1,
+            hold=row.hold,
+            judged=self._judgements.newest(tenant, rollout),
             devices=[_outcome(devices.get(t.device), t) for t in targets],
             exposures=_exposures(targets, devices) if row.strategy == AB_TEST else [],
         )
@@ -93,9 +99,13 @@ class StatusReader:
 def _outcome(device: Device | None, target: TargetRow | None) -> DeviceOutcome:
     before = list(load_models(target.before)) if target else []
     touched = target.touched if target else False
+    step = target.wave + 1 if target and target.chosen else None
+    excluded = target.excluded if target else False
     if device is None:
         return DeviceOutcome(
             device=target.device if target else "",
+            step=step,
+            excluded=excluded,
             touched=touched,
             before=before,
             desired=[],
@@ -105,6 +115,8 @@ def _outcome(device: Device | None, target: TargetRow | None) -> DeviceOutcome:
         )
     return DeviceOutcome(
         device=device.name,
+        step=step,
+        excluded=excluded,
         touched=touched,
         before=before,
         desired=list(device.serve),

@@ -40,11 +40,19 @@ class RolloutRow(Record, Base):
     reason: Mapped[str | None] = mapped_column(Text)
     baseline_before: Mapped[list[Any]] = mapped_column(default=list)
     touches: Mapped[int] = mapped_column(default=0)
+    plan: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    step: Mapped[int] = mapped_column(default=0)
+    skip: Mapped[int] = mapped_column(default=0)
+    hold: Mapped[str | None] = mapped_column(Text)
     ended: Mapped[datetime | None]
 
 
 class TargetRow(Record, Base):
-    """One device of a rollout: what it was to serve before, and whether the rollout changed it."""
+    """One device of a rollout: what it was to serve before, and whether the rollout changed it.
+
+    `wave` is the step that reaches it, counted from 0. `excluded` devices were put back by
+    themselves, and are left alone by the rollout that goes on.
+    """
 
     __tablename__ = "ph_deployment_targets"
     __table_args__ = (UniqueConstraint("rollout", "device"),)
@@ -57,6 +65,48 @@ class TargetRow(Record, Base):
     awaited: Mapped[bool] = mapped_column(default=True)
     touched: Mapped[bool] = mapped_column(default=False)
     traffic_before: Mapped[list[Any]] = mapped_column(default=list)
+    facts_before: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    wave: Mapped[int] = mapped_column(default=0)
+    excluded: Mapped[bool] = mapped_column(default=False)
+
+
+class JudgementRow(Record, Base):
+    """What a step's figures were at one moment, and what was made of them."""
+
+    __tablename__ = "ph_deployment_judgements"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rollout: Mapped[int] = mapped_column(index=True)
+    step: Mapped[int]
+    verdict: Mapped[str] = mapped_column(String(16))
+    says: Mapped[str] = mapped_column(Text)
+    metrics: Mapped[list[Any]] = mapped_column(default=list)
+
+
+class FreezeRow(Record, Base):
+    """A change freeze of one group, or (without one) of all."""
+
+    __tablename__ = "ph_deployment_freezes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    group: Mapped[str | None] = mapped_column("device_group", String(64))
+    reason: Mapped[str] = mapped_column(Text)
+    until: Mapped[datetime | None]
+    lifted: Mapped[datetime | None]
+    declared_by: Mapped[str] = mapped_column(String(128))
+
+
+class OutcomeRow(Record, Base):
+    """How one key's request ended in an A/B test, and which version had answered it."""
+
+    __tablename__ = "ph_deployment_outcomes"
+    __table_args__ = (UniqueConstraint("rollout", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rollout: Mapped[int]
+    key: Mapped[str] = mapped_column(String(200))
+    version: Mapped[int]
+    value: Mapped[float]
 
 
 class BundleRow(Record, Base):

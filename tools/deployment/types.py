@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tools.devices.types import DeviceState, GroupName, ServedModel, Traffic
+from tools.devices.types import DeviceState, GroupName, Profile, ServedModel, Traffic
 from tools.kernel.operations import Args, EntityKind, Result, Slot
 
 
@@ -18,20 +18,31 @@ class Strategy(StrEnum):
     CANARY = "canary"
     BLUE_GREEN = "blue_green"
     ALL = "all"
+    SHADOW = "shadow"
+
+
+class Network(StrEnum):
+    """A device's way to the server."""
+
+    WIFI = "wifi"
+    ETHERNET = "ethernet"
+    CELLULAR = "cellular"
 
 
 class RolloutState(StrEnum):
     """Where a rollout stands.
 
     `running`: its job is at work. `canary`: holds on part of the group, judged good. `testing`:
-    an A/B test collects exposures. `done`: the whole group serves it. `promoted`: a canary or test
-    that a later rollout took over. `rolling_back`, `rolled_back`, and `failed` (which touched no
-    device, or could not be put back on every one).
+    an A/B test collects exposures. `shadow`: runs beside the former model, judged good. `done`:
+    the whole group serves it. `promoted`: a canary or test that a later rollout took over.
+    `rolling_back`, `rolled_back`, and `failed` (which touched no device, or could not be put back
+    on every one).
     """
 
     RUNNING = "running"
     CANARY = "canary"
     TESTING = "testing"
+    SHADOW = "shadow"
     DONE = "done"
     PROMOTED = "promoted"
     ROLLING_BACK = "rolling_back"
@@ -42,18 +53,42 @@ class RolloutState(StrEnum):
 ModelName = Annotated[str, Slot(EntityKind.MODEL, "Which model?")]
 Version = Annotated[int, Slot(EntityKind.MODEL_VERSION, "Which version of the model?")]
 Percent = Annotated[int, Slot(None, "What percentage?")]
+Step = Annotated[int, Field(ge=1, le=100)]
+WINDOW_PATTERN = r"^([01]?\d|2[0-3]):[0-5]\d-([01]?\d|2[0-3]):[0-5]\d$"
 
 
-class StartRollout(Args):
+class Selection(Args):
+    """Which devices of a group are meant; without any of these, all of them."""
+
+    profile: Annotated[Profile | None, Slot(None, "Phones, laptops or servers?")] = Field(
+        None, description="Only devices of this class: phone, laptop or server."
+    )
+    min_memory_gb: float | None = Field(
+        None, description="Only devices with at least so much memory, in GB.", gt=0, le=100_000
+    )
+    network: Annotated[Network | None, Slot(None, "On Wi-Fi, Ethernet or cellular?")] = Field(
+        None, description="Only devices that are on wifi, ethernet or cellular."
+    )
+
+
+class StartRollout(Selection):
     """What goes where, and how."""
 
     model: ModelName = Field(description="The registered model's name.")
     version: Version = Field(description="The version to roll out.", ge=1)
     group: GroupName = Field(description="The group of devices that receives it.")
-    strategy: Annotated[Strategy, Slot(None, "Canary, blue-green or all at once?")] = Field(
+    strategy: Annotated[Strategy, Slot(None, "Canary, blue-green, shadow or all at once?")] = Field(
         Strategy.CANARY,
-        description="canary: part of the group first, and hold; blue_green: stage everywhere, "
-        "then switch at once; all: everywhere at once.",
+        description="canary: part of the group first, and hold, or in steps; blue_green: "
+        "stage everywhere, then switch at once; all: everywhere at once; shadow: run beside "
+        "the former model, compare the answers, use none.",
+    )
+    steps: list[Step] | None = Field(
+        None,
+        description="Shares of the group that a canary reaches one after the other, in percent, "
+        "growing, such as 1, 10, 50, 100; each is judged before the next.",
+        min_length=1,
+        max_length=10,
     )
     percent: Percent | None = Field(
         None,
@@ -61,6 +96,25 @@ class StartRollout(Args):
         "given. 100 promotes a canary to the whole group.",
         ge=1,
         le=100,
+    )
+    minutes: float | None = Field(
+        None, description="For how many minutes each step is watched.", ge=0, le=7 * 24 * 60
+    )
+    sample: int | None = Field(
+        None,
+        description="Answers of the new version that a step is judged on at the least; with "
+        "fewer it holds. 30 for a canary in steps or a shadow, else 0.",
+        ge=0,
+        le=10**9,
+    )
+    window: str | None = Field(
+        None,
+        description="Maintenance window in UTC, such as 22:00-06:00: devices are changed only in "
+        "it.",
+        pattern=WINDOW_PATTERN,
+    )
+    per_minute: int | None = Field(
+        None, description="At most so many devices are changed in a minute.", ge=1, le=10**6
     )
 
 
@@ -94,8 +148,8 @@ class ResumeRollout(Args):
     group: GroupName = Field(description="The group's name.")
 
 
-class RollBack(Args):
-    """The group to put back on its former model."""
+class RollBack(Selection):
+    """The group to put back on its former model, or those of its devices that are meant."""
 
     group: GroupName = Field(description="The group's name.")
 
@@ -111,6 +165,169 @@ class StartAbTest(Args):
     )
 
 
+class PromoteRollout(Args):
+    """The group whose rollout, shadow or A/B test is to go on."""
+
+    group: GroupName = Field(description="The group's name.")
+    version: Version | None = Field(
+        None,
+        description="For an A/B test: the version that wins; the recommended one if not given.",
+        ge=1,
+    )
+
+
+class AbortRollout(Args):
+    """The group whose unfinished rollout is to be ended."""
+
+    group: GroupName = Field(description="The group's name.")
+
+
+class RetryRollout(Args):
+    """The group whose last rollout is to be tried again."""
+
+    group: GroupName = Field(description="The group's name.")
+
+
+class DeclareFreeze(Args):
+    """What nothing is to be rolled out to, why, and until when."""
+
+    group: GroupName | None = Field(None, description="Only this group; all without one.")
+    reason: Annotated[str, Slot(None, "Why?")] = Field(
+        "a change freeze was declared",
+        description="Why, as those read it who are refused.",
+        min_length=1,
+        max_length=500,
+    )
+    until: Annotated[str | None, Slot(None, "Until when?")] = Field(
+        None,
+        description="When it ends by itself: monday, tomorrow 9:00, 18:30, 3 days, or an ISO "
+        "date, in UTC; until it is lifted without one.",
+        max_length=64,
+    )
+
+
+class LiftFreeze(Args):
+    """What may be changed again."""
+
+    group: GroupName | None = Field(
+        None, description="The freeze of this group; that of all groups without one."
+    )
+
+
+class FreezeState(Result):
+    """Whether a freeze stands.
+
+    Attributes:
+        group: the group; none for all.
+        frozen: True while it stands.
+        lifted: how many freezes were lifted.
+    """
+
+    group: str | None
+    frozen: bool
+    reason: str | None = None
+    until: datetime | None = None
+    declared_by: str | None = None
+    lifted: int = 0
+
+
+class AbResultOf(Args):
+    """Which A/B test to read."""
+
+    group: GroupName = Field(description="The group that runs it.")
+
+
+class RecordOutcome(Args):
+    """How a request of an A/B test ended."""
+
+    group: GroupName = Field(description="The group that runs the test.")
+    key: Annotated[str, Slot(None, "Which key was asked with?")] = Field(
+        description="The key with which the device was asked, such as a user's number.",
+        min_length=1,
+        max_length=200,
+    )
+    success: Annotated[bool, Slot(None, "Did it end well, yes or no?")] = Field(
+        True, description="True if it ended well (the label was right, the ticket solved)."
+    )
+
+
+class JudgementsOf(Args):
+    """Which rollout's judgements to read."""
+
+    rollout: Annotated[int, Slot(EntityKind.ROLLOUT, "Which rollout?")] = Field(
+        description="Its number.", ge=1
+    )
+    limit: int = Field(200, ge=1, le=1000, description="At most this many, newest first.")
+
+
+class OutcomeRecorded(Result):
+    """An outcome as it is stored.
+
+    Attributes:
+        version: the version that answers this key.
+        recorded: False if an outcome of the key was known; then nothing changed.
+        outcomes: how many the test has.
+    """
+
+    rollout: int
+    key: str
+    version: int
+    success: bool
+    recorded: bool
+    outcomes: int
+
+
+class Arm(Result):
+    """One variant of an A/B test: what it answered, and how that ended."""
+
+    version: int
+    exposures: int
+    failed: int
+    outcomes: int
+    successes: int
+    rate: float | None = None
+
+
+class Guardrail(Result):
+    """What the challenger may not make worse: its difference, and how much is allowed."""
+
+    name: str
+    effect: float
+    low: float
+    high: float
+    limit: float
+    breached: bool
+
+
+class AbResult(Result):
+    """What an A/B test says now.
+
+    Attributes:
+        effect: share of successes of the challenger less that of the control.
+        low: lower end of the interval, which holds at all moments together.
+        high: upper end of it.
+        level: the interval's level.
+        recommended: promote, keep or wait.
+        winner: the version that is recommended; none while waiting.
+        why: the reason, for a person.
+    """
+
+    rollout: int
+    group: str
+    model: str
+    control: Arm
+    challenger: Arm
+    effect: float
+    low: float
+    high: float
+    p_value: float
+    level: float
+    guardrails: list[Guardrail]
+    recommended: str
+    winner: int | None
+    why: str
+
+
 class DeviceOutcome(Result):
     """One device of a rollout: what it was meant to serve, and what it reported itself.
 
@@ -124,9 +341,13 @@ class DeviceOutcome(Result):
         state: whether it is online or silent.
         reported_at: when the last report arrived.
         error: why the device refused, if it did.
+        step: the step that reaches it, from 1; none if no step does.
+        excluded: True if it was put back by itself while the rollout went on.
     """
 
     device: str
+    step: int | None = None
+    excluded: bool = False
     touched: bool
     before: list[ServedModel]
     desired: list[ServedModel]
@@ -135,6 +356,41 @@ class DeviceOutcome(Result):
     state: DeviceState
     reported_at: datetime | None = None
     error: str | None = None
+
+
+class Metric(Result):
+    """One figure that a step is judged by.
+
+    Attributes:
+        name: what is measured.
+        value: what was found, 0 to 1; none without data.
+        limit: what is allowed.
+        sample: how many devices, answers or comparisons it is of.
+        needed: how many there have to be.
+        evidence: how strongly the data speak against the limit being kept; from `alarm` on the
+            step is a breach.
+        alarm: 1 / (false-alarm rate of this metric).
+        verdict: good, too little data, or breach.
+    """
+
+    name: str
+    value: float | None
+    limit: float
+    sample: int
+    needed: int = 0
+    evidence: float = 1.0
+    alarm: float
+    verdict: str
+
+
+class Judgement(Result):
+    """What a step's figures were at one moment, and what was made of them."""
+
+    at: datetime
+    step: int
+    verdict: str
+    says: str
+    metrics: list[Metric]
 
 
 class RolloutReport(Result):
@@ -146,6 +402,10 @@ class RolloutReport(Result):
         paused: True if it waits for `deployment.resume`.
         bundle: SHA-256 of the bundle's manifest.
         reason: why it was rolled back or failed.
+        steps: the shares that it reaches one after the other, in percent.
+        step: the step at which it is, from 1.
+        hold: what it waits for, if it holds.
+        judged: the newest judgement.
     """
 
     rollout: int
@@ -161,10 +421,32 @@ class RolloutReport(Result):
     job: int | None = None
     started: datetime
     ended: datetime | None = None
+    steps: list[int] = Field(default_factory=list[int])
+    step: int = 1
+    hold: str | None = None
+    judged: Judgement | None = None
     devices: list[DeviceOutcome]
     exposures: list[Traffic] = Field(
         default_factory=list[Traffic], description="What each variant of an A/B test answered."
     )
+
+
+class RolloutPromoted(RolloutReport):
+    """A rollout after it was told to go on.
+
+    Attributes:
+        goes_on_from: the rollout that it took over; none if the same one goes on.
+    """
+
+    goes_on_from: int | None = None
+
+
+class JudgementList(Result):
+    """How a rollout was judged, newest first."""
+
+    rollout: int
+    false_alarms: float
+    judgements: list[Judgement]
 
 
 class RolloutList(Result):

@@ -7,26 +7,29 @@ step expects, in one transaction with the rollout's own record.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tools.deployment.bundles import Bundles
 from tools.deployment.observe import Observer, Verdict
 from tools.deployment.orders import dump_models, new_model, target_of, wanted_of, waves_of
 from tools.deployment.plan import Planner
-from tools.deployment.rollouts import AB_TEST, OPEN, Rollouts, closing
+from tools.deployment.rollouts import AB_TEST, HOLDING, OPEN, Rollouts, closing
 from tools.deployment.tables import RolloutRow
 from tools.deployment.types import RolloutState, StartAbTest, StartRollout, Strategy
 from tools.devices.fleet import Desired, Fleet, load_models
 from tools.devices.types import ServedModel
-from tools.kernel.errors import Cancelled, OperationFailed
+from tools.kernel.errors import Cancelled, Conflict, OperationFailed
 
 if TYPE_CHECKING:
     from tools.kernel.jobs import JobContext
     from tools.kernel.kernel import Kernel
 
 BAKE_SECONDS = 3.0
-_LIVE = (RolloutState.RUNNING, RolloutState.CANARY, RolloutState.TESTING, RolloutState.DONE)
+BATCHES_A_MINUTE = 6
+MOST_NAMED = 5
+WHOLE = 100
+_LIVE = (RolloutState.RUNNING, *HOLDING, RolloutState.DONE)
 
 
 class Workflow:
@@ -56,7 +59,7 @@ class Workflow:
             job.progress(0.05, "building the bundle")
             job.step("bundle", self._build, tenant, rollout, job)
             for wave in waves_of(self._rollouts.get(tenant, rollout).strategy):
-                self._carry(tenant, rollout, wave, job)
+                self._in_steps(tenant, rollout, wave, job)
             job.progress(0.95, "judged good")
             self._unless_stopped(rollout, job.step("finish", self._finish, tenant, rollout))
         except Exception as error:  # whatever broke it, no group is left half-way
@@ -81,6 +84,41 @@ class Workflow:
                 hint="They get the former model as soon as they are back.",
             )
 
+    def put_some_back(
+        self, tenant: str, rollout: int, names: Sequence[str], meant: str, job: JobContext
+    ) -> None:
+        """Put some of a rollout's devices back; it goes on with the others.
+
+        Raises:
+            OperationFailed: naming the devices that have not confirmed.
+        """
+        job.step("put some back", self._put_some_back, tenant, rollout, names, meant)
+        job.progress(0.5, "waiting for the devices' own reports")
+        row = self._rollouts.get(tenant, rollout)
+        missing: dict[str, str] = job.step(
+            "confirm", self._observer.restored, row, names, job.check_cancelled
+        )
+        if missing:
+            raise OperationFailed(
+                f"{', '.join(names)} are put back, but not every one has confirmed: "
+                f"{reasons_told(missing)}.",
+                hint="They get the former model as soon as they are back.",
+            )
+
+    def _put_some_back(self, tenant: str, rollout: int, names: Sequence[str], meant: str) -> None:
+        row = self._rollouts.get(tenant, rollout)
+        former = {
+            t.device: Desired(load_models(t.before))
+            for t in self._rollouts.targets(rollout)
+            if t.device in names
+        }
+        fence = self._rollouts.fence(rollout, exclude=names, states=_LIVE, paused=None)
+        cause = f"partial rollback of rollout {rollout}"
+        told = self._fleet.change_desired(tenant, row.group, former, cause, fence=fence)
+        if told is None:
+            raise Conflict(f"Rollout {rollout} has just ended; nothing was changed.")
+        self._publish(row, "rollout.partly_rolled_back", {"devices": told, "meant": meant})
+
     def _begin(self, tenant: str, args: StartRollout | StartAbTest, job: int) -> int:
         if (known := self._rollouts.of_job(job)) is not None:
             return known.id
@@ -102,6 +140,7 @@ class Workflow:
             open_group=args.group,
             takes_over=plan.takes_over.id if plan.takes_over else None,
             baseline_before=dump_models(plan.baseline),
+            plan=plan.options,
         )
         targets = [target_of(plan, device) for device in plan.devices]
         held = plan.takes_over.id if plan.takes_over else None
@@ -129,51 +168,81 @@ class Workflow:
         self._rollouts.change(rollout, OPEN, bundle=bundle)
         return bundle
 
-    def _carry(self, tenant: str, rollout: int, wave: str, job: JobContext) -> None:
-        first = 0.3 if wave in ("stage", "deploy") else 0.5
-        job.progress(first, f"{wave}: telling the devices")
-        self._unless_stopped(
-            rollout, job.step(f"{wave}: order", self._order, tenant, rollout, wave, job)
-        )
-        job.progress(first + 0.1, f"{wave}: waiting for the devices' own reports")
-        self._judge(
-            tenant, rollout, job, job.step(f"{wave}: confirm", self._confirm, tenant, rollout, job)
-        )
-        if wave != "stage":
-            job.progress(0.8, "watching the devices")
-            self._judge(tenant, rollout, job, job.step("bake", self._bake, tenant, rollout, job))
-
-    def _order(self, tenant: str, rollout: int, wave: str, job: JobContext) -> bool:
+    def _in_steps(self, tenant: str, rollout: int, wave: str, job: JobContext) -> None:
         row = self._rollouts.get(tenant, rollout)
-        now = {d.name: d.serve for d in self._fleet.devices(tenant, row.group)}
-        wanted = {
-            target.device: wanted_of(row, wave, now[target.device])
-            for target in self._rollouts.targets(rollout)
-            if target.chosen and target.device in now
-        }
-        while self._observer.wait_unpaused(row, job.check_cancelled):
-            fence = self._rollouts.fence(rollout, touch=list(wanted))
-            cause = f"rollout {rollout}"
-            told = self._fleet.change_desired(tenant, row.group, wanted, cause, fence=fence)
-            if told is not None:
-                self._publish(row, f"rollout.{wave}", {"devices": sorted(wanted)})
+        reached = {t.wave for t in self._rollouts.targets(rollout) if t.chosen}
+        for number, percent in enumerate(row.plan.get("steps", [100])):
+            if number in reached:
+                name = wave if len(reached) == 1 else f"{wave} {percent} %"
+                share = (number + 1) / (len(row.plan.get("steps", [100])) + 1)
+                job.progress(0.1 + 0.8 * share, f"{name}: telling the devices")
+                self._carry(tenant, rollout, wave, number, name, job)
+
+    def _carry(
+        self, tenant: str, rollout: int, wave: str, number: int, name: str, job: JobContext
+    ) -> None:
+        told = job.step(f"{name}: order", self._order, tenant, rollout, wave, number, job)
+        self._unless_stopped(rollout, told)
+        job.progress(0.1, f"{name}: judged by the devices' own reports")
+        watched = job.step(f"{name}: judge", self._watch, tenant, rollout, wave, number, job)
+        self._judge(tenant, rollout, job, watched)
+
+    def _order(self, tenant: str, rollout: int, wave: str, number: int, job: JobContext) -> bool:
+        """Tell the devices of a step, some at a time if so many a minute were allowed."""
+        row = self._rollouts.get(tenant, rollout)
+        self._rollouts.change(rollout, (RolloutState.RUNNING,), step=number)
+        cause, per_minute = f"rollout {rollout}", row.plan.get("per_minute")
+        at_once = max(1, per_minute // BATCHES_A_MINUTE) if per_minute else None
+        while self._observer.wait_ready(row, job.check_cancelled):
+            row = self._rollouts.get(tenant, rollout)
+            wanted = self._left(row, wave, number, at_once)
+            if not wanted:
+                self._publish(row, f"rollout.{wave}", self._told(row, number))
                 return True
+            fence = self._rollouts.fence(rollout, touch=list(wanted), seen=row.touches)
+            told = self._fleet.change_desired(tenant, row.group, wanted, cause, fence=fence)
+            if told is not None and per_minute:
+                self._observer.wait(60 * len(wanted) / per_minute, job.check_cancelled)
         return False
 
-    def _confirm(self, tenant: str, rollout: int, job: JobContext) -> dict[str, Any]:
-        row = self._rollouts.get(tenant, rollout)
-        return self._observer.confirmed(row, job.check_cancelled).as_data()
+    def _left(
+        self, row: RolloutRow, wave: str, number: int, at_once: int | None
+    ) -> dict[str, Desired]:
+        """What devices of this step, and of those before, are still to be told."""
+        stands = {d.name: d for d in self._fleet.devices(row.tenant, row.group)}
+        left: dict[str, Desired] = {}
+        for target in self._rollouts.targets(row.id):
+            device = stands.get(target.device)
+            if device is None or target.excluded or not target.chosen or target.wave > number:
+                continue
+            wanted = wanted_of(row, wave, target)
+            if not target.touched or Desired(device.serve, device.stage) != wanted:
+                left[target.device] = wanted
+            if len(left) == at_once:
+                break
+        return left
 
-    def _bake(self, tenant: str, rollout: int, job: JobContext) -> dict[str, Any]:
+    def _told(self, row: RolloutRow, number: int) -> dict[str, Any]:
+        names = [t.device for t in self._rollouts.targets(row.id) if t.touched and not t.excluded]
+        return {"devices": names, "step": number + 1}
+
+    def _watch(
+        self, tenant: str, rollout: int, wave: str, number: int, job: JobContext
+    ) -> dict[str, Any]:
         row = self._rollouts.get(tenant, rollout)
-        return self._observer.baked(row, self.bake_seconds, job.check_cancelled).as_data()
+        seconds: float | None = row.plan.get("seconds")
+        if wave == "stage":
+            seconds = 0.0
+        elif seconds is None:
+            seconds = self.bake_seconds
+        return self._observer.judged(row, number, wave, seconds, job.check_cancelled).as_data()
 
     def _judge(self, tenant: str, rollout: int, job: JobContext, data: dict[str, Any]) -> None:
         verdict = Verdict(**data)
         self._unless_stopped(rollout, verdict.kind != "stopped")
         if verdict.kind == "good":
             return
-        told = "; ".join(f"{name}: {why}" for name, why in sorted(verdict.reasons.items()))
+        told = reasons_told(verdict.reasons)
         job.progress(0.9, f"rolling back: {told}")
         job.step("put back", self._put_back, tenant, rollout, told, (RolloutState.RUNNING,))
         missing = job.step("confirm put back", self._restored, tenant, rollout, job)
@@ -187,11 +256,10 @@ class Workflow:
 
     def _finish(self, tenant: str, rollout: int) -> bool:
         row = self._rollouts.get(tenant, rollout)
-        become: dict[str, Any] = {
-            Strategy.CANARY.value: {"state": RolloutState.CANARY.value},
-            AB_TEST: {"state": RolloutState.TESTING.value},
-        }.get(row.strategy, closing(RolloutState.DONE))
-        whole = row.strategy not in (Strategy.CANARY.value, AB_TEST)
+        holding = _holds_as(row)
+        ending = {"state": holding.value} if holding else closing(RolloutState.DONE)
+        become: dict[str, Any] = {**ending, "hold": None}
+        whole = holding is None and not row.plan.get("meant")
         done = self._fleet.change_desired(
             tenant,
             row.group,
@@ -201,8 +269,7 @@ class Workflow:
             baseline=[new_model(row)] if whole else None,
         )
         ended = done is not None or self._rollouts.get(tenant, rollout).state in (
-            RolloutState.CANARY,
-            RolloutState.TESTING,
+            *HOLDING,
             RolloutState.DONE,
         )
         self._publish(row, "rollout.finished", {"state": become["state"]})
@@ -224,6 +291,7 @@ class Workflow:
             "open_group": row.group,
             "reason": reason,
             "paused": False,
+            "hold": None,
         }
         told = self._fleet.change_desired(
             tenant,
@@ -271,6 +339,24 @@ class Workflow:
             raise Cancelled(f"Rollout {rollout} was ended while it ran; it changes nothing more.")
 
     def _publish(self, row: RolloutRow, kind: str, data: dict[str, Any]) -> None:
+        """Tell the audit and who listens of a transition."""
         facts = {"rollout": row.id, "group": row.group, "model": row.model, "version": row.version}
+        self._kernel.audit.append(row.tenant, {"event": kind, "job": row.job, **facts, **data})
         for topic in (f"rollout:{row.id}", "deployment"):
             self._kernel.events.publish(topic, kind, {**facts, **data}, row.tenant)
+
+
+def reasons_told(reasons: Mapping[str, str]) -> str:
+    """Why a step is a breach, for a person; of many devices the first few are named."""
+    named = sorted(reasons.items())
+    told = "; ".join(f"{name}: {why}" for name, why in named[:MOST_NAMED])
+    return told if len(named) <= MOST_NAMED else f"{told}; and {len(named) - MOST_NAMED} more"
+
+
+def _holds_as(row: RolloutRow) -> RolloutState | None:
+    """The state in which a rollout stays that has reached its last step; None if it is done."""
+    if row.strategy == AB_TEST:
+        return RolloutState.TESTING
+    if row.strategy == Strategy.SHADOW:
+        return RolloutState.SHADOW
+    return RolloutState.CANARY if row.percent < WHOLE else None

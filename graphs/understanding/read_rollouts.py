@@ -1,0 +1,246 @@
+"""What is said of a rollout's course: its steps, how long and on what each is judged, who is meant.
+
+`canary at 5, 25 then 100 percent, ten minutes each`, `only phones with at least 6 GB on Wi-Fi`,
+`between 22:00 and 06:00`, `at most 20 devices a minute`, `until monday because of the audit`.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable
+
+from graphs.understanding import values
+from graphs.understanding.reading import Reading
+from graphs.understanding.text import Token
+from tools.devices.types import Profile
+from tools.kernel.entities import EntityKind
+
+USUAL_STEPS = [1, 10, 50, 100]
+_WHOLE = 100
+_BETWEEN = frozenset([",", "then", "and", "/", "->", "→", "next", "finally", "to", ">", "-"])
+_SHARE = frozenset(["%", "percent", "pct", "percentage"])
+_STEPPED = re.compile(r"\bcanary\b|\bsteps?\b|\bstages?\b|\bstaged\b|\bphases?\b|\brollout\b")
+_USUAL = re.compile(r"\b(?:in|with|by) (?:the )?(?:usual |small |several )?(?:steps|stages)\b")
+_NUMBER = r"(\d+(?:[.,]\d+)?|[a-z]+(?:-[a-z]+)?)"
+_EACH = r"(?:each|per step|a step|per stage|a stage|at each step|every step|between steps|apart)"
+_MINUTES = re.compile(
+    rf"\b(?:for )?{_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)"
+    rf"(?: (?:for|at|in))? {_EACH}\b"
+)
+_SAMPLE = re.compile(
+    rf"\b(?:with |after |needing |on )?(?:at least |a minimum of |min )?{_NUMBER} "
+    r"(?:answers?|requests?|predictions?|samples?|comparisons?)"
+    r"(?: each| per step| a step| at least)?\b"
+)
+_RATE = re.compile(
+    rf"\b(?:at most |no more than |max |up to )?{_NUMBER} (?:devices? |of them |machines? )?"
+    r"(?:a|per|each|every|/) ?minute\b"
+)
+_WINDOW = re.compile(
+    r"\b(?:only )?(?:between |from |in the window |window |during )?"
+    r"(\d{1,2}(?: : \d\d)?) ?(?:-|–|and|to|until|till) ?(\d{1,2}(?: : \d\d)?)\b"
+)
+_MEMORY = re.compile(
+    r"\b(?:with |that have |having )?(?:at least |more than |over |min |minimum |>= ?|> )?"
+    rf"(?:of )?{_NUMBER} ?(?:gb|gigs?|gigabytes?|g)(?: or more)?(?: of)?(?: (?:memory|ram))?\b"
+)
+_NETWORKS = (
+    ("wifi", re.compile(r"\b(?:on |over |with |in )?(?:the )?(?:wi-fi|wifi|wi fi|wlan)\b")),
+    ("ethernet", re.compile(r"\b(?:on |over |with )?(?:the )?(?:ethernet|lan|cable|wired)\b")),
+    ("cellular", re.compile(r"\b(?:on |over |with )?(?:cellular|mobile data|lte|4g|5g)\b")),
+)
+_UNTIL = re.compile(r"\b(?:until|till) (.+?)(?= because| since| due to| as we| for the| ,|$)")
+_REASON = re.compile(r"\b(?:because of |because |due to |reason : ?|since |for the )(.+)$")
+_KEY = re.compile(r"\bkey (\S+)|\b(?:for|of|that) (\S*\d\S*)")
+_BAD = re.compile(r"\b(?:fail\w*|badly|bad|wrong|unsuccessful\w*|not solved|no success|lost)\b")
+_CLASSES = tuple(profile.value for profile in Profile)
+_UNITS = {"s": 1 / 60, "m": 1.0, "h": 60.0}
+
+
+def steps(r: Reading) -> None:
+    """Shares that follow one another, before a single share is looked for."""
+    if "steps" not in r.fields or not r.open("steps"):
+        return
+    tokens = r.clause.tokens
+    for at in range(len(tokens)):
+        found = _run(tokens, at)
+        if found is None or not r.clause.free(at, found[2]):
+            continue
+        shares, with_sign, end = found
+        if with_sign or _STEPPED.search(_text(tokens)):
+            r.set("steps", shares, (at, end))
+            return
+    if match := _USUAL.search(_text(tokens)):
+        r.set("steps", USUAL_STEPS, _span(tokens, match.span()))
+
+
+def details(r: Reading) -> None:
+    """All else that may be said of a rollout, once its group and model are known."""
+    if r.operation.domain != "deployment":
+        return
+    for name, reader in _READERS.items():
+        if name in r.fields and r.open(name):
+            reader(r)
+
+
+def _run(tokens: list[Token], at: int) -> tuple[list[int], bool, int] | None:
+    """Growing shares from a token on, whether one has a percent sign, and where they end."""
+    shares: list[int] = []
+    signed, index, end = False, at, at
+    while index < len(tokens):
+        read = _shares_at(tokens, index)
+        if read is None:
+            break
+        shares += read[0]
+        index = end = read[1]
+        if index < len(tokens) and tokens[index].low in _SHARE:
+            signed, index, end = True, index + 1, index + 1
+        while index < len(tokens) and tokens[index].low in _BETWEEN:
+            index += 1
+    if (
+        len(shares) < 2
+        or shares != sorted(set(shares))
+        or not 0 < shares[0] <= shares[-1] <= _WHOLE
+    ):
+        return None
+    return shares, signed, end
+
+
+def _shares_at(tokens: list[Token], at: int) -> tuple[list[int], int] | None:
+    """The 5, 25 and 100 of `5,25,100`, which is one token, or one number."""
+    if re.fullmatch(r"\d{1,3}(?:,\d{1,3})+", tokens[at].low):
+        return [int(part) for part in tokens[at].low.split(",")], at + 1
+    found = values.number_at(tokens, at)
+    if found is None or found[0] != int(found[0]):
+        return None
+    return [int(found[0])], found[1]
+
+
+def _minutes(r: Reading) -> None:
+    if (found := _numbered(r, _MINUTES)) is not None:
+        value, match, span = found
+        r.set("minutes", round(value * _UNITS[match[2][0]], 4), span)
+
+
+def _sample(r: Reading) -> None:
+    if (found := _numbered(r, _SAMPLE)) is not None:
+        r.set("sample", int(found[0]), found[2])
+
+
+def _rate(r: Reading) -> None:
+    if (found := _numbered(r, _RATE)) is not None:
+        r.set("per_minute", int(found[0]), found[2])
+
+
+def _memory(r: Reading) -> None:
+    if (found := _numbered(r, _MEMORY)) is not None:
+        r.set("min_memory_gb", values.as_number(found[0], r.fields["min_memory_gb"]), found[2])
+
+
+def _window(r: Reading) -> None:
+    tokens = r.clause.tokens
+    text = _text(tokens)
+    for match in _WINDOW.finditer(text):
+        first, last = (part.replace(" ", "") for part in match.groups())
+        said = ":" in first + last or "window" in text
+        if said and (window := _hours(first, last)) is not None:
+            r.set("window", window, _span(tokens, match.span()))
+            return
+
+
+def _hours(first: str, last: str) -> str | None:
+    parts = [part if ":" in part else f"{part}:00" for part in (first, last)]
+    fits = all(int(part.split(":")[0]) < 24 for part in parts)
+    return f"{parts[0]:0>5}-{parts[1]:0>5}" if fits else None
+
+
+def _network(r: Reading) -> None:
+    tokens = r.clause.tokens
+    for name, pattern in _NETWORKS:
+        if match := pattern.search(_text(tokens)):
+            r.set("network", name, _span(tokens, match.span()))
+            return
+
+
+def _profile(r: Reading) -> None:
+    """A class of device beside a group that was named, or is spoken of, by another word.
+
+    Where groups are called by such words (`phones-field`), they name the group.
+    """
+    groups = r.scope.names.names(EntityKind.DEVICE_GROUP)
+    if r.open("group") or any(c in g.name.lower() for g in groups for c in _CLASSES):
+        return
+    if found := values.read_choice(r.clause, "profile", values.choices_of(r.fields["profile"])):
+        r.set("profile", *found)
+
+
+def _until(r: Reading) -> None:
+    tokens = r.clause.tokens
+    if match := _UNTIL.search(_text(tokens)):
+        said = match[1].strip(" .!")
+        r.set("until", said.replace(" : ", ":"), _span(tokens, match.span()))
+
+
+def _reason(r: Reading) -> None:
+    tokens = r.clause.tokens
+    if match := _REASON.search(_text(tokens)):
+        r.set("reason", match[1].strip(" .!"), _span(tokens, match.span()))
+
+
+def _key(r: Reading) -> None:
+    tokens = r.clause.tokens
+    if match := _KEY.search(_text(tokens)):
+        r.set("key", match[1] or match[2], _span(tokens, match.span()))
+
+
+def _success(r: Reading) -> None:
+    tokens = r.clause.tokens
+    if match := _BAD.search(_text(tokens)):
+        r.set("success", False, _span(tokens, match.span()))
+
+
+def _numbered(
+    r: Reading, pattern: re.Pattern[str]
+) -> tuple[float, re.Match[str], tuple[int, int]] | None:
+    """The first match of a pattern whose first group is a number in digits or words."""
+    tokens = r.clause.tokens
+    for match in pattern.finditer(_text(tokens)):
+        span = _span(tokens, match.span())
+        first = _span(tokens, match.span(1))
+        number = values.number_at(tokens, first[0])
+        if number is not None and number[1] == first[1]:
+            return number[0], match, span
+    return None
+
+
+def _text(tokens: list[Token]) -> str:
+    return " ".join(token.low for token in tokens)
+
+
+def _span(tokens: list[Token], place: tuple[int, int]) -> tuple[int, int]:
+    """The tokens that a piece of `_text` is made of."""
+    begins: list[int] = []
+    length = 0
+    for token in tokens:
+        begins.append(length)
+        length += len(token.low) + 1
+    start = bisect_left(begins, place[0])
+    if start == len(begins) or begins[start] > place[0]:
+        start = max(0, start - 1)
+    return start, bisect_left(begins, place[1])
+
+
+_READERS: dict[str, Callable[[Reading], None]] = {
+    "minutes": _minutes,
+    "per_minute": _rate,
+    "sample": _sample,
+    "min_memory_gb": _memory,
+    "window": _window,
+    "network": _network,
+    "profile": _profile,
+    "until": _until,
+    "reason": _reason,
+    "key": _key,
+    "success": _success,
+}
