@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -34,7 +34,7 @@ from graphs.plan import Plan, references
 from graphs.schedule_runner import ScheduleRunner
 from graphs.stream import TurnStream, topic
 from graphs.supervisor import build_supervisor
-from graphs.tables import ConversationRow, TurnRow
+from graphs.tables import TurnRow
 from graphs.turns import Turns, carries_out, needs_confirming
 from graphs.understanding import ConversationState, ParsedPlan, Understanding, guards
 from graphs.understanding.names import NameView
@@ -51,6 +51,25 @@ from tools.kernel.operations import OperationSet
 from tools.kernel.policy import may_approve
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A sentence in its conversation.
+
+    Attributes:
+        text: what was said, or meant by a correction.
+        state: what is in focus.
+        waiting: the turn that waits for a person, if one does.
+        decision: the answer to what waits, if the sentence is one; else there is a plan.
+        plan: what the parser makes of it.
+    """
+
+    text: str
+    state: ConversationState
+    waiting: TurnRow | None
+    decision: str = ""
+    plan: ParsedPlan | None = None
 
 
 class Assistant:
@@ -125,44 +144,27 @@ class Assistant:
         """
         conversation = context.conversation or uuid4().hex[:12]
         context = replace(context, conversation=conversation)
-        row = await asyncio.to_thread(self._open, conversation, text, context)
-        async with self._turns.only_one(conversation):
-            stream = await self._taken_up(text, context, row, auto_confirm=auto_confirm)
+        async with self._turns.only_one(context):
+            stream = await self._taken_up(text, context, auto_confirm=auto_confirm)
         async for event in stream.listen():
             yield event
 
-    def _open(self, conversation: str, text: str, context: RequestContext) -> ConversationRow:
-        self._turns.mark_failed()
-        return self._conversations.open(conversation, text, context)
-
     async def _taken_up(
-        self, text: str, context: RequestContext, row: ConversationRow, *, auto_confirm: bool
+        self, text: str, context: RequestContext, *, auto_confirm: bool
     ) -> TurnStream:
         """Understand a sentence and begin what it asks for; the events of its turn."""
-        conversation = row.id
-        state = ConversationState.model_validate(row.state or {})
-        waiting = await asyncio.to_thread(self._conversations.waiting, conversation)
-        meant = corrected(text)
-        if meant is not None:
-            await asyncio.to_thread(self._note_correction, conversation, meant, context)
-            text = meant
-        decision = guards.act(tokenise(text)) if waiting is not None else None
-        if waiting is not None and decision in ("yes", "no", "cancel"):
-            return await self._decided(decision, waiting, context)
-        plan = await self._understand(text, context, state)
+        heard = await asyncio.to_thread(self._hear, text, context)
+        waiting = heard.waiting
+        if waiting is not None and heard.plan is None:
+            return await self._decided(heard.decision, waiting, context)
+        plan = await self._understood(heard, context)
         if waiting is not None and _replaces(plan, waiting):
             await self._turns.replace(waiting, context)
         asked = not auto_confirm or bool(plan.unsaid)
         confirm = asked and needs_confirming(plan, self._kernel.operations)
-        turn = await asyncio.to_thread(
-            self._conversations.add_turn, conversation, text, plan, context, confirm=confirm
-        )
-        state = state.after(plan)
-        await asyncio.to_thread(
-            self._conversations.remember, conversation, state.model_dump(mode="json")
-        )
-        stream = TurnStream(self._kernel.events, conversation, context.tenant, turn.number)
-        await stream.emit(PlanEvent(plan=plan))
+        begun = await asyncio.to_thread(self._begin, heard, plan, context, confirm=confirm)
+        turn, stream, planned = begun
+        stream.deliver(planned)
         if told := announcement(plan, self._kernel.operations, datetime.now().astimezone()):
             await stream.emit(Message(text=told))
         if carries_out(plan):
@@ -171,20 +173,58 @@ class Assistant:
             await self._answer(turn, plan, context, stream)
         return stream
 
+    def _hear(self, text: str, context: RequestContext) -> Heard:
+        """What a sentence meets in its conversation, and what the parser makes of it."""
+        conversation = str(context.conversation)
+        self._turns.mark_failed()
+        with self._kernel.database.session() as session:
+            row = self._conversations.open(conversation, text, context, session)
+            waiting = self._conversations.waiting(conversation, session=session)
+        state = ConversationState.model_validate(row.state or {})
+        meant = corrected(text)
+        if meant is not None:
+            self._note_correction(conversation, meant, context)
+            text = meant
+        decision = guards.act(tokenise(text)) if waiting is not None else None
+        if decision in ("yes", "no", "cancel"):
+            return Heard(text, state, waiting, decision)
+        plan = self._parse(text, self.names(context), state)
+        return Heard(text, state, waiting, plan=plan)
+
+    def _begin(
+        self, heard: Heard, plan: Plan, context: RequestContext, *, confirm: bool
+    ) -> tuple[TurnRow, TurnStream, AssistantEvent]:
+        """Store a turn, its first event, and what is now in focus: all or nothing."""
+        conversation, keeper = str(context.conversation), self._conversations
+        state = heard.state.after(plan).model_dump(mode="json")
+        with self._kernel.events.writing() as session:
+            turn = keeper.add_turn(
+                conversation, heard.text, plan, context, confirm=confirm, session=session
+            )
+            keeper.remember(conversation, state, session)
+            stream = TurnStream(self._kernel.events, conversation, context.tenant, turn.number)
+            planned = stream.add(PlanEvent(plan=plan))
+            with stream.storing(session):
+                pass
+        return turn, stream, planned
+
     def _note_correction(self, conversation: str, meant: str, context: RequestContext) -> None:
         """Keep that the last answer was wrong, and what was meant."""
         turns = self._conversations.turns(conversation)
         if turns:
             self.feedback.give(conversation, turns[-1].number, context, good=False, meant=meant)
 
-    async def _understand(
-        self, text: str, context: RequestContext, state: ConversationState
-    ) -> Plan:
-        names = self.names(context)
-        plan = await asyncio.to_thread(self._parse, text, names, state)
+    async def _understood(self, heard: Heard, context: RequestContext) -> Plan:
+        """The parser's plan, or a language model's where the parser abstains and one is there."""
+        plan = heard.plan
+        if plan is None:
+            raise ValueError("an answer to what waits has no plan")
         if plan.abstained and not plan.final and self._kernel.settings.model:
             before = await asyncio.to_thread(self._conversations.said, context)
-            drafted = await self._planner.plan(text, context, names, plan, state, before)
+            names = self.names(context)
+            drafted = await self._planner.plan(
+                heard.text, context, names, plan, heard.state, before
+            )
             return timed_as(plan, drafted)
         return plan
 
@@ -207,10 +247,14 @@ class Assistant:
         if plan.abstained:
             status = "needs_input"
 
-        async def over() -> None:
-            await asyncio.to_thread(self._conversations.settle, turn.id, status, {})
+        done = stream.add(Done(status=status, use=plan.use))
 
-        await stream.finish(Done(status=status, use=plan.use), over)
+        def settle() -> None:
+            with stream.storing() as session:
+                self._conversations.settle(turn.id, status, {}, session)
+
+        await asyncio.to_thread(settle)
+        stream.deliver(done)
 
     async def _preflight(self, plan: Plan, context: RequestContext, stream: TurnStream) -> None:
         for step in plan.steps:

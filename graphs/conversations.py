@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from graphs.plan import Plan
 from graphs.tables import ConversationRow, FeedbackRow, TurnRow
@@ -14,6 +17,30 @@ from tools.kernel.jobs import pack_context
 from tools.kernel.storage import Database, now
 
 WAITING = ("needs_confirmation", "needs_approval")
+# Made once: building a statement costs more than running it.
+_TALKS = cast("Table", ConversationRow.__table__)
+_TURNS = cast("Table", TurnRow.__table__)
+_STATE = (
+    update(_TALKS)
+    .where(_TALKS.c.id == bindparam("which"))
+    .values(state=bindparam("state"), updated=bindparam("updated"))
+)
+_END = (
+    update(_TURNS)
+    .where(_TURNS.c.id == bindparam("which"))
+    .values(status=bindparam("status"), results=bindparam("results"))
+)
+_COUNT = select(func.count()).where(_TURNS.c.conversation == bindparam("conversation"))
+_NEW = insert(_TURNS)
+_WAITS = (
+    select(_TURNS.c.id)
+    .where(
+        _TURNS.c.conversation == bindparam("conversation"),
+        _TURNS.c.status.in_(bindparam("statuses", expanding=True)),
+    )
+    .order_by(_TURNS.c.number.desc())
+    .limit(1)
+)
 
 
 class Conversations:
@@ -22,13 +49,28 @@ class Conversations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def open(self, conversation: str, text: str, context: RequestContext) -> ConversationRow:
+    @contextmanager
+    def _within(self, session: Session | None) -> Iterator[Session]:
+        """The session that is given, or one of our own."""
+        if session is not None:
+            yield session
+            return
+        with self._database.session() as own:
+            yield own
+
+    def open(
+        self,
+        conversation: str,
+        text: str,
+        context: RequestContext,
+        session: Session | None = None,
+    ) -> ConversationRow:
         """The conversation of that id, made when new.
 
         Raises:
             NotFound: if it belongs to somebody else.
         """
-        with self._database.session() as session:
+        with self._within(session) as session:
             row = session.get(ConversationRow, conversation)
             if row is None:
                 row = ConversationRow(
@@ -42,13 +84,15 @@ class Conversations:
                 session.add(row)
         return self._own(row, conversation, context)
 
-    def get(self, conversation: str, context: RequestContext) -> ConversationRow:
+    def get(
+        self, conversation: str, context: RequestContext, session: Session | None = None
+    ) -> ConversationRow:
         """A conversation.
 
         Raises:
             NotFound: if there is none, or it belongs to somebody else.
         """
-        with self._database.session() as session:
+        with self._within(session) as session:
             row = session.get(ConversationRow, conversation)
         return self._own(row, conversation, context)
 
@@ -105,45 +149,48 @@ class Conversations:
         context: RequestContext,
         *,
         confirm: bool,
+        session: Session | None = None,
     ) -> TurnRow:
         """Store a new turn as running; `confirm` is kept for a start after a crash."""
-        with self._database.session() as session:
-            count = session.scalar(select(func.count()).where(TurnRow.conversation == conversation))
+        with self._within(session) as session:
+            connection = session.connection()
+            count = connection.execute(_COUNT, {"conversation": conversation}).scalar()
             number = int(count or 0) + 1
-            row = TurnRow(
-                id=f"{conversation}.{number}",
-                tenant=context.tenant,
-                conversation=conversation,
-                number=number,
-                text=text,
-                context={**pack_context(context), "confirm": confirm},
-                plan=plan.model_dump(mode="json"),
-                status="running",
-                results={},
-            )
-            session.add(row)
-        return row
+            row = {
+                "id": f"{conversation}.{number}",
+                "tenant": context.tenant,
+                "created": now(),
+                "conversation": conversation,
+                "number": number,
+                "text": text,
+                "context": {**pack_context(context), "confirm": confirm},
+                "plan": plan.model_dump(mode="json"),
+                "status": "running",
+                "results": {},
+            }
+            connection.execute(_NEW, row)
+        return TurnRow(**row)
 
-    def settle(self, turn: str, status: str, results: dict[str, Any]) -> None:
+    def settle(
+        self, turn: str, status: str, results: dict[str, Any], session: Session | None = None
+    ) -> None:
         """Note how a turn stands."""
-        self._change(turn, status=status, results=results)
+        given = {"which": turn, "status": status, "results": results}
+        with self._within(session) as session:
+            session.connection().execute(_END, given)
 
     def mark(self, turn: str, status: str) -> None:
         """Note a turn's status alone."""
-        self._change(turn, status=status)
-
-    def _change(self, turn: str, **values: Any) -> None:
         with self._database.session() as session:
-            session.execute(update(TurnRow).where(TurnRow.id == turn).values(**values))
+            session.execute(update(TurnRow).where(TurnRow.id == turn).values(status=status))
 
-    def remember(self, conversation: str, state: dict[str, Any]) -> None:
+    def remember(
+        self, conversation: str, state: dict[str, Any], session: Session | None = None
+    ) -> None:
         """Store what is in focus."""
-        with self._database.session() as session:
-            session.execute(
-                update(ConversationRow)
-                .where(ConversationRow.id == conversation)
-                .values(state=state, updated=now())
-            )
+        given = {"which": conversation, "state": state, "updated": now()}
+        with self._within(session) as session:
+            session.connection().execute(_STATE, given)
 
     def turns(self, conversation: str) -> list[TurnRow]:
         """All turns, in order."""
@@ -158,13 +205,17 @@ class Conversations:
             newest = session.scalars(query.order_by(TurnRow.number.desc()).limit(limit)).all()
         return tuple(reversed(newest))
 
-    def waiting(self, conversation: str, statuses: tuple[str, ...] = WAITING) -> TurnRow | None:
+    def waiting(
+        self,
+        conversation: str,
+        statuses: tuple[str, ...] = WAITING,
+        session: Session | None = None,
+    ) -> TurnRow | None:
         """The newest turn that waits for a person, or None."""
-        query = select(TurnRow).where(
-            TurnRow.conversation == conversation, TurnRow.status.in_(statuses)
-        )
-        with self._database.session() as session:
-            return session.scalar(query.order_by(TurnRow.number.desc()).limit(1))
+        given = {"conversation": conversation, "statuses": statuses}
+        with self._within(session) as session:
+            found = session.connection().execute(_WAITS, given).scalar()
+            return session.get(TurnRow, found) if found is not None else None
 
     def turn(self, turn: str) -> TurnRow:
         """One turn by id."""

@@ -61,6 +61,8 @@ class Dispatcher:
         packed: dict[str, Any],
         write: Callable[[Any], None],
         before: dict[str, StepState] | None = None,
+        *,
+        repeatable: bool = False,
     ) -> StepState:
         """Run one step to its end.
 
@@ -70,12 +72,15 @@ class Dispatcher:
             packed: the context of who asked.
             write: told the events on the way.
             before: how the plan's steps stand.
+            repeatable: True if it only reads: after a crash it is done again, and no key is kept
+                that would give the first receipt once more.
         """
         context = unpack_context(packed).for_step(plan.id, step.id)
         try:
             if plan.id in self._stopped:
                 raise Cancelled(f"Step {step.id} was not begun: the turn was cancelled.")
-            settled = await self._run(step, before or {}, context, write)
+            key = None if repeatable else f"{plan.id}:{step.id}"
+            settled = await self._run(step, before or {}, context, write, key)
         except Cancelled as error:
             settled = StepState(status="cancelled", error=error.as_dict())
         except PilothouseError as error:
@@ -90,6 +95,7 @@ class Dispatcher:
         states: dict[str, StepState],
         context: RequestContext,
         write: Callable[[Any], None],
+        key: str | None,
     ) -> StepState:
         if step.operation.startswith(OPEN_TASK):
             return await self._run_open(step, context, write)
@@ -101,7 +107,7 @@ class Dispatcher:
             arguments=arguments,
             plan=context.plan or "",
             step=step.id,
-            idempotency_key=f"{context.plan}:{step.id}",
+            idempotency_key=key,
         )
         return await self._call(step, call, context, write)
 

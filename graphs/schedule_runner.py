@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RUN = "-run-"
+"""In the ids of the plans that a schedule or a trigger made due, and of no others."""
 _AS_RUN: dict[str, str] = {"needs_approval": "waiting", "needs_confirmation": "waiting"}
 
 
@@ -108,7 +110,7 @@ class ScheduleRunner:
         log.warning("%s run %s was refused: %s", run.source, run.number, error)
         body = {
             "event": "plan.refused",
-            "plan": f"{run.source}-run-{run.number}",
+            "plan": f"{run.source}{RUN}{run.number}",
             "principal": run.context.get("principal"),
             "error": error.code,
         }
@@ -123,6 +125,8 @@ class ScheduleRunner:
                 self._note(turn, turn.status, turn.results)
 
     def _note(self, turn: TurnRow, status: Status | str, states: dict[str, Any]) -> None:
+        if RUN not in (turn.plan or {}).get("id", ""):
+            return  # a person's turn, as most are
         receipts = [r["id"] for s in states.values() if (r := s.get("receipt"))]
         self._kernel.plan_runs.note(turn.id, _AS_RUN.get(status, status), _why(states), receipts)
 
@@ -130,7 +134,7 @@ class ScheduleRunner:
 def _plan(run: PlanRunRow) -> Plan:
     """The run's plan; its id is the same after a crash, so that no step is done twice."""
     return Plan(
-        id=f"{run.source}-run-{run.number}",
+        id=f"{run.source}{RUN}{run.number}",
         text=run.sentence,
         steps=[Step.model_validate(step) for step in run.steps],
         confidence=1.0,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from graphs.events import EVENT, AssistantEvent, Done
 from tools.kernel.errors import PilothouseError
@@ -39,37 +43,60 @@ class TurnStream:
         self._seq = 0
         self._listeners: list[asyncio.Queue[AssistantEvent]] = []
         self._past: list[AssistantEvent] = []
+        self._unstored: list[dict[str, Any]] = []
+        self._storing = threading.Lock()
 
     async def emit(self, event: AssistantEvent) -> None:
         """Number, store and deliver an event."""
-        self._deliver(await self._store(event))
+        numbered = self.add(event)
+        await self.flush()
+        self.deliver(numbered)
 
-    async def finish(self, done: Done, settle: Callable[[], Awaitable[None]]) -> None:
-        """End the turn: its last event is stored before the turn counts as over, for those who
-        read the stored events, and delivered after, for those who then say the next thing.
+    def hold(self, event: AssistantEvent) -> None:
+        """Number and deliver an event at once; it is stored with the next one, or by `flush`."""
+        self.deliver(self.add(event))
 
-        Args:
-            done: the last event.
-            settle: notes that the turn is over.
-        """
-        numbered = await self._store(done)
-        await settle()
-        self._deliver(numbered)
-
-    async def _store(self, event: AssistantEvent) -> AssistantEvent:
+    def add(self, event: AssistantEvent) -> AssistantEvent:
+        """Number an event, which is neither stored nor delivered yet."""
         self._seq += 1
         place = {"seq": self._seq, "thread": self._conversation, "turn": self._turn}
         numbered = event.model_copy(update=place)
-        data: dict[str, Any] = EVENT.dump_python(numbered, mode="json", exclude={"revealed"})
-        try:
-            await asyncio.to_thread(
-                self._events.publish, topic(self._conversation), KIND, data, self._tenant
-            )
-        except PilothouseError as error:  # a full disk: whoever listens must still be told
-            log.error("an event of conversation %s was not stored: %s", self._conversation, error)
+        self._unstored.append(EVENT.dump_python(numbered, mode="json", exclude={"revealed"}))
         return numbered
 
-    def _deliver(self, event: AssistantEvent) -> None:
+    def take_back(self, event: AssistantEvent) -> None:
+        """Forget an event that was added, if what it tells of could not be stored with it."""
+        self._unstored[:] = [data for data in self._unstored if data["seq"] != event.seq]
+
+    async def flush(self) -> None:
+        """Store what is not stored yet. On a full disk whoever listens must still be told, and it
+        is stored later.
+        """
+        try:
+            await asyncio.to_thread(self._flush)
+        except PilothouseError as error:
+            log.error("events of conversation %s are not stored: %s", self._conversation, error)
+
+    def _flush(self) -> None:
+        with self.storing():
+            pass
+
+    @contextmanager
+    def storing(self, session: Session | None = None) -> Iterator[Session]:
+        """Store what is not stored yet, together with what else is written in this session.
+
+        Args:
+            session: of `Events.writing`, when one is open already; else one is opened.
+        """
+        with self._storing:
+            told = list(self._unstored)
+            with nullcontext(session) if session else self._events.writing() as writing:
+                self._events.add_all(writing, topic(self._conversation), KIND, told, self._tenant)
+                yield writing
+            del self._unstored[: len(told)]
+
+    def deliver(self, event: AssistantEvent) -> None:
+        """Let listeners have a numbered event."""
         self._past.append(event)
         for listener in self._listeners:
             listener.put_nowait(event)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from langgraph.types import Command
+from sqlalchemy.orm import Session
 
 from graphs.arranging import arranged, timing_of
 from graphs.conversations import WAITING, Conversations
@@ -35,9 +36,13 @@ T = TypeVar("T")
 
 STEPS_LIMIT = 200
 CANCEL_SECONDS = 20.0
+READ_SECONDS = 0.2
+"""How long a turn that only reads may still end by itself once it is to stop."""
 CONTROL = "control"
 """The topic on which processes ask one another."""
 LOOK_SECONDS = 0.5
+HOLD_SECONDS = 0.5
+"""How long the events of a reading step may wait to be stored together with its end."""
 RECOVER_SECONDS = 10.0
 
 
@@ -62,23 +67,35 @@ class Turns:
         self.settled: Callable[[TurnRow, str, dict[str, Any]], None] | None = None
 
     @asynccontextmanager
-    async def only_one(self, conversation: str) -> AsyncIterator[None]:
+    async def only_one(self, context: RequestContext) -> AsyncIterator[None]:
         """One sentence at a time is taken up in a conversation, whichever process hears it.
 
         Raises:
             Conflict: if another is taken up just now, or a turn runs that has begun no job.
+            NotFound: if it is busy, and somebody else's.
         """
+        conversation = str(context.conversation)
         name = f"conversation:{conversation}"
         if not await self._of_leases(self._kernel.leases.take, name):
-            raise _busy(conversation)
+            raise await self._busy(context)
         try:
             if any(turn not in self._away for turn in self._running(conversation)):
-                raise _busy(conversation)
+                raise await self._busy(context)
             if await self._of_leases(self._is_busy_elsewhere, conversation):
-                raise _busy(conversation)
+                raise await self._busy(context)
             yield
         finally:
             await self._of_leases(self._kernel.leases.release, name)
+
+    async def _busy(self, context: RequestContext) -> PilothouseError:
+        """Why a sentence cannot be taken up; nobody learns of another's conversation from it."""
+        conversation = str(context.conversation)
+        if await asyncio.to_thread(self._conversations.owner, conversation) is not None:
+            await asyncio.to_thread(self._conversations.get, conversation, context)
+        return Conflict(
+            f"Conversation {conversation} is still busy with the sentence before.",
+            hint="Wait for it, cancel it, or ask in another conversation.",
+        )
 
     async def _of_leases(self, act: Callable[[str], T], name: str) -> T:
         """Ask about a lease: a server is asked from a thread, the set in memory here."""
@@ -186,17 +203,18 @@ class Turns:
 
     async def _read(self, turn: TurnRow, plan: Plan, stream: TurnStream) -> dict[str, StepState]:
         """Carry out a plan of one reading step, without the graph: nothing is decided between
-        steps, and after a crash it is read again, so that no checkpoint is needed.
+        steps, and after a crash it is read again, so that no checkpoint is needed, and its events
+        need not be stored before its end unless that is long in coming.
         """
-        told: asyncio.Queue[Any] = asyncio.Queue()
+        only = plan.steps[0]
         step = asyncio.create_task(
-            self._dispatcher.carry_out(plan, plan.steps[0], turn.context, told.put_nowait)
+            self._dispatcher.carry_out(plan, only, turn.context, stream.hold, repeatable=True)
         )
-        step.add_done_callback(lambda _: told.put_nowait(None))
         try:
-            while (event := await told.get()) is not None:
-                await stream.emit(event)
-            return {plan.steps[0].id: await step}
+            ended, _ = await asyncio.wait([step], timeout=HOLD_SECONDS)
+            if not ended:
+                await stream.flush()
+            return {only.id: await step}
         finally:
             step.cancel()
 
@@ -226,17 +244,17 @@ class Turns:
         return first_input(Plan.model_validate(turn.plan), turn.context, confirm=confirm)
 
     async def _fail(self, turn: TurnRow, text: str, stream: TurnStream) -> None:
-        async def over() -> None:
-            try:
-                await asyncio.to_thread(self._conversations.mark, turn.id, "failed")
-            except PilothouseError as error:
-                log.error("turn %s could not be marked as failed: %s", turn.id, error)
-                self._unmarked.add(turn.id)
-            await asyncio.to_thread(self._tell, turn, "failed", _failed(text))
-            self._over(turn.id)
-
         await stream.emit(Message(text=text))
-        await stream.finish(Done(status="failed"), over)
+        done = stream.add(Done(status="failed"))
+        await stream.flush()
+        try:
+            await asyncio.to_thread(self._conversations.mark, turn.id, "failed")
+        except PilothouseError as error:
+            log.error("turn %s could not be marked as failed: %s", turn.id, error)
+            self._unmarked.add(turn.id)
+        await asyncio.to_thread(self._tell, turn, "failed", _failed(text))
+        self._over(turn.id)
+        stream.deliver(done)
 
     def mark_failed(self) -> None:
         """Catch up on turns whose failure could not be stored, such as on a full disk."""
@@ -263,19 +281,27 @@ class Turns:
         if status == "cancelled" and not states:
             await stream.emit(Message(text="Nothing was done."))
         receipts = [r["id"] for s in states.values() if (r := s.get("receipt"))]
-
-        async def over() -> None:
-            await asyncio.to_thread(self._note_end, turn, plan, states, status)
-            self._over(turn.id)
-
-        use = _used(plan, states)
-        await stream.finish(Done(status=status, receipts=receipts, use=use), over)
+        done = stream.add(Done(status=status, receipts=receipts, use=_used(plan, states)))
+        try:
+            await asyncio.to_thread(self._note_end, turn, plan, states, status, stream)
+        except Exception:
+            stream.take_back(done)
+            raise
+        self._over(turn.id)
+        stream.deliver(done)
 
     def _note_end(
-        self, turn: TurnRow, plan: Plan, states: dict[str, StepState], status: Status
+        self,
+        turn: TurnRow,
+        plan: Plan,
+        states: dict[str, StepState],
+        status: Status,
+        stream: TurnStream,
     ) -> None:
-        self._focus(turn, plan, states, status)
-        self._conversations.settle(turn.id, status, states)
+        """Store that a turn ended, its last event and what is now in focus: all or nothing."""
+        with stream.storing() as session:
+            self._focus(turn, plan, states, status, session)
+            self._conversations.settle(turn.id, status, states, session)
         self._tell(turn, status, states)
 
     def _tell(self, turn: TurnRow, status: str, states: dict[str, Any]) -> None:
@@ -284,9 +310,14 @@ class Turns:
             self.settled(turn, status, states)
 
     def _focus(
-        self, turn: TurnRow, plan: Plan, states: dict[str, StepState], status: Status
+        self,
+        turn: TurnRow,
+        plan: Plan,
+        states: dict[str, StepState],
+        status: Status,
+        session: Session,
     ) -> None:
-        row = self._conversations.get(turn.conversation, unpack_context(turn.context))
+        row = self._conversations.get(turn.conversation, unpack_context(turn.context), session)
         state = ConversationState.model_validate(row.state or {})
         for step in plan.steps:
             held = states.get(step.id, {})
@@ -296,7 +327,9 @@ class Turns:
                 state = state.with_results(real, held.get("result", {}))
         if status not in WAITING:
             state = state.settled()
-        self._conversations.remember(turn.conversation, state.model_dump(mode="json"))
+        told = state.model_dump(mode="json")
+        if told != row.state:
+            self._conversations.remember(turn.conversation, told, session)
 
     def pending_approvals(self, turn: TurnRow, context: RequestContext) -> list[Approval]:
         """The approvals that a turn waits for."""
@@ -334,24 +367,32 @@ class Turns:
         turn = await asyncio.to_thread(self._conversations.turn, turn_id)
         plan = Plan.model_validate(turn.plan)
         self._dispatcher.stop(plan.id)
-        jobs = await asyncio.to_thread(self._stop_jobs, plan.id, context.tenant)
-        await asyncio.wait([task], timeout=CANCEL_SECONDS)
+        reads = is_one_read(plan, self._kernel.operations)
+        jobs = [] if reads else await asyncio.to_thread(self._stop_jobs, plan.id, context.tenant)
+        await asyncio.wait([task], timeout=READ_SECONDS if reads else CANCEL_SECONDS)
         cut = not task.done()
         if cut:
             task.cancel()
             await asyncio.wait([task])
-        config = {"configurable": {"thread_id": turn_id}}
-        kept = (await self._graph.aget_state(config)).values
-        if not kept:  # a reading step, which the graph knows nothing of
-            turn = await asyncio.to_thread(self._conversations.turn, turn_id)
-        states = kept.get("states", {}) if kept else turn.results
-        await asyncio.to_thread(self._conversations.settle, turn_id, "cancelled", states)
-        await asyncio.to_thread(self._tell, turn, "cancelled", states)
+        states = await self._stopped(turn, reads=reads, cut=cut)
         done = [s.id for s in plan.steps if states.get(s.id, {}).get("status") == "done"]
         rest = [s.id for s in plan.steps if s.id not in done]
         if cut:
             await stream.emit(Done(status="cancelled"))
         return {"done": done, "not_done": rest, "jobs": jobs}
+
+    async def _stopped(self, turn: TurnRow, *, reads: bool, cut: bool) -> dict[str, Any]:
+        """Note that a turn was stopped; returns how far its steps came."""
+        if reads and not cut:  # it came to its end before it could be stopped
+            return (await asyncio.to_thread(self._conversations.turn, turn.id)).results
+        kept: dict[str, Any] = {}
+        if not reads:
+            config = {"configurable": {"thread_id": turn.id}}
+            kept = (await self._graph.aget_state(config)).values
+        states: dict[str, Any] = kept.get("states", {})
+        await asyncio.to_thread(self._conversations.settle, turn.id, "cancelled", states)
+        await asyncio.to_thread(self._tell, turn, "cancelled", states)
+        return states
 
     async def _cancel_elsewhere(
         self, conversation: str, number: int | None
@@ -427,13 +468,6 @@ class Turns:
 
 def _lease(turn: str) -> str:
     return f"turn:{turn}"
-
-
-def _busy(conversation: str) -> Conflict:
-    return Conflict(
-        f"Conversation {conversation} is still busy with the sentence before.",
-        hint="Wait for it, cancel it, or ask in another conversation.",
-    )
 
 
 def first_input(plan: Plan, context: dict[str, Any], *, confirm: bool) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -16,7 +17,8 @@ from tools.kernel.storage import Database, now
 from tools.kernel.tables import EventRow
 
 _EVENTS = cast("Table", EventRow.__table__)
-_INSERT = insert(_EVENTS).returning(_EVENTS.c.id)
+_ROWS = insert(_EVENTS)
+_INSERT = _ROWS.returning(_EVENTS.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +57,32 @@ class Events:
 
     def publish(self, topic: str, kind: str, data: dict[str, Any], tenant: str = "default") -> int:
         """Store an event and wake whoever waits; returns its id."""
+        with self.writing() as session:
+            return self.add(session, topic, kind, data, tenant)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A writing session for events and what they tell of; wakes whoever waits at its end."""
         with self._database.writing() as session:
-            event = self.add(session, topic, kind, data, tenant)
+            yield session
         self.wake()
-        return event
 
     @staticmethod
     def add(
         session: Session, topic: str, kind: str, data: dict[str, Any], tenant: str = "default"
     ) -> int:
-        """Store an event together with what it tells of; `wake` once that is committed."""
+        """Store an event together with what it tells of, within `writing`."""
         row = {"tenant": tenant, "topic": topic, "kind": kind, "data": data, "at": now()}
         return int(session.connection().execute(_INSERT, row).scalar() or 0)
+
+    @staticmethod
+    def add_all(
+        session: Session, topic: str, kind: str, told: list[dict[str, Any]], tenant: str = "default"
+    ) -> None:
+        """Store several events of a topic, in order, within `writing`."""
+        common = {"tenant": tenant, "topic": topic, "kind": kind, "at": now()}
+        if told:
+            session.connection().execute(_ROWS, [{**common, "data": data} for data in told])
 
     def wake(self) -> None:
         """Let whoever waits look again."""
