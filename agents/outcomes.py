@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from agents.events import ToolOutcome
 from tools.kernel.identity import RequestContext
+
+if TYPE_CHECKING:
+    from agents.events import ToolOutcome
 
 
 class PlannedCall(BaseModel):
@@ -104,18 +106,28 @@ class OpenOutcome(BaseModel):
 
 def settled(event: ToolOutcome) -> StepOutcome:
     """The outcome that a tool's structured content tells."""
-    error = event.structured.get("error")
+    return outcome_of(event.structured, event.revealed)
+
+
+def outcome_of(structured: dict[str, Any], revealed: dict[str, Any] | None) -> StepOutcome:
+    """The outcome that structured content tells.
+
+    Args:
+        structured: `{"result", "receipt"}` or `{"error"}`.
+        revealed: the result with its secrets, where it holds any.
+    """
+    error = structured.get("error")
     if error is not None:
         if error.get("code") == "needs_approval" and error.get("approval"):
             ways = {key: error[key] for key in ("command", "link") if key in error}
             return StepOutcome(needs_approval={**error["approval"], **ways})
-        return StepOutcome(error=error, receipt=event.structured.get("receipt"))
-    receipt = event.structured.get("receipt") or {}
+        return StepOutcome(error=error, receipt=structured.get("receipt"))
+    receipt = structured.get("receipt") or {}
     return StepOutcome(
-        result=event.structured.get("result") or {},
+        result=structured.get("result") or {},
         receipt=receipt,
         job=receipt.get("job") if receipt.get("status") == "started" else None,
-        revealed=event.revealed,
+        revealed=revealed,
     )
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
 from mcp.client.session import ClientSession
 
 from tools.kernel.identity import RequestContext
 
-OnEvent = Callable[[BaseAgentEvent | BaseChatMessage], None]
+if TYPE_CHECKING:
+    from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
+
+OnEvent = Callable[["BaseAgentEvent | BaseChatMessage"], None]
 """Told of `ToolProgress`, `ToolOutcome` and, with a language model, its words as they come."""
 
 

@@ -12,6 +12,7 @@ from mcp import types
 from mcp.client.session import ClientSession
 
 Connect = Callable[[], AbstractAsyncContextManager[ClientSession]]
+REVEALED = "pilothouse/revealed"
 _CANCEL_SECONDS = 1.0
 
 
@@ -88,6 +89,25 @@ async def call_tool(
     except asyncio.CancelledError:
         await _tell_cancelled(session, request_id)
         raise
+
+
+def text_of(result: types.CallToolResult) -> str:
+    """The text blocks of a tool's answer."""
+    return "\n".join(c.text for c in result.content if isinstance(c, types.TextContent))
+
+
+def structured(answer: types.CallToolResult) -> dict[str, Any]:
+    """The structured content; made from the text for servers that give none."""
+    if answer.structuredContent is not None:
+        return answer.structuredContent
+    if answer.isError:
+        return {"error": {"code": "operation_failed", "message": text_of(answer)}}
+    return {"result": {"text": text_of(answer)}}
+
+
+def revealed(answer: types.CallToolResult) -> dict[str, Any] | None:
+    """The result with its secrets, where the pass allowed it."""
+    return (answer.meta or {}).get(REVEALED)
 
 
 async def _tell_cancelled(session: ClientSession, request_id: int) -> None:

@@ -1,33 +1,32 @@
 """The team: carries out planned steps, and open tasks where a language model is configured.
 
-What came of a step is read from the tool's structured content, never from anybody's words.
+What came of a step is read from the tool's structured content, never from anybody's words. AutoGen
+is imported at the first step that an agent acts in: a step that only reads needs none.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
 
-from autogen_agentchat.agents import AssistantAgent
-from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
-from autogen_core.models import ChatCompletionClient
 from mcp import types
 from mcp.client.session import ClientSession
 from mcp.shared.exceptions import McpError
 
-from agents.budgeted_client import BudgetedClient, Meter
 from agents.catalog import AgentSpec, agent_for
-from agents.events import ToolOutcome
-from agents.model_clients import PlannedModelClient
-from agents.open_turn import OpenTurn
-from agents.outcomes import OpenOutcome, PlannedCall, StepOutcome, cancelled, settled
+from agents.outcomes import OpenOutcome, PlannedCall, StepOutcome, outcome_of
 from agents.ports import OnEvent, Servers
-from agents.sessions import OwnedSession
-from agents.turns import turn
-from agents.workbench import BoundTool, Rules, SessionWorkbench
+from agents.sessions import OwnedSession, call_tool, revealed, structured
 from tools.kernel.errors import PilothouseError
 from tools.kernel.identity import RequestContext
+
+if TYPE_CHECKING:
+    from autogen_core.models import ChatCompletionClient
+
+    from agents.budgeted_client import Meter
+    from agents.workbench import BoundTool
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +63,24 @@ class Team:
         Cancelling the task tells the MCP server and ends this step alone; a call that the gate has
         begun comes to its end there, and its receipt says so.
         """
+        return await self._told(call, self._step(call, context, on_event))
+
+    async def read(self, call: PlannedCall, context: RequestContext) -> StepOutcome:
+        """Make a planned call that only reads over the session of the agent whose it is.
+
+        There is nothing in it for an agent to decide, and nothing to prove but what was read; so
+        that it is made without a turn of the agent's own. Cancelling is as for `run_step`.
+        """
+        return await self._told(call, self._read(call, context))
+
+    async def _told(self, call: PlannedCall, made: Awaitable[StepOutcome]) -> StepOutcome:
+        """What came of a call, every failure as an outcome."""
         try:
-            return await self._step(call, context, on_event)
+            return await made
         except PilothouseError as error:
             return StepOutcome(error=error.as_dict())
+        except McpError as error:
+            return StepOutcome(error={"code": "unavailable", "message": error.error.message})
         except Exception:
             log.exception("the step %s of plan %s failed", call.step, call.plan)
             return StepOutcome(
@@ -77,33 +90,20 @@ class Team:
     async def _step(
         self, call: PlannedCall, context: RequestContext, on_event: OnEvent
     ) -> StepOutcome:
-        spec = agent_for(call.operation)
+        from agents.planned_turn import planned_turn
+
         session = await self._session(self._servers.server_of(call.domain))
-        rules = Rules(
-            spec.name,
-            lambda: self._servers.issue(
-                call.bound(context), approval=call.approval, idempotency_key=call.idempotency_key
-            ),
-            self._servers.drop,
-        )
-        workbench = SessionWorkbench([BoundTool(call.tool, session)], rules)
-        agent = AssistantAgent(
-            spec.name,
-            PlannedModelClient(call.tool, call.arguments),
-            workbench=workbench,
-            description=spec.title,
-            system_message=None,
-            tool_call_summary_formatter=lambda call, result: call.name,
-        )
-        found: list[StepOutcome] = []
+        spec = agent_for(call.operation)
+        return await planned_turn(spec, session, self._servers, call, context, on_event)
 
-        def note(event: BaseAgentEvent | BaseChatMessage) -> None:
-            if isinstance(event, ToolOutcome):
-                found.append(settled(event))
-            on_event(event)
-
-        await turn(agent, workbench, call.operation, note)
-        return found[-1] if found else cancelled(call.operation)
+    async def _read(self, call: PlannedCall, context: RequestContext) -> StepOutcome:
+        session = await self._session(self._servers.server_of(call.domain))
+        meta = self._servers.issue(call.bound(context), idempotency_key=call.idempotency_key)
+        try:
+            answer = await call_tool(session, call.tool, call.arguments, meta, _unheard)
+        finally:
+            self._servers.drop(meta)
+        return outcome_of(structured(answer), revealed(answer))
 
     async def run_open(
         self,
@@ -129,6 +129,9 @@ class Team:
             confirmed: True if the person has agreed to plain changes.
             meter: asked before each of the model's calls, told after it.
         """
+        from agents.budgeted_client import BudgetedClient
+        from agents.open_turn import OpenTurn
+
         try:
             tools = await self._toolbox(agent, context)
         except PilothouseError as error:
@@ -161,6 +164,8 @@ class Team:
         ]
 
     async def _bound(self, server: str, context: RequestContext) -> list[BoundTool]:
+        from agents.workbench import BoundTool
+
         session = await self._session(server)
         return [BoundTool.of(tool, session) for tool in await self._listed(server, context)]
 
@@ -175,6 +180,10 @@ class Team:
                 self._servers.drop(given)
             self._tools[key] = listed.tools
         return self._tools[key]
+
+
+def _unheard(fraction: float, message: str) -> None:
+    """Progress of a call that takes no time."""
 
 
 __all__ = ["OpenOutcome", "PlannedCall", "StepOutcome", "Team"]

@@ -26,11 +26,10 @@ from mcp.client.session import ClientSession
 from mcp.shared.exceptions import McpError
 
 from agents.events import ToolOutcome, ToolProgress
-from agents.sessions import call_tool
+from agents.sessions import call_tool, revealed, structured, text_of
 
 OPERATION = "pilothouse/operation"
 EFFECT = "pilothouse/effect"
-REVEALED = "pilothouse/revealed"
 _SETTLE_SECONDS = 1.5
 
 log = logging.getLogger(__name__)
@@ -230,19 +229,14 @@ class SessionWorkbench(StaticStreamWorkbench):
             tool=name,
             operation=tool.operation if tool else "",
             arguments=arguments,
-            structured=_structured(answer),
-            revealed=(answer.meta or {}).get(REVEALED),
+            structured=structured(answer),
+            revealed=revealed(answer),
             is_error=answer.isError,
         )
 
 
 class _BadArguments(ValueError):
     """A model wrote something other than an object."""
-
-
-def text_of(result: types.CallToolResult) -> str:
-    """The text blocks of a tool's answer."""
-    return "\n".join(c.text for c in result.content if isinstance(c, types.TextContent))
 
 
 def error_result(error: dict[str, Any]) -> types.CallToolResult:
@@ -268,15 +262,6 @@ def _cancelled(name: str) -> dict[str, Any]:
         "code": "cancelled",
         "message": f"{name} was cancelled. If it had begun, its receipt says what was done.",
     }
-
-
-def _structured(answer: types.CallToolResult) -> dict[str, Any]:
-    """The structured content; made from the text for servers that give none."""
-    if answer.structuredContent is not None:
-        return answer.structuredContent
-    if answer.isError:
-        return {"error": {"code": "operation_failed", "message": text_of(answer)}}
-    return {"result": {"text": text_of(answer)}}
 
 
 def _tool_result(name: str, text: str, is_error: bool) -> ToolResult:

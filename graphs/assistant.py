@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from agents.model_clients import llm_client
 from agents.team import Team
 from graphs.arranging import announcement, timed_as
-from graphs.checkpoints import checkpoints
+from graphs.checkpoints import Supervision
 from graphs.conversations import Conversations
 from graphs.dispatch import Dispatcher
 from graphs.events import (
@@ -28,12 +27,10 @@ from graphs.events import (
     StepFailed,
 )
 from graphs.feedback import Feedback, corrected
-from graphs.llm_planner import LlmPlanner
 from graphs.names import LiveNames
 from graphs.plan import Plan, references
 from graphs.schedule_runner import ScheduleRunner
 from graphs.stream import TurnStream, topic
-from graphs.supervisor import build_supervisor
 from graphs.tables import TurnRow
 from graphs.turns import Turns, carries_out, needs_confirming
 from graphs.understanding import ConversationState, ParsedPlan, Understanding, guards
@@ -49,6 +46,12 @@ from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
 from tools.kernel.operations import OperationSet
 from tools.kernel.policy import may_approve
+
+if TYPE_CHECKING:
+    from autogen_core.models import ChatCompletionClient
+
+    from graphs.llm_planner import LlmPlanner
+    from tools.kernel.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +81,7 @@ class Assistant:
     def __init__(self, kernel: Kernel, understanding: Understanding, turns: Turns) -> None:
         self._kernel = kernel
         self._turns = turns
-        self._planner = LlmPlanner(kernel, understanding)
+        self._planner = _planner(kernel, understanding)
         self._conversations = Conversations(kernel.database)
         self.feedback = Feedback(kernel.database)
         self._exit = AsyncExitStack()
@@ -97,18 +100,18 @@ class Assistant:
         if understanding is None:
             understanding = await asyncio.to_thread(make_understanding, kernel.operations)
         exit_stack = AsyncExitStack()
-        saver = await exit_stack.enter_async_context(checkpoints(kernel.settings))
         caller = LocalCaller(kernel.gate)
         exit_stack.callback(caller.close)
-        model = llm_client(kernel.settings) if kernel.settings.model else None
+        model = await asyncio.to_thread(_model, kernel.settings)
         team = Team(LocalServers(kernel.operations, caller), model)
         exit_stack.push_async_callback(team.close)
         dispatcher = Dispatcher(kernel, team)
-        graph = build_supervisor(dispatcher, saver)
-        turns = Turns(kernel, graph, dispatcher)
+        supervision = Supervision(kernel.settings, dispatcher)
+        exit_stack.push_async_callback(supervision.close)
+        turns = Turns(kernel, supervision, dispatcher)
         assistant = cls(kernel, understanding, turns)
         assistant._exit = exit_stack
-        if model is not None:
+        if assistant._planner is not None:
             await asyncio.to_thread(assistant._planner.warm)
         turns.recover()
         await assistant._runner.start()
@@ -219,7 +222,7 @@ class Assistant:
         plan = heard.plan
         if plan is None:
             raise ValueError("an answer to what waits has no plan")
-        if plan.abstained and not plan.final and self._kernel.settings.model:
+        if plan.abstained and not plan.final and self._planner is not None:
             before = await asyncio.to_thread(self._conversations.said, context)
             names = self.names(context)
             drafted = await self._planner.plan(
@@ -464,6 +467,24 @@ def _replaces(plan: Plan, waiting: TurnRow) -> bool:
     """True if a plan is the waiting one with other arguments: a correction of it."""
     before = [step["operation"] for step in (waiting.plan or {}).get("steps", [])]
     return bool(before) and before == [step.operation for step in plan.steps]
+
+
+def _planner(kernel: Kernel, understanding: Understanding) -> LlmPlanner | None:
+    """The planner with a language model, where one is configured."""
+    if not kernel.settings.model:
+        return None
+    from graphs.llm_planner import LlmPlanner
+
+    return LlmPlanner(kernel, understanding)
+
+
+def _model(settings: Settings) -> ChatCompletionClient | None:
+    """The agents' language model, where one is configured; its libraries take seconds to import."""
+    if not settings.model:
+        return None
+    from agents.model_clients import llm_client
+
+    return llm_client(settings)
 
 
 def make_understanding(operations: OperationSet) -> Understanding:

@@ -1,9 +1,13 @@
-"""Where LangGraph keeps its checkpoints: a file of the home, or the platform's PostgreSQL."""
+"""LangGraph, brought up when a turn first needs it, and where it keeps its checkpoints: a file of
+the home, or the platform's PostgreSQL.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import make_url
@@ -11,9 +15,40 @@ from sqlalchemy import make_url
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+    from graphs.dispatch import Dispatcher
     from tools.kernel.settings import Settings
 
 CONNECTIONS = 8
+
+
+class Supervision:
+    """The compiled supervisor over its checkpoints. Importing LangGraph takes seconds, which a
+    question that only reads does not wait for.
+
+    Args:
+        settings: name the home and the database.
+        dispatcher: runs the steps.
+    """
+
+    def __init__(self, settings: Settings, dispatcher: Dispatcher) -> None:
+        self._settings = settings
+        self._dispatcher = dispatcher
+        self._exit = AsyncExitStack()
+        self._lock = asyncio.Lock()
+        self._graph: Any = None
+
+    async def graph(self) -> Any:
+        """The graph, made at the first call."""
+        async with self._lock:
+            if self._graph is None:
+                supervisor = await asyncio.to_thread(import_module, "graphs.supervisor")
+                saver = await self._exit.enter_async_context(checkpoints(self._settings))
+                self._graph = supervisor.build_supervisor(self._dispatcher, saver)
+            return self._graph
+
+    async def close(self) -> None:
+        """Let go of the checkpoints."""
+        await self._exit.aclose()
 
 
 @asynccontextmanager

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from langgraph.config import get_stream_writer
-
 from agents.catalog import agent_for, agent_named
 from agents.team import OpenOutcome, PlannedCall, StepOutcome, Team
 from graphs.events import ApprovalEvent, Message, Progress, StepFailed, StepFinished, StepStarted
@@ -49,7 +47,7 @@ class Dispatcher:
     async def run(self, state: StepInput) -> dict[str, Any]:
         """Run one step to its end; the graph's node."""
         plan, step = Plan.model_validate(state["plan"]), Step.model_validate(state["step"])
-        write, before = get_stream_writer(), state["states"]
+        write, before = _stream_writer(), state["states"]
         return {
             "states": {step.id: await self.carry_out(plan, step, state["context"], write, before)}
         }
@@ -109,6 +107,8 @@ class Dispatcher:
             step=step.id,
             idempotency_key=key,
         )
+        if key is None:
+            return self._settled(step, await self._team.read(call, context), write)
         return await self._call(step, call, context, write)
 
     async def _call(
@@ -119,13 +119,17 @@ class Dispatcher:
         write: Callable[[Any], None],
     ) -> StepState:
         outcome = await self._team.run_step(call, context, lambda event: None)
+        if outcome.job is not None:
+            return await self._follow(step, outcome.job, context, write)
+        return self._settled(step, outcome, write)
+
+    def _settled(self, step: Step, outcome: StepOutcome, write: Callable[[Any], None]) -> StepState:
+        """Tell what came of a call that has come to its end."""
         if outcome.needs_approval is not None:
             write(ApprovalEvent(step=step.id, approval=outcome.needs_approval))
             return StepState(status="waiting", approval=outcome.needs_approval["id"])
         if outcome.error is not None:
             return StepState(status="failed", error=outcome.error)
-        if outcome.job is not None:
-            return await self._follow(step, outcome.job, context, write)
         return self._finished(step, outcome, write)
 
     async def _run_open(
@@ -225,7 +229,7 @@ class Dispatcher:
         What was decided is read from the approvals themselves, never from what resumed the graph.
         """
         plan, tenant = Plan.model_validate(state["plan"]), state["context"]["tenant"]
-        write = get_stream_writer()
+        write = _stream_writer()
         changed: dict[str, StepState] = {}
         for step in plan.steps:
             held = state["states"].get(step.id, {})
@@ -271,7 +275,14 @@ class Dispatcher:
             approval=approval.id if approval.status == "granted" else None,
             idempotency_key=f"{approval.plan}:{step.id}:{approval.id}",
         )
-        return {step.id: await self._call(step, call, context, get_stream_writer())}
+        return {step.id: await self._call(step, call, context, _stream_writer())}
+
+
+def _stream_writer() -> Callable[[Any], None]:
+    """Where the running node writes its events; LangGraph is imported by whoever runs nodes."""
+    from langgraph.config import get_stream_writer
+
+    return get_stream_writer()
 
 
 def _told(data: dict[str, Any]) -> dict[str, Any]:

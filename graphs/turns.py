@@ -7,9 +7,9 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from langgraph.types import Command
 from sqlalchemy.orm import Session
 
 from graphs.arranging import arranged, timing_of
@@ -28,6 +28,7 @@ from tools.kernel.jobs import OPEN, pack_context, unpack_context
 from tools.kernel.operations import Effect, OperationSet
 
 if TYPE_CHECKING:
+    from graphs.checkpoints import Supervision
     from graphs.dispatch import Dispatcher
     from tools.kernel.kernel import Kernel
 
@@ -46,18 +47,31 @@ HOLD_SECONDS = 0.5
 RECOVER_SECONDS = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What a turn that waited goes on with: the person's answer."""
+
+    answer: bool
+
+    def command(self) -> Any:
+        """The same as LangGraph takes it."""
+        from langgraph.types import Command
+
+        return Command(resume=self.answer)
+
+
 class Turns:
     """The turns that run now. Lives in one event loop.
 
     Args:
         kernel: for jobs, approvals, events and storage.
-        graph: the compiled supervisor.
+        supervision: gives the compiled supervisor.
         dispatcher: told which plans were stopped.
     """
 
-    def __init__(self, kernel: Kernel, graph: Any, dispatcher: Dispatcher) -> None:
+    def __init__(self, kernel: Kernel, supervision: Supervision, dispatcher: Dispatcher) -> None:
         self._kernel = kernel
-        self._graph = graph
+        self._supervision = supervision
         self._dispatcher = dispatcher
         self._conversations = Conversations(kernel.database)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -147,7 +161,7 @@ class Turns:
             raise Conflict("It is going on already.")
         self._conversations.mark(turn.id, "running")
         stream = self._stream(turn)
-        self._spawn(turn, Command(resume=True if confirmed is None else confirmed), stream)
+        self._spawn(turn, Resumed(True if confirmed is None else confirmed), stream)
         return stream
 
     def recover(self) -> None:
@@ -223,21 +237,22 @@ class Turns:
     ) -> tuple[Plan, dict[str, StepState], list[dict[str, Any]]]:
         """Let the graph carry a plan out as far as it goes; what it then waits for comes last."""
         config = {"configurable": {"thread_id": turn.id}, "recursion_limit": STEPS_LIMIT}
+        graph = await self._supervision.graph()
         if given is None:
             given = await self._left_off(turn, config)
-        async for event in self._graph.astream(
-            given, config, stream_mode="custom", durability="async"
-        ):
+        elif isinstance(given, Resumed):
+            given = given.command()
+        async for event in graph.astream(given, config, stream_mode="custom", durability="async"):
             if isinstance(event, Progress) and event.job is not None:
                 self._away.add(turn.id)
             await stream.emit(event)
-        snapshot = await self._graph.aget_state(config)
+        snapshot = await graph.aget_state(config)
         interrupts = [i.value for task in snapshot.tasks for i in task.interrupts]
         values = snapshot.values
         return Plan.model_validate(values["plan"]), values.get("states", {}), interrupts
 
     async def _left_off(self, turn: TurnRow, config: dict[str, Any]) -> Any:
-        snapshot = await self._graph.aget_state(config)
+        snapshot = await (await self._supervision.graph()).aget_state(config)
         if snapshot.values:
             return None
         confirm = bool(turn.context.get("confirm", True))
@@ -388,7 +403,7 @@ class Turns:
         kept: dict[str, Any] = {}
         if not reads:
             config = {"configurable": {"thread_id": turn.id}}
-            kept = (await self._graph.aget_state(config)).values
+            kept = (await (await self._supervision.graph()).aget_state(config)).values
         states: dict[str, Any] = kept.get("states", {})
         await asyncio.to_thread(self._conversations.settle, turn.id, "cancelled", states)
         await asyncio.to_thread(self._tell, turn, "cancelled", states)
@@ -453,7 +468,10 @@ class Turns:
         for turn in turns:
             if turn.status in WAITING:
                 await self.withdraw(turn, context)
-            await self._graph.checkpointer.adelete_thread(turn.id)
+        if turns:
+            saver = (await self._supervision.graph()).checkpointer
+            for turn in turns:
+                await saver.adelete_thread(turn.id)
 
     def _stop_jobs(self, plan: str, tenant: str) -> list[int]:
         stopped: list[int] = []

@@ -33,6 +33,9 @@ EXECUTOR = "platform"
 COMPUTE_QUEUE = "pilothouse-compute"
 TIMER_QUEUE = "pilothouse-timers"
 COMPUTE_AT_ONCE = 2
+COMPUTE_SECONDS = 0.25
+TIMER_SECONDS = 1.0
+"""How often each queue is looked at: every look costs some 3 ms of the processor, work or none."""
 THREADS = 64  # a rollout that waits for its devices holds one
 STOP_SECONDS = 15.0
 RETRY_SECONDS = 5.0
@@ -87,9 +90,9 @@ class JobEngine:
         DBOS(config=config)
         DBOS.launch()
         DBOS.register_queue(
-            COMPUTE_QUEUE, worker_concurrency=COMPUTE_AT_ONCE, polling_interval_sec=0.1
+            COMPUTE_QUEUE, worker_concurrency=COMPUTE_AT_ONCE, polling_interval_sec=COMPUTE_SECONDS
         )
-        DBOS.register_queue(TIMER_QUEUE, polling_interval_sec=0.25)
+        DBOS.register_queue(TIMER_QUEUE, polling_interval_sec=TIMER_SECONDS)
         self._adopt()
 
     def close(self) -> None:

@@ -45,6 +45,7 @@ class RegistryService:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self._listed: dict[str, tuple[int, ModelList]] = {}
 
     @cached_property
     def backend(self) -> RegistryBackend:
@@ -159,7 +160,18 @@ class RegistryService:
         return {k: v for k, v in metrics.items() if k.startswith(EVALUATIONS)}
 
     def list(self, tenant: str) -> ModelList:
-        """All models with their newest versions and aliases."""
+        """All models with their newest versions and aliases, read anew after every change."""
+        version = self.kernel.catalogue.version
+        kept = self._listed.get(tenant)
+        if kept is None or kept[0] != version:
+            kept = self._listed[tenant] = (version, self._read(tenant))
+        return kept[1]
+
+    def _read(self, tenant: str) -> ModelList:
+        from tools.kernel.mlflow_store import is_laid
+
+        if not is_laid(self.kernel):  # nothing was ever registered
+            return ModelList(models=[])
         grouped: dict[str, list[ModelVersionInfo]] = {}
         for found in self.backend.versions(tenant):
             grouped.setdefault(found.model, []).append(found)
