@@ -9,7 +9,7 @@ from typing import Any, Literal
 from graphs.plan import Condition, Step, StepRef
 from graphs.understanding.clause import Clause
 from graphs.understanding.lexicon import fields, split_phrases, words
-from graphs.understanding.text import Token
+from graphs.understanding.text import Token, phrase_at
 from graphs.understanding.values import number_at
 from graphs.understanding.written import alias_of, read_version
 from tools.kernel.operations import OperationSet
@@ -21,6 +21,10 @@ _NOT_REAL = frozenset(
 )
 
 
+_ADVERBS = frozenset(
+    ["significantly", "clearly", "really", "actually", "noticeably", "measurably", "markedly",
+     "truly", "definitely", "indeed", "substantially", "considerably", "visibly", "demonstrably"]
+)  # fmt: skip
 _Op = Literal[">", ">=", "<", "<=", "=="]
 _TURNED: dict[_Op, _Op] = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "=="}
 
@@ -59,19 +63,43 @@ class Wanted:
         return replace(self, op=_TURNED[self.op], margin=-self.margin, subject=first)
 
 
+def plain(tokens: Sequence[Token]) -> list[Token]:
+    """A condition without what adds nothing to it: `turns out significantly better` as `better`."""
+    kept: list[Token] = []
+    skipped = 0
+    for index, token in enumerate(tokens):
+        if skipped:
+            skipped -= 1
+            continue
+        skipped = phrase_at(tokens, index, _PROVES)
+        if skipped:
+            skipped -= 1
+            kept.append(replace(token, text="is", low="is"))
+        elif token.low not in _ADVERBS:
+            kept.append(token)
+    return kept
+
+
+_PROVES = (
+    ("turns", "out", "to", "be"), ("turns", "out"), ("turn", "out"), ("turned", "out"),
+    ("proves", "to", "be"), ("proves",), ("comes", "out", "as"), ("is", "shown", "to", "be"),
+)  # fmt: skip
+
+
 def read_condition(tokens: list[Token]) -> Wanted | None:
     """What the words of a condition compare; None if they are not understood."""
     inverted = bool(tokens) and tokens[0].low == "unless"
     clause = Clause(list(tokens))
     for name, op in _VERSUS:
         span = clause.find(split_phrases(fields()["versus"][name]))
-        if span is None or _threshold_follows(tokens, span[1]):
+        subject = _subject(tokens[: span[0]]) if span else None
+        if span is None or (subject is None and _threshold_follows(tokens, span[1])):
             continue
         margin = _margin(tokens[span[1] :])
         denied = any(_denies(t) for t in tokens[: span[1]])
         return Wanted(
             tokens, "difference", ">=" if margin and op == ">" else op, 0.0, margin,
-            inverted != denied, _subject(tokens[: span[0]]),
+            inverted != denied, subject,
         )  # fmt: skip
     threshold = _state(clause) or _threshold(clause)
     if threshold is None:

@@ -76,9 +76,15 @@ def _end(tokens: Sequence[Token], verbs: frozenset[str]) -> int:
         following = tokens[index + 1].low if index + 1 < len(tokens) else ""
         is_verb = token.low not in NOUNS or following in OBJECTS
         orders = token.low in verbs and is_verb and tokens[index - 1].low not in small
-        if index > begun + 1 and orders:
+        if (index > begun + 1 or (index > begun and _bare(tokens[begun:index]))) and orders:
             return index
     return len(tokens)
+
+
+def _bare(tokens: Sequence[Token]) -> bool:
+    """True for the `better` of `if better make it champion`."""
+    versus = [p for entry in fields()["versus"].values() for p in split_phrases(entry)]
+    return tuple(t.low for t in tokens) in versus
 
 
 NOUNS = frozenset(

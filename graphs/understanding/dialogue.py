@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphs.plan import Question
+from graphs.plan import Plan, Question, Step
 from graphs.understanding import guards, later, values
 from graphs.understanding.amend import amended
 from graphs.understanding.clause import Clause, join, strip_leading
@@ -72,10 +72,24 @@ def _decided(parser: Understanding, act: str, state: ConversationState) -> Parse
     from graphs.understanding.understanding import ParsedPlan
 
     if act == "yes" and state.proposed is not None:
-        return ParsedPlan.model_validate(state.proposed.model_dump())
+        begun = _begun(parser, state.proposed)
+        return begun or ParsedPlan.model_validate(state.proposed.model_dump())
     if act in ("no", "cancel") and (state.proposed is not None or state.pending is not None):
         return ParsedPlan(confidence=0.95, reply=parser.replies.cancelled(), drops_pending=True)
     return ParsedPlan(abstained=True, confidence=0.9, reply=parser.replies.nothing_open())
+
+
+def _begun(parser: Understanding, plan: Plan) -> ParsedPlan | None:
+    """What a yes to an estimate begins: that which was estimated."""
+    from graphs.understanding.understanding import ParsedPlan
+
+    begins = fields()["begins"].get(plan.steps[0].operation) if len(plan.steps) == 1 else None
+    if begins is None:
+        return None
+    taken = parser.operations.get(begins).input.model_fields
+    arguments = {k: v for k, v in plan.steps[0].arguments.items() if k in taken}
+    step = Step(id="s1", operation=begins, arguments=arguments)
+    return ParsedPlan(text=plan.text, steps=[step], confidence=0.9)
 
 
 def _answer(

@@ -96,7 +96,7 @@ def take(
     answers: dict[str, Any],
 ) -> Taken:
     """Take the time out of a sentence."""
-    sentence, now = written(tokens), state.now or local_now()
+    sentence, now = written(tokens, _named(parser, tokens, names)), state.now or local_now()
     kept = Taken(list(tokens), state)
     if wants_reminding(sentence):
         return _refused(kept, parser.replies.reminding())
@@ -119,6 +119,20 @@ def take(
         return _refused(kept, parser.replies.no_such_time(when.said, problem))
     timing = Timing.model_validate(answers[ANSWER]) if ANSWER in answers else when.timing
     return _timed(parser, rest, timing, names, state)
+
+
+def _named(parser: Understanding, tokens: Sequence[Token], names: NameView) -> frozenset[int]:
+    """Where names stand that have a word of time in them: `nightly-training`."""
+    timely = words("schedule", "words")
+    compound = [
+        i
+        for i, t in enumerate(tokens)
+        if t.kind == "word" and not t.low.isalpha() and set(re.split(r"[^a-z]+", t.low)) & timely
+    ]
+    if not compound:
+        return frozenset()
+    named = {i for m in parser.linker.mentions(tokens, names) for i in range(m.start, m.end)}
+    return frozenset(named & set(compound))
 
 
 def timing_of_answer(text: str, now: datetime | None, question: Question) -> Timing | None:

@@ -113,18 +113,33 @@ class Linker:
         used = {i for m in taken for i in range(m.start, m.end)}
         found: list[Mention] = []
         for at, token in enumerate(tokens):
-            if at in used or token.kind != "word" or len(token.low) < 5:
+            if at in used or token.kind != "word" or len(token.low) < _SHORTEST:
+                continue
+            if headed := self._headed(tokens, at, names):
+                found.append(headed)
                 continue
             if token.low.endswith("s") and self._names_groups(token.low, names):
                 found.append(Mention(EntityKind.DEVICE_GROUP, at, at + 1, (), "partial"))
                 continue
-            if token.low in known:
+            if token.low in known or len(token.low) <= _SHORTEST:
                 continue
             for kind in _MISSPELT:
                 if names.names(kind) and (near := self.index(kind, names).near(token.low, 1)):
                     found.append(Mention(kind, at, at + 1, tuple(near), "partial"))
                     break
         return found
+
+    def _headed(self, tokens: Sequence[Token], at: int, names: NameView) -> Mention | None:
+        """`the invoice model`: a part of names before what they name."""
+        head = tokens[at + 1].low if at + 1 < len(tokens) else ""
+        kind = _HEADED.get(head)
+        if kind is None or tokens[at].low in words("words", "stop") or not names.names(kind):
+            return None
+        return (
+            Mention(kind, at, at + 2, (), "partial")
+            if self.index(kind, names).has_word(tokens[at].low)
+            else None
+        )
 
     def _names_groups(self, word: str, names: NameView) -> bool:
         """True for the `servers` of `servers-emea`, in the plural, which name groups."""
@@ -235,8 +250,15 @@ _BEFORE_JOB = frozenset(
 _AFTER_JOB = frozenset(
     ["is", "still", "done", "came", "doing", "finished", "going", "running", "looks", "look", "was",
      "has", "finish", "fail", "failed", "stuck", "ready", "please", "now", "?", "as", "yet",
-     "getting", "coming", "over", "up", "through", "turned", "chewing", "alive", "dead", "ok"]
+     "and", ",", "&", "getting", "coming", "over", "up", "through", "turned", "chewing", "alive", "dead", "ok"]
 )  # fmt: skip
+_SHORTEST = 4
+_HEADED = {
+    "model": EntityKind.MODEL,
+    "classifier": EntityKind.MODEL,
+    "dataset": EntityKind.DATASET,
+    "data": EntityKind.DATASET,
+}
 _MISSPELT = (EntityKind.MODEL, EntityKind.DEVICE_GROUP, EntityKind.DATASET, EntityKind.DEVICE)
 _NO_PART = words("words", "determiners") | words("words", "prepositions")
 

@@ -14,6 +14,7 @@ from graphs.understanding.conditions import (
     Wanted,
     affirmed,
     is_courtesy,
+    plain,
     read_condition,
     step_with,
     succeeds,
@@ -108,7 +109,8 @@ class Planner:
                 self._operations, self._known, whole,
             )  # fmt: skip
             typed_condition: Condition | None = None
-            words = read.clause.condition
+            words = plain(read.clause.condition or ())
+            read.clause.condition = words or None
             if words and (is_courtesy(words) or succeeds(words) or self._takes_in(read, scope)):
                 after = succeeds(words) and bool(draft.steps)
                 read.clause.link = "then" if after else read.clause.link

@@ -95,7 +95,7 @@ def _joined(r: Reading, mention: Mention, other: Mention) -> bool:
 
 
 def _more(r: Reading, name: str, all_values: list[Any]) -> None:
-    each = any(t.low in {"each", "apiece", "respectively", "separately"} for t in r.clause.tokens)
+    each = any(t.low in {"each", "apiece", "respectively", "separately", "both"} for t in r.clause.tokens)
     if f"{r.operation.name}.{name}" in fields()["single"]["arguments"] and not each:
         said = "I can use only one at a time."
         r.out.arguments.pop(name)

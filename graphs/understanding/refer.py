@@ -243,11 +243,14 @@ class Referrer:
         pointer = self._pointer(kind)
         if pointer is None and not (required and self.steps and kind is not EntityKind.DEVICE):
             return
-        if not required and kind is _GROUP and not self._pointer(kind, only_own=True):
+        own = self._pointer(kind, only_own=True) is not None
+        if not required and kind is _GROUP and not own and not (pointer and self.steps):
             return
         value = self._from_steps(kind)
+        if not required and kind is _GROUP and not own and value is None:
+            return
         if value is None and pointer is not None:
-            value = self._from_focus(kind, own=self._pointer(kind, only_own=True) is not None)
+            value = self._from_focus(kind, own=own)
         if value is not None:
             out.arguments[name] = value
             self._claim(pointer, out)
@@ -268,10 +271,19 @@ class Referrer:
         for item in self.conversation.focus:
             if item.kind is kind:
                 deployed = (item.via or "").startswith("deployment.")
-                if kind is _GROUP and not own and not deployed:
+                if kind is _GROUP and not own and not deployed and not self._newest(item):
                     continue
                 return item.value
         return None
+
+    def _newest(self, item: Focus) -> bool:
+        """True if nothing else that "it" may mean was spoken of after this."""
+        for other in self.conversation.focus:
+            if other is item:
+                return True
+            if other.kind in _THINGS:
+                return False
+        return False
 
     def _pointer(self, *kinds: EntityKind, only_own: bool = False) -> tuple[int, int] | None:
         table = lexicon()["references"]
@@ -295,6 +307,7 @@ class Referrer:
         self.clause.claim(*pointer, by="reference")
 
 
+_THINGS = frozenset([_MODEL, _VERSION, _JOB, EntityKind.DEVICE])
 _REGISTER = "registry.register"
 _COMPARE = "evaluation.compare"
 _TAKES_AWAY = frozenset(["deployment.rollback"])

@@ -59,10 +59,16 @@ class Written:
     text: str
     places: tuple[Span, ...]
     tokens: tuple[Token, ...] = field(default=())
+    named: frozenset[int] = frozenset()
 
 
-def written(tokens: Sequence[Token]) -> Written:
-    """Tokens as a text, with the spaces that stood between them made one."""
+def written(tokens: Sequence[Token], named: frozenset[int] = frozenset()) -> Written:
+    """Tokens as a text, with the spaces that stood between them made one.
+
+    Args:
+        tokens: the tokens.
+        named: which of them are names, in which no time is said: `nightly-training`.
+    """
     parts: list[str] = []
     places: list[Span] = []
     length = 0
@@ -73,7 +79,7 @@ def written(tokens: Sequence[Token]) -> Written:
         places.append((length, length + len(token.low)))
         parts.append(token.low)
         length += len(token.low)
-    return Written("".join(parts), tuple(places), tuple(tokens))
+    return Written("".join(parts), tuple(places), tuple(tokens), named)
 
 
 def local_now() -> datetime:
@@ -122,8 +128,9 @@ def _zone_name(now: datetime) -> str | None:
 def _without_quotes(sentence: Written) -> str:
     """The text with what is quoted, or a path, made blank: it names something, it is no time."""
     text = list(sentence.text)
-    for token, (start, end) in zip(sentence.tokens, sentence.places, strict=True):
-        if token.kind in ("quote", "path"):
+    placed = zip(sentence.tokens, sentence.places, strict=True)
+    for index, (token, (start, end)) in enumerate(placed):
+        if token.kind in ("quote", "path") or index in sentence.named:
             text[start:end] = "~" * (end - start)
     return "".join(text)
 

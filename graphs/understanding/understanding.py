@@ -20,7 +20,7 @@ from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.join_reads import ReadJoiner
 from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
-from graphs.understanding.mask import MASKS, mask_clause
+from graphs.understanding.mask import MASKS, UNKNOWN, mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameIndex, NameView
 from graphs.understanding.order_of_acts import in_order
@@ -44,6 +44,7 @@ _HELP = "platform.help"
 _LISTED = 0.6
 _DESCRIBE = ".describe"
 _FEW = 5
+_UNKNOWN_RUN = re.compile(rf"{UNKNOWN}(?: {UNKNOWN})*")
 _NEARBY = 3.0
 """How much likelier a question is that stays with the subject of the wish before it."""
 
@@ -338,10 +339,27 @@ class Understanding:
             link(clause, self.linker, names)
         routes = self.router.route([self._masked(clause, names) for clause in clauses])
         routes = [self._refit.fitted(r, c) for r, c in zip(routes, clauses, strict=True)]
+        routes = [self._despite_names(r, c, names) for r, c in zip(routes, clauses, strict=True)]
         return [
             Read(clause, route, operation=route.operation if self.sure(route) else None)
             for clause, route in zip(clauses, routes, strict=True)
         ]
+
+    def _despite_names(self, route: Route, clause: Clause, names: NameView) -> Route:
+        """The route with words that nobody knows taken for a name: `roll back the forklifts`.
+
+        What is unknown fills no argument, so that this can lead to a question and to no act.
+        """
+        if self.sure(route) or clause.mentions or clause.tokens[0].low not in self.verbs:
+            return route
+        known = [t for t in clause.tokens if t.kind != "word" or t.low in self._known]
+        if len(known) == len(clause.tokens):
+            return route
+        text = _UNKNOWN_RUN.sub(
+            UNKNOWN, " ".join(t.low if t in known else UNKNOWN for t in clause.tokens)
+        )
+        named = self.router.route([text])[0]
+        return named if self.sure(named) else route
 
     def _in_context(self, reads: list[Read], names: NameView, state: ConversationState) -> None:
         """Route anew what is unclear by itself, with "it" read as the thing in focus."""
