@@ -33,8 +33,32 @@ def own_words(text: str) -> tuple[str, bool]:
             break  # what follows a pasted line is taken as pasted too
         own.append(line)
     words_ = "\n".join(own if len(own) < 5 else own[:1])
-    cut = _reported(words_)
+    cut = _reported(_without_reports(words_))
     return cut, cut.strip() != text.strip()
+
+
+def _without_reports(text: str) -> str:
+    """The text without statements that quote: `the log says "…". show me the jobs`.
+
+    A question about what is quoted, and an order that has a quotation in it, stay.
+    """
+    tokens = tokenise(text)
+    for at, token in enumerate(tokens):
+        if token.kind != "quote":
+            continue
+        ends = [i for i, t in enumerate(tokens) if t.low in ".!?;" or text[t.start - 1 : t.start] == "\n"]
+        begin = max((i + 1 for i in ends if i < at), default=0)
+        end = min((i for i in ends if i > at), default=len(tokens))
+        before = [t.low for t in tokens[begin:at] if t.kind != "punctuation"]
+        asks = end < len(tokens) and tokens[end].low == "?"
+        told = before and before[0] not in _ASKING_FIRST and not asks
+        if told and set(before) & words("guards", "telling"):
+            stop = tokens[end].end if end < len(tokens) else len(text)
+            return _without_reports(text[: tokens[begin].start] + text[stop:])
+    return text
+
+
+_ASKING_FIRST = words("segment", "questions") | words("verbs", "commands") | {"what's", "please"}
 
 
 def _reported(text: str) -> str:

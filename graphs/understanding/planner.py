@@ -44,12 +44,15 @@ class Read:
         clause: its words.
         route: what it asks for; None if it was not routed.
         evidence: which words led to which argument.
+        operation: what it is taken for.
+        goes_on: True if it only says other values for the act before it.
     """
 
     clause: Clause
     route: Route | None = None
     evidence: list[Evidence] = field(default_factory=list)
     operation: str | None = None
+    goes_on: bool = False
 
 
 @dataclass
@@ -150,7 +153,7 @@ class Planner:
 
     def _add(self, read: Read, scope: Scope, draft: Draft, condition: Condition | None) -> None:
         before = draft.steps[-1] if draft.steps else None
-        if before is not None and self._continues(read.clause):
+        if before is not None and (read.goes_on or self._continues(read.clause)):
             changed = said_values(
                 self._operations.get(before.operation), read.clause, scope, before
             )

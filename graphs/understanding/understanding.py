@@ -25,6 +25,7 @@ from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameIndex, NameView
 from graphs.understanding.order_of_acts import in_order
 from graphs.understanding.orders import Orders
+from graphs.understanding.parallel import Parallels
 from graphs.understanding.planner import Draft, Planner, Read
 from graphs.understanding.reading import Scope
 from graphs.understanding.refit import Refit
@@ -32,6 +33,7 @@ from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Needs, Route, Router
 from graphs.understanding.segment import Segmenter, nouns_listed
 from graphs.understanding.spelling import Speller, in_full
+from graphs.understanding.supposing import supposed, without_asides
 from graphs.understanding.text import Token, outside_paths, phrase_at, tokenise
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
@@ -109,6 +111,7 @@ class Understanding:
         self._orders = Orders(operations, sentences, self.verbs)
         self._refit = Refit(operations, sentences)
         self._joiner = ReadJoiner(operations, self._given, self.linker, self.verbs)
+        self._parallels = Parallels(operations, self._given, self.linker, self.verbs)
         self._planner = Planner(operations, self.linker, self.verbs, self._known)
         self.replies = Replies(operations)
         self._needs = Needs()
@@ -183,7 +186,10 @@ class Understanding:
         cut: bool = False,
     ) -> ParsedPlan:
         """A sentence as a request of its own, with what was already answered about it."""
-        tokens, dry = guards.hypothetical(self._spelt(tokens, names))
+        spelt = self._spelt(tokens, names)
+        act = supposed(spelt, self.verbs)
+        tokens, dry = (act, True) if act else guards.hypothetical(spelt)
+        tokens = without_asides(tokens) if dry else tokens
         taken = later.take(self, tokens, names, state, answers)
         if taken.plan is not None:
             return taken.plan
@@ -223,6 +229,8 @@ class Understanding:
             aside = phrase_at(clause.tokens, 0, phrases("guards", "set_aside"))
             clause.negated = clause.negated or bool(aside)
         wanted = [c for c in clauses if not c.negated]
+        if dry:
+            wanted = [c for c in wanted if c is wanted[0] or not _asks_what(c)]
         if len(clauses) > 1:
             if guards.takes_back(clauses[-1].tokens):
                 return ParsedPlan(confidence=0.95, reply=self.replies.negated())
@@ -241,6 +249,7 @@ class Understanding:
         if not reads:
             return ParsedPlan(confidence=0.9, reply=self.replies.negated())
         reads = self._joiner.joined(reads, self.scope(names, state))
+        reads = self._parallels.apart(reads, self.scope(names, state))
         reads = [self._asked_how(read) for read in self._begun(reads, names)]
         for read in reads:
             if not self._given(read, dry):
@@ -494,6 +503,12 @@ class _NameWords:
 
     def __contains__(self, word: str) -> bool:
         return any(index.has_word(word) for index in self._indices)
+
+
+def _asks_what(clause: Clause) -> bool:
+    """True for the `what would you do?` after what is only to be tried."""
+    first = clause.tokens[0].low
+    return first in {"what", "what'd", "how", "how'd", "would", "who", "will", "does"}
 
 
 def _in_words(text: str) -> str:
