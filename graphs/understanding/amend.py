@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphs.plan import Plan, Step
+from graphs.plan import Plan, Question, Step
+from graphs.understanding.asking import ask
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.corrections import compared_with, corrected, counted, renamed, sibling
@@ -66,7 +67,30 @@ def amended(
         if changed is not None:
             said = " ".join(t.text for t in tokens)
             return ParsedPlan(text=said, steps=changed, confidence=0.9, dry_run=plan.dry_run)
+    step = state.recent[0].steps[-1]
+    if how == "correction" and (question := unknown_place(parser, step.operation, rest, names)):
+        return ParsedPlan(text=state.recent[0].text, question=question, known=step, confidence=0.9)
     return None
+
+
+def unknown_place(
+    parser: Understanding, name: str, tokens: Sequence[Token], names: NameView
+) -> Question | None:
+    """The question about a group that nobody knows, which an act is to go to: `to the moon`."""
+    operation = parser.operations.get(name)
+    said = [t for t in tokens if t.kind != "punctuation"]
+    group = operation.slots.get("group")
+    if group is None or not group.closed or len(said) < 2 or said[0].low not in _TOWARDS:
+        return None
+    place = strip_leading(said[1:], (("the",), ("our",)))
+    if len(place) > _PLACE or any(t.kind != "word" or t.low in parser.verbs for t in place):
+        return None
+    text = f"I know no group of devices called {' '.join(t.text for t in place)!r}."
+    return ask(operation, "group", names, said=text)
+
+
+_TOWARDS = frozenset(["to", "on", "onto"])
+_PLACE = 3
 
 
 def _by_values_alone(
@@ -177,9 +201,23 @@ def _without_tail(tokens: list[Token]) -> list[Token]:
         kept.pop()
     while len(kept) > 1 and kept[-1].low in {"obviously", "then", "though", "please"}:
         kept = tokens = kept[:-1]
+    for phrase in _MISTAKEN:
+        size = len(phrase)
+        if len(kept) > size and tuple(t.low for t in kept[-size:]) == phrase:
+            said = kept[:-size]
+            while said and said[-1].kind == "punctuation" and said[-1].low != "%":
+                said.pop()
+            no = Token("no", "no", kept[0].start, kept[0].start, "word")
+            return [no, *said]
     if len(kept) > 1 and kept[-1].low in {"instead", "sorry", "rather"}:
         return [kept[-1], *kept[:-1]]
     return tokens
+
+
+_MISTAKEN = (
+    ("my", "mistake"), ("my", "bad"), ("i", "mean"), ("i", "meant"), ("that", "was", "a", "typo"),
+    ("i", "mistyped"), ("typo",), ("my", "error"), ("of", "course"),
+)  # fmt: skip
 
 
 def _continuation(tokens: list[Token]) -> tuple[list[Token], str | None]:

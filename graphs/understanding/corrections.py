@@ -150,9 +150,15 @@ _AGAINST = frozenset(["with", "against", "vs", "versus", "than"])
 _ENDS = frozenset(["not", "instead", "please", "rather", "then", "of", "sorry"])
 
 
+_SUFFICES = frozenset(
+    ["version", "v", "the", "rather", "please", "only", "is", "enough", "will", "do", "fine",
+     "plenty", "should", "be", "suffices", "would", "just", "are", "it", "that", "that's"]
+)  # fmt: skip
+
+
 def _only(said: Sequence[Token]) -> float | None:
     """The number that words are, with at most `v`, `version` or `the` before it."""
-    kept = [t for t in said if t.low not in {"version", "v", "the", "rather", "please", "only"}]
+    kept = [t for t in said if t.low not in _SUFFICES]
     if len(kept) == 1 and kept[0].low[:1] == "v" and kept[0].low[1:].isdigit():
         return float(kept[0].low[1:])
     found = number_at(kept, 0) if kept else None

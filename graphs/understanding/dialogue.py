@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphs.plan import Plan, Question, Step
 from graphs.understanding import guards, later, values
-from graphs.understanding.amend import amended
+from graphs.understanding.amend import amended, unknown_place
 from graphs.understanding.clause import Clause, join, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.lexicon import fields, phrases, words
@@ -105,12 +105,29 @@ def _answer(
     if value is None and len(pending.question.candidates) == 1 and guards.act(tokens) == "yes":
         value = pending.question.candidates[0]
     if value is None:
-        return None
+        return _asked_again(parser, tokens, names, state)
     key = f"{pending.question.operation}.{pending.question.slot}"
     answers = {**pending.answers, key: value}
     plan = parser.read(pending.text, tokenise(pending.text), names, state, answers)
     plan.text = pending.text
     _add_further(parser, plan, pending.question, tokens, names, state)
+    return plan
+
+
+def _asked_again(
+    parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """The same question once more, where the answer names a group that nobody knows."""
+    from graphs.understanding.understanding import ParsedPlan
+
+    pending = state.pending
+    if pending is None or pending.question.slot != "group":
+        return None
+    question = unknown_place(parser, pending.question.operation, tokens, names)
+    if question is None:
+        return None
+    plan = ParsedPlan(text=pending.text, question=question, confidence=0.9)
+    plan.answers = pending.answers
     return plan
 
 

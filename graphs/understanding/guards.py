@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -46,7 +47,11 @@ def _without_reports(text: str) -> str:
     for at, token in enumerate(tokens):
         if token.kind != "quote":
             continue
-        ends = [i for i, t in enumerate(tokens) if t.low in ".!?;" or text[t.start - 1 : t.start] == "\n"]
+        ends = [
+            i
+            for i, t in enumerate(tokens)
+            if t.low in ".!?;" or text[t.start - 1 : t.start] == "\n"
+        ]
         begin = max((i + 1 for i in ends if i < at), default=0)
         end = min((i for i in ends if i > at), default=len(tokens))
         before = [t.low for t in tokens[begin:at] if t.kind != "punctuation"]
@@ -212,6 +217,8 @@ def takes_back(tokens: Sequence[Token]) -> bool:
 def _given_up(tokens: Sequence[Token]) -> str | None:
     """`forget it, too risky tonight`: given up, with the reason for it."""
     at = next((i for i, t in enumerate(tokens) if t.low in ",.!;-–—"), 0)
+    if at and _kept([t.low for t in tokens[:at]], [t.low for t in tokens[at + 1 :]]):
+        return "no"
     given_up = at > 1 and _act([t.low for t in tokens[:at]]) == "cancel"
     if not given_up:
         return None
@@ -223,6 +230,16 @@ def _given_up(tokens: Sequence[Token]) -> str | None:
     return "cancel" if len(reason) <= _REASON and not orders and not numbered else None
 
 
+def _kept(first: list[str], rest: list[str]) -> bool:
+    """True for `no, he comes back, leave him`: what was to be changed stays as it is."""
+    if (_act(first) or _act(_unled(first))) != "no":
+        return False
+    pairs = itertools.pairwise(rest)
+    return any(a in _KEEPING and b in _KEPT for a, b in pairs) or bool(set(rest) & {"stays"})
+
+
+_KEEPING = frozenset(["leave", "keep", "let"])
+_KEPT = frozenset(["him", "her", "it", "them", "that", "this", "things", "everything", "as"])
 _REASON = 7
 _INSTEAD = frozenset(["instead", "rather", "but", "wrong", "meant", "mean"])
 

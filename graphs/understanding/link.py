@@ -250,7 +250,8 @@ _BEFORE_JOB = frozenset(
 _AFTER_JOB = frozenset(
     ["is", "still", "done", "came", "doing", "finished", "going", "running", "looks", "look", "was",
      "has", "finish", "fail", "failed", "stuck", "ready", "please", "now", "?", "as", "yet",
-     "and", ",", "&", "getting", "coming", "over", "up", "through", "turned", "chewing", "alive", "dead", "ok"]
+     "getting", "coming", "over", "up", "through", "turned", "chewing", "alive", "dead", "ok",
+     "and", ",", "&"]
 )  # fmt: skip
 _SHORTEST = 4
 _HEADED = {

@@ -87,7 +87,9 @@ class Orders:
         if self._operations.get(operation).domain == "evaluation":
             return False  # `is v3 better than v2?` is how one asks for a comparison
         low = [t.low for t in clause.tokens]
-        if low[0] in words("guards", "asking_first") and low[:2] != ["how", "about"]:
+        orders = low[0] == "have" and low[1:2] and low[1] not in _PEOPLE  # `have job 7 registered`
+        asks = low[0] in words("guards", "asking_first") and low[:2] != ["how", "about"]
+        if asks and not orders:
             return True
         return any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "no_order"))
 
@@ -126,6 +128,7 @@ class Orders:
         ]
 
 
+_PEOPLE = frozenset(["i", "you", "we", "they", "he", "she", "people", "users", "anyone"])
 _BECAUSE = frozenset(["because", "since", "as", "cause", "cuz", "coz", "bc"])
 _STATING = words("segment", "remarks") | {"it", "they", "he", "she", "we", "i", "nobody"}
 _QUESTIONS = words("segment", "questions") | {"?", "must", "should", "may", "whom", "any"}

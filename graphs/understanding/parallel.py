@@ -58,7 +58,9 @@ class Parallels:
         """True for a clause without a verb that says other values for the act before."""
         if before.operation is None or read.clause.condition or not read.clause.mentions:
             return False
-        if self._has_verb(read.clause) or (self._given(read) and read.operation != before.operation):
+        if self._has_verb(read.clause) or (
+            self._given(read) and read.operation != before.operation
+        ):
             return False
         return len(self._said(before.operation, read.clause, scope)) >= 1
 
@@ -70,9 +72,7 @@ class Parallels:
         for at in range(len(tokens) - 2, 1, -1):
             if tokens[at].low not in _JOINTS:
                 continue
-            first, rest = (
-                self._part(part, scope) for part in (tokens[:at], tokens[at + 1 :])
-            )
+            first, rest = (self._part(part, scope) for part in (tokens[:at], tokens[at + 1 :]))
             if self._has_verb(rest) or not rest.mentions:
                 continue
             again = self._said(read.operation, rest, scope)

@@ -10,7 +10,7 @@ from graphs.understanding.asking import ask
 from graphs.understanding.clause import Mention
 from graphs.understanding.lexicon import fields, lexicon, words
 from graphs.understanding.reading import Reading
-from tools.kernel.entities import EntityKind
+from tools.kernel.entities import EntityKind, EntityName
 
 _VERSION_FIELDS = frozenset(["version", "other_version", "other_model"])
 _NOT_JOBS = frozenset(
@@ -55,9 +55,22 @@ def _mentioned(r: Reading, name: str, kind: EntityKind) -> None:
     for mention in further:
         r.clause.claim(mention.start, mention.end, name)
     rest = [m.names[0].name for m in further if m.names[0] != meant]
+    if (spoken := _it_and(r, kind, first)) is not None and spoken != meant.name:
+        rest = [meant.name, *rest]
+        r.set(name, spoken, (first.start - 2, first.end))
+        meant = EntityName(spoken)
     rest += _shortened(r, name, kind, chosen[-1], {meant.name, *rest})
     if rest:
         _more(r, name, [meant.name, *rest])
+
+
+def _it_and(r: Reading, kind: EntityKind, first: Mention) -> str | None:
+    """The thing spoken of last, where a list begins with it: `retire it and hh-33`."""
+    before = [t.low for t in r.clause.tokens[max(first.start - 2, 0) : first.start]]
+    if len(before) != 2 or before[0] not in {"it", "that", "this"} or before[1] not in {"and", "&"}:
+        return None
+    found = r.scope.conversation.newest(kind)
+    return found.value if found is not None and isinstance(found.value, str) else None
 
 
 def _shortened(
@@ -95,7 +108,9 @@ def _joined(r: Reading, mention: Mention, other: Mention) -> bool:
 
 
 def _more(r: Reading, name: str, all_values: list[Any]) -> None:
-    each = any(t.low in {"each", "apiece", "respectively", "separately", "both"} for t in r.clause.tokens)
+    each = any(
+        t.low in {"each", "apiece", "respectively", "separately", "both"} for t in r.clause.tokens
+    )
     if f"{r.operation.name}.{name}" in fields()["single"]["arguments"] and not each:
         said = "I can use only one at a time."
         r.out.arguments.pop(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from graphs.understanding import values
 from graphs.understanding.clause import join, polite
@@ -138,6 +139,14 @@ def _topic(r: Reading, name: str) -> None:
             r.set(name, join(r.clause.tokens[span[1] : end]), (span[1], end))
 
 
+def _said_amount(r: Reading, spec: dict[str, Any]) -> tuple[float, tuple[int, int]] | None:
+    """An amount that is said without a number: `half an hour`."""
+    for said, value in spec.get("said", {}).items():
+        if span := r.clause.find((tuple(said.split()),)):
+            return float(value), span
+    return None
+
+
 def numbers(r: Reading) -> None:
     """Shares, and numbers beside the words that belong to an argument."""
     for name, info in r.fields.items():
@@ -147,6 +156,9 @@ def numbers(r: Reading) -> None:
         if spec.get("reader") == "percent":
             if found := values.read_percent(r.clause):
                 r.set(name, values.as_number(found[0], info), found[1])
+            continue
+        if amount := _said_amount(r, spec):
+            r.set(name, values.as_number(amount[0], info), amount[1])
             continue
         plain = values.bare_type(info) in (int, float) and r.kind(name) is None and spec
         read = values.read_number(r.clause, spec, name) if plain else None

@@ -154,7 +154,8 @@ class Referrer:
             if item.kind is _MODEL and not self._unregistered(item):
                 version = self._version_in_focus(item)
                 return self._set_pair(out, item.value, version)
-        if item.kind is _JOB and (item.via in _trainers() or self.makers is None):
+        trains = item.via in _trainers() or (item.via or "").startswith("training.")
+        if item.kind is _JOB and (trains or self.makers is None):
             return self._set_job(out, item.value)
         return False
 
@@ -241,10 +242,12 @@ class Referrer:
     def _single(self, name: str, kind: EntityKind, out: Filled) -> None:
         required = self.operation.input.model_fields[name].is_required()
         pointer = self._pointer(kind)
-        if pointer is None and not (required and self.steps and kind is not EntityKind.DEVICE):
+        shown = kind is _GROUP and bool(self.steps) and self._shows_what_was_done()
+        led = required and self.steps and kind is not EntityKind.DEVICE
+        if pointer is None and not led and not shown:
             return
         own = self._pointer(kind, only_own=True) is not None
-        if not required and kind is _GROUP and not own and not (pointer and self.steps):
+        if not required and kind is _GROUP and not own and not ((pointer and self.steps) or shown):
             return
         value = self._from_steps(kind)
         if not required and kind is _GROUP and not own and value is None:
@@ -275,6 +278,18 @@ class Referrer:
                     continue
                 return item.value
         return None
+
+    def _shows_what_was_done(self) -> bool:
+        """True for `…, then show me the state` after an act on a group."""
+        acted = self.steps[-1].operation
+        return (
+            self.operation.name == "deployment.status"
+            and acted.startswith("deployment.")
+            and acted != self.operation.name
+            and not any(
+                t.low in {"all", "every", "everything", "fleet"} for t in self.clause.tokens
+            )
+        )
 
     def _newest(self, item: Focus) -> bool:
         """True if nothing else that "it" may mean was spoken of after this."""

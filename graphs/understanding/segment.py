@@ -99,6 +99,8 @@ class Segmenter:
             return 1, "and"
         for link, name in (("otherwise", "otherwise"), ("then", "strong")):
             size = phrase_at(tokens, at, phrases("segment", name))
+            if size == 1 and token.low == "else" and at and tokens[at - 1].low in _ELSE:
+                continue  # `something else`
             if size and (at > begin or link == "otherwise") and at + size < len(tokens):
                 if link == "then" and not self._then(tokens, at, size):
                     continue
@@ -170,6 +172,7 @@ class Segmenter:
         return True
 
 
+_ELSE = frozenset(["something", "anything", "nothing", "everything", "who", "what", "anyone"])
 _BESIDE = frozenset(["and", "also", "plus"])
 """Words after which something more is wanted, in no order."""
 _LIST = 16

@@ -13,11 +13,12 @@ _SUPPOSE = frozenset(
 )
 _SUBJECTS = frozenset(["i", "we", "you", "someone", "somebody", "one", "they", "that"])
 _ASKED = (
-    ("what", "would"), ("what'd",), ("how", "would"), ("how'd",), ("would", "that"), ("who", "would"),
-    ("would", "it"), ("would", "anything"), ("what", "happens"), ("what", "will"), ("will", "it"),
-    ("what", "else"), ("which", "devices", "would"), ("what", "changes"), ("what", "breaks"),
-    ("would", "anyone"), ("would", "we"), ("does", "that"), ("does", "anything"), ("who'd",),
-    ("what", "is", "the", "effect"), ("what", "are", "the", "consequences"), ("what", "then"),
+    ("what", "would"), ("what'd",), ("how", "would"), ("how'd",), ("would", "that"),
+    ("who", "would"), ("would", "it"), ("would", "anything"), ("what", "happens"),
+    ("what", "will"), ("will", "it"), ("what", "else"), ("which", "devices", "would"),
+    ("what", "changes"), ("what", "breaks"), ("would", "anyone"), ("would", "we"),
+    ("does", "that"), ("does", "anything"), ("who'd",), ("what", "is", "the", "effect"),
+    ("what", "are", "the", "consequences"), ("what", "then"),
 )  # fmt: skip
 _PASSIVE = frozenset(["were", "was", "got", "is", "are", "gets"])
 _ASKS = frozenset(["what", "what'd", "how", "how'd", "which", "who", "would", "will", "does"])
@@ -44,9 +45,12 @@ def _asked_before(tokens: list[Token], verbs: frozenset[str]) -> list[Token] | N
     start = next((i for i, t in enumerate(tokens) if t.low == "if"), 0)
     if not start or first not in _ASKS or not any(t.low in _WOULD for t in tokens[:start]):
         return None
+    if any(t.low in _ESTIMATED for t in tokens[:start]):
+        return None  # `how long would it take if I trained on X` has an operation of its own
     return _act(tokens[start + 1 :], verbs)
 
 
+_ESTIMATED = frozenset(["long", "cost", "costs", "take", "money", "time", "expensive", "much"])
 _WOULD = frozenset(["would", "what'd", "how'd", "will", "happens", "who'd"])
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from graphs.plan import Plan, Question, Step
 from graphs.understanding import dialogue, guards, later
+from graphs.understanding.arrows import arrows_in_words
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
 from graphs.understanding.courtesies import without_courtesies
@@ -34,14 +35,13 @@ from graphs.understanding.router import Encoder, Needs, Route, Router
 from graphs.understanding.segment import Segmenter, nouns_listed
 from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.supposing import supposed, without_asides
-from graphs.understanding.text import Token, outside_paths, phrase_at, tokenise
+from graphs.understanding.text import Token, phrase_at, tokenise
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
 from tools.schedules.timing import Timing
 
 _LONGEST = 2000
-_ARROW = re.compile(r"\s*(?:->|=>|→|⇒|➜|➔)\s*")
 _HELP = "platform.help"
 _LISTED = 0.6
 _DESCRIBE = ".describe"
@@ -149,7 +149,7 @@ class Understanding:
         return plan
 
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
-        own, cut = guards.own_words(_in_words(text))
+        own, cut = guards.own_words(arrows_in_words(text, self.verbs))
         own = self._between_courtesies(own, names)
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
@@ -509,13 +509,6 @@ def _asks_what(clause: Clause) -> bool:
     """True for the `what would you do?` after what is only to be tried."""
     first = clause.tokens[0].low
     return first in {"what", "what'd", "how", "how'd", "would", "who", "will", "does"}
-
-
-def _in_words(text: str) -> str:
-    """The text with its arrows said: `v3 -> kiosks`; those within paths are names."""
-    for arrow in reversed(list(outside_paths(_ARROW, text)) if _ARROW.search(text) else ()):
-        text = f"{text[: arrow.start()]} to {text[arrow.end() :]}"
-    return text
 
 
 def _reasons(reads: list[Read]) -> list[Reason]:
