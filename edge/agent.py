@@ -5,29 +5,61 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-import resource
-import shutil
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge import AGENT_VERSION
 from edge.counters import Counters
-from edge.errors import EdgeError, Refused, Retired, Superseded, Unreachable
+from edge.errors import EdgeError, LockedOut, Refused, Retired, Superseded, Unreachable
 from edge.fetch import Fetcher
 from edge.files import write_atomic
+from edge.guard import Guard
+from edge.handover import HandOver, Policy
 from edge.identity import Identity
-from edge.machine import machine_of
 from edge.profiles import PROFILES
+from edge.reporting import Reporter, State
 from edge.runtime import Runtime
-from edge.serve import PredictionServer
+from edge.samples import Samples
+from edge.serve import PredictionServer, ServeOptions
 from edge.slots import SlotStore
+from edge.throttle import Throttle
+from edge.trust import Trust
 from edge.updater import Updater
-from edge.wire import LONG_POLL_SECONDS, Client, Desired, Report
+from edge.wake import Waker
+from edge.wire import LONG_POLL_SECONDS, Client, Desired
 
 _BACK_OFF_SECONDS = (0.2, 15.0)
+_LOCKED_OUT_TROUBLE = 7
 _SELF_CHECK_SECONDS = 30.0
+_TRIAL_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a device behaves; the defaults suit a handful of devices.
+
+    Attributes:
+        serve: where it serves.
+        report_seconds: time between reports of a device that does not save polls.
+        poll_seconds: 0 holds a poll open all the time; more is the time between short polls, and
+            reports are then sent only when they say something new.
+        mqtt: URL of the broker that wakes it; None for none.
+        bytes_per_second: bound of downloads; None for none.
+        handover: when requests go to a server group.
+        privacy: what is kept of requests: off, redacted or texts.
+        sample_share: of the requests, 0 to 1.
+    """
+
+    serve: ServeOptions = field(default_factory=ServeOptions)
+    report_seconds: float = 3.0
+    poll_seconds: float = 0.0
+    mqtt: str | None = None
+    bytes_per_second: float | None = None
+    handover: Policy = field(default_factory=Policy)
+    privacy: str = "off"
+    sample_share: float = 0.01
 
 
 class Agent:
@@ -37,33 +69,47 @@ class Agent:
         server: base URL of the platform.
         home: the device's folder.
         identity: from enrolment.
-        port: where predictions are served, on 127.0.0.1; 0 takes a free one.
-        report_seconds: time between reports when nothing changes.
+        options: how it behaves.
     """
 
-    def __init__(
-        self, server: str, home: Path, identity: Identity, port: int, report_seconds: float
-    ) -> None:
-        self._home = home
-        self._report_seconds = report_seconds
+    def __init__(self, server: str, home: Path, identity: Identity, options: Options) -> None:
+        self._home, self._options = home, options
         self._client = Client(server, identity, keep=lambda renewed: renewed.save(home))
         self._slots = SlotStore(home)
-        self._runtime = Runtime(PROFILES[identity.profile])
-        self._counters = Counters()
-        fetcher = Fetcher(self._client, home / "incoming", identity.platform_key)
-        self._updater = Updater(identity, self._slots, fetcher, self._runtime)
-        self._server = PredictionServer(
-            port, identity.device, self._runtime, self._counters, self._health
+        self._guard = Guard(self._give_up)
+        self._runtime = Runtime(PROFILES[identity.profile], self._guard)
+        self._trust = Trust(identity.platform_key, home, identity.keys_serial)
+        throttle = Throttle(options.bytes_per_second)
+        fetcher = Fetcher(self._client, home / "incoming", self._trust, throttle)
+        self._updater = Updater(
+            self._trust, self._slots, fetcher, self._runtime, home / "loading.json"
         )
-        self._boot = _next_boot(home)
-        self._sequence = 0
-        self._applied = self._slots.pointer().generation
-        self._attempted = self._applied
+        counters, handover = Counters(), HandOver(options.handover, identity.device)
+        self._server = PredictionServer(
+            options.serve,
+            identity.device,
+            self._runtime,
+            counters,
+            self._health,
+            handover,
+            Samples(home / "samples.jsonl", options.privacy, options.sample_share),
+        )
+        pointer = self._slots.pointer()
+        self._state = State(pointer.generation, max(pointer.seen, pointer.generation))
+        self._failed = pointer.failed
+        self._reporter = Reporter(
+            home, self._state, self._slots, self._runtime, counters, handover, self._server.address
+        )
+        self._handover = handover
         self._wanted: Desired | None = None
-        self._phase, self._error, self._sound = "idle", None, True
+        self._no_good: str | None = None
         self._changed = threading.Condition()
         self._report_now = threading.Event()
+        self._poll_now = threading.Event()
         self._stopping = threading.Event()
+        self._waker = (
+            Waker(options.mqtt, identity.wake_topic, self._poll_now.set) if options.mqtt else None
+        )
         self.retired = False
 
     @property
@@ -73,18 +119,23 @@ class Agent:
 
     def run(self) -> None:
         """Serve until `stop` is called or the server says that the device is retired."""
-        self._error = self._updater.restore()
-        if self._error is not None:
-            self._applied = -1  # what is desired has to be brought here again
-        write_atomic(
-            self._home / "address.json", json.dumps({"address": self._server.address}).encode()
-        )
+        trouble = self._updater.restore()
+        pointer = self._slots.pointer()
+        if pointer.failed >= 0:
+            self._failed, trouble = pointer.failed, trouble or pointer.reason
+            self._state.applied, self._state.attempted = pointer.generation, pointer.failed
+            self._state.phase, self._state.error = "failed", f"fell back: {pointer.reason}"
+        elif trouble is not None:
+            self._state.applied, self._state.error = -1, trouble  # it has to be brought here again
+        with contextlib.suppress(OSError):  # a full disk must not keep the device from serving
+            told = json.dumps({"address": self._server.address}).encode()
+            write_atomic(self._home / "address.json", told)
         loops = (self._poll_loop, self._apply_loop, self._report_loop)
         threads = [
-            threading.Thread(target=self._guard, args=(loop,), daemon=True) for loop in loops
+            threading.Thread(target=self._guard_loop, args=(loop,), daemon=True) for loop in loops
         ]
         serving = threading.Thread(target=self._server.serve_forever, daemon=True)
-        for thread in (serving, *threads):
+        for thread in (serving, *threads, *([self._waker] if self._waker else [])):
             thread.start()
         self._stopping.wait()
         self._server.shutdown()
@@ -94,10 +145,11 @@ class Agent:
         """Make `run` return."""
         self._stopping.set()
         self._report_now.set()
+        self._poll_now.set()
         with self._changed:
             self._changed.notify_all()
 
-    def _guard(self, loop: Any) -> None:
+    def _guard_loop(self, loop: Any) -> None:
         while not self._stopping.is_set():
             try:
                 loop()
@@ -105,34 +157,63 @@ class Agent:
                 self.retired = True
                 self.stop()
             except Exception as error:  # whatever it is, the device must stay reachable
-                self._phase, self._error = "failed", f"{type(error).__name__}: {error}"
-                self._report_now.set()
-                self._stopping.wait(_back_off(3))
+                self._fail(f"{type(error).__name__}: {error}")
+                self._stopping.wait(back_off(3))
+
+    def _give_up(self, reason: str) -> None:
+        with self._changed:
+            self._no_good = reason
+            self._changed.notify_all()
+
+    def _fail(self, error: str) -> None:
+        self._state.phase, self._state.error = "failed", error
+        self._report_now.set()
 
     def _poll_loop(self) -> None:
         etag: str | None = None
         trouble = 0
+        quiet = self._options.poll_seconds > 0
         while not self._stopping.is_set():
+            self._poll_now.clear()
             try:
-                self._client.renew_when_due()
-                found = self._client.desired(etag, LONG_POLL_SECONDS)
+                with contextlib.suppress(Unreachable, OSError):
+                    self._client.renew_when_due()
+                found = self._client.desired(
+                    etag, 0 if quiet else LONG_POLL_SECONDS, self._reporter.holds if quiet else None
+                )
             except Retired:
                 raise
-            except EdgeError:
-                trouble += 1
-                self._stopping.wait(_back_off(trouble))
+            except EdgeError as error:
+                trouble = _LOCKED_OUT_TROUBLE if isinstance(error, LockedOut) else trouble + 1
+                self._stopping.wait(back_off(trouble))
                 continue
             trouble = 0
+            if self._client.report_wanted:
+                self._reporter.forget()
+                self._report_now.set()
             if found is not None:
-                desired, etag = found
-                with self._changed:
-                    self._wanted = desired
-                    self._changed.notify_all()
+                etag = self._want(*found)
+            if quiet:
+                self._poll_now.wait(self._options.poll_seconds * random.uniform(0.8, 1.2))  # noqa: S311
+
+    def _want(self, desired: Desired, etag: str) -> str:
+        """Take over what is desired, unless the device has seen something newer already."""
+        if desired.generation < self._slots.pointer().seen:
+            self._reporter.forget()
+            self._report_now.set()  # the server goes past what the report says was seen
+            return etag
+        with self._changed:
+            self._wanted = desired
+            self._changed.notify_all()
+        return etag
 
     def _apply_loop(self) -> None:
-        failed, trouble = -1, 0
+        trouble = 0
         while not self._stopping.is_set():
-            desired = self._next_desired(failed)
+            desired = self._next_desired()
+            if self._no_good is not None:
+                self._fall_back()
+                continue
             if desired is None:
                 continue
             try:
@@ -142,96 +223,95 @@ class Agent:
                 continue
             except Unreachable as error:
                 trouble += 1
-                self._error = str(error)
-                self._stopping.wait(_back_off(trouble))
+                self._state.error = str(error)
+                self._stopping.wait(back_off(trouble))
             except (Refused, OSError) as error:
-                failed = desired.generation
-                self._phase, self._error = "failed", str(error)
-                self._report_now.set()
+                self._failed = desired.generation
+                self._fail(str(error))
 
-    def _next_desired(self, failed: int) -> Desired | None:
+    def _next_desired(self) -> Desired | None:
         with self._changed:
             wanted = self._wanted
-            if wanted is None or wanted.generation in (self._applied, failed):
+            done = wanted is None or wanted.generation in (self._state.applied, self._failed)
+            if self._no_good is None and done:
                 self._changed.wait()
                 return None
             return wanted
+
+    def _fall_back(self) -> None:
+        """Serve the former model: what serves now is no good."""
+        reason, self._no_good = self._no_good or "", None
+        failed = self._state.attempted
+        if not self._updater.fall_back(reason):
+            self._state.error, self._state.sound = reason, False
+            self._report_now.set()
+            return
+        self._failed = failed
+        self._state.applied, self._state.sound = -1, True
+        self._fail(f"fell back: {reason}")
 
     def _apply(self, desired: Desired) -> None:
         def go_on() -> None:
             if self._stopping.is_set() or self._wanted is not desired:
                 raise Superseded("something newer is desired")
 
-        self._attempted, self._phase, self._error = desired.generation, "working", None
+        state = self._state
+        state.attempted, state.phase, state.error = desired.generation, "working", None
+        self._renew_keys()
         self._updater.apply(desired, go_on)
-        self._applied, self._phase, self._error = desired.generation, "idle", None
-        self._sound = True
+        state.applied, state.phase, state.error = desired.generation, "idle", None
+        state.sound = True
         self._report_now.set()
 
+    def _renew_keys(self) -> None:
+        """Take over the platform's newer keys, before something that they signed arrives."""
+        for document, signature in self._client.keys(self._trust.serial):
+            self._trust.adopt(document, signature)
+
     def _report_loop(self) -> None:
-        checked = time.monotonic()
+        checked = started = time.monotonic()
+        quiet = self._options.poll_seconds > 0
         while not self._stopping.is_set():
-            if time.monotonic() - checked > _SELF_CHECK_SECONDS:
-                self._sound, checked = self._self_check(), time.monotonic()
+            now = time.monotonic()
+            if now - started > _TRIAL_SECONDS and self._state.phase == "idle":
+                with contextlib.suppress(OSError):
+                    self._slots.prove()
+            if now - checked > _SELF_CHECK_SECONDS:
+                self._self_check()
+                checked = now
             self._report_now.clear()
-            with contextlib.suppress(Unreachable, Refused):
-                self._client.report(self._report().encode())
-            self._report_now.wait(self._report_seconds * random.uniform(0.8, 1.2))  # noqa: S311
+            if not quiet:
+                self._reporter.forget()
+            if (report := self._reporter.due()) is not None:
+                with contextlib.suppress(Unreachable, Refused):
+                    self._client.report(report.encode())
+                    self._reporter.taken(report)
+            self._report_now.wait(self._options.report_seconds * random.uniform(0.8, 1.2))  # noqa: S311
 
-    def _self_check(self) -> bool:
-        try:
-            for arm in self._runtime.arms:
+    def _self_check(self) -> None:
+        for arm in self._runtime.arms:
+            try:
                 arm.model.warm_up()
-        except Refused as error:
-            self._error = f"self-check: {error}"
-            return False
-        return True
-
-    def _report(self) -> Report:
-        self._sequence += 1
-        arms = self._runtime.arms
-        return Report(
-            boot=self._boot,
-            sequence=self._sequence,
-            generation=self._applied,
-            attempted=self._attempted,
-            phase=self._phase,
-            healthy=self._sound,
-            serving=[arm.assignment for arm in arms],
-            staged=self._runtime.prepared,
-            slots=self._slots.content(),
-            error=self._error,
-            traffic=self._counters.traffic(),
-            p50_ms=self._counters.latency(0.5),
-            p95_ms=self._counters.latency(0.95),
-            memory_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-            free_disk_mb=round(shutil.disk_usage(self._home).free / (1 << 20), 1),
-            address=self._server.address,
-            agent=AGENT_VERSION,
-            machine=machine_of(self._home),
-        )
+            except Refused as error:
+                self._give_up(f"self-check: {error}")
 
     def _health(self) -> dict[str, Any]:
+        state = self._state
         return {
-            "healthy": self._sound and bool(self._runtime.arms),
+            "healthy": state.sound and bool(self._runtime.arms),
             "device": self._server.device,
             "serving": [
                 {"model": a.assignment.model, "version": a.assignment.version}
                 for a in self._runtime.arms
             ],
-            "phase": self._phase,
-            "error": self._error,
+            "phase": state.phase,
+            "error": state.error,
+            "handed_over": self._handover.handed,
+            "handed_to": self._handover.last,
         }
 
 
-def _next_boot(home: Path) -> int:
-    path = home / "boot"
-    number = int(path.read_text()) + 1 if path.exists() else 1
-    write_atomic(path, str(number).encode())
-    return number
-
-
-def _back_off(trouble: int) -> float:
+def back_off(trouble: int) -> float:
     """Seconds to wait after the n-th failure in a row: doubling, at most 15 s, with full jitter."""
     first, most = _BACK_OFF_SECONDS
     return random.uniform(first, min(most, first * 2 ** min(trouble, 10)))  # noqa: S311

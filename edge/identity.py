@@ -24,6 +24,7 @@ class Identity:
         platform_key: the platform's public key in PEM; only bundles signed with it are loaded.
         private_key: the device's own Ed25519 key, raw, in base64.
         seconds: how long the credential was good for when it was given.
+        keys_serial: the number of the list of keys that `platform_key` belongs to.
         wake_topic: the MQTT topic on which the device is woken.
     """
 
@@ -33,6 +34,7 @@ class Identity:
     platform_key: str
     private_key: str
     seconds: float = 3600.0
+    keys_serial: int = 0
     wake_topic: str = ""
 
     def sign(self, data: bytes) -> bytes:
@@ -57,6 +59,7 @@ class Identity:
         """Remove the identity; the device has to be enrolled again."""
         (home / "identity.json").unlink(missing_ok=True)
         (home / "device.key").unlink(missing_ok=True)
+        (home / "keys.json").unlink(missing_ok=True)
 
 
 def device_key(home: Path) -> Ed25519PrivateKey:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import NoModel, Refused
+from edge.engines.base import Chat, Classifier, open_engine
+from edge.errors import BadRequest, NoModel, Refused
+from edge.guard import Guard
 from edge.profiles import Profile
-from edge.verify import Manifest, check_files, read_manifest
+from edge.trust import Trust
+from edge.verify import Golden, Manifest, check_files, read_manifest
 from edge.wire import Assignment
 
 _BATCH = 16
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,45 +42,90 @@ class LoadedModel:
         manifest: its manifest, already checked.
         profile: bounds threads and memory.
 
+    Attributes:
+        manifest: what the bundle says of itself.
+        golden_ms: how long its golden inputs took, each; None before the warm-up.
+
     Raises:
-        Refused: the runtime cannot load it, or a golden input gets another label than it should.
+        Refused: the runtime cannot load it, or a golden input gets another answer than it should.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, profile: Profile) -> None:
         self.manifest = manifest
+        self.golden_ms: float | None = None
         try:
-            self._session = _open_session(folder / "model.onnx", profile)
-            self._tokenizer = _open_tokenizer(folder / "tokenizer.json", manifest.max_length)
-        except Exception as error:  # the runtime's own exceptions share no base
+            self._engine = open_engine(folder, manifest, profile)
+            self._tokenizer = (
+                _open_tokenizer(folder / "tokenizer.json", manifest.max_length)
+                if isinstance(self._engine, Classifier)
+                else None
+            )
+        except Refused:
+            raise
+        except Exception as error:  # the runtimes' own exceptions share no base
             raise Refused(f"the model cannot be loaded: {error}") from error
-        self._inputs = [node.name for node in self._session.get_inputs()]
+
+    @property
+    def chats(self) -> bool:
+        """True for a language model."""
+        return isinstance(self._engine, Chat)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """The most probable label of each text."""
+        """The most probable label of each text.
+
+        Raises:
+            BadRequest: the model is no classifier.
+        """
         found: list[Prediction] = []
         for start in range(0, len(texts), _BATCH):
             found.extend(self._batch(texts[start : start + _BATCH]))
         return found
 
+    def complete(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Answer a request of OpenAI's chat completions API.
+
+        Raises:
+            BadRequest: the model is no language model, or the request is malformed.
+        """
+        if not isinstance(self._engine, Chat):
+            raise BadRequest("this device serves a classifier: POST /predict")
+        return self._engine.complete(body)
+
     def warm_up(self) -> None:
         """Run every golden input.
 
         Raises:
-            Refused: a label is not the manifest's, or the model cannot run.
+            Refused: an answer is not the manifest's, or the model cannot run.
         """
         golden = self.manifest.golden
+        began = time.perf_counter()
         try:
-            found = self.predict([g.text for g in golden])
-        except Exception as error:  # the runtime's own exceptions share no base
+            found = [self._reply(g) for g in golden] if self.chats else self._labels(golden)
+        except Exception as error:  # the runtimes' own exceptions share no base
             raise Refused(f"the model does not run: {error}") from error
+        self.golden_ms = (time.perf_counter() - began) * 1000 / max(1, len(golden))
         for expected, got in zip(golden, found, strict=True):
-            if expected.label != got.label:
+            if not (got.startswith(expected.label) if self.chats else got == expected.label):
                 raise Refused(
-                    f"golden input {expected.text[:60]!r} gives {got.label}, "
+                    f"golden input {expected.text[:60]!r} gives {got[:60]}, "
                     f"the manifest says {expected.label}"
                 )
 
+    def _labels(self, golden: Sequence[Golden]) -> list[str]:
+        return [p.label for p in self.predict([g.text for g in golden])]
+
+    def _reply(self, golden: Golden) -> str:
+        """What a language model says, as surely as it can, in as many words as are asked for."""
+        asked = {
+            "messages": [{"role": "user", "content": golden.text}],
+            "max_tokens": len(golden.label) + 4,
+            "temperature": 0,
+        }
+        return str(self.complete(asked)["choices"][0]["message"]["content"] or "").strip()
+
     def _batch(self, texts: Sequence[str]) -> list[Prediction]:
+        if not isinstance(self._engine, Classifier) or self._tokenizer is None:
+            raise BadRequest("this device serves a language model: POST /v1/chat/completions")
         encoded = self._tokenizer.encode_batch(list(texts))
         width = max(1, *(len(e.ids) for e in encoded))
         ids = np.zeros((len(encoded), width), dtype=np.int64)
@@ -83,9 +133,7 @@ class LoadedModel:
         for row, item in enumerate(encoded):
             ids[row, : len(item.ids)] = item.ids
             mask[row, : len(item.ids)] = 1
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        logits = self._session.run(None, {n: feed[n] for n in self._inputs})[0]
-        scores = _softmax(np.asarray(logits, dtype=np.float64))
+        scores = _softmax(self._engine.logits(ids, mask))
         best = scores.argmax(axis=1)
         return [
             Prediction(self.manifest.labels[int(i)], float(row[i]))
@@ -106,10 +154,15 @@ class Runtime:
 
     A request takes the arms that it finds when it starts and keeps them to its end, so that a swap
     drops no request. Thread-safe.
+
+    Args:
+        profile: bounds threads and memory.
+        guard: told how each answer went.
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, guard: Guard | None = None) -> None:
         self.profile = profile
+        self.guard = guard or Guard(lambda _: None)
         self._arms: tuple[Arm, ...] = ()
         self._prepared: dict[str, LoadedModel] = {}
         self._turns = threading.BoundedSemaphore(profile.concurrency)
@@ -124,7 +177,7 @@ class Runtime:
         """Bundles that are loaded and warm but not served."""
         return list(self._prepared)
 
-    def load(self, folder: Path, bundle: str, platform_key: str) -> LoadedModel:
+    def load(self, folder: Path, bundle: str, trust: Trust) -> LoadedModel:
         """A verified, warmed-up model: one in memory already, or loaded from a slot.
 
         Raises:
@@ -135,7 +188,7 @@ class Runtime:
                 return arm.model
         if bundle in self._prepared:
             return self._prepared[bundle]
-        manifest = read_manifest(folder, bundle, platform_key)
+        manifest = read_manifest(folder, bundle, trust)
         check_files(folder, manifest)
         model = LoadedModel(folder, manifest, self.profile)
         model.warm_up()
@@ -152,8 +205,26 @@ class Runtime:
 
     def answer(self, arm: Arm, texts: Sequence[str]) -> list[Prediction]:
         """Predict with one arm, waiting for a turn when the profile's limit is reached."""
+        return self._guarded(arm, len(texts), lambda: arm.model.predict(texts))
+
+    def complete(self, arm: Arm, body: dict[str, Any]) -> dict[str, Any]:
+        """Chat with one arm, waiting for a turn when the profile's limit is reached."""
+        return self._guarded(arm, 1, lambda: arm.model.complete(body))
+
+    def _guarded(self, arm: Arm, inputs: int, run: Callable[[], _Answer]) -> _Answer:
+        bundle = arm.assignment.bundle
         with self._turns:
-            return arm.model.predict(texts)
+            began = time.perf_counter()
+            try:
+                found = run()
+            except BadRequest:
+                raise
+            except Exception as error:
+                self.guard.failed(bundle, str(error))
+                raise
+            took = (time.perf_counter() - began) * 1000
+        self.guard.answered(bundle, took / inputs)
+        return found
 
     def choose(self, key: str) -> Arm:
         """The arm that answers a request: always the same for the same key.
@@ -182,17 +253,6 @@ def bucket(key: str, buckets: int) -> int:
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
-
-
-def _open_session(path: Path, profile: Profile) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = profile.threads
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = profile.arena
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _open_tokenizer(path: Path, max_length: int) -> Any:

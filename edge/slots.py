@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edge.errors import Refused
@@ -22,11 +22,25 @@ _MARK = "slot.json"
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What is served, since which desired generation, and what was served before it."""
+    """What is served, and what the device must know after a restart.
+
+    Attributes:
+        generation: the desired state that this is; -1 if the device chose it by itself.
+        serve: the models that are served.
+        previous: those that were served before them.
+        seen: the newest desired state that the device has known.
+        failed: the desired state from which the device fell back; -1 for none.
+        reason: why it did.
+        trial: how often the program was started since `serve` changed; 0 once that has proved good.
+    """
 
     generation: int = 0
     serve: tuple[Assignment, ...] = ()
     previous: tuple[Assignment, ...] = ()
+    seen: int = 0
+    failed: int = -1
+    reason: str | None = None
+    trial: int = 0
 
 
 class SlotStore:
@@ -51,6 +65,7 @@ class SlotStore:
             int(data["generation"]),
             tuple(Assignment(**item) for item in data["serve"]),
             tuple(Assignment(**item) for item in data["previous"]),
+            **{name: data[name] for name in ("seen", "failed", "reason", "trial") if name in data},
         )
 
     def commit(self, generation: int, serve: tuple[Assignment, ...]) -> None:
@@ -58,12 +73,41 @@ class SlotStore:
         old = self.pointer()
         moved = {a.bundle for a in serve} != {a.bundle for a in old.serve}
         previous = old.serve if moved and old.serve else old.previous
-        pointer = Pointer(generation, serve, previous)
+        trial = 1 if moved and serve else old.trial
+        seen = max(old.seen, generation)
+        self._write(Pointer(generation, serve, previous, seen, trial=trial))
+
+    def fall_back(self, reason: str) -> None:
+        """Make what was served before be served again, and remember which state failed; atomic."""
+        old = self.pointer()
+        seen = max(old.seen, old.generation)
+        self._write(
+            Pointer(-1, old.previous, old.previous, seen, failed=old.generation, reason=reason)
+        )
+
+    def started(self) -> int:
+        """Count a start of the program on trial; answers with how many there were (0: no trial)."""
+        old = self.pointer()
+        if old.trial:
+            self._write(replace(old, trial=old.trial + 1))
+        return old.trial
+
+    def prove(self) -> None:
+        """End the trial of what is served: it is good."""
+        old = self.pointer()
+        if old.trial:
+            self._write(replace(old, trial=0))
+
+    def _write(self, pointer: Pointer) -> None:
         write_atomic(self._current, json.dumps(asdict(pointer)).encode())
 
     def path(self, slot: str) -> Path:
         """The folder of a slot."""
         return self._folder / slot
+
+    def folders(self) -> list[Path]:
+        """The folders of the slots that hold something."""
+        return [self.path(slot) for slot, held in self.content().items() if held is not None]
 
     def content(self) -> dict[str, Assignment | None]:
         """What lies in each slot."""

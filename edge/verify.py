@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from edge.errors import Refused
 from edge.files import sha256_of
+from edge.trust import Trust
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 SIGNED_PREFIX = b"pilothouse-bundle-v1\n"
+RUNTIMES = ("onnx", "openvino", "executorch", "llama.cpp")
+_SHA = re.compile(r"^[0-9a-f]{64}$")
 _FILE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 
 
 @dataclass(frozen=True, slots=True)
-class BundleFile:
-    """A file of a bundle: its hash and its size in bytes."""
+class Chunk:
+    """A piece of a file: its SHA-256, where it begins, and its length in bytes."""
 
     sha256: str
+    start: int
     size: int
 
 
 @dataclass(frozen=True, slots=True)
+class BundleFile:
+    """A file of a bundle: its hash, its size in bytes, and the chunks that it is made of."""
+
+    sha256: str
+    size: int
+    chunks: tuple[Chunk, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Golden:
-    """An input and the label that the model must give it."""
+    """An input, and what the model must answer: its label, or how its text must begin."""
 
     text: str
     label: str
@@ -43,7 +50,16 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a bundle says of itself; see `tools/deployment/bundles.py` for who writes it."""
+    """What a bundle says of itself; see `tools/deployment/bundles.py` for who writes it.
+
+    Attributes:
+        task: `classify` or `chat`.
+        profiles: the classes of device that it is meant for; empty means all.
+        inputs: name, dtype and shape of every input.
+        outputs: the same of every output.
+        metric: `{name, value, floor}`: what was measured on held-out rows, and the least that it
+            had to be.
+    """
 
     model: str
     version: int
@@ -53,6 +69,11 @@ class Manifest:
     max_length: int
     golden: tuple[Golden, ...]
     memory_mb: int
+    task: str = "classify"
+    profiles: tuple[str, ...] = ()
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    outputs: tuple[Mapping[str, Any], ...] = ()
+    metric: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def size(self) -> int:
@@ -60,31 +81,26 @@ class Manifest:
         return sum(file.size for file in self.files.values())
 
 
-def read_manifest(folder: Path, bundle: str, platform_key: str) -> Manifest:
+def read_manifest(folder: Path, bundle: str, trust: Trust, *, held: bool = True) -> Manifest:
     """The manifest of a bundle, after its hash and its signature were checked.
 
     Args:
         folder: where `manifest.json` and `manifest.sig` lie.
         bundle: the SHA-256 that the manifest must have.
-        platform_key: the pinned public key in PEM.
+        trust: the keys of which one must have signed it.
+        held: False for a bundle that is new here, which an expired key may not sign.
 
     Raises:
         Refused: the manifest was altered, is not signed by the platform, or cannot be read.
     """
     try:
         raw = (folder / MANIFEST).read_bytes()
-        signature = base64.b64decode((folder / SIGNATURE).read_bytes(), validate=True)
-    except (OSError, binascii.Error) as error:
+        signature = (folder / SIGNATURE).read_bytes()
+    except OSError as error:
         raise Refused(f"the bundle has no readable manifest and signature: {error}") from error
     if hashlib.sha256(raw).hexdigest() != bundle:
         raise Refused("the manifest is not the one that is desired (SHA-256 differs)")
-    key = serialization.load_pem_public_key(platform_key.encode())
-    if not isinstance(key, Ed25519PublicKey):
-        raise Refused("the pinned platform key is not an Ed25519 key")
-    try:
-        key.verify(signature, SIGNED_PREFIX + raw)
-    except InvalidSignature:
-        raise Refused("the manifest's signature is not the platform's") from None
+    trust.check(signature, SIGNED_PREFIX + raw, held=held)
     return _parse(raw)
 
 
@@ -105,20 +121,38 @@ def check_files(folder: Path, manifest: Manifest) -> None:
 def _parse(raw: bytes) -> Manifest:
     try:
         data: dict[str, Any] = json.loads(raw)
-        files = {n: BundleFile(str(f["sha256"]), int(f["size"])) for n, f in data["files"].items()}
-        if data["runtime"] != "onnx":
-            raise Refused(f"the bundle needs the runtime {data['runtime']!r}; this device has onnx")
+        files = {n: _file(f) for n, f in data["files"].items()}
+        if data["runtime"] not in RUNTIMES:
+            raise Refused(f"the bundle needs the runtime {data['runtime']!r}, which is not known")
         if unsafe := [name for name in files if not _FILE_NAME.match(name)]:
             raise Refused(f"the bundle has a file with an unsafe name: {unsafe[0]!r}")
         return Manifest(
             model=str(data["model"]),
             version=int(data["version"]),
-            runtime="onnx",
+            runtime=str(data["runtime"]),
             files=files,
             labels=tuple(str(label) for label in data["labels"]),
             max_length=int(data["max_length"]),
             golden=tuple(Golden(str(g["text"]), str(g["label"])) for g in data["golden"]),
             memory_mb=int(data["memory_mb"]),
+            task=str(data.get("task", "classify")),
+            profiles=tuple(str(p) for p in data.get("profiles", ())),
+            inputs=tuple(data.get("inputs", ())),
+            outputs=tuple(data.get("outputs", ())),
+            metric=dict(data.get("metric", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused(f"the manifest is malformed: {error}") from error
+
+
+def _file(data: Mapping[str, Any]) -> BundleFile:
+    chunks: list[Chunk] = []
+    start = 0
+    for sha256, size in data.get("chunks", ()):
+        if not _SHA.match(sha256) or int(size) <= 0:
+            raise ValueError("a chunk has no hash or no size")
+        chunks.append(Chunk(sha256, start, int(size)))
+        start += int(size)
+    if int(data["size"]) < 0 or (chunks and start != int(data["size"])):
+        raise ValueError("the chunks of a file are not as long as the file")
+    return BundleFile(str(data["sha256"]), int(data["size"]), tuple(chunks))

@@ -91,6 +91,9 @@ class Report:
     address: str | None
     agent: str
     machine: Machine
+    handed_over: int
+    hand_over_failed: int
+    handed_to: str | None
 
     def encode(self) -> bytes:
         """The report as the bytes that are signed and sent."""
@@ -168,18 +171,28 @@ class Client:
 
     @contextmanager
     def bundle_file(
-        self, bundle: str, name: str, start: int
+        self, bundle: str, name: str, start: int, end: int | None = None
     ) -> Iterator[tuple[bool, HTTPResponse]]:
-        """A file of a bundle from byte `start`; True if the server honoured the start.
+        """A file of a bundle from byte `start` up to `end` (excluded; None for all that follows).
+
+        Yields:
+            True if the server sends just that part, and the answer to read from.
 
         Raises:
             Refused: there is no such file.
         """
         request = self._request(f"bundles/{bundle}/{name}")
-        if start:
-            request.add_header("Range", f"bytes={start}-")
+        if start or end is not None:
+            last = "" if end is None else end - 1
+            request.add_header("Range", f"bytes={start}-{last}")
         with self._open(request, _ANSWER_SECONDS) as (status, answer):
             yield status == 206, answer
+
+    def keys(self, after: int) -> list[tuple[bytes, bytes]]:
+        """Lists of keys later than the `after`-th, oldest first, each with its signature."""
+        with self._open(self._request(f"keys?after={after}"), _ANSWER_SECONDS) as (_, answer):
+            data = json.loads(answer.read(_MAX_ANSWER))
+        return [(str(k["document"]).encode(), str(k["signature"]).encode()) for k in data["keys"]]
 
     def report(self, report: bytes) -> None:
         """Send a report, signed with the device's key."""

@@ -68,6 +68,13 @@ def device_router(kernel: Kernel) -> APIRouter:
     ) -> Renewal:
         return await asyncio.to_thread(protocol.renew, authorization, x_device_signature)
 
+    @router.get("/keys")
+    async def keys(
+        after: Annotated[int, Query(ge=0)] = 0, authorization: Authorization = None
+    ) -> dict[str, list[dict[str, str]]]:
+        await known(authorization)
+        return {"keys": await asyncio.to_thread(protocol.keyring.documents, after)}
+
     @router.get("/bundles/{bundle}/{name}", response_model=None)
     async def bundle_file(bundle: str, name: str, authorization: Authorization = None) -> Response:
         device = await known(authorization)

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edge.errors import Refused, Unreachable
 from edge.fetch import Fetcher
-from edge.identity import Identity
 from edge.profiles import PROFILES
 from edge.runtime import Runtime
 from edge.slots import SlotStore
+from edge.trust import Trust
 from edge.updater import Updater
 from edge.verify import SIGNED_PREFIX
 from edge.wire import Assignment, Client
@@ -78,11 +78,14 @@ class Shelf(Client):
         return self._folder / bundle / name
 
     @contextmanager
-    def bundle_file(self, bundle: str, name: str, start: int) -> Iterator[tuple[bool, Any]]:
+    def bundle_file(
+        self, bundle: str, name: str, start: int, end: int | None = None
+    ) -> Iterator[tuple[bool, Any]]:
         path = self.path(bundle, name)
         if not path.is_file():
             raise Refused("the server answered 404")
-        yield start > 0, _Stream(self, name, path.read_bytes()[start:])
+        ranged = start > 0 or end is not None
+        yield ranged, _Stream(self, name, path.read_bytes()[start:end])
 
 
 class _Stream:
@@ -108,12 +111,14 @@ class TestDevice:
 
     def __init__(self, home: Path, shelf: Shelf, profile: str = "phone") -> None:
         home.mkdir(exist_ok=True)
-        identity = Identity("phone-1", profile, "secret", PLATFORM_KEY.decode(), "")
         self.home = home
         self.slots = SlotStore(home)
         self.runtime = Runtime(PROFILES[profile])
-        self.fetcher = Fetcher(shelf, home / "incoming", identity.platform_key)
-        self.updater = Updater(identity, self.slots, self.fetcher, self.runtime)
+        self.trust = Trust(PLATFORM_KEY.decode(), home)
+        self.fetcher = Fetcher(shelf, home / "incoming", self.trust)
+        self.updater = Updater(
+            self.trust, self.slots, self.fetcher, self.runtime, home / "loading.json"
+        )
 
     def label(self, text: str = "my password", key: str = "k") -> tuple[str, int]:
         """What it answers, and with which version."""

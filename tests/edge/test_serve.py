@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edge.counters import Counters
-from edge.serve import PredictionServer
+from edge.serve import PredictionServer, ServeOptions
 from edge.wire import Assignment, Desired
 from tests.edge.bundle import Shelf, TestDevice
 
@@ -26,7 +26,11 @@ class Served:
         self.device = TestDevice(tmp_path / "device", self.shelf, "server")
         self.counters = Counters()
         self.server = PredictionServer(
-            0, "server-1", self.device.runtime, self.counters, lambda: {"healthy": True}
+            ServeOptions(),
+            "server-1",
+            self.device.runtime,
+            self.counters,
+            lambda: {"healthy": True},
         )
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -47,6 +47,8 @@ class Reported:
     address: str | None
     agent: str
     machine: Machine | None = None
+    handed_over: int = 0
+    handed_to: str | None = None
 
     @property
     def requests(self) -> int:
@@ -274,6 +276,8 @@ def _reported(row: ReportRow) -> Reported:
         address=body["address"],
         agent=body["agent"],
         machine=Machine.model_validate(body["machine"]) if body.get("machine") else None,
+        handed_over=body.get("handed_over", 0),
+        handed_to=body.get("handed_to"),
     )
 
 

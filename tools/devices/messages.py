@@ -10,7 +10,7 @@ Short = Annotated[str, Field(max_length=200)]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Megabytes = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-RuntimeName = Literal["onnx", "openvino", "executorch", "llamacpp"]
+RuntimeName = Literal["onnx", "openvino", "executorch", "llama.cpp"]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
@@ -33,7 +33,8 @@ class EnrolmentRequest(_Message):
 class Enrolment(_Message):
     """What the device gets: its credential, shown once, and the key that signs bundles.
 
-    The credential is good for `seconds`; `wake_topic` is where it is woken over MQTT.
+    The credential is good for `seconds`; the key is that of the keyring's `keys_serial`-th
+    document; `wake_topic` is where the device is woken over MQTT.
     """
 
     device: str
@@ -41,6 +42,7 @@ class Enrolment(_Message):
     credential: str
     seconds: float
     platform_key: str
+    keys_serial: int
     wake_topic: str
 
 
@@ -96,7 +98,7 @@ class DeviceReport(_Message):
     boot: Annotated[int, Field(ge=1, le=2**31 - 1)]
     sequence: Annotated[int, Field(ge=1, le=2**31 - 1)]
     generation: Annotated[int, Field(ge=-1, le=2**31 - 2)]
-    attempted: Annotated[int, Field(ge=-1, le=2**31 - 1)]
+    attempted: Annotated[int, Field(ge=-1, le=2**31 - 2)]
     phase: Literal["idle", "working", "failed"]
     healthy: bool
     serving: Annotated[list[ReportedModel], Field(max_length=2)]
@@ -111,6 +113,9 @@ class DeviceReport(_Message):
     address: Short | None
     agent: Short
     machine: ReportedMachine | None = None
+    handed_over: Count = 0
+    hand_over_failed: Count = 0
+    handed_to: Short | None = None
 
     def stored(self) -> dict[str, Any]:
         """The report as it is kept."""

@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tools.devices.credentials import Credentials, RetiredDevice, bearer, digest
 from tools.devices.fleet import COUNTED, Fleet
+from tools.devices.keyring import Keyring
 from tools.devices.messages import DeviceReport, Enrolment, EnrolmentRequest, Renewal
 from tools.devices.proofs import check_signature
 from tools.devices.standing import Standing
@@ -56,11 +57,15 @@ class DeviceProtocol:
 
     Args:
         kernel: the platform's kernel.
+
+    Attributes:
+        keyring: the keys that devices are to trust.
     """
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._fleet = kernel.get(Fleet)
+        self.keyring = Keyring(kernel)
         self._credentials = Credentials(kernel, self._fleet.standings.drop)
 
     def enroll(self, request: EnrolmentRequest) -> Enrolment:
@@ -101,6 +106,7 @@ class DeviceProtocol:
             seconds=self._credentials.seconds,
             wake_topic=wake_topic(request.public_key),
             platform_key=self._kernel.keys.public_pem(),
+            keys_serial=self.keyring.serial,
         )
 
     def authenticate(self, authorization: str | None) -> DeviceRow:
@@ -265,13 +271,14 @@ class DeviceProtocol:
         standing = self._fleet.standings.of(device.id)
         if standing is not None:
             standing.report = (report.boot, report.sequence)
-        if report.generation <= device.generation:
+        seen = max(report.generation, report.attempted)
+        if seen <= device.generation:
             return
         with self._kernel.database.session() as session:
             moved = session.execute(
                 update(DeviceRow)
-                .where(DeviceRow.id == device.id, DeviceRow.generation < report.generation)
-                .values(generation=report.generation + 1, touched=now())
+                .where(DeviceRow.id == device.id, DeviceRow.generation < seen)
+                .values(generation=seen + 1, touched=now())
                 .returning(DeviceRow.id)
             ).first()
         if moved is not None:

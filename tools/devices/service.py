@@ -96,6 +96,8 @@ class DeviceService:
                 "memory_mb": report.memory_mb,
                 "free_disk_mb": report.free_disk_mb,
                 "machine": report.machine,
+                "handed_over": report.handed_over,
+                "handed_to": report.handed_to,
                 "agent": report.agent,
                 "traffic": list(report.traffic),
             }

@@ -145,7 +145,7 @@ class Machine(Result):
         battery_percent: 0 to 100; none for a machine without a battery.
         charging: whether it is on mains.
         network: its way to the server: `ethernet`, `wifi`, `cellular` or `unknown`.
-        runtimes: what it can run: `onnx`, `openvino`, `executorch`, `llamacpp`.
+        runtimes: what it can run: `onnx`, `openvino`, `executorch`, `llama.cpp`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -192,6 +192,8 @@ class DeviceDetail(DeviceSummary):
     latency_p95_ms: float | None = None
     memory_mb: float | None = None
     free_disk_mb: float | None = None
+    handed_over: int = Field(0, description="Requests that a server group answered for it.")
+    handed_to: str | None = Field(None, description="The device that answered for it last.")
     machine: Machine | None = Field(None, description="What kind of machine it is.")
     agent: str | None = Field(None, description="Version of the program on the device.")
     traffic: list[Traffic] = Field(default_factory=list[Traffic])

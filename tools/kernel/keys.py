@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 KEY_BYTES = 32
+SIGNING = "signing.key"
 
 
 class Keys:
@@ -43,22 +44,38 @@ class Keys:
         """The private key with which bundles are signed (Ed25519, RFC 8032)."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        return Ed25519PrivateKey.from_private_bytes(self._signing_key)
+        return Ed25519PrivateKey.from_private_bytes(self._key(SIGNING))
 
     def public_pem(self) -> str:
         """The public half of `signing`, as PEM."""
+        return self.pem_of(self.signing())
+
+    @staticmethod
+    def pem_of(key: Ed25519PrivateKey) -> str:
+        """A key's public half, as PEM."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-        public = self.signing().public_key()
+        public = key.public_key()
         return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    @staticmethod
+    def fresh_signing() -> Ed25519PrivateKey:
+        """A key that could take the place of `signing`; it is kept nowhere yet."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return Ed25519PrivateKey.generate()
+
+    def replace_signing(self, key: Ed25519PrivateKey) -> None:
+        """Sign with this key from now on, in every process of the home; the old one is gone."""
+        try:
+            fresh = self._written(SIGNING, key.private_bytes_raw())
+            os.replace(fresh, self._folder / SIGNING)
+        except OSError as error:
+            raise Unavailable(f"The signing key cannot be stored: {error.strerror}.") from error
 
     @cached_property
     def _seal_key(self) -> bytes:
         return self._key("seal.key")
-
-    @cached_property
-    def _signing_key(self) -> bytes:
-        return self._key("signing.key")
 
     def _key(self, name: str) -> bytes:
         try:
@@ -73,13 +90,20 @@ class Keys:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / name
         if not path.exists():
-            fresh = self._folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+            fresh = self._written(name, secrets.token_bytes(KEY_BYTES))
             try:
-                handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(handle, "wb") as file:
-                    file.write(secrets.token_bytes(KEY_BYTES))
                 with suppress(FileExistsError):  # the first of several processes wins
                     os.link(fresh, path)
             finally:
                 fresh.unlink(missing_ok=True)
         return path.read_bytes()
+
+    def _written(self, name: str, key: bytes) -> Path:
+        """A key in a file of its own, to be put in the place of `name`."""
+        fresh = self._folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        return fresh
