@@ -34,6 +34,7 @@ BESIDE_THE_GATE = {
     "tools.devices.protocol": "what device processes themselves speak; none of it is an operation",
 }
 WITHOUT_INVERSE = {
+    "devices.rotate_key": "the old key is not kept; another rotation makes another",
     "datasets.remove": "itself the inverse of an addition; the file can be added again",
     "training.cancel": "a stopped training is started anew, with a receipt of its own",
     "evaluation.run": "measures and stores figures; there is nothing to take back",

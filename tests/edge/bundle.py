@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from edge.updater import Updater
 from edge.verify import SIGNED_PREFIX
 from edge.wire import Assignment, Client
 from tests.support.classifier import LABELS, write_classifier
+from tools.deployment.chunks import chunks_of
 
 KEY = Ed25519PrivateKey.generate()
 PLATFORM_KEY = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -31,14 +33,20 @@ PLATFORM_KEY = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectP
 class Shelf(Client):
     """Bundles by hash, served without a network.
 
+    Args:
+        folder: where they lie.
+        chunked: whether manifests tell the chunks of files.
+
     Attributes:
         cut_after: bytes after which a transfer of `model.onnx` breaks off; None lets it pass.
         sent: bytes that were handed out of each file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, chunked: bool = False) -> None:
         super().__init__("http://nowhere.invalid")
         self._folder = folder
+        self._chunked = chunked
+        self.sending = threading.Lock()
         self.cut_after: int | None = None
         self.sent: dict[str, int] = {}
 
@@ -50,15 +58,21 @@ class Shelf(Client):
         padding: int = 0,
         key: Ed25519PrivateKey = KEY,
         changes: dict[str, Any] | None = None,
+        extra: dict[str, int] | None = None,
     ) -> Assignment:
-        """Make a bundle; `changes` replace fields of its manifest."""
+        """Make a bundle; `changes` replace fields of its manifest, `extra` are files by size."""
         work = self._folder / f"v{version}"
         write_classifier(work, shift=shift, padding=padding)
+        for name, size in (extra or {}).items():
+            (work / name).write_bytes(bytes(range(256)) * (size >> 8))
         manifest: dict[str, Any] = {
             "model": "router",
             "version": version,
             "runtime": "onnx",
-            "files": {n: _described(work / n) for n in ("model.onnx", "tokenizer.json")},
+            "files": {
+                n: self._described(work / n)
+                for n in ("model.onnx", "tokenizer.json", *(extra or {}))
+            },
             "labels": list(LABELS),
             "max_length": 64,
             "golden": [{"text": "my password", "label": LABELS[(1 + shift) % 3]}],
@@ -72,6 +86,11 @@ class Shelf(Client):
         (work / "manifest.sig").write_bytes(base64.b64encode(key.sign(SIGNED_PREFIX + raw)))
         work.rename(self._folder / sha256)
         return Assignment(sha256, "router", version)
+
+    def _described(self, path: Path) -> dict[str, Any]:
+        data = path.read_bytes()
+        told: dict[str, Any] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        return {**told, "chunks": chunks_of(path)} if self._chunked else told
 
     def path(self, bundle: str, name: str) -> Path:
         """Where a file lies on the shelf."""
@@ -93,6 +112,10 @@ class _Stream:
         self._shelf, self._name, self._data = shelf, name, data
 
     def read(self, size: int) -> bytes:
+        with self._shelf.sending:
+            return self._read(size)
+
+    def _read(self, size: int) -> bytes:
         cut = self._shelf.cut_after
         if self._name == "model.onnx" and cut is not None:
             if cut <= 0:
@@ -124,8 +147,3 @@ class TestDevice:
         """What it answers, and with which version."""
         arm = self.runtime.choose(key)
         return self.runtime.answer(arm, [text])[0].label, arm.assignment.version
-
-
-def _described(path: Path) -> dict[str, Any]:
-    data = path.read_bytes()
-    return {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from edge.counters import Counters
+from edge.handover import HandOver, Policy
+from edge.samples import Samples
 from edge.serve import PredictionServer, ServeOptions
 from edge.wire import Assignment, Desired
 from tests.edge.bundle import Shelf, TestDevice
@@ -20,17 +22,26 @@ from tests.edge.bundle import Shelf, TestDevice
 class Served:
     """A prediction server over a test device."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(
+        self,
+        tmp_path: Path,
+        name: str = "server-1",
+        options: ServeOptions | None = None,
+        policy: Policy | None = None,
+        samples: Samples | None = None,
+    ) -> None:
         (tmp_path / "shelf").mkdir()
         self.shelf = Shelf(tmp_path / "shelf")
         self.device = TestDevice(tmp_path / "device", self.shelf, "server")
         self.counters = Counters()
         self.server = PredictionServer(
-            ServeOptions(),
-            "server-1",
+            options or ServeOptions(),
+            name,
             self.device.runtime,
             self.counters,
             lambda: {"healthy": True},
+            HandOver(policy or Policy(), name),
+            samples,
         )
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -69,11 +69,12 @@ class DeviceProcess:
     token: str | None
     process: subprocess.Popen[str] | None = None
     address: str = ""
+    options: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Start it and wait until it serves."""
         command = [sys.executable, "-m", "edge", "--server", self.server, "--home", str(self.home)]
-        command += ["--report-seconds", "0.4"]
+        command += ["--report-seconds", "0.4", *self.options]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         if self.token is not None:
             command += ["--name", self.name, "--token", self.token]
@@ -106,13 +107,14 @@ class DeviceProcess:
 
 @dataclass
 class FleetUnderTest:
-    """A kernel, its device server and its devices."""
+    """A kernel, its device server and its devices; `options` go to devices that enrol."""
 
     kernel: Kernel
     context: RequestContext
     folder: Path
     server: DeviceServer
     devices: dict[str, DeviceProcess] = field(default_factory=dict[str, DeviceProcess])
+    options: tuple[str, ...] = ()
 
     def enroll(self, name: str, group: str = "thinkpads", profile: str = "laptop") -> DeviceProcess:
         """Enrol a device through the gate, start its process, and wait for its first report."""
@@ -122,7 +124,7 @@ class FleetUnderTest:
         token = enrolled.token.get_secret_value()
         home = self.folder / "devices" / name
         home.mkdir(parents=True, exist_ok=True)
-        device = DeviceProcess(name, home, self.server.url, token)
+        device = DeviceProcess(name, home, self.server.url, token, options=self.options)
         self.devices[name] = device
         device.start()
         self.until(lambda: self.device(name).report is not None, f"{name} has reported")

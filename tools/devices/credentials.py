@@ -153,6 +153,11 @@ def bearer(authorization: str | None) -> str:
     return credential.strip()
 
 
+def wake_topic(public_key: str) -> str:
+    """The MQTT topic on which the device with this key is woken."""
+    return f"pilothouse/wake/{hashlib.sha256(public_key.encode()).hexdigest()[:32]}"
+
+
 def _find(session: Session, shown: str) -> DeviceRow | None:
     columns = (DeviceRow.credential_hash, DeviceRow.next_hash, DeviceRow.previous_hash)
     return session.scalar(select(DeviceRow).where(or_(*(c == shown for c in columns))))

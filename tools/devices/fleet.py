@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
+from tools.devices.mqtt import Bell
 from tools.devices.presence import Changes, Presence
 from tools.devices.standing import Standings
 from tools.devices.tables import DeviceRow, GroupRow, ReportRow
@@ -127,6 +128,7 @@ class Fleet:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.standings = Standings()
+        self._bell = Bell(kernel.database, kernel.settings.mqtt_url)
         self.presence = Presence(kernel.database)
         self.watch = Watch(Changes(kernel.database, self.standings), self.presence.flush)
 
@@ -138,6 +140,7 @@ class Fleet:
         """Tell devices, and whoever waits for them, that their record has changed."""
         self.standings.drop(devices)
         self.watch.wake(devices)
+        self._bell.ring(devices)
         self.watch.reported()
 
     def devices(self, tenant: str, group: str | None = None) -> list[Device]:

@@ -1,4 +1,4 @@
-"""The operations on devices: list, describe, health, enroll, retire, protect."""
+"""The operations on devices: list, describe, health, enroll, retire, protect, rotate_key."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from tools.devices.types import (
     FleetHealth,
     FleetHealthOf,
     GroupProtected,
+    KeyRotated,
     ListDevices,
     ProtectGroup,
     RetireDevice,
+    RotateKey,
 )
 from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Change, Effect, Evidence, Inverse, Preview, operation
@@ -359,3 +361,55 @@ def _(args: ProtectGroup, result: GroupProtected, call: Call) -> Inverse:
 def _(args: ProtectGroup, result: GroupProtected) -> str:
     state = "is now protected" if result.protected else "is no longer protected"
     return f"{result.group} ({result.devices} devices) {state}."
+
+
+@operation(
+    "devices.rotate_key",
+    effect=Effect.DANGEROUS,
+    examples=(
+        "rotate the signing key",
+        "replace the key that signs bundles",
+        "we need a new signing key for the fleet",
+        "rotate the platform's key",
+        "roll the bundle signing key over",
+        "make a fresh signing key for the devices",
+        "the signing key leaked, replace it",
+        "change the key with which models are signed",
+        "renew the fleet's signing key",
+        "sign bundles with a new key from now on",
+        "rotate the key the devices trust",
+        "do a key rotation for the devices",
+    ),
+)
+def rotate_key(args: RotateKey, call: Call) -> KeyRotated:
+    """Replace the key that signs bundles; devices take the new one over by themselves.
+
+    Args:
+        grace_days: for how many days devices still take in what only the old key signed.
+    """
+    return _service(call).rotate_key(args.grace_days)
+
+
+@rotate_key.preview
+def _(args: RotateKey, call: Call) -> Preview:
+    serial = _service(call).key_serial()
+    return Preview(
+        summary="Replace the key that signs bundles.",
+        changes=[Change(what="list of trusted keys", before=serial, after=serial + 1)],
+        risk=f"After {args.grace_days:g} days devices take in nothing that only the old key "
+        "signed. The old key cannot be brought back.",
+    )
+
+
+@rotate_key.read_back
+def _(args: RotateKey, result: KeyRotated, call: Call) -> list[Evidence]:
+    serial = _service(call).key_serial()
+    return [Evidence(fact="list of trusted keys", value=serial, source="keyring")]
+
+
+@rotate_key.says
+def _(args: RotateKey, result: KeyRotated) -> str:
+    return (
+        f"Bundles are signed with a new key ({result.fingerprint}); devices take over list "
+        f"{result.serial} of trusted keys before their next update."
+    )

@@ -7,7 +7,6 @@ every call but `enroll` acts on the device whose credential was shown.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from pydantic import ValidationError
 from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tools.devices.credentials import Credentials, RetiredDevice, bearer, digest
+from tools.devices.credentials import Credentials, RetiredDevice, bearer, digest, wake_topic
 from tools.devices.fleet import COUNTED, Fleet
 from tools.devices.keyring import Keyring
 from tools.devices.messages import DeviceReport, Enrolment, EnrolmentRequest, Renewal
@@ -330,11 +329,6 @@ class DeviceProtocol:
 
     def _publish(self, tenant: str, kind: str, data: dict[str, Any]) -> None:
         self._kernel.events.publish("devices", kind, data, tenant)
-
-
-def wake_topic(public_key: str) -> str:
-    """The MQTT topic on which the device with this key is woken."""
-    return f"pilothouse/wake/{hashlib.sha256(public_key.encode()).hexdigest()[:32]}"
 
 
 def _check_plausible(report: DeviceReport, before: ReportRow | None) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from tools.devices.credentials import digest
 from tools.devices.fleet import Device, Fleet
+from tools.devices.keyring import Keyring
 from tools.devices.tables import DeviceRow, GroupRow, ReportRow
 from tools.devices.types import (
     DeviceDetail,
@@ -21,6 +22,7 @@ from tools.devices.types import (
     DeviceState,
     FleetHealth,
     GroupProtected,
+    KeyRotated,
     Profile,
 )
 from tools.devices.views import health_of, spellings, summary
@@ -47,6 +49,7 @@ class DeviceService:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._fleet = kernel.get(Fleet)
+        self._keyring = Keyring(kernel)
 
     def names(self, tenant: str) -> list[EntityName]:
         """Every device that is not retired."""
@@ -191,6 +194,16 @@ class DeviceService:
         return GroupProtected(
             group=name, protected=row.protected, devices=len(self._fleet.devices(tenant, name))
         )
+
+    def key_serial(self) -> int:
+        """The number of the newest list of trusted keys; 0 before the first rotation."""
+        return self._keyring.serial
+
+    def rotate_key(self, grace_days: float) -> KeyRotated:
+        """Replace the key that signs bundles, and sign what is there anew."""
+        serial = self._keyring.replace(grace_days)
+        fingerprint = digest(self._kernel.keys.public_pem())[:16]
+        return KeyRotated(serial=serial, fingerprint=fingerprint)
 
     def is_last_of(self, tenant: str, name: str) -> bool:
         """True if the device is the only one of its group."""

@@ -264,3 +264,26 @@ class GroupProtected(Result):
     group: str
     protected: bool
     devices: int
+
+
+class RotateKey(Args):
+    """How the key that signs bundles is to be replaced."""
+
+    grace_days: float = Field(
+        30.0,
+        ge=0,
+        le=3650,
+        description="Days for which devices still take in what only the old key signed.",
+    )
+
+
+class KeyRotated(Result):
+    """The new signing key.
+
+    Attributes:
+        serial: the number of the list of trusted keys that names it.
+        fingerprint: the first 16 hex digits of the SHA-256 of its public half in PEM.
+    """
+
+    serial: int
+    fingerprint: str

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
         device_report_seconds: how long a device may be silent before it counts as failed.
         device_credential_seconds: how long a device's credential is good for; devices renew theirs
             at half of it.
+        mqtt_url: the broker over which devices are woken, `mqtt://host:1883` or `mqtts://host:8883`.
         log_level: of the platform process.
         host: the address to listen on; any but a loopback address needs TLS, or `plain_http`.
         plain_http: True to listen on such an address without TLS, behind a proxy that has it.
@@ -108,6 +109,7 @@ class Settings(BaseSettings):
     approval_minutes: int = Field(60, ge=1, le=7 * 24 * 60)
     device_report_seconds: float = Field(30.0, gt=0)
     device_credential_seconds: float = Field(3600.0, gt=0, le=30 * 24 * 3600)
+    mqtt_url: str | None = Field(None, pattern=r"^mqtts?://[^/?#\s]+$")
     log_level: str = "INFO"
     host: str = Field("127.0.0.1", min_length=1, max_length=255)
     plain_http: bool = False
