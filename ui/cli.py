@@ -16,6 +16,7 @@ from ui.commands import (
     approvals,
     conversations,
     doctor,
+    fleet,
     jobs,
     models,
     operations,
@@ -32,6 +33,7 @@ from ui.guard import guarded
 GROUPS = (
     conversations,
     operations,
+    fleet,
     jobs,
     schedules,
     approvals,

@@ -45,6 +45,24 @@ def go_on_rolling(rollout: resources.Number, context: Caller, door: TheDoor) -> 
     return _on_group(door, context, "deployment.resume", rollout)
 
 
+@router.post("/rollouts/{rollout}/promote")
+def promote(rollout: resources.Number, context: Caller, door: TheDoor) -> RedirectResponse:
+    """Let a rollout take its next step, or bring what holds to the whole group."""
+    return _on_group(door, context, "deployment.promote", rollout)
+
+
+@router.post("/rollouts/{rollout}/abort")
+def abort(rollout: resources.Number, context: Caller, door: TheDoor) -> RedirectResponse:
+    """End an unfinished rollout and put its devices back."""
+    return _on_group(door, context, "deployment.abort", rollout)
+
+
+@router.post("/rollouts/{rollout}/retry")
+def retry(rollout: resources.Number, context: Caller, door: TheDoor) -> RedirectResponse:
+    """Try an aborted or failed rollout again."""
+    return _on_group(door, context, "deployment.retry", rollout)
+
+
 @router.post("/rollouts/{rollout}/rollback")
 def roll_back(rollout: resources.Number, context: Caller, door: TheDoor) -> RedirectResponse:
     """Put a rollout's group back on its former model."""

@@ -102,6 +102,31 @@ def shares(title: str, parts: Mapping[str, tuple[int, str]]) -> Markup:
     return _picture(title, WIDTH, 16, drawn)
 
 
+def intervals(title: str, rows: Sequence[tuple[str, float, float, float]]) -> Markup:
+    """Values with their intervals on one axis, with a line at zero.
+
+    Args:
+        title: what a screen reader says of the picture.
+        rows: name, lower end, value, upper end.
+    """
+    low = min(0.0, *(row[1] for row in rows))
+    high = max(0.0, *(row[3] for row in rows))
+    scale = _Scale(low, high, 0.0, 1.0)
+    floor = TOP + 34 * len(rows)
+    zero = scale.place(0.0, 0.0)[0]
+    parts = [f'<path class="axis" d="M{zero} {TOP}V{floor}M{LEFT} {floor}H{WIDTH - 8}"/>']
+    for number, (name, begin, value, end) in enumerate(rows):
+        y = TOP + 17 + 34 * number
+        left, middle, right = (scale.place(x, 0.0)[0] for x in (begin, value, end))
+        parts.append(f'<path class="line-a" d="M{left} {y}H{right}M{left} {y - 6}V{y + 6}"/>')
+        parts.append(f'<path class="line-a" d="M{right} {y - 6}V{y + 6}"/>')
+        parts.append(f'<circle class="good" cx="{middle}" cy="{y}" r="5"/>')
+        parts.append(f'<text x="{LEFT}" y="{y - 10}">{escape(name)} {value:+.1%}</text>')
+    for x, told in ((scale.place(low, 0)[0], low), (scale.place(high, 0)[0], high)):
+        parts.append(f'<text class="label" x="{x + 20}" y="{floor + 18}">{told:+.0%}</text>')
+    return _picture(title, WIDTH, floor + 26, parts)
+
+
 def _cell(x: float, y: float, side: int, count: int, share: float) -> str:
     ink = "dark" if share > 0.55 else "plain"
     number = f'<text class="{ink}" x="{x + side / 2}" y="{y + 26}">{count}</text>' if count else ""

@@ -6,21 +6,36 @@ Each shows what the REST resource of the same name answers, so that no page know
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup
 
-from tools.deployment.types import RolloutReport
+from tools.deployment.types import AbResult, Judgement, JudgementList, RolloutReport
 from tools.evaluation.types import EvaluationResults
+from tools.kernel.identity import RequestContext
 from ui.api import resources
-from ui.api.door import Caller, TheDoor
+from ui.api.door import Caller, Door, TheDoor
 from ui.api.paging import Page, Paging
 from ui.web import drawing
 from ui.web.render import live_page
 
 router = APIRouter(include_in_schema=False)
 Group = Annotated[str, Query(max_length=64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a rollout as its map shows it."""
+
+    number: int
+    percent: int
+    devices: int
+    there: int
+    state: str
 
 
 @router.get("/models")
@@ -119,6 +134,10 @@ def rollout(
             "silent or refused": (counts["silent"] + counts["refused"], "bad"),
         },
     )
+    judged = resources.read(
+        door, context, JudgementList, "deployment.judgements", rollout=found.rollout
+    )
+    result = _ab_result(door, context, found)
     return live_page(
         request,
         "rollout.html",
@@ -127,15 +146,71 @@ def rollout(
         rollout=found,
         counts=counts,
         picture=drawn,
+        steps=rollout_map(found),
+        curves=metric_curves(judged.judgements),
+        false_alarms=judged.false_alarms,
+        result=result,
+        interval=drawing.intervals(
+            "Difference with its interval", [("effect", result.low, result.effect, result.high)]
+        )
+        if result
+        else None,
         latest=bool(newest) and newest[0].rollout == found.rollout,
     )
+
+
+def rollout_map(rollout: RolloutReport) -> list[Step]:
+    """The steps of a rollout, each with its devices and how far it is."""
+    steps: list[Step] = []
+    for number, percent in enumerate(rollout.steps or [100], 1):
+        mine = [d for d in rollout.devices if d.step == number]
+        there = sum(d.touched and d.confirmed and not d.excluded for d in mine)
+        steps.append(Step(number, percent, len(mine), there, _step_state(rollout, number)))
+    return steps
+
+
+def _step_state(rollout: RolloutReport, number: int) -> str:
+    if rollout.state.value in ("rolling_back", "rolled_back", "failed"):
+        return "rolled back" if number <= rollout.step else "never begun"
+    if rollout.state.value != "running" or number < rollout.step:
+        return "done"
+    if number > rollout.step:
+        return "to come"
+    return "holds" if rollout.hold or rollout.paused else "at work"
+
+
+def metric_curves(judgements: Sequence[Judgement]) -> list[Markup]:
+    """A curve for each judged metric, with its limit, over the seconds since the first look."""
+    if len(judgements) < 2:
+        return []
+    looks = list(reversed(judgements))
+    pictures: list[Markup] = []
+    for name in dict.fromkeys(m.name for look in looks for m in look.metrics):
+        found: list[tuple[float, float]] = []
+        limits: list[tuple[float, float]] = []
+        for look in looks:
+            seconds = (look.at - looks[0].at).total_seconds()
+            for metric in look.metrics:
+                if metric.name == name and metric.value is not None:
+                    found.append((seconds, metric.value))
+                    limits.append((seconds, metric.limit))
+        if len(found) > 1:
+            lines = {name: found, "limit": limits}
+            pictures.append(drawing.curves(f"{name} and its limit", lines, "seconds"))
+    return pictures
+
+
+def _ab_result(door: Door, context: RequestContext, rollout: RolloutReport) -> AbResult | None:
+    if rollout.strategy != "ab_test" or rollout.state.value != "testing":
+        return None
+    return resources.read(door, context, AbResult, "deployment.ab_result", group=rollout.group)
 
 
 def standing(rollout: RolloutReport) -> Counter[str]:
     """How many of a rollout's devices are confirmed, waiting, silent, refused or untouched."""
     counts: Counter[str] = Counter(confirmed=0, waiting=0, silent=0, refused=0, untouched=0)
     for one in rollout.devices:
-        if not one.touched:
+        if not one.touched or one.excluded:
             counts["untouched"] += 1
         elif one.confirmed:
             counts["confirmed"] += 1
