@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tools.evaluation import measurements, report_operations
+from tools.evaluation import (
+    drift_operations,
+    experiment_operations,
+    frontier_operations,
+    language_operations,
+    measurements,
+    report_operations,
+)
 from tools.evaluation.types import (
     CompareModels,
     ComparisonResult,
@@ -18,7 +25,17 @@ from tools.kernel.operations import Call, Effect, Evidence, Preview, operation
 if TYPE_CHECKING:
     from tools.evaluation.service import EvaluationService
 
-__all__ = ["compare_models", "list_results", "measurements", "report_operations", "run_evaluation"]
+__all__ = [
+    "compare_models",
+    "drift_operations",
+    "experiment_operations",
+    "frontier_operations",
+    "language_operations",
+    "list_results",
+    "measurements",
+    "report_operations",
+    "run_evaluation",
+]
 
 
 def _service(call: Call) -> EvaluationService:

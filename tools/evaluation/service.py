@@ -83,7 +83,7 @@ class EvaluationService:
         """
         subject = self._subject(args, tenant)
         subject.check()
-        return subject, self._held_out(args.dataset, args.split, [subject], tenant)
+        return subject, self.held_out(args.dataset, args.split, [subject], tenant)
 
     def _measure(self, args: RunEvaluation, call: Call) -> dict[str, Any]:
         subject, rows = self.prepared(args, call.tenant)
@@ -149,7 +149,7 @@ class EvaluationService:
         subjects = self._pair(args, tenant)
         for subject in subjects:
             subject.check()
-        rows = self._held_out(args.dataset, "test", subjects, tenant)
+        rows = self.held_out(args.dataset, "test", subjects, tenant)
         seen = difference_seen(len(rows.rows), _DISCORDANT)
         needed = rows_needed(_WANTED, _DISCORDANT)
         return Preview(
@@ -171,7 +171,7 @@ class EvaluationService:
         subjects = self._pair(args, call.tenant)
         for subject in subjects:
             subject.check()
-        rows = self._held_out(args.dataset, "test", subjects, call.tenant)
+        rows = self.held_out(args.dataset, "test", subjects, call.tenant)
         path = call.running.workdir / "rows.jsonl"
         rows.write(path)
         folders = [str(s.folder) for s in subjects]
@@ -243,13 +243,14 @@ class EvaluationService:
 
         return str(self._kernel.get(DatasetService).resolve(tenant, dataset))
 
-    def _held_out(
+    def held_out(
         self,
         dataset: str | None,
         split: str,
         subjects: list[Subject] | tuple[Subject, ...],
         tenant: str,
     ) -> HeldOut:
+        """The rows of a split on which all subjects can be measured; see `rows.held_out`."""
         from tools.datasets.service import DatasetService
 
         return held_out(self._kernel.get(DatasetService), tenant, str(dataset), split, subjects)

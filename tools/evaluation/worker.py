@@ -32,7 +32,7 @@ WORST_SLICES = 40
 
 def carry_out(spec: dict[str, Any]) -> dict[str, Any]:
     """Do the task that a spec names."""
-    tasks = {"measure": measure, "compare": compare, "perturb": perturb_rows}
+    tasks = {"measure": measure, "compare": compare, "perturb": perturb_rows, "label": label_rows}
     return tasks[spec["task"]](spec)
 
 
@@ -123,6 +123,30 @@ def compare(spec: dict[str, Any]) -> dict[str, Any]:
         "second": int(second.sum()),
         "only_first": int((first & ~second).sum()),
         "only_second": int((second & ~first).sum()),
+    }
+
+
+def label_rows(spec: dict[str, Any]) -> dict[str, Any]:
+    """Predict the rows with one classifier, for a comparison of many.
+
+    Args:
+        spec: `folder` of the classifier, `rows` (JSON lines), the `hourly_rate` of compute.
+
+    Returns:
+        The fields of a `contenders.Said` but for its name and kind.
+    """
+    from tools.training.export import load_classifier
+
+    texts = [row["text"] for row in read_rows(Path(spec["rows"]))]
+    classifier = load_classifier(Path(spec["folder"]))
+    found = predict(classifier, texts, 0.05, 0.7, "predicting").argmax(axis=1)
+    seconds = time_single_rows(classifier, texts)
+    taken = costs(seconds, spec["hourly_rate"])
+    return {
+        "labels": [classifier.labels[i] for i in found],
+        "seconds": seconds,
+        "cost_per_1000": taken["cost_per_1000"],
+        "memory_mb": taken["memory_mb"],
     }
 
 

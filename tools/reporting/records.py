@@ -20,6 +20,7 @@ from tools.reporting.period import Span
 
 if TYPE_CHECKING:
     from tools.devices.types import DeviceDetail
+    from tools.evaluation.drift_types import DriftReport
     from tools.kernel.kernel import Kernel
     from tools.registry.types import ModelVersionDetails
 
@@ -86,7 +87,7 @@ class Records:
     """All that a report may look at.
 
     Jobs, receipts, approvals, evaluations, rollouts, refusals and usage lie within the period;
-    versions, devices, groups, `served_by` and the audit's verdict are as they are now.
+    drift, versions, devices, groups, `served_by` and the audit's verdict are as they are now.
     """
 
     span: Span
@@ -95,6 +96,7 @@ class Records:
     approvals: Sequence[ApprovalRow] = ()
     evaluations: Sequence[Evaluation] = ()
     all_evaluations: Sequence[Evaluation] = ()
+    drift: Sequence[DriftReport] = ()
     rollouts: Sequence[Rollout] = ()
     refusals: Sequence[int] = ()
     tokens: Sequence[tuple[int, float]] = ()
@@ -121,6 +123,7 @@ def gather(kernel: Kernel, tenant: str, span: Span) -> Records:
         approvals=reader.approvals(),
         evaluations=[e for e in evaluations if span.holds(e.created)],
         all_evaluations=evaluations,
+        drift=reader.drift(),
         rollouts=reader.rollouts(),
         refusals=reader.refusals(),
         tokens=reader.tokens(),
@@ -189,6 +192,19 @@ class _Reader:
             )
             for row in self.rows(EvaluationRow)
         ]
+
+    def drift(self) -> list[DriftReport]:
+        """The newest drift report of each version in use."""
+        from tools.evaluation.drift_types import DriftReport
+        from tools.evaluation.tables import ReportRow
+
+        used = {(v.model, v.version) for v in self.versions() if v.aliases}
+        newest = {
+            (row.model, row.version): DriftReport.model_validate(row.body)
+            for row in self.rows(ReportRow)
+            if row.kind == "drift"
+        }
+        return [report for key, report in newest.items() if key in used]
 
     def rollouts(self) -> list[Rollout]:
         from tools.deployment.tables import RolloutRow, TargetRow

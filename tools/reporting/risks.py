@@ -38,6 +38,7 @@ def find_risks(
     found = [
         *_audit(records),
         *_models(records),
+        *_drift(records),
         *_fleet(sheet, records),
         *_rollouts(sheet, records),
         *_jobs(sheet),
@@ -88,6 +89,20 @@ def _models(records: Records) -> list[Finding]:
                 )
             )
     return risks
+
+
+def _drift(records: Records) -> list[Finding]:
+    """Versions in use whose newest drift report is an alarm."""
+    return [
+        Finding(
+            severity="high",
+            title=f"The live inputs of `{literal(f'{d.model} v{d.version}')}` have drifted.",
+            advice="Look at the drift report; label fresh rows, evaluate on them, train again.",
+            source=[f"drift report {d.id}"],
+        )
+        for d in records.drift
+        if d.level == "alarm"
+    ]
 
 
 def _evaluation_of(version: ModelVersionDetails, records: Records) -> Evaluation | None:

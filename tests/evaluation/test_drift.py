@@ -1,0 +1,93 @@
+"""Drift is found where there is some, rarely where there is none, and raises an alarm."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.evaluation import tiny
+from tools.evaluation.drift_statistics import (
+    accuracy_shift,
+    counts_shift,
+    embedding_shift,
+    psi,
+)
+from tools.kernel.errors import Conflict, NotFound
+
+
+def test_the_same_distribution_rarely_raises_anything():
+    rng = np.random.default_rng(21)
+    shares = np.array([0.5, 0.3, 0.15, 0.05])
+    raised = 0
+    for _ in range(200):
+        before, after = rng.multinomial(300, shares), rng.multinomial(60, shares)
+        found = counts_shift(
+            "predictions",
+            dict(zip("abcd", before, strict=True)),
+            dict(zip("abcd", after, strict=True)),
+        )
+        raised += found.level != "none"
+    assert raised <= 8  # 2 expected at 1 %
+
+
+def test_psi_is_zero_for_equal_shares_and_large_for_other_ones():
+    assert psi([100, 200], [10, 20]) < 0.01
+    assert psi([100, 200], [200, 100]) == pytest.approx(2 * (1 / 3) * np.log(2), abs=0.01)
+
+
+def test_embeddings_of_one_source_rarely_differ_and_of_two_do():
+    rng = np.random.default_rng(22)
+    raised = sum(
+        embedding_shift(rng.normal(size=(80, 16)), rng.normal(size=(40, 16))).p_value < 0.05
+        for _ in range(60)
+    )
+    assert raised <= 9  # 3 expected
+    moved = embedding_shift(rng.normal(size=(80, 16)), rng.normal(0.7, 1, size=(40, 16)))
+    assert moved.level == "alarm"
+    assert accuracy_shift((90, 100), (60, 100)).level == "alarm"
+    assert accuracy_shift((90, 100), (89, 100)).level == "none"
+
+
+@pytest.fixture
+def add(tmp_path, call):
+    def make(name: str, rows: list[tuple[str, str]]) -> None:
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("\n".join(json.dumps({"text": t, "label": a}) for t, a in rows))
+        call("datasets.add", path=str(path))
+
+    return make
+
+
+def test_live_rows_of_another_kind_raise_an_alarm_and_the_same_kind_does_not(
+    kernel, call, finished, train, add
+):
+    call("registry.register", job=train(240))
+    call("registry.promote", model="mail-sorter", version=1, alias="staging")
+    add("alike", tiny.sentences(90, start=3000))
+    shipping = [
+        (f"{t} container freight customs harbour delay {i}", "shipping")
+        for i, (t, a) in enumerate(tiny.sentences(270, start=5000))
+        if a == "shipping"
+    ]
+    add("harbour", shipping)
+    calm = finished("evaluation.drift", model="mail-sorter", dataset="alike")
+    assert calm["level"] == "none", calm["shifts"]
+    assert kernel.events.read("drift:mail-sorter") == []
+    alarm = finished("evaluation.drift", model="mail-sorter", dataset="harbour")
+    levels = {s["what"]: s["level"] for s in alarm["shifts"]}
+    assert alarm["level"] == "alarm"
+    assert levels["embeddings"] == "alarm"
+    assert levels["lengths"] == "alarm"
+    events = kernel.events.read("drift:mail-sorter")
+    assert [(e.kind, e.data["report"]) for e in events] == [("drift.alarm", alarm["id"])]
+    shown = call("evaluation.drift_reports", model="mail-sorter").result.reports
+    assert [r.level for r in shown] == ["alarm", "none"]
+    risks = call("reporting.risks").result.risks
+    assert any("drifted" in risk.title for risk in risks)
+    with pytest.raises(NotFound, match="Devices reported only 0 answers"):
+        call("evaluation.drift", model="mail-sorter")
+    add("few", tiny.sentences(12, start=9000))
+    with pytest.raises(Conflict, match="only 12 rows"):
+        call("evaluation.drift", model="mail-sorter", dataset="few")

@@ -1,0 +1,194 @@
+"""The frontier: registered models and configured language models on the same rows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tools.evaluation.contenders import (
+    Said,
+    contenders,
+    crowned,
+    differences,
+    instruction,
+    read_label,
+)
+from tools.evaluation.endpoint import Answer, Endpoint
+from tools.evaluation.frontier_types import CompareFrontier, Frontier
+from tools.evaluation.power import difference_seen
+from tools.evaluation.reports import ReportStore
+from tools.evaluation.service import WORKER, EvaluationService
+from tools.evaluation.subjects import Subject, subject_of_version
+from tools.kernel.errors import Conflict
+from tools.kernel.operations import Evidence, Preview
+
+if TYPE_CHECKING:
+    from tools.datasets.columns import Row
+    from tools.evaluation.rows import HeldOut
+    from tools.kernel.kernel import Kernel
+    from tools.kernel.operations import Call
+
+SPLIT = "test"
+MOST_VERSIONS = 12
+_DISCORDANT = 0.1
+_ANSWER_SECONDS = 1.0
+_ANSWER_TOKENS = 150
+
+
+class FrontierService:
+    """Measures many models on the same rows; safe from several threads.
+
+    Args:
+        kernel: the platform's kernel.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._evaluations = kernel.get(EvaluationService)
+        self.reports = ReportStore(kernel)
+
+    def normalise(self, args: CompareFrontier, tenant: str) -> CompareFrontier:
+        """Pin the dataset's version, and whether a language model takes part."""
+        from tools.datasets.service import DatasetService
+
+        dataset = str(self._kernel.get(DatasetService).resolve(tenant, args.dataset))
+        external = args.external and self._kernel.settings.model is not None
+        return args.model_copy(update={"dataset": dataset, "external": external})
+
+    def preview(self, args: CompareFrontier, tenant: str) -> Preview:
+        """Who would be compared on how many rows, what it costs, what difference it shows."""
+        subjects, held, rows = self._prepared(args, tenant)
+        asked = self._asked(args)
+        names = ", ".join([*map(str, subjects), *asked])
+        seen = difference_seen(len(rows), _DISCORDANT)
+        tokens = len(asked) * len(rows) * _ANSWER_TOKENS
+        return Preview(
+            summary=f"Compare {names} on {len(rows)} test rows of {args.dataset}; where two "
+            f"differ on one row in ten, these show a difference of {seen * 100:.1f} points.",
+            seconds=12 * len(subjects) + _ANSWER_SECONDS * len(asked) * len(rows),
+            cost=self._kernel.budget.model_cost(tokens, tokens // 10) if asked else None,
+            warnings=held.warnings,
+        )
+
+    def compare(self, args: CompareFrontier, call: Call) -> Frontier:
+        """Let every model predict the same rows, keep the table and the differences."""
+        job = call.running
+        subjects, held, rows = self._prepared(args, call.tenant)
+        names = [*map(str, subjects), *self._asked(args)]
+        said: list[Said] = []
+        for number, name in enumerate(names):
+            if number < len(subjects):
+                one = job.step(f"predict {name}", self._registered, subjects[number], rows, call)
+            else:
+                place = number / len(names)
+                one = job.step(f"ask {name}", self._external, name, args, rows, place, call)
+            said.append(Said(**one))
+        truth = [row.label for row in rows]
+        pairs = differences(truth, said)
+        report = Frontier(
+            dataset=args.dataset,
+            split=SPLIT,
+            rows=len(rows),
+            smallest_seen=difference_seen(len(rows), _DISCORDANT),
+            contenders=crowned(contenders(truth, said), pairs),
+            differences=pairs,
+            currency=self._kernel.settings.currency,
+            warnings=held.warnings,
+        )
+        stored = job.step("store", self._store, report.model_dump(mode="json"), call)
+        return Frontier.model_validate(stored)
+
+    def evidence(self, number: int, tenant: str) -> list[Evidence]:
+        """The stored report."""
+        return self.reports.evidence(number, tenant, "dataset", "rows")
+
+    def _store(self, report: dict[str, Any], call: Call) -> dict[str, Any]:
+        found = Frontier.model_validate(report)
+        key = f"job {call.running.id}"
+        stored = self.reports.add("frontier", key, call.tenant, found.dataset, None, found)
+        return stored.model_dump(mode="json")
+
+    def _prepared(
+        self, args: CompareFrontier, tenant: str
+    ) -> tuple[list[Subject], HeldOut, list[Row]]:
+        subjects = self._subjects(args, tenant)
+        if len(subjects) + len(self._asked(args)) < 2:
+            raise Conflict(
+                f"There are fewer than two models to compare on {args.dataset}.",
+                hint="Register another version, or configure a language model.",
+            )
+        if not subjects:
+            raise Conflict(
+                f"No registered model knows the labels of {args.dataset}.",
+                hint="Register a model that was trained for them.",
+            )
+        for subject in subjects:
+            subject.check()
+        held = self._evaluations.held_out(args.dataset, SPLIT, subjects, tenant)
+        step = max(1, len(held.rows) // args.rows)
+        return subjects, held, held.rows[::step][: args.rows]
+
+    def _subjects(self, args: CompareFrontier, tenant: str) -> list[Subject]:
+        """The registered contenders: those that know at least one of the dataset's labels."""
+        from tools.datasets.service import DatasetService
+        from tools.registry.service import RegistryService
+
+        registry = self._kernel.get(RegistryService).backend
+        every = [v for v in registry.versions(tenant, args.model) if not v.archived]
+        newest: dict[str, int] = {}
+        for found in every:
+            newest.setdefault(found.model, found.version)
+        chosen = [
+            v
+            for v in every
+            if args.model or v.version == newest[v.model] or "champion" in v.aliases
+        ]
+        rows = self._kernel.get(DatasetService).rows(tenant, args.dataset, SPLIT)
+        labels = {row.label for row in rows}
+        return [
+            subject_of_version(self._kernel, v.model, v.version, tenant)
+            for v in chosen[:MOST_VERSIONS]
+            if labels & set(v.labels)
+        ]
+
+    def _asked(self, args: CompareFrontier) -> list[str]:
+        configured = self._kernel.settings.model
+        first = [configured] if args.external and configured else []
+        return [*first, *args.external_models]
+
+    def _registered(self, subject: Subject, rows: list[Row], call: Call) -> dict[str, Any]:
+        path = call.running.workdir / "rows.jsonl"
+        lines = (json.dumps({"text": r.text, "label": r.label}) for r in rows)
+        path.write_text("".join(f"{line}\n" for line in lines))
+        spec = {
+            "task": "label",
+            "folder": str(subject.folder),
+            "rows": str(path),
+            "hourly_rate": self._kernel.settings.hourly_rate,
+        }
+        measured = call.running.child(WORKER, spec)
+        return {"name": str(subject), "kind": "registered", **measured}
+
+    def _external(
+        self, name: str, args: CompareFrontier, rows: list[Row], place: float, call: Call
+    ) -> dict[str, Any]:
+        model = None if name == self._kernel.settings.model else name
+        endpoint = Endpoint(self._kernel, call.context.principal, model)
+        labels = sorted({row.label for row in rows})
+        told = instruction(labels)
+        answers: list[Answer] = []
+        try:
+            for number, row in enumerate(rows):
+                call.running.check_cancelled()
+                answers.append(endpoint.ask(told, row.text))
+                share = place + (1 - place) * number / len(rows)
+                call.running.progress(share, f"asking {name}, row {number + 1} of {len(rows)}")
+        finally:
+            endpoint.close()
+        return {
+            "name": name,
+            "kind": "external",
+            "labels": [read_label(a.text, labels) for a in answers],
+            "seconds": [a.seconds for a in answers],
+            "cost_per_1000": 1000 * sum(a.cost for a in answers) / len(answers),
+        }
