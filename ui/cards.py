@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ui import words
+from ui.tables import pictures, tables, text_table
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 EVIDENCE_SHOWN = 6
+COLUMNS_SHOWN = 8
 _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
 
 
@@ -188,6 +190,23 @@ def draw_result(screen: Console, operation: str, result: Json) -> None:
         drawer(screen, result)
     elif "markdown" in result:
         _draw_report(screen, result)
+    else:
+        _draw_tables(screen, result)
+    for name, path in pictures(result):
+        screen.print(f"  {name}: {path}", soft_wrap=True)
+
+
+def _draw_tables(screen: Console, result: Json) -> None:
+    """The tables of a result, each under the name of its field where there are several."""
+    text = text_table(result)
+    if text is not None:
+        screen.print(text, soft_wrap=True, highlight=False, markup=False)
+        return
+    found = tables(result, COLUMNS_SHOWN)
+    for given in found:
+        rows = [[_cell(row.get(c)) for c in given.columns] for row in given.rows]
+        title = given.name.replace("_", " ") if len(found) > 1 else None
+        screen.print(table(given.columns, rows, title))
 
 
 def _draw_report(screen: Console, result: Json) -> None:
@@ -221,19 +240,6 @@ def _draw_passages(screen: Console, result: Json) -> None:
 
 def _draw_text(screen: Console, result: Json) -> None:
     screen.print(result["text"])
-
-
-def _draw_rows(screen: Console, result: Json) -> None:
-    """Draw a result that holds one list of flat records as a table."""
-    lists = [items for items in result.values() if isinstance(items, list)]
-    if len(lists) != 1 or not lists[0] or not isinstance(lists[0][0], dict):
-        return
-    rows: list[Json] = lists[0]
-    columns = [c for c in rows[0] if not any(isinstance(r.get(c), dict | list) for r in rows)]
-    columns = [c for c in columns if any(r.get(c) not in (None, "") for r in rows)]
-    columns = [c for c in columns if not c.endswith(("sha256", "hash"))]
-    columns = [c for c in columns if c != "id" or "number" not in columns][:8]
-    screen.print(table(columns, [[_cell(row.get(c)) for c in columns] for row in rows]))
 
 
 def _draw_access(screen: Console, result: Json) -> None:
@@ -308,5 +314,5 @@ _DRAWERS = {
     "schedules.list": _draw_schedules,
     "platform.users": _draw_access,
     "platform.tokens": _draw_access,
-    **dict.fromkeys(_LISTS, _draw_rows),
+    **dict.fromkeys(_LISTS, _draw_tables),
 }

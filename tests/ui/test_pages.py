@@ -16,6 +16,7 @@ LISTS = (
     "/models",
     "/datasets",
     "/jobs",
+    "/schedules",
     "/approvals",
     "/rollouts",
     "/devices",
@@ -184,3 +185,24 @@ def test_a_person_changes_their_own_password_and_other_sessions_end(served: Gate
     assert other.get("/models").status_code == 303
     assert served.sign_in("cleo").status_code == 401
     assert served.sign_in("cleo", fresh).status_code == 303
+
+
+def test_a_schedule_is_shown_and_cancelled_through_the_gate(served: Gateway, signed_in) -> None:
+    ada, vic = signed_in["ada"], signed_in["vic"]
+    plan = {"id": "s1", "operation": "datasets.list", "arguments": {}}
+    given = {"steps": [plan], "timing": {"every": "0 3 * * *", "zone": "UTC"}, "name": "nightly"}
+    made = ada.post("/api/v1/operations/schedules.create", json={"arguments": given})
+    assert made.status_code == 200, made.text
+    shown = ada.get("/schedules").text
+    assert "nightly" in shown and "datasets.list" in shown
+    token = shown.partition('name="csrf_token" value="')[2].partition('"')[0]
+    acts = ada.post("/schedules/nightly/pause", data={"csrf_token": token})
+    assert acts.status_code in (200, 303) and "Go on" in ada.get("/schedules").text
+    assert vic.post("/schedules/nightly/cancel").status_code == 403
+    ada.post("/schedules/nightly/cancel", data={"csrf_token": token})
+    assert "nightly" not in ada.get("/schedules").text
+    assert "nightly" in ada.get("/schedules?ended=true").text
+
+
+def test_an_evaluation_that_does_not_exist_is_said_to_be_missing(signed_in) -> None:
+    assert signed_in["ada"].get("/models/nothing/evaluations/7").status_code == 404

@@ -8,6 +8,7 @@ from ui import words
 from ui.cards import receipt_name
 from ui.chat.links import linked
 from ui.chat.markdown import cell, code, facts, plain, prose, table
+from ui.tables import Records, pictures, tables, text_table
 
 Json = dict[str, Any]
 COLUMNS_SHOWN = 7
@@ -47,7 +48,7 @@ def _body(operation: str, result: Json) -> str:
         return plain(result.get("text", ""))
     if isinstance(result.get("markdown"), str):
         return prose(result["markdown"])
-    return _rows(operation, result)
+    return _tables(operation, result)
 
 
 def _cited(result: Json) -> str:
@@ -68,22 +69,27 @@ def _passages(result: Json) -> str:
     )
 
 
-def _rows(operation: str, result: Json) -> str:
-    """A result that holds one list of records as a table."""
-    lists = [items for items in result.values() if isinstance(items, list)]
-    records = [items for items in lists if items and isinstance(items[0], dict)]
-    if len(records) != 1 or len(lists) != 1:
-        return ""
-    rows: list[Json] = records[0]
-    columns = [c for c in rows[0] if not any(isinstance(r.get(c), dict | list) for r in rows)]
-    columns = [c for c in columns if any(r.get(c) not in (None, "") for r in rows)]
-    columns = [c for c in columns if not c.endswith(("sha256", "hash"))]
-    columns = [c for c in columns if c != "id" or "number" not in columns][:COLUMNS_SHOWN]
-    if not columns:
-        return ""
-    shown = [[_shown(operation, c, row.get(c)) for c in columns] for row in rows[:ROWS_SHOWN]]
-    drawn = table([cell(c.replace("_", " ")) for c in columns], shown)
-    rest = len(rows) - ROWS_SHOWN
+def _tables(operation: str, result: Json) -> str:
+    """The tables of a result, and where its pictures lie."""
+    text = text_table(result)
+    if text is not None:
+        drawn = [f"```text\n{text.replace('```', '')}\n```"]
+    else:
+        found = tables(result, COLUMNS_SHOWN)
+        drawn = [_drawn(operation, one, titled=len(found) > 1) for one in found]
+    drawn += [f"{name}: {code(path)}" for name, path in pictures(result)]
+    return "\n\n".join(drawn)
+
+
+def _drawn(operation: str, given: Records, *, titled: bool) -> str:
+    shown = [
+        [_shown(operation, column, row.get(column)) for column in given.columns]
+        for row in given.rows[:ROWS_SHOWN]
+    ]
+    drawn = table([cell(c.replace("_", " ")) for c in given.columns], shown)
+    if titled:
+        drawn = f"**{plain(given.name.replace('_', ' '))}**\n\n{drawn}"
+    rest = len(given.rows) - ROWS_SHOWN
     return f"{drawn}\n\n… {rest} more" if rest > 0 else drawn
 
 

@@ -80,29 +80,72 @@ def confusion(labels: list[str], counts: list[list[int]], title: str) -> Json:
 
 def interval(result: Json) -> Json:
     """The difference of two models with its 95 % interval, against zero."""
-    low, high, middle = (
-        100 * float(result[k]) for k in ("difference_low", "difference_high", "difference")
-    )
-    names = f"{result['model']} v{result['version']} − {result['other_model']}"
-    layout = _layout("Difference in accuracy, points, 95 % interval", 200)
+    first = f"{result['model']} v{result['version']}"
+    other = f"{result['other_model']} v{result['other_version']}"
+    ends = (result["difference_low"], result["difference"], result["difference_high"])
+    return _intervals("Difference in accuracy, points, 95 % interval", {f"{first} − {other}": ends})
+
+
+def ab_interval(result: Json) -> Json:
+    """What an A/B test says of the challenger, and of each guardrail, against no difference."""
+    arms = f"v{result['challenger']['version']} − v{result['control']['version']}"
+    told = {f"successes, {arms}": (result["low"], result["effect"], result["high"])}
+    for guard in result.get("guardrails") or []:
+        if abs(guard["high"]) <= 1:  # a share, as the effect is
+            told[str(guard["name"])] = (guard["low"], guard["effect"], guard["high"])
+    level = f"{100 * float(result['level']):.0f}"
+    return _intervals(f"Difference in share, points, {level} % interval", told)
+
+
+def _intervals(title: str, told: dict[str, tuple[float, float, float]]) -> Json:
+    """Intervals of shares (low end, estimate, high end), in points, against zero."""
+    layout = _layout(title, 150 + 50 * len(told))
     layout["xaxis"] |= {"zeroline": True, "zerolinecolor": _COLOURS[1], "zerolinewidth": 2}
-    layout["yaxis"] |= {"automargin": True}
-    dot = {
+    layout["yaxis"] |= {"automargin": True, "autorange": "reversed"}
+    points = [tuple(100 * float(end) for end in ends) for ends in told.values()]
+    dots = {
         "type": "scatter",
         "mode": "markers",
-        "x": [middle],
-        "y": [f"{names} v{result['other_version']}"],
+        "x": [middle for _, middle, _ in points],
+        "y": [_text(name) for name in told],
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [high - middle],
-            "arrayminus": [middle - low],
+            "array": [high - middle for _, middle, high in points],
+            "arrayminus": [middle - low for low, middle, _ in points],
             "thickness": 2.5,
             "width": 8,
         },
         "marker": {"size": 11, "color": _COLOURS[0]},
     }
-    return {"data": [dot], "layout": layout, "config": _CONFIG}
+    return {"data": [dots], "layout": layout, "config": _CONFIG}
+
+
+def variants(result: Json) -> Json | None:
+    """Accuracy lost against cost for each variant of a model; None until two were measured."""
+    measured = [
+        v
+        for v in result["variants"]
+        if v.get("loss_points") is not None and v.get("cost_ratio") is not None
+    ]
+    if len(measured) < 2:
+        return None
+    layout = _layout("Variants: points of accuracy lost against latency × memory", 320)
+    layout["xaxis"] |= {"title": {"text": "% of the parent's latency × memory"}}
+    layout["yaxis"] |= {"title": {"text": "points lost"}, "autorange": "reversed"}
+    dots = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": [100 * v["cost_ratio"] for v in measured],
+        "y": [v["loss_points"] for v in measured],
+        "text": [_text(v["variant"]) for v in measured],
+        "textposition": "top center",
+        "marker": {
+            "size": 11,
+            "color": [_COLOURS[2] if v.get("proven") else _COLOURS[1] for v in measured],
+        },
+    }
+    return {"data": [dots], "layout": layout, "config": _CONFIG}
 
 
 def trade_off(trials: list[Json], best: int) -> Json:
@@ -179,6 +222,11 @@ def of_result(operation: str, result: Json) -> tuple[str, Json] | None:
         return "confusion", confusion(result["labels"], result["confusion"], title)
     if "difference_low" in result and "other_model" in result:
         return "interval", interval(result)
+    if {"effect", "low", "high", "level", "control", "challenger"} <= result.keys():
+        return "interval", ab_interval(result)
+    if result.get("variants") and isinstance(result["variants"][0], dict):
+        drawn = variants(result)
+        return ("variants", drawn) if drawn else None
     if result.get("trials") and "best_trial" in result:
         return "trials", trade_off(result["trials"], result["best_trial"])
     if operation.startswith("deployment.") and result.get("devices"):

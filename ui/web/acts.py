@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form
 from fastapi.concurrency import run_in_threadpool
@@ -67,6 +67,17 @@ def retry(rollout: resources.Number, context: Caller, door: TheDoor) -> Redirect
 def roll_back(rollout: resources.Number, context: Caller, door: TheDoor) -> RedirectResponse:
     """Put a rollout's group back on its former model."""
     return _on_group(door, context, "deployment.rollback", rollout)
+
+
+@router.post("/schedules/{schedule}/{act}")
+def schedule(
+    schedule: resources.Name,
+    act: Literal["cancel", "pause", "resume"],
+    context: Caller,
+    door: TheDoor,
+) -> RedirectResponse:
+    """Stop a schedule for good or for a while, or let it go on."""
+    return _called(door, context, f"schedules.{act}", {"schedule": schedule}, "/schedules")
 
 
 @router.post("/approvals/{approval}/grant")

@@ -27,6 +27,7 @@ PLACES = (
     ("/models", "Models"),
     ("/datasets", "Data"),
     ("/jobs", "Jobs"),
+    ("/schedules", "Schedules"),
     ("/approvals", "Approvals"),
     ("/rollouts", "Rollouts"),
     ("/devices", "Devices"),

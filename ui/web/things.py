@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from tools.deployment.types import AbResult, Judgement, JudgementList, RolloutReport
 from tools.evaluation.types import EvaluationResults
+from tools.kernel.errors import NotFound
 from tools.kernel.identity import RequestContext
 from ui.api import resources
 from ui.api.door import Caller, Door, TheDoor
@@ -64,6 +65,29 @@ def model(
         comparisons=measured.comparisons,
         confusion=drawn,
         rollouts=resources.list_rollouts(context, door, page, model=model),
+    )
+
+
+@router.get("/models/{model}/evaluations/{number}")
+def evaluation(
+    model: resources.Name,
+    number: resources.Number,
+    request: Request,
+    context: Caller,
+    door: TheDoor,
+) -> HTMLResponse:
+    """One measurement of a model: how sure it is, where it errs, class by class."""
+    measured = resources.read(door, context, EvaluationResults, "evaluation.results", model=model)
+    found = next((r for r in measured.results if r.id == number), None)
+    if found is None:
+        raise NotFound(f"{model} has no evaluation {number}.", hint=f"/models/{model} shows all.")
+    return live_page(
+        request,
+        "evaluation.html",
+        f"Evaluation {number} of {found.model}",
+        None,
+        result=found,
+        confusion=drawing.matrix("Confusion matrix", found.labels, found.confusion),
     )
 
 

@@ -13,6 +13,7 @@ from tools.devices.types import DeviceState
 from tools.kernel.events import Event
 from tools.kernel.identity import RequestContext
 from tools.kernel.policy import may_approve
+from tools.schedules.types import ScheduleList
 from ui.api import approvals as approvals_api
 from ui.api import jobs as jobs_api
 from ui.api import records, resources
@@ -23,6 +24,7 @@ from ui.web.render import live_page
 
 router = APIRouter(include_in_schema=False)
 MOST_EVENTS = 5000
+OVER = ("cancelled", "ended")
 DRAWN = (("loss", "validation_loss"), ("accuracy", "validation_accuracy"), ("value", "best"))
 """The metrics of a job that are drawn, if it tells them; each group shares a picture."""
 
@@ -69,6 +71,18 @@ def job(job: jobs_api.Number, request: Request, context: Caller, door: TheDoor) 
         f"jobs/{job}",
         job=found,
         curves=curves(_progress(door, context, job)),
+    )
+
+
+@router.get("/schedules")
+def schedules(
+    request: Request, context: Caller, door: TheDoor, page: Page, ended: bool = False
+) -> HTMLResponse:
+    """What is to be done later or again, with its last runs."""
+    told = resources.read(door, context, ScheduleList, "schedules.list", ended=ended, limit=500)
+    found = page.cut([s for s in told.schedules if (s.status in OVER) is ended])
+    return live_page(
+        request, "schedules.html", "Schedules", "jobs", page, schedules=found, ended=ended
     )
 
 

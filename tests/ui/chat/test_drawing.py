@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tools.kernel.events import Event
+from ui.chat.answers import answer
 from ui.chat.markdown import plain, prose
-from ui.chat.plots import confusion, curves
+from ui.chat.plots import confusion, curves, of_result
 from ui.chat.transcript import Transcript
 from ui.chat.uploads import rest_of
 
@@ -185,3 +186,41 @@ def test_what_is_left_to_do_after_storing_names_what_was_stored(
     said: str, left: str | None
 ) -> None:
     assert rest_of(said, ["march"]) == left
+
+
+def test_an_ab_test_is_drawn_as_intervals_against_no_difference() -> None:
+    told: Json = {
+        "effect": 0.04, "low": 0.01, "high": 0.07, "level": 0.95,
+        "control": {"version": 1}, "challenger": {"version": 2},
+        "guardrails": [
+            {"name": "failed", "effect": 0.0, "low": -0.01, "high": 0.01},
+            {"name": "p95_ms", "effect": 3.0, "low": 1.0, "high": 5.0},
+        ],
+    }  # fmt: skip
+    name, figure = of_result("deployment.ab_result", told) or ("", {})
+    (dots,) = figure["data"]
+    assert name == "interval" and dots["y"] == ["successes, v2 − v1", "failed"]
+    assert dots["x"][0] == pytest.approx(4) and dots["error_x"]["arrayminus"][0] == pytest.approx(3)
+
+
+def test_variants_are_drawn_by_what_they_cost_and_lose_and_failures_are_left_out() -> None:
+    made = [
+        {"variant": "int8", "loss_points": 0.4, "cost_ratio": 0.2, "proven": True},
+        {"variant": "int4", "loss_points": 3.1, "cost_ratio": 0.1, "proven": False},
+        {"variant": "pte", "error": "could not be made"},
+    ]
+    name, figure = of_result("training.optimize", {"variants": made}) or ("", {})
+    assert name == "variants" and figure["data"][0]["text"] == ["int8", "int4"]
+    assert of_result("training.optimize", {"variants": made[1:]}) is None
+
+
+def test_every_list_of_records_is_a_table_and_pictures_are_named() -> None:
+    result: Json = {
+        "slices": [{"slice": "short", "accuracy": 0.5}],
+        "errors": [{"text": "a | b", "true": "x"}],
+        "warnings": ["few rows"],
+        "plot": "/home/p/errors.png",
+    }
+    told = answer("evaluation.errors", {"number": 3, "says": "Looked."}, result)
+    assert "**slices**" in told and "**errors**" in told and "`/home/p/errors.png`" in told
+    assert "```text\nA  1\n```" in answer("training.optimize", {"number": 1}, {"table": "A  1"})
