@@ -8,6 +8,7 @@ from typing import Any
 from graphs.understanding import values
 from graphs.understanding.clause import join, polite
 from graphs.understanding.lexicon import phrases, words
+from graphs.understanding.read_space import read_space
 from graphs.understanding.reading import Reading
 from graphs.understanding.text import Token, find_phrase
 
@@ -42,6 +43,9 @@ def texts(r: Reading) -> None:
             r.set(name, *flag)
         elif reader == "topic":
             _topic(r, name)
+        elif reader == "space" and (space := read_space(r.clause)):
+            for span in space[1]:
+                r.set(name, space[0], span)
 
 
 def given_names(r: Reading) -> None:

@@ -12,6 +12,7 @@ own imports begin.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import math
 import os
@@ -66,8 +67,10 @@ def run_child(
     on_event: Callable[[dict[str, Any]], None] | None,
 ) -> dict[str, Any]:
     """Run the child to its end; see `JobContext.child`."""
-    path = job.workdir / f"{module.rpartition('.')[2]}.spec.json"
-    path.write_text(json.dumps(spec))
+    told = json.dumps(spec)
+    mark = hashlib.sha256(told.encode()).hexdigest()[:8]  # several may run at once
+    path = job.workdir / f"{module.rpartition('.')[2]}.{mark}.spec.json"
+    path.write_text(told)
     command = [sys.executable, "-m", __name__, str(os.getpid()), module, str(path)]
     with (job.workdir / "child.log").open("ab") as log:
         process = _nursery.start(

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.child import child_main, emit
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _STARTED = time.monotonic()
 _ANSWER_SECONDS = 10.0
+_TIMED = 30
 _TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -196,6 +198,8 @@ def summary(spec: TrainingSpec, trainer: Trainer, state: State) -> dict[str, Any
         "seconds": state.seconds + trainer.began - _STARTED,
         "compute_seconds": state.seconds,
         "resumed": state.resumed,
+        "latency_ms": _latency_ms(trainer),
+        "size_mb": sum(f.stat().st_size for f in Path(spec.output).rglob("*.safetensors")) / 1e6,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "stopped": state.stopped,
         "trained_parameters": trained,
@@ -204,6 +208,23 @@ def summary(spec: TrainingSpec, trainer: Trainer, state: State) -> dict[str, Any
         * state.scores[-1].epoch
         / max(0.001, state.seconds),
     }
+
+
+def _latency_ms(trainer: Trainer) -> float:
+    """The median time of one text alone, without tokenising, over a few validation texts."""
+    import torch
+
+    from tools.training.batching import pad
+
+    model, ids = trainer.model.eval(), trainer.validation.ids
+    seconds: list[float] = []
+    with torch.inference_mode():
+        for row in ids[:: max(1, len(ids) // _TIMED)][:_TIMED]:
+            input_ids, mask = pad([row])
+            began = time.perf_counter()
+            model(input_ids, mask)
+            seconds.append(time.perf_counter() - began)
+    return 1000 * median(seconds)
 
 
 def _sizes(spec: TrainingSpec, model: TextClassifier, counts: tuple[int, int]) -> tuple[int, int]:
@@ -220,7 +241,7 @@ def _ask(answers: Path, score: EpochScore) -> bool:
     """Tell a tuning's parent the score; wait for its answer, a file with `stop` or `go`."""
     answer = answers / f"epoch-{score.epoch}"
     answer.unlink(missing_ok=True)
-    emit(epoch=score.epoch, validation_accuracy=score.validation_accuracy)
+    emit(epoch=score.epoch, quality=score.rank[0])
     deadline = time.monotonic() + _ANSWER_SECONDS
     while time.monotonic() < deadline:
         if answer.is_file() and (word := answer.read_text()):

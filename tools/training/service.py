@@ -22,7 +22,9 @@ from tools.training.preparing import (
     parameters_of,
     write_data,
 )
+from tools.training.space import canonical as canonical_space
 from tools.training.spec import DEFAULTS, TrainingSpec
+from tools.training.trials import default_space
 from tools.training.types import (
     RunState,
     StartTraining,
@@ -45,18 +47,22 @@ What = TypeVar("What", StartTraining, TuneTraining)
 
 
 class TrainingService:
-    """The trainings of a home; one instance a kernel, safe to use from several threads."""
+    """The trainings of a home; one instance a kernel, safe to use from several threads.
+
+    Attributes:
+        settings: of the home.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._settings = kernel.settings
+        self.settings = kernel.settings
 
     @property
     def runs(self) -> TrainingRuns:
         """Their MLflow runs."""
         from tools.training.tracking import TrainingRuns
 
-        return TrainingRuns(self._settings)
+        return TrainingRuns(self.settings)
 
     @property
     def _datasets(self) -> DatasetService:
@@ -79,6 +85,8 @@ class TrainingService:
             "name": model_slug(args.name or f"{dataset.name} classifier"),
             "epochs": args.epochs or defaults.epochs,
         }
+        if isinstance(args, TuneTraining) and args.space is not None:
+            values["space"] = canonical_space(args.space)
         if isinstance(args, StartTraining):
             values["learning_rate"] = args.learning_rate or defaults.learning_rate
         return args.model_copy(update=values)
@@ -113,11 +121,13 @@ class TrainingService:
         refuse_unfit(one)
         limit = (args.timeout_minutes or float("inf")) * 60 + one.seconds
         seconds = min(one.seconds * args.trials, limit)
+        varied = args.space or default_space(args.method)
         return Preview(
             summary=f"Try {args.trials} settings for {args.name} ({args.method} on "
-            f"{args.base_model}) on {one.dataset} v{one.dataset_version} and keep the best.",
+            f"{args.base_model}) on {one.dataset} v{one.dataset_version} and keep the best: "
+            f"{varied}.",
             seconds=seconds,
-            cost=round(seconds / 3600 * self._settings.hourly_rate, 6),
+            cost=round(seconds / 3600 * self.settings.hourly_rate, 6),
             warnings=one.warnings,
         )
 
@@ -128,7 +138,7 @@ class TrainingService:
         dataset, warnings = self.check(args, tenant)
         folder = base_models.folder(args.base_model)
         config = json.loads((folder / "config.json").read_text())
-        return estimate(args, dataset, config, self._settings, warnings)
+        return estimate(args, dataset, config, self.settings, warnings)
 
     # The job
 
@@ -153,7 +163,7 @@ class TrainingService:
         training = as_training(args) if isinstance(args, TuneTraining) else args
         base = base_models.folder(args.base_model)
         config = json.loads((base / "config.json").read_text())
-        threads, task = self._settings.threads, dataset.profile.kind
+        threads, task = self.settings.threads, dataset.profile.kind
         spec = make_spec(training, base, job.workdir, labels, threads, task)
         run_id = self.runs.start(
             job.id,
@@ -258,7 +268,7 @@ class TrainingService:
         share = measured["epochs"] / prepared["spec"]["epochs"]
         if not measured["resumed"]:
             done = prepared["operations"] * share
-            speed = Speedometer(self._settings)
+            speed = Speedometer(self.settings)
             speed.learn(prepared["kind"], done, measured["compute_seconds"])
 
     def run_tuning(self, args: TuneTraining, call: Call) -> TuningResult:
@@ -321,8 +331,8 @@ def estimate_errors(estimate: dict[str, Any], measured: dict[str, Any]) -> dict[
 
 def as_training(args: TuneTraining) -> StartTraining:
     """One trial of a tuning with the default settings."""
-    shared = args.model_dump(exclude={"trials", "timeout_minutes"})
-    return StartTraining(**shared)
+    own = TuneTraining.model_fields.keys() - StartTraining.model_fields.keys()
+    return StartTraining(**args.model_dump(exclude=set(own)))
 
 
 def tidy(folder: Path) -> None:

@@ -122,7 +122,7 @@ class TrainingRuns:
         for start in range(0, len(metrics), _CHUNK):
             store.log_batch(run_id, metrics=metrics[start : start + _CHUNK])
         store.log_artifacts(run_id, str(folder / CLASSIFIER), CLASSIFIER)
-        for name in ("curve.json", "curve.png", "trials.json"):
+        for name in ("curve.json", "curve.png", "trials.json", "tuning.png"):
             if (folder / name).is_file():
                 store.log_artifact(run_id, str(folder / name))
         stored = artifact_folder(self._settings, run_id) / CLASSIFIER

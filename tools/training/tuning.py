@@ -1,8 +1,8 @@
-"""Hyperparameter search with Optuna: each trial a durable step, the study in the home.
+"""Hyperparameter search with Optuna: trials in durable steps, the study in the home.
 
-The study lives in `tuning.db` of the home, so that it outlives a crash; a trial that was cut off
-runs again with its parameters, from its checkpoint. Trials that fall behind the median of the
-others at the same epoch are given up (`MedianPruner`).
+The study lives in `tuning.db` of the home, so that it outlives a crash: trials that were finished
+are not run again, those that were cut off run again with their parameters, from their checkpoints.
+Trials that fall behind the median of the others at the same epoch are given up (`MedianPruner`).
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import json
 import shutil
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.kernel.errors import Cancelled, OperationFailed, PilothouseError
+from tools.kernel.errors import Cancelled, PilothouseError
+from tools.training import space, trials
 from tools.training.pausing import compute
-from tools.training.spec import DEFAULTS, TrainingSpec
+from tools.training.spec import TrainingSpec
 from tools.training.types import TrialResult, TuneTraining, TuningResult
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _STARTUP_TRIALS = 2
 _opening = threading.Lock()  # two tunings at once must not both make Optuna's tables
+_asking = threading.Lock()  # a sampler is not safe to use from several threads
 
 
 def tune(service: TrainingService, args: TuneTraining, call: Call) -> TuningResult:
@@ -39,47 +42,53 @@ def tune(service: TrainingService, args: TuneTraining, call: Call) -> TuningResu
     began = job.step("begin", time.time)
     outcomes: list[dict[str, Any]] = []
     with service.undone_if_failing(prepared["run_id"], tenant, job.id):
-        for index in range(args.trials):
-            outcome = job.step(
-                f"trial {index}", run_trial, args, prepared["spec"], index, job, settings
+        for first in range(0, args.trials, args.parallel):
+            indexes = list(range(first, min(first + args.parallel, args.trials)))
+            done = job.step(
+                f"trial {first}", run_trials, args, prepared["spec"], indexes, job, settings
             )
-            outcomes.append(outcome)
-            minutes = (outcome["ended"] - began) / 60
+            outcomes += done
+            minutes = (max(o["ended"] for o in done) - began) / 60
             if args.timeout_minutes is not None and minutes >= args.timeout_minutes:
                 break
-        best = choose(outcomes)
+        best = trials.choose(outcomes, args.objective)
     result = job.step("record", _record, service, args, prepared, outcomes, best, job)
     job.step("tidy", _tidy, job.workdir)
     return TuningResult.model_validate(result)
 
 
-def choose(outcomes: list[dict[str, Any]]) -> dict[str, Any]:
-    """The complete trial with the best accuracy, the lower loss where they are equal.
+def run_trials(
+    args: TuneTraining,
+    base: dict[str, Any],
+    indexes: list[int],
+    job: JobContext,
+    settings: Settings,
+) -> list[dict[str, Any]]:
+    """Run some trials at once, each in a child; what a crash cut off is taken up again."""
+    study = open_study(settings, job.id, args)
+    trials.recover(study)
+    run = partial(_run_trial, args, base, job, settings)
+    if len(indexes) == 1:
+        return [run(indexes[0])]
+    with ThreadPoolExecutor(len(indexes)) as pool:
+        return list(pool.map(run, indexes))
 
-    Raises:
-        OperationFailed: if no trial was completed.
-    """
-    complete = [o for o in outcomes if o["trial"]["state"] == "complete"]
-    if not complete:
-        why = next((o["error"] for o in outcomes if o["error"]), "all were given up")
-        raise OperationFailed(f"None of {len(outcomes)} trials was completed: {why}")
-    return max(
-        complete,
-        key=lambda o: (o["measured"]["validation_accuracy"], -o["measured"]["final_loss"]),
-    )
 
-
-def run_trial(
-    args: TuneTraining, base: dict[str, Any], index: int, job: JobContext, settings: Settings
+def _run_trial(
+    args: TuneTraining, base: dict[str, Any], job: JobContext, settings: Settings, index: int
 ) -> dict[str, Any]:
-    """Run one trial in a child; resumes it where a crash cut it off.
+    """One trial.
 
     Returns:
         `trial` (a `TrialResult`), `measured` (the child's result), `spec`, `error`, `ended`.
     """
-    study = open_study(settings, job.id, args.seed + index)
-    trial = _ask(study, index)
-    parameters = suggest(trial, args.method)
+    study = open_study(settings, job.id, args, index)
+    if (known := trials.finished(study, index)) is not None:
+        return known
+    with _asking:
+        trial = study.ask()
+        trial.set_user_attr("index", index)
+        parameters = suggest(trial, args)
     folder = job.workdir / f"trial-{index}"
     folder.mkdir(exist_ok=True)
     spec = {
@@ -88,43 +97,54 @@ def run_trial(
         "output": str(folder / "classifier"),
         "checkpoint": str(folder / "checkpoint.pt"),
     }
-    answer = partial(_answer, trial, folder)
     job.progress(index / args.trials, f"trial {index + 1} of {args.trials}")
-    measured, error = None, ""
-    try:
-        told = {**spec, "answers": str(folder)}
-        measured = compute(job, "tools.training.child", told, answer)
-    except Cancelled:
-        raise
-    except PilothouseError as failure:
-        error = failure.message
-    return {
-        "trial": _settle(study, trial, index, parameters, measured).model_dump(),
+    measured, error = _compute(trial, {**spec, "answers": str(folder)}, args, folder, job)
+    outcome = {
+        "trial": _described(index, parameters, measured).model_dump(),
         "measured": measured,
         "spec": spec,
         "error": error,
         "ended": time.time(),
     }
+    trials.settle(study, trial, outcome, args.objective)
+    return outcome
 
 
-def open_study(settings: Settings, job: int, seed: int) -> optuna.Study:
+def _compute(
+    trial: optuna.Trial, told: dict[str, Any], args: TuneTraining, folder: Path, job: JobContext
+) -> tuple[dict[str, Any] | None, str]:
+    """What a trial measured, or why it failed."""
+    prunes = args.pruning and args.objective == "quality"
+    answer = partial(_answer, trial, folder, prunes)
+    try:
+        return compute(job, "tools.training.child", told, answer), ""
+    except Cancelled:
+        raise
+    except PilothouseError as failure:
+        return None, failure.message
+
+
+def open_study(settings: Settings, job: int, args: TuneTraining, index: int = 0) -> optuna.Study:
     """The study of a job, made when missing.
 
     Args:
         settings: where the home is.
         job: the job's number; names the study.
-        seed: of the sampler.
+        args: the tuning; its seed and the trial's number seed the sampler.
+        index: the trial's number.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    up, down = optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE
+    directions = [up] if args.objective == "quality" else [up, down]
     with _opening:
         return optuna.create_study(
             storage=f"sqlite:///{settings.folder() / 'tuning.db'}?timeout=30",
             study_name=study_name(job),
-            direction="maximize",
+            directions=directions,
             load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=4),
+            sampler=optuna.samplers.TPESampler(seed=args.seed + index, n_startup_trials=4),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=0),
         )
 
@@ -134,71 +154,44 @@ def study_name(job: int) -> str:
     return f"job-{job}"
 
 
-def _ask(study: optuna.Study, index: int) -> optuna.Trial:
-    """A trial; one that a crash left running gives its parameters to a new one."""
-    from optuna.trial import TrialState
-
-    if index == 0 and not study.trials:
-        study.set_user_attr("made", time.time())
-    for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(left.number, state=TrialState.FAIL)
-        if left.params:
-            study.enqueue_trial(left.params)
-    trial = study.ask()
-    trial.set_user_attr("index", index)
-    return trial
-
-
-def suggest(trial: optuna.Trial, method: str) -> dict[str, Any]:
-    """Draw the settings of a trial around the method's defaults."""
-    defaults = DEFAULTS[method]
-    head = defaults.head_learning_rate
-    found: dict[str, Any] = {
-        "head_learning_rate": trial.suggest_float(
-            "head_learning_rate", head / 5, head * 5, log=True
-        ),
-        "batch_size": trial.suggest_categorical("batch_size", [8, 16, 32]),
-    }
-    if method == "head":
-        return {**found, "learning_rate": found["head_learning_rate"]}
-    rate = defaults.learning_rate
-    found["learning_rate"] = trial.suggest_float("learning_rate", rate / 4, rate * 4, log=True)
-    if method == "lora":
-        found["rank"] = trial.suggest_categorical("rank", [4, 8, 16])
+def suggest(trial: optuna.Trial, args: TuneTraining) -> dict[str, Any]:
+    """Draw the settings of a trial from the declared space."""
+    found = space.drawn(space.parse(args.space or trials.default_space(args.method)), trial)
+    if args.method == "head":
+        rate = found.get("head_learning_rate", found.get("learning_rate"))
+        if rate is not None:
+            found["learning_rate"] = found["head_learning_rate"] = rate
     return found
 
 
-def _answer(trial: optuna.Trial, folder: Path, event: dict[str, Any]) -> None:
+def _answer(trial: optuna.Trial, folder: Path, prunes: bool, event: dict[str, Any]) -> None:
     if "epoch" not in event:
         return
-    trial.report(event["validation_accuracy"], event["epoch"])
+    stop = False
+    if prunes:
+        trial.report(event["quality"], event["epoch"])
+        stop = trial.should_prune()
     staged = folder / "answer.new"
-    staged.write_text("stop" if trial.should_prune() else "go")
+    staged.write_text("stop" if stop else "go")
     staged.replace(folder / f"epoch-{event['epoch']}")
 
 
-def _settle(
-    study: optuna.Study,
-    trial: optuna.Trial,
-    index: int,
-    parameters: dict[str, Any],
-    measured: dict[str, Any] | None,
+def _described(
+    index: int, parameters: dict[str, Any], measured: dict[str, Any] | None
 ) -> TrialResult:
-    from optuna.trial import TrialState
-
-    state, optuna_state, value = "failed", TrialState.FAIL, None
-    if measured is not None:
-        value = measured["validation_accuracy"]
-        pruned = measured["stopped"] == "pruned"
-        state, optuna_state = ("pruned", TrialState.PRUNED) if pruned else ("complete", None)
-    study.tell(trial, value if state == "complete" else None, state=optuna_state)
+    if measured is None:
+        return TrialResult(
+            number=index, state="failed", value=None, parameters=parameters, epochs=0, seconds=0.0
+        )
     return TrialResult(
         number=index,
-        state=state,
-        value=value,
+        state="pruned" if measured["stopped"] == "pruned" else "complete",
+        value=measured["validation_micro_f1"],
         parameters=parameters,
-        epochs=measured["epochs"] if measured else 0,
-        seconds=round(measured["seconds"], 3) if measured else 0.0,
+        epochs=measured["epochs"],
+        seconds=round(measured["seconds"], 3),
+        latency_ms=round(measured["latency_ms"], 4),
+        size_mb=round(measured["size_mb"], 4),
     )
 
 
@@ -210,20 +203,28 @@ def _record(
     best: dict[str, Any],
     job: JobContext,
 ) -> dict[str, Any]:
-    trials = [o["trial"] for o in outcomes]
+    from tools.training.tuning_plots import draw_tuning
+
+    tried = [o["trial"] for o in outcomes]
     spec = TrainingSpec.from_dict(best["spec"])
     folder = Path(spec.output).parent
-    (folder / "trials.json").write_text(json.dumps(trials, indent=1))
+    (folder / "trials.json").write_text(json.dumps(tried, indent=1))
+    importance = trials.importance(open_study(service.settings, job.id, args), args.objective)
+    front = trials.front(outcomes, args.objective)
+    draw_tuning(tried, importance, front, args.objective, folder / "tuning.png")
     chosen = {**prepared, "spec": best["spec"]}
     service.runs.describe(chosen["run_id"], spec, {"study": study_name(job.id)})
     done = service.record(args, chosen, best["measured"], job, folder)
-    seconds = sum(t["seconds"] for t in trials)
     return {
         **done,
-        "seconds": seconds,
+        "seconds": sum(t["seconds"] for t in tried),
         "study": study_name(job.id),
         "best_trial": best["trial"]["number"],
-        "trials": trials,
+        "trials": tried,
+        "space": args.space or trials.default_space(args.method),
+        "objective": args.objective,
+        "front": front,
+        "importance": importance,
     }
 
 

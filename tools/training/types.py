@@ -12,6 +12,7 @@ from tools.kernel.operations import Args, Result
 
 Method = Literal["lora", "full", "head"]
 Scheduler = Literal["linear", "cosine", "constant"]
+Objective = Literal["quality", "latency", "size"]
 Precision = Literal["auto", "fp32", "bf16"]
 JobNumber = Annotated[
     int | None, Slot(EntityKind.JOB, "Which training job (its number)?", closed=False)
@@ -89,6 +90,21 @@ class TuneTraining(_What):
     trials: int = Field(6, ge=1, le=200, description="How many settings to try.")
     timeout_minutes: float | None = Field(
         None, gt=0, le=7 * 24 * 60, description="Start no further trial after this many minutes."
+    )
+    space: str | None = Field(
+        None,
+        description="What is varied, and between what: `learning_rate 1e-5..1e-3, rank 4..32, "
+        "batch_size 8|16|32`; around the method's defaults if not given.",
+        max_length=1000,
+    )
+    objective: Objective = Field(
+        "quality",
+        description="What counts beside quality on the validation split: nothing, the `latency` of "
+        "a single text, or the `size` of what is trained.",
+    )
+    parallel: int = Field(1, ge=1, le=64, description="How many trials run at once.")
+    pruning: bool = Field(
+        True, description="Give up trials that fall behind; not where two objectives count."
     )
 
 
@@ -198,7 +214,10 @@ class TrialResult(Result):
 
     Attributes:
         state: `complete`, `pruned` (given up early as worse than the others) or `failed`.
-        value: accuracy on the validation split; of the last epoch done when pruned.
+        value: quality on the validation split (accuracy, or micro F1 of several labels); of the
+            last epoch done when pruned.
+        latency_ms: median time of one text alone.
+        size_mb: what is trained, on disk.
     """
 
     number: int
@@ -207,6 +226,8 @@ class TrialResult(Result):
     parameters: dict[str, JsonValue]
     epochs: int
     seconds: float
+    latency_ms: float | None = None
+    size_mb: float | None = None
 
 
 class TuningResult(TrainingResult):
@@ -215,11 +236,20 @@ class TuningResult(TrainingResult):
     Attributes:
         study: the Optuna study's name.
         best_trial: the number of the trial whose model was kept.
+        space: what was varied.
+        objective: what counted beside quality.
+        front: the trials that no other beats in quality and the other objective at once.
+        importance: how much each setting mattered for quality, as shares (fANOVA); empty with
+            fewer than four complete trials.
     """
 
     study: str
     best_trial: int
     trials: list[TrialResult]
+    space: str = ""
+    objective: str = "quality"
+    front: list[int] = Field(default_factory=list)
+    importance: dict[str, float] = Field(default_factory=dict)
 
 
 class TrainingEstimate(Result):

@@ -1,0 +1,122 @@
+"""Searches: over what is said, giving up what falls behind, for one objective or two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.kernel.errors import InvalidInput
+from tools.kernel.gate import Outcome
+from tools.kernel.kernel import Kernel
+from tools.kernel.mlflow_store import client
+from tools.training import space
+from tools.training.child import train
+from tools.training.spec import TrainingSpec
+from tools.training.state import EpochScore
+
+Caller = Callable[..., Outcome]
+Finisher = Callable[..., dict[str, Any]]
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (
+            "learning rate between 1e-5 and 1e-3, rank 4 to 32",
+            "learning_rate 1e-05..0.001, rank 4..32",
+        ),
+        ("lr=1e-4..1e-2; batch_size: 8|16|32", "learning_rate 0.0001..0.01, batch_size 8|16|32"),
+        ("batch size 8, 16 or 32, epochs 2-4", "batch_size 8|16|32, epochs 2..4"),
+        ("weight decay 0 to 0.1", "weight_decay 0..0.1"),
+    ],
+)
+def test_a_space_is_read_as_it_is_said(said: str, read: str):
+    assert space.canonical(said) == read
+    assert space.canonical(read) == read
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("ranks 4 to 32", "no setting 'ranks'"),
+        ("rank 32 to 4", "the first must be the smaller"),
+        ("rank 0 to 4", "rank cannot be 0"),
+        ("rank 1.5 to 4", "whole number"),
+        ("rank high", "no part of a search space"),
+        ("learning_rate 1e-5..5", "cannot be 5"),
+    ],
+)
+def test_a_wrong_space_is_refused_with_what_would_be_right(said: str, message: str):
+    with pytest.raises(InvalidInput, match=message):
+        space.canonical(said)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials compute in this process: starting one for each takes most of a small trial's time."""
+
+    def compute(
+        job: object, module: str, spec: dict[str, Any], on_event: Callable[[dict[str, Any]], None]
+    ) -> dict[str, Any]:
+        def after_epoch(score: EpochScore) -> bool:
+            on_event({"epoch": score.epoch, "quality": score.rank[0]})
+            answer = Path(spec["answers"]) / f"epoch-{score.epoch}"
+            return answer.read_text() == "stop"
+
+        return train(TrainingSpec.from_dict(spec), lambda *_: None, after_epoch)
+
+    monkeypatch.setattr("tools.training.tuning.compute", compute)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_trials_stay_in_the_space_and_one_that_falls_behind_is_given_up(
+    kernel: Kernel, call: Caller, finished: Finisher, colours: Path, base: Path
+):
+    call("datasets.add", path=str(colours))
+    result = finished(
+        "training.tune",
+        dataset="colours",
+        base_model=str(base),
+        method="full",
+        space="learning rate 1e-8 or 0.02, head learning rate 1e-8 or 0.02, rank 2 to 3",
+        trials=8,
+        parallel=2,
+        epochs=3,
+        seed=1,
+    )
+    trials = result["trials"]
+    assert [t["number"] for t in trials] == list(range(8))
+    assert {t["parameters"]["learning_rate"] for t in trials} <= {1e-8, 0.02}
+    pruned = [t for t in trials if t["state"] == "pruned"]
+    assert pruned
+    assert all(t["epochs"] < 3 for t in pruned)
+    best = max(t["value"] for t in trials if t["state"] == "complete")
+    assert result["validation_accuracy"] == best
+    assert set(result["importance"]) <= {"learning_rate", "head_learning_rate", "rank"}
+    stored = {a.path for a in client(kernel.settings).list_artifacts(result["run_id"])}
+    assert {"trials.json", "tuning.png"} <= stored
+
+
+@pytest.mark.usefixtures("in_process")
+def test_two_objectives_give_a_front_and_keep_the_cheapest_of_the_best(
+    call: Caller, finished: Finisher, colours: Path, base: Path
+):
+    call("datasets.add", path=str(colours))
+    result = finished(
+        "training.tune",
+        dataset="colours",
+        base_model=str(base),
+        space="rank 2|16, learning rate 0.005..0.02",
+        objective="size",
+        trials=4,
+        epochs=2,
+    )
+    assert result["front"]
+    assert result["best_trial"] in result["front"]
+    sizes = {t["parameters"]["rank"]: t["size_mb"] for t in result["trials"]}
+    if len(sizes) == 2:
+        assert sizes[2] < sizes[16]
+    assert not any(t["state"] == "pruned" for t in result["trials"])

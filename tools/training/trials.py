@@ -1,0 +1,122 @@
+"""The trials of a tuning: taken up after a crash, settled, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tools.kernel.errors import OperationFailed
+from tools.training.spec import DEFAULTS
+
+if TYPE_CHECKING:
+    import optuna
+
+OTHERS = {"latency": "latency_ms", "size": "size_mb"}
+CLOSE = 0.01
+"""Where two objectives count, a trial may lose this much quality for a better other one."""
+_LEAST_FOR_IMPORTANCE = 4
+
+Outcome = dict[str, Any]
+
+
+def default_space(method: str) -> str:
+    """What is varied when nothing is said: rates around the method's defaults, batch size, rank."""
+    defaults = DEFAULTS[method]
+    head = defaults.head_learning_rate
+    parts = [f"head_learning_rate {head / 5:g}..{head * 5:g}", "batch_size 8|16|32"]
+    if method != "head":
+        parts.append(
+            f"learning_rate {defaults.learning_rate / 4:g}..{defaults.learning_rate * 4:g}"
+        )
+    if method == "lora":
+        parts.append("rank 4|8|16")
+    return ", ".join(parts)
+
+
+def recover(study: optuna.Study) -> None:
+    """Give the parameters of trials that a crash left running to the next ones."""
+    from optuna.trial import TrialState
+
+    for left in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(left.number, state=TrialState.FAIL)
+        if left.params:
+            study.enqueue_trial(left.params)
+
+
+def finished(study: optuna.Study, index: int) -> Outcome | None:
+    """The outcome of a trial that was finished before a crash."""
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state.is_finished() and trial.user_attrs.get("index") == index:
+            return trial.user_attrs.get("outcome")
+    return None
+
+
+def settle(study: optuna.Study, trial: optuna.Trial, outcome: Outcome, objective: str) -> None:
+    """Tell the study how a trial ended, and keep its outcome there."""
+    from optuna.trial import TrialState
+
+    trial.set_user_attr("outcome", outcome)
+    told = outcome["trial"]
+    if told["state"] == "complete":
+        other = [told[OTHERS[objective]]] if objective in OTHERS else []
+        study.tell(trial, [told["value"], *other])
+    else:
+        pruned = told["state"] == "pruned"
+        study.tell(trial, state=TrialState.PRUNED if pruned else TrialState.FAIL)
+
+
+def choose(outcomes: Sequence[Outcome], objective: str) -> Outcome:
+    """The best complete trial.
+
+    By quality, the lower loss where it is equal. Where another objective counts: the best by that
+    among those of the front that lose at most `CLOSE` of the best quality.
+
+    Raises:
+        OperationFailed: if no trial was completed.
+    """
+    complete = [o for o in outcomes if o["trial"]["state"] == "complete"]
+    if not complete:
+        why = next((o["error"] for o in outcomes if o["error"]), "all were given up")
+        raise OperationFailed(f"None of {len(outcomes)} trials was completed: {why}")
+    best = max(complete, key=lambda o: (o["trial"]["value"], -o["measured"]["final_loss"]))
+    if objective not in OTHERS:
+        return best
+    close = [o for o in complete if o["trial"]["value"] >= best["trial"]["value"] - CLOSE]
+    return min(close, key=lambda o: (o["trial"][OTHERS[objective]], -o["trial"]["value"]))
+
+
+def front(outcomes: Sequence[Outcome], objective: str) -> list[int]:
+    """The numbers of the trials that no other beats in both objectives; empty where one counts."""
+    if objective not in OTHERS:
+        return []
+    other = OTHERS[objective]
+    complete = [o["trial"] for o in outcomes if o["trial"]["state"] == "complete"]
+    return [t["number"] for t in complete if not any(_beats(u, t, other) for u in complete)]
+
+
+def _beats(a: Mapping[str, Any], b: Mapping[str, Any], other: str) -> bool:
+    no_worse = a["value"] >= b["value"] and a[other] <= b[other]
+    return no_worse and (a["value"] > b["value"] or a[other] < b[other])
+
+
+def importance(study: optuna.Study, objective: str) -> dict[str, float]:
+    """How much each setting mattered for quality; empty if that cannot be told.
+
+    Hutter, Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter importance",
+    2014 (fANOVA).
+    """
+    import optuna
+    from optuna.trial import TrialState
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    qualities = {t.values[0] for t in complete}
+    if len(complete) < _LEAST_FOR_IMPORTANCE or len(qualities) < 2:
+        return {}
+    target = None if objective not in OTHERS else _quality
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    found = optuna.importance.get_param_importances(study, evaluator=evaluator, target=target)
+    return {name: round(share, 4) for name, share in found.items()}
+
+
+def _quality(trial: optuna.trial.FrozenTrial) -> float:
+    return trial.values[0]
