@@ -243,7 +243,8 @@ def real(bench: Bench, repeats: int) -> Json:
             )
             for number in range(3, 3 + repeats)
         ]
-        loaded = _swap(bench, devices[0])
+        other = bench.register(2)
+        loaded = _swap(bench, devices[0], other)
     finally:
         for device in devices:
             device.kill()
@@ -266,10 +267,11 @@ def _enrolled(bench: Bench, name: str) -> EdgeDevice:
     return EdgeDevice(name, home, url, enrolled.token.get_secret_value())
 
 
-def _swap(bench: Bench, device: EdgeDevice) -> Json:
-    """Requests at a fixed rate, first in peace, then while the device goes back."""
+def _swap(bench: Bench, device: EdgeDevice, version: int) -> Json:
+    """Requests at a fixed rate, first in peace, then while the device changes its model."""
     calm = _loaded(device, lambda: time.sleep(2.0))
-    busy = _loaded(device, lambda: bench.finished("deployment.rollback", group="laptops"))
+    wanted = {"model": MODEL, "version": version, "group": "laptops", "strategy": "all"}
+    busy = _loaded(device, lambda: bench.finished("deployment.start", **wanted))
     added = (max(busy[1], default=0.0) - max(calm[1], default=0.0)) * 1000
     return {
         "lost_requests": calm[0] + busy[0],

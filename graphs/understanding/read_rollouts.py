@@ -13,13 +13,43 @@ from collections.abc import Callable
 from graphs.understanding import values
 from graphs.understanding.reading import Reading
 from graphs.understanding.text import Token
-from tools.devices.types import Profile
-from tools.kernel.entities import EntityKind
 
 USUAL_STEPS = [1, 10, 50, 100]
 _WHOLE = 100
 _BETWEEN = frozenset([",", "then", "and", "/", "->", "→", "next", "finally", "to", ">", "-"])
 _SHARE = frozenset(["%", "percent", "pct", "percentage"])
+_EVERYBODY = frozenset(["everyone", "everybody", "all", "everything", "rest", "hundred"])
+_UNITS_AFTER = frozenset(
+    [
+        "s",
+        "sec",
+        "secs",
+        "second",
+        "seconds",
+        "m",
+        "min",
+        "mins",
+        "minute",
+        "minutes",
+        "h",
+        "hour",
+        "hours",
+        "gb",
+        "gigs",
+        "g",
+        "devices",
+        "machines",
+        "answers",
+        "requests",
+        "samples",
+        "predictions",
+        "epochs",
+        "trials",
+        "times",
+        ":",
+        "points",
+    ]
+)
 _STEPPED = re.compile(r"\bcanary\b|\bsteps?\b|\bstages?\b|\bstaged\b|\bphases?\b|\brollout\b")
 _USUAL = re.compile(r"\b(?:in|with|by) (?:the )?(?:usual |small |several )?(?:steps|stages)\b")
 _NUMBER = r"(\d+(?:[.,]\d+)?|[a-z]+(?:-[a-z]+)?)"
@@ -54,7 +84,6 @@ _UNTIL = re.compile(r"\b(?:until|till) (.+?)(?= because| since| due to| as we| f
 _REASON = re.compile(r"\b(?:because of |because |due to |reason : ?|since |for the )(.+)$")
 _KEY = re.compile(r"\bkey (\S+)|\b(?:for|of|that) (\S*\d\S*)")
 _BAD = re.compile(r"\b(?:fail\w*|badly|bad|wrong|unsuccessful\w*|not solved|no success|lost)\b")
-_CLASSES = tuple(profile.value for profile in Profile)
 _UNITS = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 
 
@@ -89,8 +118,9 @@ def _run(tokens: list[Token], at: int) -> tuple[list[int], bool, int] | None:
     shares: list[int] = []
     signed, index, end = False, at, at
     while index < len(tokens):
-        read = _shares_at(tokens, index)
-        if read is None:
+        read = _shares_at(tokens, index) or (_rest(tokens, index) if shares else None)
+        after = tokens[read[1]].low if read and read[1] < len(tokens) else ""
+        if read is None or after in _UNITS_AFTER or not _grows([*shares, *read[0]]):
             break
         shares += read[0]
         index = end = read[1]
@@ -98,13 +128,19 @@ def _run(tokens: list[Token], at: int) -> tuple[list[int], bool, int] | None:
             signed, index, end = True, index + 1, index + 1
         while index < len(tokens) and tokens[index].low in _BETWEEN:
             index += 1
-    if (
-        len(shares) < 2
-        or shares != sorted(set(shares))
-        or not 0 < shares[0] <= shares[-1] <= _WHOLE
-    ):
-        return None
-    return shares, signed, end
+    return (shares, signed, end) if len(shares) > 1 else None
+
+
+def _grows(shares: list[int]) -> bool:
+    return shares == sorted(set(shares)) and shares[0] > 0 and shares[-1] <= _WHOLE
+
+
+def _rest(tokens: list[Token], at: int) -> tuple[list[int], int] | None:
+    """The last step in words: `then everyone`, `and a hundred`, `then the rest`."""
+    skipped = at + (tokens[at].low in ("a", "the"))
+    if skipped < len(tokens) and tokens[skipped].low in _EVERYBODY:
+        return [_WHOLE], skipped + 1
+    return None
 
 
 def _shares_at(tokens: list[Token], at: int) -> tuple[list[int], int] | None:
@@ -166,10 +202,9 @@ def _network(r: Reading) -> None:
 def _profile(r: Reading) -> None:
     """A class of device beside a group that was named, or is spoken of, by another word.
 
-    Where groups are called by such words (`phones-field`), they name the group.
+    The phones of which it was asked which group they are (`phones-field`) are that group.
     """
-    groups = r.scope.names.names(EntityKind.DEVICE_GROUP)
-    if r.open("group") or any(c in g.name.lower() for g in groups for c in _CLASSES):
+    if r.open("group") or "group" in r.answered():
         return
     if found := values.read_choice(r.clause, "profile", values.choices_of(r.fields["profile"])):
         r.set("profile", *found)

@@ -23,6 +23,10 @@ Span = tuple[int, int]
 _REMIND = re.compile(
     r"\b(?:remind|notify|alert|wake|ping|e-?mail)\s+(?:me|us|the\s+team|everyone)\b"
 )
+_FREEZE = re.compile(
+    r"\b(?:change|deployment|rollout|release|code|holiday|christmas)[- ]freeze\b"
+    r"|\bfreeze\s+(?:on\s+|of\s+)?(?:all|any|every)\b|\bdeclare\s+a\s+freeze\b"
+)
 _HABIT = re.compile(
     r"^(?:what|what's|which|when|who|whose|why|how|is|are|does|did|was|were|has|have|any|anything"
     r"|will|do\s+(?:i|we|you|they|any))\b"
@@ -108,7 +112,10 @@ def _on_the_clock(text: str, now: datetime) -> When | None:
         timing = Timing(every=again.cron, zone=zone, said=said) if again.cron else None
         span = (again.start, again.end)
         return When(said, (span,), timing, problem=again.problem, adjective=again.adjective)
-    if limit := deadline_in(text):
+    limit = deadline_in(text)
+    if limit and _FREEZE.search(text):
+        return None  # a freeze has an end of its own
+    if limit:
         start = text.index(limit)
         span = (start, start + len(limit))
         return When(limit, (span,), problem="a limit in time is nothing that I can keep")

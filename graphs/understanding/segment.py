@@ -8,10 +8,11 @@ from itertools import pairwise
 
 from graphs.understanding.clause import Clause, polite, strip_leading
 from graphs.understanding.cut_conditions import NOUNS, OBJECTS, condition_at, cut_condition
-from graphs.understanding.lexicon import phrases, words
+from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.text import Token, phrase_at
 
 _ENDS = frozenset(";.!?\n")
+_BESIDE_SHARES = frozenset(["%", "percent", "pct", ",", "and"])
 
 
 @dataclass
@@ -123,6 +124,8 @@ class Segmenter:
         return bool(phrase_at(tokens, at, phrases("segment", "otherwise")))
 
     def _then(self, tokens: list[Token], at: int, size: int) -> bool:
+        if _between_shares(tokens, at, size):
+            return False
         if size == 1 and tokens[at].low in {"next", "also", "plus", "finally"}:
             return self._begins(tokens, at + 1, at, 0)
         return True
@@ -211,6 +214,24 @@ def _without_later(tokens: list[Token]) -> tuple[list[Token], bool]:
         if start > 0 and phrase_at(kept, start, (phrase,)):
             return kept[:start], True
     return tokens, False
+
+
+def _between_shares(tokens: Sequence[Token], at: int, size: int) -> bool:
+    """True for `25 then 100 percent`, `25 %, then 50`: steps of one act, not two acts."""
+    before = at - 1
+    while before >= 0 and tokens[before].low in _BESIDE_SHARES:
+        before -= 1
+    after = at + size
+    return (
+        before >= 0
+        and _is_number(tokens, before)
+        and after < len(tokens)
+        and (_is_number(tokens, after))
+    )
+
+
+def _is_number(tokens: Sequence[Token], at: int) -> bool:
+    return tokens[at].kind == "number" or tokens[at].low in fields()["numbers"]
 
 
 def _abbreviates(tokens: Sequence[Token], at: int) -> bool:

@@ -123,7 +123,7 @@ def intervals(title: str, rows: Sequence[tuple[str, float, float, float]]) -> Ma
         parts.append(f'<circle class="good" cx="{middle}" cy="{y}" r="5"/>')
         parts.append(f'<text x="{LEFT}" y="{y - 10}">{escape(name)} {value:+.1%}</text>')
     for x, told in ((scale.place(low, 0)[0], low), (scale.place(high, 0)[0], high)):
-        parts.append(f'<text class="label" x="{x + 20}" y="{floor + 18}">{told:+.0%}</text>')
+        parts.append(f'<text class="label" x="{x + 4}" y="{floor + 18}">{told:+.0%}</text>')
     return _picture(title, WIDTH, floor + 26, parts)
 
 

@@ -156,6 +156,7 @@ def rollout(
             "confirmed": (counts["confirmed"], "good"),
             "waiting": (counts["waiting"], "busy"),
             "silent or refused": (counts["silent"] + counts["refused"], "bad"),
+            "untouched": (counts["untouched"], "rest"),
         },
     )
     judged = resources.read(
