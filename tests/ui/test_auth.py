@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -479,6 +480,14 @@ def test_a_principal_who_asks_too_often_waits(template_home: Path, tmp_path: Pat
         with running.client(None) as anybody:
             flood = [anybody.get("/login").status_code for _ in range(60)]
             assert flood.count(429) >= 20 and flood[0] == 200
+        running.door.gatekeeper.refusals.write()
+        noted = [r.body for r in running.kernel.audit.tail("default", 200)]
+        noted = [body for body in noted if body["event"] == "requests.refused"]
+        assert 1 <= len(noted) <= 3, "a flood of requests is no flood of records"
+        most = Counter[str]()
+        for body in noted:
+            most.update(body["most"])
+        assert most["vic"] == 3 and most["127.0.0.1"] == flood.count(429)
         with running.client() as owner:
             began = time.monotonic()
             assert all(owner.get("/api/v1/names").status_code == 200 for _ in range(60))

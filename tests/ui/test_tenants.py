@@ -393,6 +393,62 @@ def test_no_resource_shows_anything_of_another_tenant(
     assert seen > 30
 
 
+def test_no_mcp_resource_or_completion_shows_anything_of_another_tenant(
+    running: Gateway, acme: Acme, stranger: httpx.Client, neighbour: httpx.Client
+) -> None:
+    for name, tenant in (("ben", "beta"), ("nora", "default")):
+        token = running.kernel.tokens.create(name, tenant, "walk", audience="/mcp")[1]
+        mcp = _Mcp(running.client(token))
+        listed = mcp.asked("resources/list", {})
+        assert _leaked(json.dumps(listed), {}, acme) == []
+        known = {"id": [str(acme.job), acme.receipt.id, str(acme.receipt.number)]}
+        names = [MODEL, DATASET, f"{DATASET}@1", DEVICE, GROUP, DOCUMENT, THREAD, acme.approval]
+        seen = 0
+        for template in mcp.asked("resources/templates/list", {})["result"]["resourceTemplates"]:
+            addresses = [str(template["uriTemplate"]).replace("{version}", "1")]
+            for variable in re.findall(r"{(\w+)}", addresses[0]):
+                place, values = f"{{{variable}}}", known.get(variable, names)
+                addresses = [a.replace(place, v) for a in addresses for v in values]
+                for value in ("", SECRET[:3]):
+                    ref = {"type": "ref/resource", "uri": template["uriTemplate"]}
+                    argument = {"name": variable, "value": value}
+                    told = mcp.asked("completion/complete", {"ref": ref, "argument": argument})
+                    assert _leaked(json.dumps(told), argument, acme) == []
+            for address in addresses:
+                told = mcp.asked("resources/read", {"uri": address})
+                assert "error" in told, (address, told)
+                assert _leaked(json.dumps(told), address, acme) == [], (address, told)
+                seen += 1
+        assert seen > 15
+
+
+class _Mcp:
+    """A session on `/mcp/all` with a client's token."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self._headers = {"Accept": "application/json, text/event-stream"}
+        params = {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "walk", "version": "1"},
+        }
+        answer = self._post({"id": 0, "method": "initialize", "params": params})
+        self._headers["Mcp-Session-Id"] = answer.headers["mcp-session-id"]
+        self._post({"method": "notifications/initialized"})
+
+    def asked(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """What a request is answered: the message with `result` or `error`."""
+        told = self._post({"id": 1, "method": method, "params": params}).text
+        messages = [json.loads(r[6:]) for r in told.splitlines() if r.startswith("data: {")]
+        return next(m for m in messages if m.get("id") == 1)
+
+    def _post(self, message: dict[str, Any]) -> httpx.Response:
+        return self._client.post(
+            "/mcp/all", json={"jsonrpc": "2.0", **message}, headers=self._headers, timeout=30
+        )
+
+
 def test_nothing_of_another_tenant_can_be_changed_at_its_address(
     running: Gateway, acme: Acme, stranger: httpx.Client
 ) -> None:

@@ -15,7 +15,7 @@ from tools.kernel.principals import OWNER
 from tools.kernel.scopes import DOORS, opens
 from tools.kernel.sessions import SignedIn
 from ui.auth.cookies import session_secret
-from ui.auth.limits import Limits
+from ui.auth.limits import Limits, Refusals
 from ui.auth.visit import Visit, visit_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,12 @@ class Gatekeeper:
             kernel.settings.public_url or ""
         ).startswith("https:")
         self._token = token.encode()
-        self._rates = Limits(kernel.settings.requests_per_minute, "this principal")
+        self.refusals = Refusals(kernel.audit)
+        self._rates: Limits[tuple[str, str]] = Limits(
+            kernel.settings.requests_per_minute,
+            "this principal",
+            lambda key: self.refusals.note(*key),
+        )
 
     def is_owner(self, token: str) -> bool:
         """True for the token of the home's owner, which never leaves the machine."""

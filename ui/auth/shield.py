@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from tools.kernel.errors import PayloadTooLarge, PilothouseError, PolicyDenied
+from tools.kernel.principals import DEFAULT_TENANT
 from tools.kernel.settings import Settings
 from ui.api.door import Door
 from ui.api.problems import answer
@@ -83,7 +84,11 @@ class Shield:
         self._hosts = known_hosts(settings)
         self._own = _origin(settings.public_url)
         self._most = int(settings.body_limit_mb * MIB)
-        self._rates = Limits(settings.address_requests_per_minute, "this address")
+        self._rates: Limits[str] = Limits(
+            settings.address_requests_per_minute,
+            "this address",
+            lambda address: gatekeeper.refusals.note(DEFAULT_TENANT, address),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it."""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
 DATA = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq"})
-DOCUMENTS = frozenset({".md", ".markdown", ".txt", ".html", ".htm", ".pdf", ".rst", ".docx"})
+DOCUMENTS = frozenset({".md", ".markdown", ".txt", ".html", ".htm", ".rst"})
+UNREAD = frozenset({".pdf", ".docx"})
 _UPLOAD = re.compile(r"^[0-9a-f]{12}$")
 _NAMED = re.compile(
     r"\b(?:as|called|named|name it|call it|under the name)\s+(?:a\s+)?[\"'“]?([\w.-]+)", re.I
@@ -153,6 +154,11 @@ def _operation(suffix: str, said: str) -> str:
     if suffix in DATA:
         jsonl = suffix in (".jsonl", ".ndjson")
         return "knowledge.ingest" if jsonl and about_documents else "datasets.add"
+    if suffix in UNREAD:
+        raise InvalidInput(
+            f"{suffix} files are not read: no library for them is installed.",
+            hint="Save it as text, Markdown or HTML, and drop that.",
+        )
     if suffix in DOCUMENTS:
         return "knowledge.ingest"
     kind = f"{suffix} files" if suffix else "Files without an ending"
