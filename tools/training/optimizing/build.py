@@ -1,0 +1,131 @@
+"""Making one variant, in a child process: `python -m tools.training.optimizing.build spec.json`.
+
+The spec: `target`, `folder` of the parent, `out`, `parent` (for the manifest), `texts` to calibrate
+with, `train` (a JSON-lines file of `text` and `label`), `threads`, `options` of single targets.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.kernel.child import child_main, emit
+from tools.kernel.errors import OperationFailed, PilothouseError
+from tools.training.optimizing import manifest as manifests
+from tools.training.optimizing.targets import CALIBRATION_TEXTS, TARGETS, Source, Target
+
+if TYPE_CHECKING:
+    from tools.training.export import Classifier
+
+_KEPT = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
+    *("labels.json", "config.json", "classifier.json"),
+)
+
+
+def build(spec: dict[str, Any]) -> dict[str, Any]:
+    """Make a variant's folder, whole or not at all.
+
+    Returns:
+        `size_bytes` of the files that its runtime opens.
+
+    Raises:
+        OperationFailed: if the target's toolchain refuses the model.
+    """
+    target = TARGETS[spec["target"]]
+    out = Path(spec["out"])
+    staging = out.with_name(f".{out.name}.new")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        source = _source(spec)
+        for name in _KEPT:
+            if (source.folder / name).is_file():
+                shutil.copyfile(source.folder / name, staging / name)
+        target.make(source, staging)
+        size = _size(staging)
+        manifests.write(staging, _manifest(target, source.classifier, spec["parent"], size))
+        shutil.rmtree(out, ignore_errors=True)
+        staging.rename(out)
+    except PilothouseError:
+        raise
+    except Exception as error:  # the toolchains' own exceptions share no base
+        raise OperationFailed(
+            f"{target.name} could not be made: {_first_line(error)}",
+            hint="The other targets do not depend on it.",
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return {"size_bytes": size}
+
+
+def spread(texts: Sequence[str], count: int) -> list[str]:
+    """At most `count` texts, taken evenly over all of them by length."""
+    ordered = sorted(texts, key=len)
+    step = max(1.0, len(ordered) / count)
+    return [ordered[int(i * step)] for i in range(min(count, len(ordered)))]
+
+
+def _source(spec: dict[str, Any]) -> Source:
+    import torch
+
+    from tools.training.export import load_classifier
+
+    torch.set_num_threads(spec["threads"])
+    rows = [json.loads(line) for line in Path(spec["train"]).read_text().splitlines()]
+    pairs = [(row["text"], row["label"]) for row in rows]
+    folder = Path(spec["folder"])
+    return Source(
+        classifier=load_classifier(folder),
+        folder=folder,
+        texts=spread([text for text, _ in pairs], CALIBRATION_TEXTS),
+        rows=pairs,
+        report=lambda share, line: emit(progress=_overall(spec, share), message=line),
+        options=dict(spec.get("options", {})),
+    )
+
+
+def _overall(spec: dict[str, Any], share: float) -> float:
+    begin, end = spec.get("span", (0.0, 1.0))
+    return begin + (end - begin) * share
+
+
+def _manifest(
+    target: Target, classifier: Classifier, parent: dict[str, Any], size: int
+) -> manifests.Manifest:
+    ids = {"dtype": "int64", "shape": [target.batch, "sequence"]}
+    return manifests.Manifest(
+        variant=target.name,
+        kind=target.kind,
+        runtime=target.runtime,
+        entry=target.entry,
+        inputs=[{"name": "input_ids", **ids}, {"name": "attention_mask", **ids}],
+        outputs=[
+            {
+                "name": "logits",
+                "dtype": "float32",
+                "shape": [target.batch, len(classifier.labels)],
+            }
+        ],
+        labels=[*classifier.labels],
+        max_length=classifier.max_length,
+        parent=parent,
+        size_bytes=size,
+    )
+
+
+def _size(folder: Path) -> int:
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name not in _KEPT)
+    return sum(path.stat().st_size for path in files)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {(lines or ['no reason given'])[0][:300]}"
+
+
+if __name__ == "__main__":
+    child_main(build)

@@ -1,0 +1,41 @@
+"""OpenVINO IR with int8 weights and activations, quantised by NNCF after training."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from tools.training.onnx_export import write_onnx
+
+if TYPE_CHECKING:
+    from tools.training.optimizing.targets import Source
+
+NAME = "model.xml"
+
+
+def int8(source: Source, out: Path) -> None:
+    """Quantise with the texts as calibration, fast bias correction, for a transformer."""
+    import nncf
+    import openvino as ov
+
+    logging.getLogger("nncf").setLevel(logging.ERROR)
+    plain = out / f".{uuid4().hex[:8]}.onnx"
+    try:
+        write_onnx(source.classifier, plain, quantise=False)
+        model = ov.Core().read_model(str(plain))
+        texts = [*source.batches()]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            small: Any = nncf.quantize(
+                model,
+                nncf.Dataset(texts),
+                model_type=nncf.ModelType.TRANSFORMER,
+                preset=nncf.QuantizationPreset.MIXED,
+                subset_size=len(texts),
+            )
+            ov.save_model(small, str(out / NAME), compress_to_fp16=True)
+    finally:
+        plain.unlink(missing_ok=True)

@@ -1,0 +1,102 @@
+"""What a model can be turned into: one entry a target, the work in one module each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tools.training.export import Classifier
+
+CALIBRATION_TEXTS = 128
+_HERE = "tools.training.optimizing"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a classifier's variant is made from.
+
+    Attributes:
+        classifier: the parent, loaded in torch.
+        folder: its files.
+        texts: calibration texts, of the split that it was trained on.
+        rows: the training split as (text, label), for what learns again.
+        report: receives the share done of this variant, 0 to 1, and a line.
+        options: settings of single targets.
+    """
+
+    classifier: Classifier
+    folder: Path
+    texts: Sequence[str]
+    rows: Sequence[tuple[str, str]] = ()
+    report: Callable[[float, str], None] = lambda _share, _line: None
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def batches(self, size: int = 1) -> Iterator[dict[str, Any]]:
+        """The calibration texts as the exported graph takes them."""
+        ids = [row for row in self.classifier.encode(self.texts) if row]
+        for start in range(0, len(ids), size):
+            chosen = ids[start : start + size]
+            longest = max(len(row) for row in chosen)
+            input_ids = np.zeros((len(chosen), longest), dtype=np.int64)
+            mask = np.zeros_like(input_ids)
+            for place, row in enumerate(chosen):
+                input_ids[place, : len(row)] = row
+                mask[place, : len(row)] = 1
+            yield {"input_ids": input_ids, "attention_mask": mask}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing a model can be turned into.
+
+    Attributes:
+        name: as people and `variant.json` name it.
+        runtime: what runs it.
+        entry: the file that the runtime opens.
+        module: the module of this package that makes it.
+        function: the function in it: `(source, folder) -> None`.
+        kind: `classifier` or `language-model`.
+        batch: the first dimension of its inputs.
+        relative: how long making it takes, beside the others.
+    """
+
+    name: str
+    runtime: str
+    entry: str
+    module: str
+    function: str
+    kind: str = "classifier"
+    batch: str | int = "batch"
+    relative: float = 1.0
+
+    def make(self, source: Source, out: Path) -> None:
+        """Write the variant's own files into a folder."""
+        getattr(import_module(f"{_HERE}.{self.module}"), self.function)(source, out)
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("onnx", "onnx", "model.onnx", "onnx_files", "fp32"),
+        Target("onnx-int8", "onnx", "model.onnx", "onnx_files", "dynamic_int8"),
+        Target("onnx-static-int8", "onnx", "model.onnx", "onnx_files", "static_int8"),
+        Target("openvino-int8", "openvino", "model.xml", "openvino_files", "int8", relative=2),
+        Target(
+            "executorch-int8",
+            "executorch",
+            "model.pte",
+            "executorch_files",
+            "int8",
+            batch=1,
+            relative=3,
+        ),
+        Target("pruned", "torch", "model.safetensors", "pruning", "pruned", relative=8),
+        Target("student", "torch", "model.safetensors", "distilling", "student", relative=8),
+    )
+}
