@@ -31,9 +31,21 @@ def _choice(r: Reading, name: str, info: FieldInfo) -> None:
     found = values.read_choice(r.clause, name, values.choices_of(info))
     if not found:
         return
+    if values.is_list(info):
+        _every(r, name, values.choices_of(info))
+        return
     r.set(name, *found)
     if name == "audience":
         _further(r, name, values.choices_of(info))
+
+
+def _every(r: Reading, name: str, known: Sequence[str]) -> None:
+    """All values of a list: `to openvino and executorch`."""
+    every: list[str] = []
+    while found := values.read_choice(r.clause, name, known):
+        value, span = found
+        every.extend([value] if value not in every else [])
+        r.set(name, every, span)
 
 
 def _further(r: Reading, name: str, known: Sequence[str]) -> None:

@@ -48,6 +48,12 @@ def choices_of(info: FieldInfo) -> list[str]:
     return []
 
 
+def is_list(info: FieldInfo) -> bool:
+    """True for a field that takes several values in one call."""
+    kinds = [info.annotation, *get_args(info.annotation)]
+    return any(get_origin(kind) is list for kind in kinds)
+
+
 def number_at(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
     """A number in digits or words that begins at `at`, and the index after it."""
     found = _simple_number(tokens, at)

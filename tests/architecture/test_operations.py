@@ -37,6 +37,7 @@ WITHOUT_INVERSE = {
     "devices.rotate_key": "the old key is not kept; another rotation makes another",
     "datasets.remove": "itself the inverse of an addition; the file can be added again",
     "training.cancel": "a stopped training is started anew, with a receipt of its own",
+    "training.remove_variants": "itself the inverse of shrinking, which makes them again",
     "evaluation.run": "measures and stores figures; there is nothing to take back",
     "evaluation.compare": "measures and stores figures; there is nothing to take back",
     "evaluation.look_at_experiment": "rows that were looked at cannot be unseen",

@@ -92,7 +92,7 @@ def subject_of_version(kernel: Kernel, model: str, version: int | None, tenant: 
         if version is None
         else registry.version(model, version, tenant)
     )
-    trained = trained_model(kernel, found.job, tenant)
+    trained = trained_model(kernel, found.lineage.trained_by or found.job, tenant)
     return Subject(
         model=model,
         version=found.version,

@@ -25,6 +25,9 @@ class Lineage:
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     code_version: str | None = None
     registered_by: str | None = None
+    variant: str | None = None
+    parent: int | None = None
+    trained_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

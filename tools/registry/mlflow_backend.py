@@ -52,7 +52,7 @@ class MlflowBackend(RegistryBackend):
         name = _stored(tenant, model)
         with exclusive(self._database, "registry"):
             for known in self.versions(tenant, model):
-                if known.job == lineage.job:
+                if (known.job, known.lineage.variant) == (lineage.job, lineage.variant):
                     return known, False
             self._ensure(name)
             made = self._client.create_model_version(
@@ -211,6 +211,9 @@ def _tags(lineage: Lineage) -> dict[str, str]:
         "metrics": json.dumps(dict(lineage.metrics), sort_keys=True),
         "code_version": lineage.code_version,
         "registered_by": lineage.registered_by,
+        "variant": lineage.variant,
+        "parent": lineage.parent,
+        "trained_by": lineage.trained_by,
     }
     return {TAG + key: str(value) for key, value in values.items() if value is not None}
 
@@ -247,7 +250,14 @@ def _lineage(run_id: str, tags: Mapping[str, str]) -> Lineage:
         metrics=json.loads(tags.get(TAG + "metrics", "{}")),
         code_version=tags.get(TAG + "code_version"),
         registered_by=tags.get(TAG + "registered_by"),
+        variant=tags.get(TAG + "variant"),
+        parent=_number(tags.get(TAG + "parent")),
+        trained_by=_number(tags.get(TAG + "trained_by")),
     )
+
+
+def _number(tag: str | None) -> int | None:
+    return int(tag) if tag else None
 
 
 def _local(source: str) -> Path:

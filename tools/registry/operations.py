@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
-from tools.registry import catalog, inverses
+from tools.registry import catalog, inverses, variants
 from tools.registry.access import evidence_of, previews_of, service_of
 from tools.registry.types import (
     AliasChange,
@@ -29,6 +29,7 @@ __all__ = [
     "list_models",
     "promote_model",
     "register_model",
+    "variants",
 ]
 
 

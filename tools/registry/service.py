@@ -94,15 +94,15 @@ class RegistryService:
         return self.backend.version(tenant, model, number)
 
     def latest(self, model: str, tenant: str) -> ModelVersionInfo:
-        """The newest version that is not archived.
+        """The newest version that is not archived; a variant only where there is nothing else.
 
         Raises:
             NotFound: if the model has none.
         """
         known = self.backend.versions(tenant, model)
-        for found in known:
-            if not found.archived:
-                return found
+        ready = [v for v in known if not v.archived]
+        for found in sorted(ready, key=lambda v: v.lineage.variant is not None):
+            return found
         raise NotFound(
             f"Every version of {model} is archived."
             if known
@@ -287,6 +287,8 @@ class RegistryService:
             size_bytes=lineage.size_bytes,
             code_version=lineage.code_version,
             registered_by=lineage.registered_by,
+            variant=lineage.variant,
+            parent=lineage.parent,
             created=found.created,
         )
 

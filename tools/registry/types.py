@@ -130,6 +130,8 @@ class ModelVersionDetails(Result):
         code_version: version of the platform that trained it.
         registered_by: who registered it.
         created: when it was registered.
+        variant: the form that it is in, such as `onnx-int8`; None for what a training wrote.
+        parent: the version that this variant was made of.
     """
 
     model: str
@@ -149,6 +151,8 @@ class ModelVersionDetails(Result):
     code_version: str | None = None
     registered_by: str | None = None
     created: datetime
+    variant: str | None = None
+    parent: int | None = None
 
 
 class ModelSummary(Result):

@@ -33,6 +33,13 @@ class EncoderConfig:
     max_position_embeddings: int = 512
     type_vocab_size: int = 2
     layer_norm_eps: float = 1e-12
+    attention_head_size: int | None = None
+    """Where heads were pruned; an even share of the hidden size if not given."""
+
+    @property
+    def head_size(self) -> int:
+        """Numbers of one attention head."""
+        return self.attention_head_size or self.hidden_size // self.num_attention_heads
 
     @classmethod
     def read(cls, folder: Path) -> EncoderConfig:
@@ -60,20 +67,21 @@ class _SelfAttention(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.heads = config.num_attention_heads
-        self.query = nn.Linear(config.hidden_size, config.hidden_size)
-        self.key = nn.Linear(config.hidden_size, config.hidden_size)
-        self.value = nn.Linear(config.hidden_size, config.hidden_size)
+        inner = self.heads * config.head_size
+        self.query = nn.Linear(config.hidden_size, inner)
+        self.key = nn.Linear(config.hidden_size, inner)
+        self.value = nn.Linear(config.hidden_size, inner)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        batch, length, size = hidden.shape
+        batch, length, _ = hidden.shape
 
         def split(x: Tensor) -> Tensor:
-            return x.view(batch, length, self.heads, size // self.heads).transpose(1, 2)
+            return x.view(batch, length, self.heads, x.shape[2] // self.heads).transpose(1, 2)
 
         query, key = split(self.query(hidden)), split(self.key(hidden))
         value = split(self.value(hidden))
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return mixed.transpose(1, 2).reshape(batch, length, size)
+        return mixed.transpose(1, 2).reshape(batch, length, value.shape[1] * value.shape[3])
 
 
 class _Output(nn.Module):
@@ -90,7 +98,7 @@ class _Attention(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.self = _SelfAttention(config)
-        self.output = _Output(config, config.hidden_size)
+        self.output = _Output(config, config.num_attention_heads * config.head_size)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         return self.output(self.self(hidden, mask), hidden)

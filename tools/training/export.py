@@ -113,6 +113,12 @@ def load_classifier(folder: Path) -> Classifier:
         InvalidInput: if the folder is no trained classifier, or incomplete.
         Unavailable: if the base model that it rests on has not been fetched.
     """
+    from tools.training.optimizing import manifest
+
+    if manifest.is_variant(folder) and manifest.read(folder).runtime != "torch":
+        from tools.training.optimizing.runners import classifier_of
+
+        return classifier_of(folder)
     facts = read_facts(folder)
     tokenizer = load_tokenizer(folder, facts["max_length"])
     several = facts.get("task") == "multilabel"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
+from tools.training.optimizing import operations as optimizing
 from tools.training.types import (
     CancelTraining,
     EstimateTraining,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
     from tools.training.following import TrainingJobs
     from tools.training.service import TrainingService
+
+__all__ = ["optimizing"]
 
 
 def _service(kernel: Kernel) -> TrainingService:

@@ -35,9 +35,7 @@ class Loss:
     agreement: float
 
 
-def paired_loss(
-    truth: Sequence[int], parent: Sequence[int], variant: Sequence[int]
-) -> Loss:
+def paired_loss(truth: Sequence[int], parent: Sequence[int], variant: Sequence[int]) -> Loss:
     """Accuracy that the variant loses, in points, with its paired bootstrap interval.
 
     Args:

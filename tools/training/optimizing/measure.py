@@ -38,8 +38,8 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     reset_peak()
     before = resident_mb()
     began = time.perf_counter()
-    model = Parent(folder, spec["threads"]) if spec["parent"] else open_variant(
-        folder, spec["threads"]
+    model = (
+        Parent(folder, spec["threads"]) if spec["parent"] else open_variant(folder, spec["threads"])
     )
     loaded = time.perf_counter() - began
     texts, answers = read_rows(Path(spec["rows"]))

@@ -15,6 +15,8 @@ from uuid import uuid4
 from tools.training.onnx_export import write_onnx
 
 if TYPE_CHECKING:
+    from onnxruntime.quantization import CalibrationDataReader
+
     from tools.training.optimizing.targets import Source
 
 NAME = "model.onnx"
@@ -45,7 +47,7 @@ def static_int8(source: Source, out: Path) -> None:
         quantize_static(
             str(prepared),
             str(out / NAME),
-            _Texts(source.batches()),
+            _reader(source.batches()),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=[*_CALIBRATED],
             per_channel=True,
@@ -60,15 +62,11 @@ def static_int8(source: Source, out: Path) -> None:
         prepared.unlink(missing_ok=True)
 
 
-class _Texts:
-    """Calibration texts as ONNX Runtime asks for them."""
+def _reader(batches: Iterator[dict[str, Any]]) -> CalibrationDataReader:
+    from onnxruntime.quantization import CalibrationDataReader
 
-    def __init__(self, batches: Iterator[dict[str, Any]]) -> None:
-        self._batches = batches
+    class Texts(CalibrationDataReader):
+        def get_next(self) -> Any:
+            return next(batches, None)
 
-    def get_next(self) -> dict[str, Any] | None:
-        """The next input; None after the last."""
-        return next(self._batches, None)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self._batches
+    return Texts()

@@ -1,7 +1,7 @@
 """A variant in its own runtime, behind one face: texts in, logits out.
 
-`open_variant` reads the folder's manifest and imports nothing but the runtime that it names, so that
-what is measured in a process is that runtime and the model.
+`open_variant` reads the folder's manifest and imports nothing but the runtime that it names, so
+that what is measured in a process is that runtime and the model.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from tools.training.optimizing import manifest as manifests
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from tools.training.export import Classifier
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
@@ -170,6 +172,20 @@ class Parent(Variant):
         self.max_length = read_facts(folder)["max_length"]
         self.tokenizer = load_tokenizer(folder, self.max_length)
         self._session = _Torch(folder, "", threads)
+
+
+def classifier_of(folder: Path) -> Classifier:
+    """A variant that does not run in torch, with a classifier's methods."""
+    from tools.training.export import Classifier
+
+    variant = open_variant(folder)
+
+    class InItsRuntime(Classifier):
+        def logits(self, texts: Sequence[str]) -> Floats:
+            return variant.logits(texts)
+
+    model: Any = None
+    return InItsRuntime(model, variant.tokenizer, variant.labels, variant.max_length)
 
 
 def import_runtime(runtime: str) -> None:

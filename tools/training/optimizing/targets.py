@@ -60,7 +60,7 @@ class Target:
         runtime: what runs it.
         entry: the file that the runtime opens.
         module: the module of this package that makes it.
-        function: the function in it: `(source, folder) -> None`.
+        maker: the function in it: `(source, folder) -> None`.
         kind: `classifier` or `language-model`.
         batch: the first dimension of its inputs.
         relative: how long making it takes, beside the others.
@@ -70,14 +70,14 @@ class Target:
     runtime: str
     entry: str
     module: str
-    function: str
+    maker: str
     kind: str = "classifier"
     batch: str | int = "batch"
     relative: float = 1.0
 
     def make(self, source: Source, out: Path) -> None:
         """Write the variant's own files into a folder."""
-        getattr(import_module(f"{_HERE}.{self.module}"), self.function)(source, out)
+        getattr(import_module(f"{_HERE}.{self.module}"), self.maker)(source, out)
 
 
 TARGETS = {

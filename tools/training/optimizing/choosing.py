@@ -1,0 +1,153 @@
+"""From the words of a request to targets, and from measurements to results and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tools.training.optimizing.comparing import cost_ratio, paired_loss
+from tools.training.optimizing.recommending import (
+    RUNTIMES,
+    Candidate,
+    Constraint,
+    choose,
+)
+from tools.training.optimizing.targets import TARGETS
+from tools.training.optimizing.types import (
+    OptimizeModel,
+    Profile,
+    Recommendation,
+    TargetName,
+    VariantResult,
+)
+
+_QUICK: tuple[TargetName, ...] = (
+    "onnx",
+    "onnx-int8",
+    "onnx-static-int8",
+    "openvino-int8",
+    "executorch-int8",
+)
+_FOR: dict[Profile, tuple[TargetName, ...]] = {
+    "phone": ("executorch-int8", "onnx-int8"),
+    "laptop": ("openvino-int8", "onnx-int8"),
+    "server": ("openvino-int8", "onnx-int8", "onnx-static-int8"),
+}
+
+
+def targets_of(args: OptimizeModel) -> list[TargetName]:
+    """The targets that a request means, each once."""
+    fitting = _FOR[args.profile] if args.profile else _QUICK
+    if not args.targets:
+        return [*fitting]
+    found: list[TargetName] = []
+    for name in args.targets:
+        every: list[TargetName] = [name]
+        if name == "int8":
+            every = [t for t in fitting if t.endswith("int8")]
+        found.extend(target for target in every if target not in found)
+    return found
+
+
+def constraint_of(args: OptimizeModel) -> Constraint:
+    """What a variant must keep to be registered."""
+    return Constraint(args.max_loss_points, args.max_latency_ms, None, args.max_size_mb)
+
+
+def parent_result(measured: Mapping[str, Any], size_bytes: int) -> VariantResult:
+    """The parent's own line."""
+    return VariantResult(
+        variant="parent",
+        runtime="torch",
+        accuracy=measured["correct"] / measured["rows"],
+        agreement=1.0,
+        size_bytes=size_bytes,
+        size_ratio=1.0,
+        cost_ratio=1.0,
+        loss_points=0.0,
+        loss_low=0.0,
+        loss_high=0.0,
+        **_figures(measured),
+    )
+
+
+def variant_result(
+    target: str,
+    measured: Mapping[str, Any],
+    parent: Mapping[str, Any],
+    predictions: tuple[Sequence[int], Sequence[int], Sequence[int]],
+    sizes: tuple[int, int],
+    constraint: Constraint,
+) -> VariantResult:
+    """A variant beside its parent.
+
+    Args:
+        target: its name.
+        measured: what its process measured.
+        parent: what the parent's process measured.
+        predictions: the truth, the parent's and the variant's.
+        sizes: bytes of the variant and of the parent.
+        constraint: what it must keep.
+    """
+    loss = paired_loss(*predictions)
+    result = VariantResult(
+        variant=target,
+        runtime=TARGETS[target].runtime,
+        accuracy=measured["correct"] / measured["rows"],
+        loss_points=round(loss.points, 4),
+        loss_low=round(loss.low, 4),
+        loss_high=round(loss.high, 4),
+        agreement=round(loss.agreement, 6),
+        size_bytes=sizes[0],
+        size_ratio=round(sizes[0] / max(1, sizes[1]), 4),
+        cost_ratio=round(cost_ratio(measured, parent), 4),
+        **_figures(measured),
+    )
+    limit = constraint.max_loss_points
+    result.proven = limit is not None and loss.high <= limit
+    candidate = candidate_of(result)
+    result.reasons = constraint.broken_by(candidate) if candidate else []
+    return result
+
+
+def candidate_of(result: VariantResult) -> Candidate | None:
+    """What a choice needs to know of a result; None if it was not measured."""
+    if result.error is not None or result.loss_points is None:
+        return None
+    return Candidate(
+        variant=result.variant,
+        runtime=result.runtime,
+        loss_points=result.loss_points,
+        p95_ms=result.p95_ms or 0.0,
+        memory_mb=result.memory_mb or 0.0,
+        cost_ratio=result.cost_ratio or 0.0,
+        size_bytes=result.size_bytes or 0,
+    )
+
+
+def advise(results: Sequence[VariantResult], constraint: Constraint) -> list[Recommendation]:
+    """For every kind of device, what to deploy to it, in words."""
+    candidates = [c for c in map(candidate_of, results) if c is not None]
+    versions = {r.variant: r.version for r in results}
+    found: list[Recommendation] = []
+    for profile in RUNTIMES:
+        best = choose(profile, candidates, constraint)
+        if best is None:
+            why = f"no variant that runs on a {profile} keeps what was asked"
+            found.append(Recommendation(profile=profile, variant=None, version=None, why=why))
+            continue
+        why = (
+            f"{best.variant}: {best.loss_points:+.1f} points lost, p95 {best.p95_ms:.1f} ms, "
+            f"{best.cost_ratio:.0%} of the parent's cost"
+        )
+        found.append(
+            Recommendation(
+                profile=profile, variant=best.variant, version=versions[best.variant], why=why
+            )
+        )
+    return found
+
+
+def _figures(measured: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("load_ms", "p50_ms", "p95_ms", "memory_mb", "peak_mb")
+    return {name: float(measured[name]) for name in names}

@@ -1,0 +1,161 @@
+"""Structured pruning: whole attention heads, feed-forward neurons and layers go, and it recovers.
+
+What goes is what the loss needs least: the expected change of the loss when a head or neuron is
+masked, |activation × gradient| summed over training rows (Michel et al., "Are Sixteen Heads Really
+Better than One?", 2019; Molchanov et al., "Importance Estimation for Neural Network Pruning",
+2019). Every layer keeps the same number of each, so that the result is a plain smaller encoder.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tools.kernel.errors import InvalidInput
+from tools.training.batching import pad
+from tools.training.optimizing.distilling import kept_layers
+from tools.training.optimizing.recovering import teach, write_classifier
+
+if TYPE_CHECKING:
+    from tools.training.modelling import TextClassifier
+    from tools.training.optimizing.targets import Source
+
+KEEP_HEADS = 0.75
+KEEP_NEURONS = 0.5
+EPOCHS = 2
+RATE = 1e-4
+_ROWS = 256
+_BATCH = 16
+
+
+def pruned(source: Source, out: Path) -> None:
+    """Write the parent without its least needed heads and neurons; recovers for two epochs.
+
+    Options: `keep_heads` and `keep_neurons` (shares above 0, at most 1), `layers` (how many are
+    kept; all if not given), `epochs`.
+
+    Raises:
+        InvalidInput: if a share or the number of layers is out of its range.
+    """
+    model = copy.deepcopy(source.classifier.model)
+    options = source.options
+    _drop_layers(model, options.get("layers"))
+    layers: list[Any] = list(model.encoder.encoder.layer)
+    heads = _kept(options.get("keep_heads") or KEEP_HEADS, layers[0].attention.self.heads)
+    neurons = _kept(
+        options.get("keep_neurons") or KEEP_NEURONS, layers[0].intermediate.dense.out_features
+    )
+    size = layers[0].attention.self.query.out_features // layers[0].attention.self.heads
+    for layer, (head_scores, neuron_scores) in zip(layers, importance(model, source), strict=True):
+        _prune_heads(layer, _best(head_scores, heads), size)
+        _prune_neurons(layer, _best(neuron_scores, neurons))
+    teach(model, source, epochs=int(options.get("epochs") or EPOCHS), rate=RATE)
+    sizes = {
+        "num_hidden_layers": len(layers),
+        "num_attention_heads": heads,
+        "attention_head_size": size,
+        "intermediate_size": neurons,
+    }
+    write_classifier(model, sizes, out)
+
+
+def importance(model: TextClassifier, source: Source) -> list[tuple[Tensor, Tensor]]:
+    """For every layer, how much the loss needs each head and each neuron."""
+    layers: list[Any] = list(model.encoder.encoder.layer)
+    kept: list[dict[str, Tensor]] = [{} for _ in layers]
+    sums = [
+        (
+            torch.zeros(layer.attention.self.heads),
+            torch.zeros(layer.intermediate.dense.out_features),
+        )
+        for layer in layers
+    ]
+    hooks: list[Any] = []
+    for place, layer in enumerate(layers):
+        for name, module in (("heads", layer.attention.self), ("neurons", layer.intermediate)):
+            hooks.append(module.register_forward_hook(_keeper(kept[place], name)))
+    model.requires_grad_(True)
+    places = {label: i for i, label in enumerate(source.classifier.labels)}
+    rows = [(t, places[a]) for t, a in source.rows if a in places][:_ROWS]
+    ids = source.classifier.encode([text for text, _ in rows])
+    for start in range(0, len(rows), _BATCH):
+        model.zero_grad()
+        logits = model(*pad(ids[start : start + _BATCH]))
+        truth = torch.tensor([answer for _, answer in rows[start : start + _BATCH]])
+        functional.cross_entropy(logits, truth).backward()
+        for place, (heads, neurons) in enumerate(sums):
+            heads += _needed(kept[place]["heads"], len(heads))
+            neurons += _needed(kept[place]["neurons"], len(neurons))
+    for hook in hooks:
+        hook.remove()
+    return sums
+
+
+def _keeper(kept: dict[str, Tensor], name: str) -> Any:
+    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        output.retain_grad()
+        kept[name] = output
+
+    return keep
+
+
+def _needed(output: Tensor, groups: int) -> Tensor:
+    """|activation × gradient| of each group of outputs, summed over a batch."""
+    if output.grad is None:
+        raise RuntimeError("an output has no gradient")
+    product = (output * output.grad).detach()
+    by_row = product.sum(dim=1).view(product.shape[0], groups, -1).sum(dim=2)
+    return by_row.abs().sum(dim=0)
+
+
+def _kept(share: float, of: int) -> int:
+    if not 0 < share <= 1:
+        raise InvalidInput(f"{share} is no share to keep.", hint="Above 0, at most 1.")
+    return max(1, round(share * of))
+
+
+def _best(scores: Tensor, count: int) -> list[int]:
+    return sorted(scores.argsort(descending=True)[:count].tolist())
+
+
+def _drop_layers(model: TextClassifier, wanted: Any) -> None:
+    layers = list(model.encoder.encoder.layer)
+    if wanted is None:
+        return
+    if not 1 <= int(wanted) <= len(layers):
+        raise InvalidInput(f"The model has {len(layers)} layers; {wanted} cannot be kept.")
+    chosen = kept_layers(len(layers), int(wanted))
+    model.encoder.encoder.layer = nn.ModuleList(layers[i] for i in chosen)
+
+
+def _prune_heads(layer: Any, heads: list[int], size: int) -> None:
+    attention = layer.attention.self
+    places = [head * size + i for head in heads for i in range(size)]
+    for name in ("query", "key", "value"):
+        setattr(attention, name, _rows(getattr(attention, name), places))
+    layer.attention.output.dense = _columns(layer.attention.output.dense, places)
+    attention.heads = len(heads)
+
+
+def _prune_neurons(layer: Any, neurons: list[int]) -> None:
+    layer.intermediate.dense = _rows(layer.intermediate.dense, neurons)
+    layer.output.dense = _columns(layer.output.dense, neurons)
+
+
+def _rows(linear: nn.Linear, places: list[int]) -> nn.Linear:
+    made = nn.Linear(linear.in_features, len(places))
+    made.weight.data = linear.weight.data[places].clone()
+    made.bias.data = linear.bias.data[places].clone()
+    return made
+
+
+def _columns(linear: nn.Linear, places: list[int]) -> nn.Linear:
+    made = nn.Linear(len(places), linear.out_features)
+    made.weight.data = linear.weight.data[:, places].clone()
+    made.bias.data = linear.bias.data.clone()
+    return made
