@@ -136,15 +136,13 @@ def _matters(report: Report) -> dict[str, Any]:
 def _next_boot(home: Path) -> tuple[int, int]:
     """The number of this start, and the sequence before its first report.
 
-    On a full disk the number cannot be kept, and the sequence begins with the clock, so that it is
-    beyond that of the start before.
+    The sequence begins with the clock: where a full disk has kept a start from being numbered, the
+    next one has the same number, and what it reports must still be newer.
     """
     path = home / "boot"
     number = 1
     with contextlib.suppress(OSError, ValueError):
         number = int(path.read_text()) + 1
-    try:
+    with contextlib.suppress(OSError):
         write_atomic(path, str(number).encode())
-    except OSError:
-        return number, max(0, int(time.time()) - _EPOCH)
-    return number, 0
+    return number, max(0, int(time.time()) - _EPOCH)

@@ -334,6 +334,7 @@ class TestCredentials:
             with pytest.raises(NOT_KNOWN):
                 transport.desired(known, None, 0)
         assert any(e.kind == "device.locked" for e in kernel.events.read("devices"))
+        assert kernel.get(Fleet).devices("default")[0].locked is not None
 
     def test_a_retired_device_cannot_renew(
         self, transport: Transport, credential: str, key: Any, approved: Callable[..., Any]
@@ -427,6 +428,24 @@ class TestReports:
         assert found is not None and found[0]["generation"] == 41
         assert not kernel.get(Fleet).devices("default")[0].confirmed
 
+    def test_a_device_cannot_steer_the_terminal_of_who_reads_it(
+        self, transport: Transport, credential: str, key: Any, kernel: Kernel
+    ) -> None:
+        transport.report(credential, key, a_report(1, error="\x1b[2Jfine\nreally"))
+        report = kernel.get(Fleet).devices("default")[0].report
+        assert report is not None and report.error == "?[2Jfine?really"
+
+    def test_a_device_that_claims_what_it_was_never_given_is_not_believed(
+        self, transport: Transport, credential: str, key: Any, kernel: Kernel
+    ) -> None:
+        want(kernel, "thinkpad-1", MODEL)
+        device = kernel.get(Fleet).devices("default")[0]
+        lie = {**MODEL.model_dump(), "bundle": OTHER}
+        for sequence, told in ((1, [lie]), (2, []), (3, [{**MODEL.model_dump(), "version": 7}])):
+            body = a_report(sequence, generation=device.generation, serving=told)
+            transport.report(credential, key, body)
+            assert not kernel.get(Fleet).devices("default")[0].confirmed
+
     def test_one_that_takes_back_what_was_answered_is_refused(
         self, transport: Transport, credential: str, key: Any
     ) -> None:
@@ -467,6 +486,9 @@ class TestReports:
             b"[]",
             a_report(0),
             a_report(1, phase="lying"),
+            a_report(1, address="javascript:alert(1)"),
+            a_report(1, machine={"memory_mb": -1}),
+            a_report(1, generation=2**31 - 1),
             a_report(1, extra="field"),
             a_report(1, free_disk_mb=-1),
             a_report(1, traffic=[{**answered(1), "requests": -5}]),

@@ -77,6 +77,7 @@ class Device:
     changed: datetime | None
     enrolled: datetime | None
     report: Reported | None
+    locked: datetime | None = None
 
     @property
     def serving(self) -> tuple[ServedModel, ...]:
@@ -230,6 +231,7 @@ class Fleet:
             changed=row.changed,
             enrolled=row.enrolled,
             report=_reported(report) if report else None,
+            locked=row.locked,
         )
 
     def _state(self, row: DeviceRow, report: ReportRow | None) -> DeviceState:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Short = Annotated[str, Field(max_length=200)]
+
+def _plain(text: str) -> str:
+    """The text without what could steer a terminal: a device's words are shown to people."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+Short = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
+Address = Annotated[str, Field(max_length=200, pattern=r"^https?://[A-Za-z0-9.:_\[\]-]+$")]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Megabytes = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
@@ -104,13 +111,13 @@ class DeviceReport(_Message):
     serving: Annotated[list[ReportedModel], Field(max_length=2)]
     staged: Annotated[list[Sha], Field(max_length=2)]
     slots: Annotated[dict[Literal["a", "b"], ReportedModel | None], Field(max_length=2)]
-    error: Annotated[str, Field(max_length=2000)] | None
+    error: Annotated[str, Field(max_length=2000), AfterValidator(_plain)] | None
     traffic: Annotated[list[ReportedTraffic], Field(max_length=50)]
     p50_ms: Milliseconds | None
     p95_ms: Milliseconds | None
     memory_mb: Megabytes | None
     free_disk_mb: Megabytes | None
-    address: Short | None
+    address: Address | None
     agent: Short
     machine: ReportedMachine | None = None
     handed_over: Count = 0

@@ -115,7 +115,10 @@ def describe_device(args: DescribeDevice, call: Call) -> DeviceDetail:
 @describe_device.says
 def _(args: DescribeDevice, result: DeviceDetail) -> str:
     served = " and ".join(f"{s.model} v{s.version}" for s in result.serving) or "no model"
-    return f"{result.name} ({result.group}, {result.profile}) is {result.state}; serves {served}."
+    said = f"{result.name} ({result.group}, {result.profile}) is {result.state}; serves {served}."
+    if result.locked is not None:
+        said += " It is locked: its credential was copied. Retire it and enrol it anew."
+    return said
 
 
 @operation(

@@ -83,6 +83,7 @@ class DeviceService:
             **summary(device).model_dump(),
             protected=bool(record and record.protected),
             enrolled=device.enrolled,
+            locked=device.locked,
         )
         if report is None:
             return detail

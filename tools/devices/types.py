@@ -182,6 +182,9 @@ class DeviceDetail(DeviceSummary):
     """All that is known of one device; what it serves is what it reported itself."""
 
     protected: bool = Field(description="True if the device's group is protected.")
+    locked: datetime | None = Field(
+        None, description="When it was locked because its credential had been copied."
+    )
     healthy: bool | None = None
     slots: dict[str, ServedModel | None] = Field(default_factory=dict)
     address: str | None = Field(None, description="Where it answers predictions, on its own host.")

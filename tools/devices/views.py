@@ -44,7 +44,7 @@ def health_of(device: Device) -> DeviceHealth:
             "latency_p95_ms": report.p95_ms,
             "mean_confidence": round(sum(means) / len(means), 4) if means else None,
             "last_report": report.at,
-            "error": report.error,
+            "error": "locked: its credential was copied" if device.locked else report.error,
         }
     )
 
