@@ -61,6 +61,24 @@ def test_the_sign_flip_test_keeps_its_level_and_finds_what_is_there() -> None:
     assert resampling.paired_p_value(np.zeros(9)) == 1.0
 
 
+def test_several_labels_agree_with_scikit_learn() -> None:
+    from sklearn.metrics import accuracy_score, f1_score
+
+    from tools.evaluation.multilabel import several_scores
+
+    rng = np.random.default_rng(10)
+    truth = rng.random((300, 4)) < 0.3
+    probabilities = np.clip(truth * 0.5 + rng.random((300, 4)) * 0.6, 0, 1)
+    given = probabilities > 0.5
+    found = several_scores(probabilities, truth, given, ["a", "b", "c", "d"])
+    for average in ("macro", "micro"):
+        assert found[f"{average}_f1"] == pytest.approx(f1_score(truth, given, average=average))
+    assert found["accuracy"] == pytest.approx(accuracy_score(truth, given))
+    assert found["macro_f1_low"] < found["macro_f1"] < found["macro_f1_high"]
+    by_label = [f1_score(truth[:, i], given[:, i]) for i in range(4)]
+    assert [c["f1"] for c in found["classes"]] == pytest.approx(by_label)
+
+
 def test_holm_is_what_the_paper_says() -> None:
     assert resampling.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert resampling.holm([]) == []

@@ -101,3 +101,44 @@ def test_a_label_that_the_model_does_not_know_is_named(rows, monkeypatch):
     rows.write_text(json.dumps({"text": "x", "label": "refunds"}))
     with pytest.raises(InvalidInput, match="refunds"):
         worker.carry_out({"task": "compare", "folders": ["a", "b"], "rows": str(rows)})
+
+
+class ByWords:
+    """Gives every label whose name is in the text."""
+
+    labels = LABELS
+    multilabel = True
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return np.array([[0.9 if label in text else 0.1 for label in LABELS] for text in texts])
+
+
+def test_a_classifier_of_several_labels_is_measured_by_sets(tmp_path, monkeypatch, capsys):
+    lines = [
+        ("billing and login", ["billing", "login"]),
+        ("shipping", ["shipping"]),
+        ("nothing of it", []),
+        ("login is late", ["login", "shipping"]),
+    ] * 10
+    path = tmp_path / "several.jsonl"
+    path.write_text("\n".join(json.dumps({"text": t, "label": "", "labels": a}) for t, a in lines))
+    monkeypatch.setattr(export, "load_classifier", lambda folder: ByWords())
+    monkeypatch.setattr(export, "untrained_classifier", lambda *a: ByWords())
+    spec = {
+        "folder": "x",
+        "rows": str(path),
+        "plot": str(tmp_path / "confusion.png"),
+        "reliability_plot": str(tmp_path / "reliability.png"),
+        "predictions": str(tmp_path / "predictions.jsonl"),
+        "hourly_rate": 0.4,
+        "title": "router v1",
+        "base_model": "minilm",
+        "parameters": {},
+    }
+    result = worker.measure(spec)
+    assert result["accuracy"] == pytest.approx(0.75)
+    assert result["micro_f1"] == pytest.approx(2 * 40 / (40 + 50))
+    assert {c["label"]: c["recall"] for c in result["classes"]}["shipping"] == pytest.approx(0.5)
+    kept = [json.loads(line) for line in (tmp_path / "predictions.jsonl").read_text().splitlines()]
+    assert (kept[3]["label"], kept[3]["predicted"]) == ("login | shipping", "login")
+    assert kept[2]["predicted"] == "none"

@@ -58,9 +58,12 @@ class HeldOut:
         return sum(r.label == self.majority for r in self.rows) / len(self.rows)
 
     def write(self, path: Path) -> None:
-        """Write text, label and other columns of every row, one JSON object a line."""
+        """Write text, labels and other columns of every row, one JSON object a line."""
         lines = (
-            json.dumps({"text": r.text, "label": r.label, "extra": r.extra}, default=str)
+            json.dumps(
+                {"text": r.text, "label": r.label, "labels": r.labels, "extra": r.extra},
+                default=str,
+            )
             for r in self.rows
         )
         path.write_text("".join(f"{line}\n" for line in lines))
@@ -101,7 +104,9 @@ def held_out(
             hint="Name a dataset that the model has not seen.",
         )
     known = set.intersection(*(set(s.labels) for s in subjects))
-    rows = [row for row in unseen if row.label in known]
+    rows = [
+        row for row in unseen if known.issuperset([row.label] if row.labels is None else row.labels)
+    ]
     if not rows:
         raise Conflict(
             f"No {split} row of {dataset} has a label that {subjects[0]} knows.",

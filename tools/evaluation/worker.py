@@ -16,9 +16,9 @@ import numpy as np
 
 from tools.evaluation import statistics
 from tools.evaluation.charts import draw_confusion
+from tools.evaluation.coding import THRESHOLD, Coding
 from tools.evaluation.resampling import f1_intervals
 from tools.kernel.child import child_main, emit
-from tools.kernel.errors import InvalidInput
 
 if TYPE_CHECKING:
     from tools.evaluation.statistics import Floats, Ints
@@ -52,17 +52,29 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     rows = read_rows(Path(spec["rows"]))
     texts = [row["text"] for row in rows]
     classifier = load_classifier(Path(spec["folder"]))
-    labels = [*classifier.labels]
-    truth = indices([row["label"] for row in rows], labels)
+    coding = Coding(classifier)
+    truth = coding.truth(rows)
     probabilities = predict(classifier, texts, 0.05, 0.6, "predicting")
     result: dict[str, Any] = {
-        **scores(probabilities, truth, labels),
+        **scored(coding, probabilities, rows, truth),
         **costs(time_single_rows(classifier, texts), spec["hourly_rate"]),
-        **kept(rows, probabilities, labels, spec),
+        **kept(rows, probabilities, coding, spec),
     }
-    result["baseline_untrained"] = untrained_accuracy(spec, labels, texts, truth)
-    draw_confusion(result["confusion"], labels, spec["title"], Path(spec["plot"]))
+    result["baseline_untrained"] = untrained_accuracy(spec, coding, texts, truth)
+    draw_confusion(result["confusion"], coding.labels, spec["title"], Path(spec["plot"]))
     return result
+
+
+def scored(
+    coding: Coding, probabilities: Floats, rows: Sequence[dict[str, Any]], truth: Ints
+) -> dict[str, Any]:
+    """The scores of one class a text, or of several labels a text."""
+    if not coding.several:
+        return scores(probabilities, truth, coding.labels)
+    from tools.evaluation.multilabel import several_scores
+
+    given = probabilities > THRESHOLD
+    return several_scores(probabilities, coding.matrix(rows), given, coding.labels)
 
 
 def costs(seconds: Sequence[float], hourly_rate: float) -> dict[str, float]:
@@ -78,7 +90,7 @@ def costs(seconds: Sequence[float], hourly_rate: float) -> dict[str, float]:
 def kept(
     rows: Sequence[dict[str, Any]],
     probabilities: Floats,
-    labels: Sequence[str],
+    coding: Coding,
     spec: dict[str, Any],
 ) -> dict[str, Any]:
     """Write what was predicted row by row, and what follows from it: slices, reliability."""
@@ -86,10 +98,17 @@ def kept(
     from tools.evaluation.predictions import Predicted, write_predictions
     from tools.evaluation.slices import slice_scores
 
-    best: list[int] = probabilities.argmax(axis=1).tolist()
+    if coding.several:
+        given = probabilities > THRESHOLD
+        answers, named = coding.names(coding.matrix(rows)), coding.names(given)
+        sure = np.where(given, probabilities, 1 - probabilities).prod(axis=1)
+    else:
+        answers = [row["label"] for row in rows]
+        named = [coding.labels[i] for i in probabilities.argmax(axis=1)]
+        sure = probabilities.max(axis=1)
     made = [
-        Predicted(row["text"], row["label"], labels[b], float(p[b]), row.get("extra", {}))
-        for row, b, p in zip(rows, best, probabilities, strict=True)
+        Predicted(row["text"], answer, name, float(p), row.get("extra", {}))
+        for row, answer, name, p in zip(rows, answers, named, sure, strict=True)
     ]
     write_predictions(Path(spec["predictions"]), made)
     draw_reliability(calibration_of(made), spec["title"], Path(spec["reliability_plot"]))
@@ -109,14 +128,15 @@ def compare(spec: dict[str, Any]) -> dict[str, Any]:
     from tools.training.export import load_classifier
 
     rows = read_rows(Path(spec["rows"]))
-    texts, answers = [row["text"] for row in rows], [row["label"] for row in rows]
+    texts = [row["text"] for row in rows]
     right: list[Any] = []
     for number, folder in enumerate(spec["folders"]):
         classifier = load_classifier(Path(folder))
-        truth = indices(answers, [*classifier.labels])
+        coding = Coding(classifier)
+        truth = coding.truth(rows)
         at = 0.05 + 0.45 * number
         predicted = predict(classifier, texts, at, at + 0.45, f"model {number + 1} of 2")
-        right.append(predicted.argmax(axis=1) == truth)
+        right.append(coding.predicted(predicted) == truth)
     first, second = right
     return {
         "first": int(first.sum()),
@@ -165,12 +185,13 @@ def perturb_rows(spec: dict[str, Any]) -> dict[str, Any]:
 
     rows = read_rows(Path(spec["rows"]))
     classifier = load_classifier(Path(spec["folder"]))
-    truth = indices([row["label"] for row in rows], [*classifier.labels])
+    coding = Coding(classifier)
+    truth = coding.truth(rows)
 
     def predicted(texts: Sequence[str], number: int, what: str) -> Ints:
         share = 0.9 / (len(KINDS) + 1)
         start = 0.05 + share * number
-        return predict(classifier, texts, start, start + share, what).argmax(axis=1)
+        return coding.predicted(predict(classifier, texts, start, start + share, what))
 
     texts = [row["text"] for row in rows]
     plain = predicted(texts, 0, "predicting the texts as they are")
@@ -221,7 +242,7 @@ def scores(probabilities: Floats, truth: Ints, labels: Sequence[str]) -> dict[st
 
 
 def untrained_accuracy(
-    spec: dict[str, Any], labels: Sequence[str], texts: Sequence[str], truth: Ints
+    spec: dict[str, Any], coding: Coding, texts: Sequence[str], truth: Ints
 ) -> float:
     """Accuracy of the model as it was before the first training step.
 
@@ -229,9 +250,9 @@ def untrained_accuracy(
     """
     from tools.training.export import untrained_classifier
 
-    classifier = untrained_classifier(spec["base_model"], labels, spec["parameters"])
-    predicted = predict(classifier, texts, 0.65, 0.98, "predicting with the untrained model")
-    return float((predicted.argmax(axis=1) == truth).mean())
+    classifier = untrained_classifier(spec["base_model"], coding.labels, spec["parameters"])
+    outputs = predict(classifier, texts, 0.65, 0.98, "predicting with the untrained model")
+    return float((coding.predicted(outputs) == truth).mean())
 
 
 def predict(
@@ -263,21 +284,8 @@ def time_single_rows(classifier: Classifier, texts: Sequence[str]) -> list[float
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows (`text`, `label`, `extra`) of a file of JSON lines."""
+    """The rows (`text`, `label`, `labels`, `extra`) of a file of JSON lines."""
     return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def indices(answers: Sequence[str], labels: Sequence[str]) -> Ints:
-    """The place of each answer among the labels.
-
-    Raises:
-        InvalidInput: if a label is not among them.
-    """
-    places = {label: place for place, label in enumerate(labels)}
-    unknown = sorted(set(answers) - set(places))
-    if unknown:
-        raise InvalidInput(f"The model does not know the label {unknown[0]!r}.")
-    return np.array([places[answer] for answer in answers], dtype=np.int64)
 
 
 if __name__ == "__main__":
