@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from tools.kernel.tables import JobRow
     from tools.training.types import TrainingResult
 
-CLASSIFIER = "classifier"
-"""Folder of the trained model within its run's artifacts."""
-
 _TRAININGS = ("training.start", "training.tune")
 _METRICS = ("validation_accuracy", "validation_macro_f1", "initial_loss", "final_loss", "seconds")
 
@@ -57,7 +54,7 @@ def trained_model(kernel: Kernel, job: int, tenant: str, *, by: str | None = Non
 
     result = _result(kernel.jobs.get(job, tenant))
     _refuse_deleted(kernel, result)
-    folder = artifact_folder(kernel.settings, result.run_id) / CLASSIFIER
+    folder = artifact_folder(kernel.settings, result.run_id) / Path(result.artifact_path).name
     lineage = Lineage(
         job=result.job,
         run_id=result.run_id,
@@ -68,7 +65,7 @@ def trained_model(kernel: Kernel, job: int, tenant: str, *, by: str | None = Non
         base_model=result.base_model,
         method=result.method,
         labels=read_labels(folder),
-        metrics={name: float(getattr(result, name)) for name in _METRICS},
+        metrics={**{n: float(getattr(result, n)) for n in _METRICS}, **result.metrics},
         code_version=_code_version(),
         registered_by=by,
     )

@@ -52,7 +52,7 @@ def check(name: str) -> None:
     if name == "smollm2":
         raise InvalidInput(
             "smollm2 is a generative model; classifiers are trained on an encoder.",
-            hint="Use minilm as the base model.",
+            hint="Use minilm as the base model; smollm2 learns from prompts and completions.",
         )
     if name == DEFAULT:
         return
@@ -70,8 +70,8 @@ def folder(name: str) -> Path:
     Raises:
         Unavailable: if the asset has not been fetched.
     """
-    if name == DEFAULT:
+    if name in (DEFAULT, "smollm2"):
         from tools.kernel.assets import asset_path
 
-        return asset_path("minilm")
+        return asset_path(name)
     return Path(name)

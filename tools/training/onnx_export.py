@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import numpy as np
 import torch
+from torch import nn
 
 from tools.training.batching import pad
 
@@ -26,33 +27,42 @@ def write_onnx(classifier: Classifier, out: Path, *, quantise: bool) -> None:
     plain = out.with_name(f".{out.name}.{uuid4().hex[:8]}.fp32")
     small = plain.with_suffix(".int8")
     try:
-        _export(classifier, plain)
+        export_graph(classifier.model, plain, "logits", {0: "batch"})
         if quantise:
-            _quantise(plain, small)
+            quantise_weights(plain, small)
         (small if quantise else plain).replace(out)
     finally:
         plain.unlink(missing_ok=True)
         small.unlink(missing_ok=True)
 
 
-def _export(classifier: Classifier, path: Path) -> None:
+def export_graph(model: nn.Module, path: Path, output: str, axes_out: dict[int, str]) -> None:
+    """Write a module that takes `input_ids` and `attention_mask` as an ONNX file.
+
+    Args:
+        model: in evaluation mode.
+        path: the file to write.
+        output: what its only output is called.
+        axes_out: the output's axes of any length.
+    """
     input_ids, mask = pad([[0, 1, 2, 3], [0, 1]])  # any ids; only the graph is recorded
     axes = {0: "batch", 1: "sequence"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            classifier.model,
+            model,
             (input_ids, mask),
             str(path),
             dynamo=False,
             opset_version=OPSET,
             input_names=["input_ids", "attention_mask"],
-            output_names=["logits"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "batch"}},
+            output_names=[output],
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, output: axes_out},
         )
 
 
-def _quantise(source: Path, target: Path) -> None:
+def quantise_weights(source: Path, target: Path) -> None:
+    """Write an ONNX file again with int8 matrices and embeddings, one scale a channel."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     logging.getLogger().setLevel(logging.ERROR)  # it logs advice for every export on the root

@@ -75,13 +75,20 @@ def base_model_names(kernel: Kernel, tenant: str) -> list[EntityName]:
         "use the returns data to fine tune a model for 4 epochs",
         "I need a new router, train it on the ticket data",
         "do a quick training on complaints, one epoch is enough",
+        "fine-tune smollm2 on the faq pairs, rank 16, two epochs, lr 2e-4",
+        "qlora on support-chats with rank 8",
+        "instruction-tune smollm2 on the helpdesk answers and merge the adapter",
+        "prompt tuning on the faq data, 10 epochs",
+        "fine-tune an embedding model on the duplicate-questions pairs",
     ),
 )
 def start(args: StartTraining, call: Call) -> TrainingResult:
-    """Fine-tune a text classifier on a dataset's training split, as a durable job.
+    """Fine-tune a classifier, or a language model's answers, on a dataset, as a durable job.
 
-    Trains in a child process with checkpoints, so that a killed process goes on where it was;
-    keeps the weights of the best epoch on the validation split; records everything in MLflow.
+    What is learnt follows from the dataset: labelled texts, prompts or chats, or pairs and triplets
+    of texts. Trains in a child process with checkpoints, so that a killed process goes on where it
+    was; keeps the weights of the epoch that is best on the validation split; records everything in
+    MLflow.
     Refused before anything starts when the dataset, its splits or the base model do not fit.
     """
     return _service(call.kernel).run(args, call)
@@ -117,9 +124,20 @@ def _(args: StartTraining, result: TrainingResult) -> str:
 
 
 def _score(result: TrainingResult) -> str:
+    found = result.metrics
     if result.task == "multilabel":
         micro, macro = result.validation_micro_f1, result.validation_macro_f1
         return f"validation micro F1 {micro:.1%}, macro F1 {macro:.1%}"
+    if result.task == "language":
+        return (
+            f"right answers {found['exact_match_before']:.1%} → {found['exact_match']:.1%}, "
+            f"F1 of their words {found['token_f1_before']:.1%} → {found['token_f1']:.1%}"
+        )
+    if result.task == "embedding":
+        return (
+            f"counterpart nearest {found['accuracy_before']:.1%} → "
+            f"{result.validation_accuracy:.1%} of held-out texts"
+        )
     return f"validation accuracy {result.validation_accuracy:.1%}"
 
 

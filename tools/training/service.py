@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tools.kernel.errors import InvalidInput
 from tools.kernel.operations import Call, Evidence, Preview
 from tools.training import base_models
 from tools.training.fitting import refuse_unfit
 from tools.training.pausing import compute
-from tools.training.preparing import (
-    check_length,
-    check_trainable,
-    make_spec,
-    model_slug,
-    parameters_of,
-    write_data,
-)
+from tools.training.preparing import model_slug
 from tools.training.space import canonical as canonical_space
-from tools.training.spec import DEFAULTS, TrainingSpec
+from tools.training.tasks import by_name, check_method, task_of
 from tools.training.trials import default_space
 from tools.training.types import (
     RunState,
@@ -41,7 +33,6 @@ if TYPE_CHECKING:
     from tools.training.tracking import TrainingRuns
 
 OPERATIONS = ("training.start", "training.tune")
-CHILD = "tools.training.child"
 _CANCEL_SECONDS = 15.0
 What = TypeVar("What", StartTraining, TuneTraining)
 
@@ -79,16 +70,21 @@ class TrainingService:
             NotFound: if base model or dataset are not known.
         """
         dataset = self._datasets.resolve(tenant, args.dataset)
-        defaults = DEFAULTS[args.method]
+        task = task_of(args.task, dataset)
+        check_method(task, as_training(args))
+        named = args.model_fields_set
+        base = args.base_model if "base_model" in named else task.base_model
         values: dict[str, Any] = {
-            "base_model": base_models.canonical(args.base_model),
-            "name": model_slug(args.name or f"{dataset.name} classifier"),
-            "epochs": args.epochs or defaults.epochs,
+            "task": task.name,
+            "base_model": base_models.canonical(base),
+            "name": model_slug(args.name or f"{dataset.name} {task.suffix}"),
         }
         if isinstance(args, TuneTraining) and args.space is not None:
             values["space"] = canonical_space(args.space)
-        if isinstance(args, StartTraining):
-            values["learning_rate"] = args.learning_rate or defaults.learning_rate
+        for name, value in task.defaults(args.method).items():
+            wanted = name in type(args).model_fields
+            if wanted and (name not in named or getattr(args, name) is None):
+                values[name] = value
         return args.model_copy(update=values)
 
     def check(self, args: StartTraining | TuneTraining, tenant: str) -> tuple[Dataset, list[str]]:
@@ -97,11 +93,14 @@ class TrainingService:
         Raises:
             InvalidInput, Unavailable: if base model, dataset and settings do not fit.
         """
-        base_models.check(args.base_model)
-        folder = base_models.folder(args.base_model)
-        check_length(folder, args.max_length)
         dataset = self._datasets.resolve(tenant, args.dataset)
-        return dataset, check_trainable(dataset)
+        task, training = task_of(args.task, dataset), as_training(args)
+        check_method(task, training)
+        if isinstance(args, TuneTraining) and task.name != "classification":
+            raise InvalidInput(
+                "Settings are searched for classifiers.", hint="Start a training with your own."
+            )
+        return dataset, task.check(training, dataset)
 
     def preview(self, args: StartTraining, tenant: str) -> Preview:
         """What a training would do and take; changes nothing."""
@@ -133,12 +132,10 @@ class TrainingService:
 
     def estimate(self, args: StartTraining, tenant: str) -> TrainingEstimate:
         """Time, memory and cost of a training."""
-        from tools.training.estimating import estimate
-
         dataset, warnings = self.check(args, tenant)
-        folder = base_models.folder(args.base_model)
-        config = json.loads((folder / "config.json").read_text())
-        return estimate(args, dataset, config, self.settings, warnings)
+        rows = self._datasets.rows(tenant, str(dataset))
+        found = task_of(args.task, dataset).estimate(args, dataset, rows, self.settings)
+        return found.model_copy(update={"warnings": [*found.warnings, *warnings]})
 
     # The job
 
@@ -155,30 +152,28 @@ class TrainingService:
         self, args: StartTraining | TuneTraining, tenant: str, job: JobContext
     ) -> dict[str, Any]:
         """Write the training's data, open its MLflow run; may be repeated after a crash."""
-        from tools.training.estimating import kind_of, work_of
-
         job.progress(0.0, "preparing the data")
         dataset, _ = self.check(args, tenant)
-        labels = write_data(job.workdir / "data", self._datasets.rows(tenant, str(dataset)))
-        training = as_training(args) if isinstance(args, TuneTraining) else args
-        base = base_models.folder(args.base_model)
-        config = json.loads((base / "config.json").read_text())
-        threads, task = self.settings.threads, dataset.profile.kind
-        spec = make_spec(training, base, job.workdir, labels, threads, task)
+        rows = self._datasets.rows(tenant, str(dataset))
+        task = task_of(args.task, dataset)
+        training = as_training(args)
+        made = task.prepare(training, dataset, rows, job.workdir, self.settings)
         run_id = self.runs.start(
             job.id,
             tenant,
             str(args.name),
             dataset,
-            {"base_model": args.base_model, "method": args.method},
-            {} if isinstance(args, TuneTraining) else parameters_of(spec),
+            {"base_model": args.base_model, "method": args.method, "task": task.name},
+            {} if isinstance(args, TuneTraining) else made.parameters,
         )
         self._datasets.record_use(dataset, tenant, f"training job {job.id}")
         return {
-            "spec": asdict(spec),
+            "task": task.name,
+            "spec": made.spec,
+            "parameters": made.parameters,
             "estimate": self.estimate(training, tenant).model_dump(mode="json"),
-            "kind": kind_of(training),
-            "operations": work_of(training, dataset, config).operations,
+            "kind": made.kind,
+            "operations": made.operations,
             "run_id": run_id,
             "dataset": dataset.name,
             "dataset_version": dataset.version,
@@ -187,7 +182,7 @@ class TrainingService:
 
     def _train(self, prepared: dict[str, Any], tenant: str, job: JobContext) -> dict[str, Any]:
         with self.undone_if_failing(prepared["run_id"], tenant, job.id):
-            return compute(job, CHILD, prepared["spec"])
+            return compute(job, by_name(prepared["task"]).child, prepared["spec"])
 
     @contextmanager
     def undone_if_failing(self, run_id: str, tenant: str, job: int) -> Iterator[None]:
@@ -209,11 +204,11 @@ class TrainingService:
     ) -> dict[str, Any]:
         """Store what was measured and made; may be repeated after a crash."""
         job.progress(0.97, "recording the run")
-        spec = TrainingSpec.from_dict(prepared["spec"])
         measured = {**measured, **estimate_errors(prepared["estimate"], measured)}
-        where = folder or job.workdir
-        self._write_card(where / "classifier", args, spec, prepared, measured)
-        path, sha256 = self.runs.finish(prepared["run_id"], where, measured)
+        where, made = folder or job.workdir, Path(prepared["spec"]["output"]).name
+        if prepared["task"] == "classification":
+            self._write_card(where / made, args, prepared, measured)
+        path, sha256 = self.runs.finish(prepared["run_id"], where, measured, made)
         self._learn_speed(prepared, measured)
         names = TrainingResult.model_fields
         return TrainingResult(
@@ -227,8 +222,8 @@ class TrainingService:
             dataset_sha256=prepared["dataset_sha256"],
             artifact_path=path,
             artifact_sha256=sha256,
-            task=spec.task,
-            parameters=parameters_of(spec),
+            task=prepared["spec"].get("task", prepared["task"]),
+            parameters=prepared["parameters"],
             **{name: value for name, value in measured.items() if name in names},
         ).model_dump(mode="json")
 
@@ -236,7 +231,6 @@ class TrainingService:
         self,
         folder: Path,
         args: StartTraining | TuneTraining,
-        spec: TrainingSpec,
         prepared: dict[str, Any],
         measured: dict[str, Any],
     ) -> None:
@@ -251,13 +245,13 @@ class TrainingService:
         card = model_card(
             name=str(args.name),
             base_model=args.base_model,
-            task=spec.task,
-            method=spec.method,
+            task=prepared["spec"]["task"],
+            method=args.method,
             dataset=f"{prepared['dataset']}@{prepared['dataset_version']}",
             dataset_sha256=prepared["dataset_sha256"],
             metrics=scores,
-            parameters=parameters_of(spec),
-            labels=spec.labels,
+            parameters=prepared["parameters"],
+            labels=prepared["spec"]["labels"],
             facts={"MLflow run": prepared["run_id"], "code version": code_version()},
         )
         (folder / "README.md").write_text(card, encoding="utf-8")
@@ -329,14 +323,17 @@ def estimate_errors(estimate: dict[str, Any], measured: dict[str, Any]) -> dict[
     }
 
 
-def as_training(args: TuneTraining) -> StartTraining:
-    """One trial of a tuning with the default settings."""
+def as_training(args: StartTraining | TuneTraining) -> StartTraining:
+    """A training, or one trial of a tuning with the default settings."""
+    if isinstance(args, StartTraining):
+        return args
     own = TuneTraining.model_fields.keys() - StartTraining.model_fields.keys()
     return StartTraining(**args.model_dump(exclude=set(own)))
 
 
 def tidy(folder: Path) -> None:
     """Remove what a finished training no longer needs: its artifacts are with MLflow."""
-    for name in ("classifier", "data"):
+    for name in ("classifier", "language-model", "embedding", "data"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    for name in ("checkpoint.pt", "before.json"):
+        (folder / name).unlink(missing_ok=True)

@@ -105,28 +105,32 @@ class TrainingRuns:
             self._client.set_terminated(run_id, status="FAILED")
             raise
 
-    def finish(self, run_id: str, folder: Path, measured: Mapping[str, Any]) -> tuple[str, str]:
+    def finish(
+        self, run_id: str, folder: Path, measured: Mapping[str, Any], made: str = CLASSIFIER
+    ) -> tuple[str, str]:
         """Store curve, metrics and artifacts and end the run; may be repeated after a crash.
 
         Args:
             run_id: the run.
-            folder: holds `classifier/`, `curve.json` and `curve.png`.
+            folder: holds the model's folder, `curve.json` and `curve.png`.
             measured: the child's result.
+            made: the name of the model's folder.
 
         Returns:
-            The stored classifier's folder and its SHA-256.
+            The stored model's folder and its SHA-256.
         """
         store = self._client
         began = store.get_run(run_id).info.start_time
         metrics = list(_metrics(json.loads((folder / "curve.json").read_text()), measured, began))
         for start in range(0, len(metrics), _CHUNK):
             store.log_batch(run_id, metrics=metrics[start : start + _CHUNK])
-        store.log_artifacts(run_id, str(folder / CLASSIFIER), CLASSIFIER)
+        store.log_artifacts(run_id, str(folder / made), made)
         for name in ("curve.json", "curve.png", "trials.json", "tuning.png"):
             if (folder / name).is_file():
                 store.log_artifact(run_id, str(folder / name))
-        stored = artifact_folder(self._settings, run_id) / CLASSIFIER
+        stored = artifact_folder(self._settings, run_id) / made
         sha256 = folder_sha256(stored)
+        store.set_tag(run_id, "pilothouse.artifact", made)
         store.set_tag(run_id, "pilothouse.artifact_sha256", sha256)
         store.set_terminated(run_id, status="FINISHED")
         return str(stored), sha256
@@ -152,7 +156,8 @@ class TrainingRuns:
         run = self.run(run_id, tenant)
         history = self._client.get_metric_history(run_id, "validation_loss")
         losses = [m.value for m in sorted(history, key=lambda m: m.step)]
-        folder = artifact_folder(self._settings, run_id) / CLASSIFIER
+        made = run.data.tags.get("pilothouse.artifact", CLASSIFIER)
+        folder = artifact_folder(self._settings, run_id) / made
         facts: list[tuple[str, Any]] = [
             ("status of the run", run.info.status),
             ("validation loss before training", round(losses[0], 6) if losses else None),
@@ -200,16 +205,18 @@ def _metrics(curve: dict[str, Any], measured: Mapping[str, Any], began: int) -> 
     for score in curve["epochs"]:
         epoch = score["epoch"]
         for name in _BY_EPOCH:
-            yield Metric(name, score[name], began + epoch, epoch)
+            if name in score:
+                yield Metric(name, score[name], began + epoch, epoch)
     finals = {
         "initial_loss": measured["initial_loss"],
         "final_loss": measured["final_loss"],
         "best_validation_accuracy": measured["validation_accuracy"],
         "best_validation_macro_f1": measured["validation_macro_f1"],
-        "best_validation_micro_f1": measured["validation_micro_f1"],
+        "best_validation_micro_f1": measured.get("validation_micro_f1", 0.0),
         "best_epoch": measured["best_epoch"],
         "compute_seconds": measured["compute_seconds"],
         "trained_parameters": measured["trained_parameters"],
+        **measured.get("metrics", {}),
     }
     for name in ("estimated_seconds", "estimate_error", "peak_memory_mb", "memory_error"):
         if measured.get(name) is not None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tools.kernel.errors import Cancelled, PilothouseError
 from tools.training import space, trials
 from tools.training.pausing import compute
+from tools.training.preparing import parameters_of
 from tools.training.spec import TrainingSpec
 from tools.training.types import TrialResult, TuneTraining, TuningResult
 
@@ -212,7 +213,7 @@ def _record(
     importance = trials.importance(open_study(service.settings, job.id, args), args.objective)
     front = trials.front(outcomes, args.objective)
     draw_tuning(tried, importance, front, args.objective, folder / "tuning.png")
-    chosen = {**prepared, "spec": best["spec"]}
+    chosen: dict[str, Any] = {**prepared, "spec": best["spec"], "parameters": parameters_of(spec)}
     service.runs.describe(chosen["run_id"], spec, {"study": study_name(job.id)})
     done = service.record(args, chosen, best["measured"], job, folder)
     return {

@@ -10,7 +10,8 @@ from pydantic import Field, JsonValue
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
 
-Method = Literal["lora", "full", "head"]
+Method = Literal["lora", "qlora", "full", "head", "prompt"]
+TaskName = Literal["classification", "language", "embedding"]
 Scheduler = Literal["linear", "cosine", "constant"]
 Objective = Literal["quality", "latency", "size"]
 Precision = Literal["auto", "fp32", "bf16"]
@@ -26,7 +27,8 @@ class _What(Args):
         str, Slot(EntityKind.BASE_MODEL, "Which base model should I start from?", closed=False)
     ] = Field(
         "minilm",
-        description="The model to start from: `minilm`, or a folder that transformers can load.",
+        description="The model to start from: `minilm`, `smollm2`, or a folder that transformers "
+        "can load; `smollm2` where answers are learnt and nothing is named.",
         max_length=1024,
     )
     dataset: Annotated[str, Slot(EntityKind.DATASET, "Which dataset should I train on?")] = Field(
@@ -39,8 +41,14 @@ class _What(Args):
     )
     method: Method = Field(
         "lora",
-        description="`lora` adapts all layers through small matrices, `full` trains every weight, "
-        "`head` trains only the classifier on the frozen encoder.",
+        description="`lora` adapts all layers through small matrices, `qlora` the same on weights "
+        "held in four bits, `full` trains every weight, `head` only the classifier on the frozen "
+        "encoder, `prompt` only virtual tokens before every text.",
+    )
+    task: TaskName | None = Field(
+        None,
+        description="What is learnt: classes, a language model's answers, or an embedding of "
+        "texts; from the dataset's kind if not given.",
     )
     name: Annotated[str | None, Slot(EntityKind.MODEL, closed=False)] = Field(
         None,
@@ -50,12 +58,19 @@ class _What(Args):
     epochs: int | None = Field(
         None, ge=1, le=100, description="Passes over the training split; by method if not given."
     )
-    batch_size: int = Field(16, ge=1, le=512, description="Texts computed at once.")
+    batch_size: int = Field(
+        16, ge=1, le=512, description="Texts computed at once; 8 for a language model."
+    )
     gradient_accumulation: int = Field(
         1, ge=1, le=256, description="Batches whose gradients are added before a step."
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Same seed, same result.")
-    max_length: int = Field(128, ge=8, le=8192, description="Tokens after which a text is cut.")
+    max_length: int = Field(
+        128,
+        ge=8,
+        le=8192,
+        description="Tokens after which a text is cut; 512 for a language model.",
+    )
     warmup: float = Field(
         0.1, ge=0, le=0.9, description="Share of the steps over which the rate rises."
     )
@@ -78,6 +93,11 @@ class StartTraining(_What):
         None, gt=0, le=1, description="Peak learning rate of the encoder; by method if not given."
     )
     rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA matrices.")
+    dora: bool = Field(False, description="Weight-decomposed LoRA: direction and size apart.")
+    rslora: bool = Field(False, description="LoRA scaled by the root of its rank.")
+    merge: bool = Field(
+        False, description="Also write the whole model, the adapter added into its weights."
+    )
 
 
 class EstimateTraining(StartTraining):
@@ -164,10 +184,15 @@ class TrainingResult(Result):
         best_epoch: the epoch whose weights were kept.
         initial_loss: mean cross-entropy on the validation split before the first step.
         final_loss: the same for the kept weights.
-        task: `classification`, or `multilabel` for any number of labels a text.
+        task: `classification`, or `multilabel` for any number of labels a text; `language`;
+            `embedding`.
         validation_accuracy: share of validation rows that the kept weights label rightly (where a
-            text may have several labels: all of them).
-        validation_macro_f1: F1 on the validation split, a mean over the classes.
+            text may have several labels: all of them); of a language model the share of answers
+            that are right word for word, of an embedding the share of texts whose counterpart is
+            the nearest.
+        validation_macro_f1: F1 on the validation split, a mean over the classes; of a language
+            model F1 of the answers' words, of an embedding the mean reciprocal rank.
+        metrics: what else the task measures, before and after.
         validation_micro_f1: F1 over all labels together.
         seconds: time from start to end of the compute, over all attempts.
         estimated_seconds: what had been expected before it started.
@@ -195,6 +220,7 @@ class TrainingResult(Result):
     final_loss: float
     validation_accuracy: float
     validation_macro_f1: float
+    metrics: dict[str, float] = Field(default_factory=dict)
     validation_micro_f1: float = 0.0
     task: str = "classification"
     seconds: float

@@ -101,6 +101,11 @@ def load_model(folder: Path, dtype: torch.dtype, *, nf4: bool = False) -> PreTra
     except (ValueError, KeyError) as error:
         why = str(error).splitlines()[0][:200]
         raise InvalidInput(f"{folder} holds no language model to train: {why}") from error
+    if nf4:
+        for module in model.modules():
+            # Measuring would repack the weights for a kernel that trains no more.
+            if hasattr(module, "support_avx512bf16_for_cpu"):
+                module.support_avx512bf16_for_cpu = False
     return model
 
 

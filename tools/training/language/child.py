@@ -6,15 +6,17 @@ Writes the model's folder and, beside it, `curve.json` and `curve.png`.
 from __future__ import annotations
 
 import json
+import resource
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import InvalidInput, Unavailable
 from tools.training.language.spec import LanguageSpec
+from tools.training.pausing import PAUSED, Paused
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -55,12 +57,13 @@ def train(spec: LanguageSpec, report: Report) -> dict[str, Any]:
 def _train(spec: LanguageSpec, report: Report) -> dict[str, Any]:
     import torch
 
-    from tools.training.language.bases import load_tokenizer
+    from tools.training.language.bases import load_tokenizer, ready
     from tools.training.language.loop import LanguageTrainer
     from tools.training.language.writing import write_folder
 
     report(0.0, "loading the base model", {})
     torch.set_num_threads(spec.threads)
+    spec = replace(spec, base_folder=str(ready(Path(spec.base_folder))))
     tokenizer = load_tokenizer(Path(spec.base_folder))
     chats = {split: _chats(spec, split) for split in ("train", "validation")}
     rows = {split: _rows(spec, tokenizer, chats[split]) for split in chats}
@@ -68,7 +71,10 @@ def _train(spec: LanguageSpec, report: Report) -> dict[str, Any]:
     trainer = LanguageTrainer(spec, adapted, rows["train"], rows["validation"], report)
     judge = _Judge(spec, tokenizer, chats["validation"])
     before = judge.before(adapted, report)
-    progress = trainer.run()
+    try:
+        progress = trainer.run()
+    except Paused:
+        return {PAUSED: True, "done": trainer.done}
     report(0.92, "answering the validation split's questions", {})
     measured = _summary(spec, trainer, progress, before, judge.score(adapted))
     measured["metrics"]["cut_rows"] = float(sum(row.cut for row in rows["train"]))
@@ -175,6 +181,7 @@ def _summary(
         "seconds": progress.seconds + trainer.began - _STARTED,
         "compute_seconds": progress.seconds,
         "resumed": progress.resumed,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "stopped": progress.stopped,
         "trained_parameters": trained,
         "total_parameters": sum(value.numel() for value in trainer.adapted.parameters()),

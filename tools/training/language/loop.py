@@ -23,6 +23,7 @@ from tools.training.language.adapting import Adapted
 from tools.training.language.packing import Pack, packs_of
 from tools.training.language.rows import TokenRow, shared_prefix
 from tools.training.language.spec import LanguageSpec
+from tools.training.pausing import Paused
 from tools.training.state import load_checkpoint, save_checkpoint
 
 Report = Callable[[float, str, dict[str, float]], None]
@@ -126,6 +127,9 @@ class LanguageTrainer:
                 self._save()
             if now - self._reported >= 0.5:
                 self._tell()
+            if spec.pause and Path(spec.pause).exists():
+                self._save()
+                raise Paused
         score = self.measure(progress.epoch, progress.epoch_loss / max(1, progress.epoch_learnt))
         progress.scores.append(score)
         if progress.best is score:
@@ -200,10 +204,14 @@ class LanguageTrainer:
     def _elapsed(self) -> float:
         return self.progress.seconds + time.monotonic() - self.began
 
+    @property
+    def done(self) -> float:
+        """The share of the job that is done."""
+        return 0.1 + 0.8 * self.progress.step / (self.spec.epochs * self._steps_an_epoch)
+
     def _tell(self) -> None:
         self._reported = time.monotonic()
         progress, spec = self.progress, self.spec
-        done = progress.step / (spec.epochs * self._steps_an_epoch)
         speed = (progress.tokens - self._before) / max(0.001, time.monotonic() - self.began)
         left = max(0.0, spec.epochs * sum(self._lengths) - progress.tokens) / max(0.001, speed)
         _, loss, rate = progress.steps[-1]
@@ -219,7 +227,7 @@ class LanguageTrainer:
             f"epoch {min(progress.epoch, spec.epochs)} of {spec.epochs}, loss {loss:.3f}, "
             f"{speed:.0f} tokens/s, about {left:.0f} s left"
         )
-        self._report(0.1 + 0.8 * done, line, figures)
+        self._report(self.done, line, figures)
 
     def _save(self) -> None:
         self._saved = time.monotonic()

@@ -66,15 +66,22 @@ def token_row(
         question = question_text(tokenizer, messages[:place])
         if not question.startswith(written):  # the template shows earlier turns in another way
             ids, learnt, written = [], [], ""
-        asked = _tokens(tokenizer, question[len(written) :])
+        asked = _tokens(tokenizer, _after_end(tokenizer, question[len(written) :]))
         answer = _tokens(tokenizer, message["content"].strip())
         end: Any = tokenizer.eos_token_id
         if end is not None:
             answer.append(int(end))
         ids += asked + answer
         learnt += [False] * len(asked) + [True] * len(answer)
-        written = question + message["content"].strip() + str(tokenizer.eos_token or "")
+        written = question + message["content"].strip()
     return _cut(ids, learnt, max_length)
+
+
+def _after_end(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
+    """What follows an answer, without the end that the answer has been given already."""
+    end = str(tokenizer.eos_token or "")
+    rest = text.lstrip()
+    return rest[len(end) :] if end and rest.startswith(end) else text
 
 
 def question_ids(

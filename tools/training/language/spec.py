@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.kernel.canonical import digest
 
-_PLACES = ("output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "threads")
+_PLACES = ("pause", "output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "threads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ class LanguageSpec:
     judged: int = 48
     checkpoint_seconds: float = 20.0
     threads: int = 1
+    pause: str = ""
     task: str = "language"
 
     @classmethod

@@ -1,0 +1,139 @@
+"""A sentence encoder learns which texts belong together, from pairs and from triplets."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tools.kernel.errors import InvalidInput
+from tools.kernel.gate import Outcome
+from tools.training.similarity.child import train
+from tools.training.similarity.folder import SentenceEncoder
+from tools.training.similarity.spec import EmbeddingSpec
+
+COLOURS = {"red": "seven", "green": "eight", "blue": "nine"}
+FILLERS: tuple[str, ...] = (
+    "please",
+    "help",
+    "my",
+    "the",
+    "is",
+    "it",
+    "now",
+    "why",
+    "slow",
+    "broken",
+)
+
+
+def texts(count: int, *, triplets: bool) -> list[list[str]]:
+    """A colour and its number belong together, whatever stands around them."""
+    shuffle = random.Random(4)
+
+    def around(word: str) -> str:
+        words = shuffle.choices(FILLERS, k=3)
+        words.insert(shuffle.randint(0, 3), word)
+        return " ".join(words)
+
+    rows: list[list[str]] = []
+    for i in range(count):
+        colour = ("red", "green", "blue")[i % 3]
+        other = ("red", "green", "blue")[(i + 1) % 3]
+        row = [around(colour), around(COLOURS[colour])]
+        rows.append([*row, around(COLOURS[other])] if triplets else row)
+    return rows
+
+
+def spec_on(base: Path, folder: Path, *, triplets: bool, **settings: Any) -> EmbeddingSpec:
+    """A spec whose data is written."""
+    data = folder / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    rows = texts(144, triplets=triplets)
+    for name, part in (("train", rows[:120]), ("validation", rows[120:])):
+        (data / f"{name}.jsonl").write_text(
+            "".join(json.dumps({"texts": row}) + "\n" for row in part)
+        )
+    told: dict[str, Any] = {
+        "base_model": str(base),
+        "base_folder": str(base),
+        "data": str(data),
+        "output": str(folder / "embedding"),
+        "checkpoint": str(folder / "checkpoint.pt"),
+        "method": "full",
+        "epochs": 8,
+        "learning_rate": 5e-3,
+        "rank": 8,
+        "batch_size": 6,
+        "seed": 0,
+        "max_length": 64,
+        **settings,
+    }
+    return EmbeddingSpec.from_dict(told)
+
+
+def silent(share: float, line: str, figures: dict[str, float]) -> None:
+    """Report nothing."""
+
+
+@pytest.mark.parametrize(("triplets", "method"), [(True, "full"), (False, "full"), (True, "lora")])
+def test_counterparts_come_nearer_and_the_onnx_file_says_so_too(
+    base: Path, tmp_path: Path, triplets: bool, method: str
+):
+    rate = 2e-2 if method == "lora" else 5e-3
+    spec = spec_on(base, tmp_path, triplets=triplets, method=method, learning_rate=rate)
+    measured = train(spec, silent)
+    found = measured["metrics"]
+    assert measured["final_loss"] < measured["initial_loss"]
+    assert found["reciprocal_rank"] > found["reciprocal_rank_before"]
+    if method == "lora":
+        return
+    assert found["triplet_accuracy"] > 0.9
+    encoder = SentenceEncoder(tmp_path / "embedding")
+    vectors = encoder.embed(["please red the", "my seven now", "my eight now"])
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(3), abs=1e-5)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+
+
+def test_a_training_that_is_cut_off_ends_as_an_undisturbed_one_does(base: Path, tmp_path: Path):
+    whole = train(spec_on(base, tmp_path / "whole", triplets=True, epochs=3), silent)
+
+    class Cut(Exception):
+        pass
+
+    def cut(share: float, line: str, figures: dict[str, float]) -> None:
+        if "epoch 3" in line or share > 0.5:
+            raise Cut
+
+    again = spec_on(base, tmp_path / "cut", triplets=True, epochs=3, checkpoint_seconds=0.0)
+    with pytest.raises(Cut):
+        train(again, cut)
+    resumed = train(again, silent)
+    assert resumed["resumed"] == 1
+    assert resumed["final_loss"] == whole["final_loss"]
+
+
+@pytest.mark.timeout(200)
+def test_pairs_are_trained_through_the_gate(
+    call: Callable[..., Outcome],
+    finished: Callable[..., dict[str, Any]],
+    base: Path,
+    tmp_path: Path,
+):
+    path = tmp_path / "alike.jsonl"
+    rows = [{"anchor": a, "positive": b} for a, b in texts(150, triplets=False)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    call("datasets.add", path=str(path))
+    with pytest.raises(InvalidInput, match="lora, full"):
+        call("training.start", dataset="alike", base_model=str(base), method="head")
+    result = finished(
+        "training.start", dataset="alike", base_model=str(base), method="full", epochs=2
+    )
+    assert (result["task"], result["model_name"]) == ("embedding", "alike-embedding")
+    assert result["parameters"]["batch_size"] == 32
+    assert (Path(result["artifact_path"]) / "model.onnx").is_file()

@@ -1,0 +1,81 @@
+"""The task of training a text classifier."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.training import base_models
+from tools.training.preparing import (
+    check_length,
+    check_trainable,
+    make_spec,
+    parameters_of,
+    write_data,
+)
+from tools.training.spec import DEFAULTS
+from tools.training.tasks import Prepared
+from tools.training.types import StartTraining, TrainingEstimate
+
+if TYPE_CHECKING:
+    from tools.datasets.columns import Row
+    from tools.datasets.service import Dataset
+    from tools.kernel.settings import Settings
+
+
+class ClassificationTask:
+    """One class a text, or several; see `Task`."""
+
+    name = "classification"
+    child = "tools.training.child"
+    base_model = "minilm"
+    suffix = "classifier"
+    methods = tuple(DEFAULTS)
+
+    def defaults(self, method: str) -> Mapping[str, Any]:
+        """What is not named."""
+        found = DEFAULTS[method]
+        return {
+            "epochs": found.epochs,
+            "learning_rate": found.learning_rate,
+            "batch_size": 16,
+            "max_length": 128,
+        }
+
+    def check(self, args: StartTraining, dataset: Dataset) -> list[str]:
+        """Refuse what cannot be trained; returns warnings."""
+        base_models.check(args.base_model)
+        check_length(base_models.folder(args.base_model), args.max_length)
+        return check_trainable(dataset)
+
+    def estimate(
+        self, args: StartTraining, dataset: Dataset, rows: Sequence[Row], settings: Settings
+    ) -> TrainingEstimate:
+        """Time, memory and cost."""
+        from tools.training.estimating import estimate
+
+        return estimate(args, dataset, _config(args), settings, [])
+
+    def prepare(
+        self,
+        args: StartTraining,
+        dataset: Dataset,
+        rows: Sequence[Row],
+        folder: Path,
+        settings: Settings,
+    ) -> Prepared:
+        """Write the data, and say what the child is told."""
+        from tools.training.estimating import kind_of, work_of
+
+        labels = write_data(folder / "data", list(rows))
+        base = base_models.folder(args.base_model)
+        spec = make_spec(args, base, folder, labels, settings.threads, dataset.profile.kind)
+        work = work_of(args, dataset, _config(args))
+        return Prepared(asdict(spec), parameters_of(spec), work.operations, kind_of(args))
+
+
+def _config(args: StartTraining) -> dict[str, Any]:
+    return json.loads((base_models.folder(args.base_model) / "config.json").read_text())

@@ -1,0 +1,1 @@
+"""Fine-tuning a sentence encoder on texts that belong together, and apart."""

@@ -1,0 +1,241 @@
+"""The training loop of a sentence encoder: batches of rows that belong together, checkpoints.
+
+A run that is cut off and resumed gives the same numbers as one that is not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tools.training.batching import epoch_batches, even_batches, pad
+from tools.training.encoder import Encoder, mean_pool
+from tools.training.similarity.ranking import Ranking, measure, ranking_loss
+from tools.training.similarity.spec import EmbeddingSpec
+from tools.training.pausing import Paused
+from tools.training.state import load_checkpoint, save_checkpoint
+
+Report = Callable[[float, str, dict[str, float]], None]
+Rows = Sequence[Sequence[list[int]]]
+_BATCH = 64
+
+
+@dataclass(slots=True)
+class EpochRanking:
+    """What an epoch reached; epoch 0 is before the first step."""
+
+    epoch: int
+    training_loss: float | None
+    validation_loss: float
+    validation_accuracy: float
+    reciprocal_rank: float
+    triplet_accuracy: float
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a training stands; everything but the weights."""
+
+    epoch: int = 1
+    batch: int = 0
+    step: int = 0
+    epoch_loss: float = 0.0
+    seconds: float = 0.0
+    resumed: int = 0
+    stopped: str = ""
+    scores: list[EpochRanking] = field(default_factory=list[EpochRanking])
+    steps: list[tuple[int, float, float]] = field(default_factory=list[tuple[int, float, float]])
+
+    @property
+    def best(self) -> EpochRanking:
+        """The epoch that finds the most counterparts; of equal ones that with the lower loss."""
+        return max(self.scores, key=lambda s: (s.reciprocal_rank, -s.validation_loss))
+
+
+class EmbeddingTrainer:
+    """Trains one encoder.
+
+    Args:
+        spec: what to do.
+        encoder: the encoder; what is trained of it requires gradients.
+        train: token ids of each row's texts: anchor, positive, perhaps a negative.
+        validation: the same for the held-out rows.
+        report: receives the share done, a line and the figures, twice a second at most.
+    """
+
+    def __init__(
+        self, spec: EmbeddingSpec, encoder: Encoder, train: Rows, validation: Rows, report: Report
+    ) -> None:
+        self.spec = spec
+        self.encoder = encoder
+        self.train_rows, self.validation = train, validation
+        self.progress = Progress()
+        self.best_weights: dict[str, Tensor] = {}
+        self._report = report
+        self._lengths = [max(map(len, row)) for row in train]
+        self._batches = math.ceil(len(train) / spec.batch_size)
+        self.began = self._saved = self._reported = time.monotonic()
+
+    def run(self) -> Progress:
+        """Train to the end, from a checkpoint if there is one; the encoder has the best weights."""
+        progress, spec = self.progress, self.spec
+        torch.manual_seed(spec.seed)
+        self._trained = {n: p for n, p in self.encoder.named_parameters() if p.requires_grad}
+        self._optimiser = torch.optim.AdamW(
+            list(self._trained.values()), lr=0.0, weight_decay=spec.weight_decay, fused=True
+        )
+        if not self._resume():
+            progress.scores.append(self._score(0, None))
+            self.best_weights = self._weights()
+            self._save()
+        progress, self.began = self.progress, time.monotonic()
+        self._first = progress.step
+        while progress.epoch <= spec.epochs and not progress.stopped:
+            self._epoch()
+        self._restore(self.best_weights)
+        progress.seconds = self._elapsed()
+        return progress
+
+    def embed(self, ids: Sequence[list[int]]) -> Tensor:
+        """Unit vectors of token rows, in their order; keeps gradients where they are on."""
+        vectors: list[Tensor] = [torch.empty(0)] * len(ids)
+        for chosen in even_batches([len(row) for row in ids], _BATCH):
+            input_ids, mask = pad([ids[i] for i in chosen])
+            pooled = mean_pool(self.encoder(input_ids, mask), mask)
+            for i, row in zip(chosen, functional.normalize(pooled.float()), strict=True):
+                vectors[i] = row
+        return torch.stack(vectors)
+
+    def _epoch(self) -> None:
+        progress, spec = self.progress, self.spec
+        self.encoder.train()
+        batches = epoch_batches(self._lengths, spec.batch_size, spec.seed, progress.epoch)
+        while progress.batch < len(batches):
+            self._step([self.train_rows[i] for i in batches[progress.batch]])
+            progress.batch += 1
+            now = time.monotonic()
+            if now - self._saved >= spec.checkpoint_seconds:
+                self._save()
+            if now - self._reported >= 0.5:
+                self._tell()
+            if spec.pause and Path(spec.pause).exists():
+                self._save()
+                raise Paused
+        score = self._score(progress.epoch, progress.epoch_loss / len(batches))
+        progress.scores.append(score)
+        if progress.best is score:
+            self.best_weights = self._weights()
+        elif score.epoch - progress.best.epoch >= spec.patience:
+            progress.stopped = f"no better for {spec.patience} epochs"
+        progress.epoch, progress.batch, progress.epoch_loss = progress.epoch + 1, 0, 0.0
+        self._save()
+        self._tell()
+
+    def _step(self, rows: Rows) -> None:
+        progress, spec = self.progress, self.spec
+        total = spec.epochs * self._batches
+        warm = max(1, round(total * spec.warmup))
+        share = min((progress.step + 1) / warm, (total - progress.step) / max(1, total - warm))
+        rate = spec.learning_rate * max(0.0, share)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        half = spec.precision == "bf16"
+        with torch.autocast("cpu", dtype=torch.bfloat16) if half else nullcontext():
+            anchors, positives, negatives = self._vectors(rows)
+        loss = ranking_loss(anchors, positives, negatives, spec.scale)
+        loss.backward()
+        nn.utils.clip_grad_norm_(list(self._trained.values()), 1.0)
+        self._optimiser.step()
+        self._optimiser.zero_grad()
+        progress.step += 1
+        progress.epoch_loss += loss.item()
+        progress.steps.append((progress.step, loss.item(), rate))
+
+    def _vectors(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
+        texts = [[row[0] for row in rows], [row[1] for row in rows]]
+        texts.append([row[2] for row in rows if len(row) > 2])
+        vectors = self.embed([ids for part in texts for ids in part])
+        first, second, third = vectors.split([len(part) for part in texts])
+        return first, second, third
+
+    def _score(self, epoch: int, training_loss: float | None) -> EpochRanking:
+        self.encoder.eval()
+        owners = [place for place, row in enumerate(self.validation) if len(row) > 2]
+        with torch.no_grad():
+            found: Ranking = measure(*self._vectors(self.validation), owners, self.spec.scale)
+        return EpochRanking(
+            epoch,
+            training_loss,
+            found.loss,
+            found.accuracy,
+            found.reciprocal_rank,
+            found.triplet_accuracy,
+        )
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self._trained.items()}
+
+    def _restore(self, weights: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in self._trained.items():
+                value.copy_(weights[name])
+
+    def _elapsed(self) -> float:
+        return self.progress.seconds + time.monotonic() - self.began
+
+    @property
+    def done(self) -> float:
+        """The share of the job that is done."""
+        return 0.05 + 0.85 * self.progress.step / (self.spec.epochs * self._batches)
+
+    def _tell(self) -> None:
+        self._reported = time.monotonic()
+        progress, spec = self.progress, self.spec
+        total = spec.epochs * self._batches
+        speed = (progress.step - self._first) / max(0.001, time.monotonic() - self.began)
+        left = (total - progress.step) / max(0.001, speed)
+        _, loss, rate = progress.steps[-1]
+        figures = {
+            "loss": loss,
+            "learning_rate": rate,
+            "examples_per_second": speed * spec.batch_size,
+            "eta_seconds": left,
+            "validation_accuracy": progress.scores[-1].validation_accuracy,
+        }
+        line = f"epoch {min(progress.epoch, spec.epochs)} of {spec.epochs}, loss {loss:.3f}"
+        self._report(self.done, f"{line}, about {left:.0f} s left", figures)
+
+    def _save(self) -> None:
+        self._saved = time.monotonic()
+        content: dict[str, Any] = {
+            "fingerprint": self.spec.fingerprint,
+            "progress": {**asdict(self.progress), "seconds": self._elapsed()},
+            "weights": self._weights(),
+            "best": self.best_weights,
+            "optimiser": self._optimiser.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        save_checkpoint(Path(self.spec.checkpoint), content)
+
+    def _resume(self) -> bool:
+        found = load_checkpoint(Path(self.spec.checkpoint))
+        if found is None or found["fingerprint"] != self.spec.fingerprint:
+            return False
+        raw = found["progress"]
+        raw["scores"] = [EpochRanking(**score) for score in raw["scores"]]
+        self.progress = Progress(**raw)
+        self.progress.resumed += 1
+        self._restore(found["weights"])
+        self.best_weights = found["best"]
+        self._optimiser.load_state_dict(found["optimiser"])
+        torch.set_rng_state(found["random"])
+        return True

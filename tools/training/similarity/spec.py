@@ -1,0 +1,68 @@
+"""What the child of an embedding's training is told, and the defaults of each method."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from tools.kernel.canonical import digest
+
+_PLACES = ("pause", "output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "threads")
+DEFAULTS = {"lora": (3, 1e-3), "full": (2, 3e-5)}
+"""Passes over the data and the peak learning rate, by method."""
+BATCH_SIZE = 32
+MAX_LENGTH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpec:
+    """One training, complete: the same spec and data give the same result.
+
+    Attributes:
+        data: folder with train.jsonl and validation.jsonl (`texts`: anchor, positive, perhaps a
+            negative).
+        batch_size: anchors in a step; every other positive and every negative of it counts as
+            wrong for an anchor.
+        scale: what cosines are multiplied by before the softmax.
+        precision: `fp32` or `bf16`.
+    """
+
+    base_model: str
+    base_folder: str
+    data: str
+    output: str
+    checkpoint: str
+    method: str
+    epochs: int
+    learning_rate: float
+    rank: int
+    batch_size: int
+    seed: int
+    max_length: int
+    scale: float = 20.0
+    dora: bool = False
+    rslora: bool = False
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    patience: int = 2
+    precision: str = "fp32"
+    checkpoint_seconds: float = 20.0
+    threads: int = 1
+    pause: str = ""
+    task: str = "embedding"
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> EmbeddingSpec:
+        """The spec in a JSON object; unknown keys are left out."""
+        return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with everything that changes the result."""
+        return digest({k: v for k, v in asdict(self).items() if k not in _PLACES})
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The settings that a result and its MLflow run name."""
+        hidden = {*_PLACES, "base_model"} - {"threads"}
+        return {name: value for name, value in asdict(self).items() if name not in hidden}

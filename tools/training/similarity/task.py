@@ -1,0 +1,113 @@
+"""The task of fine-tuning a sentence encoder on pairs or triplets of texts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools.training import base_models
+from tools.training.preparing import check_length, precision_of
+from tools.training.similarity.spec import BATCH_SIZE, DEFAULTS, MAX_LENGTH, EmbeddingSpec
+from tools.training.tasks import Prepared
+from tools.training.types import StartTraining, TrainingEstimate
+
+if TYPE_CHECKING:
+    from tools.datasets.columns import Row
+    from tools.datasets.service import Dataset
+    from tools.kernel.settings import Settings
+
+
+class EmbeddingTask:
+    """Which texts are alike; see `Task`."""
+
+    name = "embedding"
+    child = "tools.training.similarity.child"
+    base_model = "minilm"
+    suffix = "embedding"
+    methods = tuple(DEFAULTS)
+
+    def defaults(self, method: str) -> Mapping[str, Any]:
+        """What is not named."""
+        epochs, rate = DEFAULTS[method]
+        return {
+            "epochs": epochs,
+            "learning_rate": rate,
+            "batch_size": BATCH_SIZE,
+            "max_length": MAX_LENGTH,
+        }
+
+    def check(self, args: StartTraining, dataset: Dataset) -> list[str]:
+        """Refuse what cannot be trained; returns warnings."""
+        from tools.training.language.task import check_rows
+
+        base_models.check(args.base_model)
+        check_length(base_models.folder(args.base_model), args.max_length)
+        return check_rows(dataset)
+
+    def estimate(
+        self, args: StartTraining, dataset: Dataset, rows: Sequence[Row], settings: Settings
+    ) -> TrainingEstimate:
+        """Time, memory and cost: as a classifier's, on two or three texts a row."""
+        from tools.training.estimating import estimate
+
+        full = args.model_copy(update={"method": "full", "batch_size": 2 * args.batch_size})
+        found = estimate(full, dataset, self._config(args), settings, [])
+        return found.model_copy(update={"method": args.method})
+
+    def prepare(
+        self,
+        args: StartTraining,
+        dataset: Dataset,
+        rows: Sequence[Row],
+        folder: Path,
+        settings: Settings,
+    ) -> Prepared:
+        """Write the texts, and say what the child is told."""
+        from tools.training.estimating import work_of
+
+        write_texts(folder / "data", rows)
+        spec = make_spec(args, folder, settings.threads)
+        full = args.model_copy(update={"method": "full"})
+        work = work_of(full, dataset, self._config(args))
+        return Prepared(asdict(spec), spec.parameters, work.operations, f"embedding {args.method}")
+
+    def _config(self, args: StartTraining) -> dict[str, Any]:
+        return json.loads((base_models.folder(args.base_model) / "config.json").read_text())
+
+
+def write_texts(folder: Path, rows: Sequence[Row]) -> None:
+    """Write train.jsonl and validation.jsonl, the texts of one row a line."""
+    from tools.datasets.kinds import alike
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in ("train", "validation"):
+        chosen = [alike(row) for row in rows if row.split == split]
+        lines = [json.dumps({"texts": texts}, ensure_ascii=False) for texts in chosen]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def make_spec(args: StartTraining, folder: Path, threads: int) -> EmbeddingSpec:
+    """The spec of a training whose files lie in `folder`."""
+    epochs, rate = DEFAULTS[args.method]
+    return EmbeddingSpec(
+        base_model=args.base_model,
+        base_folder=str(base_models.folder(args.base_model)),
+        data=str(folder / "data"),
+        output=str(folder / "embedding"),
+        checkpoint=str(folder / "checkpoint.pt"),
+        method=args.method,
+        epochs=args.epochs or epochs,
+        learning_rate=args.learning_rate or rate,
+        rank=args.rank,
+        batch_size=args.batch_size,
+        seed=args.seed,
+        max_length=args.max_length,
+        warmup=args.warmup,
+        weight_decay=args.weight_decay,
+        patience=args.patience,
+        precision=precision_of(args.precision),
+        threads=threads,
+    )
