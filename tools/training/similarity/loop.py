@@ -19,9 +19,9 @@ from torch.nn import functional
 
 from tools.training.batching import epoch_batches, even_batches, pad
 from tools.training.encoder import Encoder, mean_pool
+from tools.training.pausing import Paused
 from tools.training.similarity.ranking import Ranking, measure, ranking_loss
 from tools.training.similarity.spec import EmbeddingSpec
-from tools.training.pausing import Paused
 from tools.training.state import load_checkpoint, save_checkpoint
 
 Report = Callable[[float, str, dict[str, float]], None]
