@@ -18,7 +18,7 @@ MODULES = {
     "onnx": "onnxruntime",
     "openvino": "openvino",
     "executorch": "executorch",
-    "llama.cpp": "xllamacpp",
+    "llamacpp": "xllamacpp",
 }
 """The Python package of each runtime."""
 _POWER, _NET, _DEV = Path("/sys/class/power_supply"), Path("/sys/class/net"), Path("/dev")

@@ -17,7 +17,7 @@ from edge.trust import Trust
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 SIGNED_PREFIX = b"pilothouse-bundle-v1\n"
-RUNTIMES = ("onnx", "openvino", "executorch", "llama.cpp")
+RUNTIMES = ("onnx", "openvino", "executorch", "llamacpp")
 _SHA = re.compile(r"^[0-9a-f]{64}$")
 _FILE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 

@@ -22,7 +22,7 @@ _MODULES = {
     "onnx": ("edge.engines.onnx", ".onnx"),
     "openvino": ("edge.engines.openvino", ".xml"),
     "executorch": ("edge.engines.executorch", ".pte"),
-    "llama.cpp": ("edge.engines.llamacpp", ".gguf"),
+    "llamacpp": ("edge.engines.llamacpp", ".gguf"),
 }
 
 

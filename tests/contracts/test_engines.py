@@ -94,18 +94,19 @@ def manifest_of(folder: Path, runtime: str, **more: Any) -> Manifest:
     return Manifest(**fields)
 
 
-class TestClassifiers:
-    @pytest.fixture(
-        scope="class",
-        params=["onnx", "openvino", pytest.param("executorch", marks=pytest.mark.slow)],
-    )
-    def made(
-        self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-    ) -> tuple[Path, Manifest]:
-        folder = tmp_path_factory.mktemp(request.param)
-        CLASSIFIERS[request.param](folder)
-        return folder, manifest_of(folder, request.param)
+@pytest.fixture(
+    scope="module",
+    params=["onnx", "openvino", pytest.param("executorch", marks=pytest.mark.slow)],
+)
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Manifest]:
+    folder = tmp_path_factory.mktemp(request.param)
+    CLASSIFIERS[request.param](folder)
+    return folder, manifest_of(folder, request.param)
 
+
+class TestClassifiers:
     @pytest.fixture
     def model(self, made: tuple[Path, Manifest]) -> LoadedModel:
         return LoadedModel(*made, PROFILES["server"])
@@ -175,7 +176,7 @@ def test_a_language_model_answers_as_openais_api_does(tmp_path: Path) -> None:
         pytest.skip("scripts/bootstrap.sh smollm2 fetches the model")
     (tmp_path / "model.gguf").symlink_to(next(gguf.rglob("*.gguf")) if gguf.is_dir() else gguf)
     golden = (Golden("What is the capital of France? One word.", "The capital"),)
-    manifest = manifest_of(tmp_path, "llama.cpp", task="chat", labels=(), golden=golden)
+    manifest = manifest_of(tmp_path, "llamacpp", task="chat", labels=(), golden=golden)
     model = LoadedModel(tmp_path, manifest, PROFILES["phone"])
     assert model.chats and isinstance(model._engine, Chat)  # pyright: ignore[reportPrivateUsage]
     model.warm_up()

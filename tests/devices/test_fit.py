@@ -11,7 +11,7 @@ from tools.devices.fleet import Device, Reported
 from tools.devices.types import DeviceState, Machine, Profile
 from tools.kernel.storage import now
 
-ALL: tuple[str, ...] = ("onnx", "openvino", "executorch", "llama.cpp")
+ALL: tuple[str, ...] = ("onnx", "openvino", "executorch", "llamacpp")
 ONNX = Variant("onnx-int8", "onnx", 25 << 20, 180)
 VINO = Variant("openvino-int8", "openvino", 24 << 20, 200)
 PTE = Variant("executorch-int8", "executorch", 26 << 20, 160, (Profile.PHONE,))
@@ -68,7 +68,7 @@ def test_a_device_without_the_best_runtime_gets_the_next() -> None:
         (device("ph-1", Profile.PHONE, memory_mb=128), "gives 128 MB of memory", False),
         (device("ph-1", Profile.PHONE, disk=40), "40 MB of free disk", False),
         (device("ph-1", Profile.PHONE, battery_percent=7, charging=False), "at 7 %", True),
-        (device("ph-1", Profile.PHONE, runtimes=("llama.cpp",)), "no executorch", False),
+        (device("ph-1", Profile.PHONE, runtimes=("llamacpp",)), "no executorch", False),
     ],
 )
 def test_who_does_not_fit_is_told_why(made: Device, told: str, passing: bool) -> None:
@@ -78,7 +78,7 @@ def test_who_does_not_fit_is_told_why(made: Device, told: str, passing: bool) ->
 
 
 def test_a_big_model_waits_for_another_network_and_a_charging_phone_may_have_it() -> None:
-    big = Variant("gguf-q4", "llama.cpp", 95 << 20, 300)
+    big = Variant("gguf-q4", "llamacpp", 95 << 20, 300)
     waits = fit_device(device("ph-1", Profile.PHONE, network="cellular"), [big])
     assert isinstance(waits, Misfit) and waits.passing and "cellular" in waits.reason
     low = device("ph-1", Profile.PHONE, battery_percent=3.0, charging=True, network="wifi")

@@ -23,7 +23,9 @@ from sqlalchemy import select
 
 from tools.deployment.chunks import chunks_of
 from tools.deployment.tables import BundleRow
+from tools.devices.fit import Variant
 from tools.devices.keyring import Keyring
+from tools.devices.types import Profile
 from tools.kernel.child import child_main
 from tools.kernel.errors import OperationFailed, PilothouseError, Unavailable
 
@@ -42,7 +44,7 @@ PROFILES_OF = {
     "onnx": (),
     "openvino": ("laptop", "server"),
     "executorch": ("phone",),
-    "llama.cpp": (),
+    "llamacpp": (),
 }
 """The classes of device that a variant for a runtime is meant for; none means all."""
 _NOT_SERVED = ("variant.json", "labels.json", "config.json", "classifier.json")
@@ -172,6 +174,20 @@ class Bundles:
             return False
 
 
+def variant_of(version: ModelVersionInfo, size: int, memory_mb: int) -> Variant:
+    """The form in which devices would get a version.
+
+    Args:
+        version: what a training wrote, or a variant of it.
+        size: of its bundle, in bytes.
+        memory_mb: what serving it takes.
+    """
+    name = version.lineage.variant or "onnx-int8"
+    runtime = next((r for r in PROFILES_OF if name.startswith(r)), "onnx")
+    profiles = tuple(Profile(p) for p in PROFILES_OF[runtime])
+    return Variant(name, runtime, size, memory_mb, profiles)
+
+
 def needed_memory_mb(model_bytes: int) -> int:
     """Megabytes that serving takes: twice the model (its file, and what is unpacked) + runtime."""
     return RUNTIME_MB + (2 * model_bytes >> 20)
@@ -225,12 +241,10 @@ def _classifier(
 
 
 def _variant(source: Path, out: Path) -> dict[str, Any] | None:
-    """A variant of a model, as optimising it leaves it: taken as it is."""
+    """A variant of a model that devices run as it is; None for anything else."""
     told = _read(source / "variant.json")
-    if not told:
-        return None
-    if told["runtime"] not in PROFILES_OF:
-        raise OperationFailed(f"A {told['runtime']} variant cannot run on devices as it is.")
+    if told.get("runtime") not in PROFILES_OF:
+        return None  # what torch runs is exported as any trained classifier is
     out.mkdir(parents=True)
     chats = told["kind"] == "language-model"
     kept = [n for n in told["files"] if n not in _NOT_SERVED]

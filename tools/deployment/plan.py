@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tools.deployment.bundles import Bundles, needed_memory_mb
+from tools.deployment.bundles import Bundles, needed_memory_mb, variant_of
 from tools.deployment.freezes import Freezes
 from tools.deployment.rollouts import AB_TEST, HOLDING, Rollouts
 from tools.deployment.select import meant, why_not
 from tools.deployment.select import told as filter_told
 from tools.deployment.tables import RolloutRow
 from tools.deployment.types import RolloutState, Selection, StartAbTest, StartRollout, Strategy
+from tools.devices.fit import fit
 from tools.devices.fleet import Device, Fleet, load_models
 from tools.devices.types import DeviceState, ServedModel
 from tools.devices.views import named
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_CANARY_PERCENT = 34
 STEP_SAMPLE = 30
 """Answers of the new version that a step is judged on, where several steps follow each other."""
-PROFILE_MEMORY_MB = {"phone": 512, "laptop": 2048, "server": 16384}
-SPARE_DISK_MB = 32
+MOST_WARNINGS = 5
 USUAL_BYTES = 25 << 20
 """Size of an int8 bundle; an adapter alone says little about it, full fp32 weights are thrice."""
 
@@ -252,7 +252,10 @@ class Planner:
         return [(s.model, s.version) for s in device.serve] == [(version.model, version.version)]
 
     def _fit(self, version: ModelVersionInfo, devices: Sequence[Device]) -> list[str]:
-        """Check memory and disk of every chosen device.
+        """Check runtime, memory and disk of every chosen device.
+
+        Returns:
+            Warnings: who is silent, and who is short of battery or on a metered network.
 
         Raises:
             Conflict: naming those on which it does not fit.
@@ -260,14 +263,19 @@ class Planner:
         known = self._kernel.get(Bundles).known(version)
         size = known.size if known else max(version.lineage.size_bytes // 3, USUAL_BYTES)
         memory = known.memory_mb if known else needed_memory_mb(size)
-        misfits = [why for d in devices if (why := _misfit(d, size, memory))]
-        if misfits:
-            raise Conflict(f"{version} does not fit: {'; '.join(misfits)}.")
+        misfits = fit(devices, [variant_of(version, size, memory)]).misfits.values()
+        lasting = [m.reason for m in misfits if not m.passing]
+        if lasting:
+            raise Conflict(f"{version} does not fit: {'; '.join(lasting)}.")
+        waiting = [f"{m.reason}." for m in misfits]
+        warnings = waiting[:MOST_WARNINGS]
+        if more := len(waiting) - len(warnings):
+            warnings.append(f"{more} more devices are short of battery or on a metered network.")
         silent = [d.name for d in devices if d.state == DeviceState.SILENT]
-        if not silent:
-            return []
-        verb = "is" if len(silent) == 1 else "are"
-        return [f"{', '.join(silent)} {verb} silent and will follow when back."]
+        if silent:
+            verb = "is" if len(silent) == 1 else "are"
+            warnings.append(f"{', '.join(silent)} {verb} silent and will follow when back.")
+        return warnings
 
 
 def choose(group: str, names: Sequence[str], percent: int) -> list[str]:
@@ -341,15 +349,6 @@ def _sample(args: StartRollout, strategy: str, steps: Sequence[int]) -> int:
     if args.sample is not None:
         return args.sample
     return STEP_SAMPLE if len(steps) > 1 or strategy == Strategy.SHADOW else 0
-
-
-def _misfit(device: Device, size: int, memory_mb: int) -> str | None:
-    if memory_mb > PROFILE_MEMORY_MB[device.profile.value]:
-        return f"{device.name} ({device.profile}) gives less than the {memory_mb} MB it needs"
-    free = device.report.free_disk_mb if device.report else None
-    if free is not None and free < (size >> 20) + SPARE_DISK_MB:
-        return f"{device.name} has {free:.0f} MB of free disk"
-    return None
 
 
 def described(models: Sequence[ServedModel]) -> str:

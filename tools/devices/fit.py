@@ -18,9 +18,9 @@ SPARE_DISK_MB = 32
 LOW_BATTERY_PERCENT = 20
 METERED_MB = 50
 PREFERRED = {
-    Profile.PHONE: ("executorch", "onnx", "llama.cpp", "openvino"),
-    Profile.LAPTOP: ("openvino", "onnx", "llama.cpp", "executorch"),
-    Profile.SERVER: ("onnx", "openvino", "llama.cpp", "executorch"),
+    Profile.PHONE: ("executorch", "onnx", "llamacpp", "openvino"),
+    Profile.LAPTOP: ("openvino", "onnx", "llamacpp", "executorch"),
+    Profile.SERVER: ("onnx", "openvino", "llamacpp", "executorch"),
 }
 """The runtimes that suit a class of device, best first."""
 EVERYWHERE = ("onnx",)
@@ -33,7 +33,7 @@ class Variant:
 
     Attributes:
         name: such as `onnx-int8`; unique among the variants of a version.
-        runtime: onnx, openvino, executorch or llama.cpp.
+        runtime: onnx, openvino, executorch or llamacpp.
         size_bytes: of all its files.
         memory_mb: what serving it takes.
         profiles: the classes of device that it is meant for; empty means all.

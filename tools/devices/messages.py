@@ -17,7 +17,7 @@ Address = Annotated[str, Field(max_length=200, pattern=r"^https?://[A-Za-z0-9.:_
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Megabytes = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-RuntimeName = Literal["onnx", "openvino", "executorch", "llama.cpp"]
+RuntimeName = Literal["onnx", "openvino", "executorch", "llamacpp"]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 

@@ -145,7 +145,7 @@ class Machine(Result):
         battery_percent: 0 to 100; none for a machine without a battery.
         charging: whether it is on mains.
         network: its way to the server: `ethernet`, `wifi`, `cellular` or `unknown`.
-        runtimes: what it can run: `onnx`, `openvino`, `executorch`, `llama.cpp`.
+        runtimes: what it can run: `onnx`, `openvino`, `executorch`, `llamacpp`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
