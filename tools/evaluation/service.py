@@ -21,7 +21,7 @@ from tools.evaluation.types import (
     RunEvaluation,
 )
 from tools.evaluation.verdict import compared
-from tools.kernel.errors import InvalidInput, NotFound
+from tools.kernel.errors import Conflict, InvalidInput, NotFound
 from tools.kernel.operations import Evidence, Preview
 
 if TYPE_CHECKING:
@@ -79,10 +79,16 @@ class EvaluationService:
         """A model whose files are whole, and the rows on which it can be measured.
 
         Raises:
-            Conflict: if its files are not what was trained, or the rows were trained on.
+            Conflict: if its files are not what was trained, the rows were trained on, or it is a
+                language model.
         """
         subject = self._subject(args, tenant)
         subject.check()
+        if (subject.folder / "language.json").is_file():
+            raise Conflict(
+                f"{subject} is a language model: it has answers, not classes.",
+                hint=f"`measure the answers of {subject}` does it.",
+            )
         return subject, self.held_out(args.dataset, args.split, [subject], tenant)
 
     def _measure(self, args: RunEvaluation, call: Call) -> dict[str, Any]:
