@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 RUNTIMES: dict[str, tuple[str, ...]] = {
-    "phone": ("executorch", "onnx", "llamacpp"),
-    "laptop": ("openvino", "onnx", "llamacpp"),
-    "server": ("openvino", "onnx", "torch", "llamacpp"),
+    "phone": ("executorch", "onnx", "llama.cpp"),
+    "laptop": ("openvino", "onnx", "llama.cpp"),
+    "server": ("openvino", "onnx", "torch", "llama.cpp"),
 }
 """Profile → the runtimes that it has, the one made for it first."""
 
