@@ -336,6 +336,22 @@ def _left(clause: Clause) -> list[float]:
     ]
 
 
+def _named_anew(
+    parser: Understanding, operation: Operation[Any, Any], clause: Clause, read: dict[str, Any]
+) -> bool:
+    """False where something new needs a name of its own and none is said.
+
+    `and jasper as operator` after a user was added is another user, never the one before.
+    """
+    table = fields()["operations"].get(operation.name, {})
+    for name in (n for n, spec in table.items() if spec.get("bare") and n not in read):
+        word = next((t for t in clause.tokens if t.low not in parser.known), None)
+        if word is None or word.kind not in ("word", "quote"):
+            return False
+        read[name] = word.text
+    return True
+
+
 def _changed(
     parser: Understanding,
     last: Plan,
@@ -356,6 +372,8 @@ def _changed(
             if not (more := counted(left, step, read)):
                 continue
             read |= more
+        if how == "ellipsis" and not _named_anew(parser, operation, fresh, read):
+            continue
         said = {k: v for k, v in read.items() if step.arguments.get(k) != v}
         if not read or (how == "bare" and not said):
             continue

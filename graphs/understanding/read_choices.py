@@ -12,9 +12,10 @@ from graphs.understanding.reading import Reading
 
 
 def choices_first(r: Reading) -> None:
-    """A required choice claims its words before models do (`make it the challenger`)."""
+    """A required choice, or an alias to be given, claims its words before models do (`make it the challenger`)."""
     for name, info in r.fields.items():
-        if r.open(name) and info.is_required() and values.choices_of(info):
+        first = info.is_required() or name == "alias"
+        if r.open(name) and first and values.choices_of(info):
             _choice(r, name, info)
 
 

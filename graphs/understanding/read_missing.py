@@ -6,7 +6,7 @@ import re
 
 from graphs.understanding.asking import ask
 from graphs.understanding.conversation import kind_of_field
-from graphs.understanding.lexicon import fields
+from graphs.understanding.lexicon import fields, words
 from graphs.understanding.reading import Reading
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect
@@ -29,9 +29,26 @@ def missing(r: Reading) -> None:
     if r.operation.effect is Effect.DANGEROUS and "percent" in r.fields and _unread_share(r):
         r.out.question = ask(r.operation, "percent", r.scope.names)
         return
+    if r.operation.effect is Effect.DANGEROUS and (name := _narrowed(r)):
+        r.out.arguments.pop(name)
+        r.out.question = ask(r.operation, name, r.scope.names)
+        return
     subject = _whole_is_missing(r)
     if subject:
         r.out.question = ask(r.operation, subject, r.scope.names)
+
+
+def _narrowed(r: Reading) -> str | None:
+    """The argument that a part of a name was taken for, where more was said: `the old one`."""
+    tokens = r.clause.tokens
+    small = words("words", "stop") | words("words", "determiners")
+    more = any(
+        token.low == "one" and before.kind == "word" and before.low not in small and not used
+        for before, used, token in zip(tokens, r.clause.claimed, tokens[1:], strict=False)
+    )
+    partial = {n.name for m in r.clause.mentions if m.how == "partial" for n in m.names}
+    taken = (n for n, value in r.out.arguments.items() if r.kind(n) and value in partial)
+    return next(taken, None) if more and partial else None
 
 
 def _unread_share(r: Reading) -> bool:

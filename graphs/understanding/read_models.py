@@ -144,6 +144,8 @@ def _several_models(r: Reading, further: Sequence[ModelMention]) -> None:
     for item in further:
         name = item.mention.names[0].name if item.mention else r.out.arguments.get("model")
         version = item.version
+        if isinstance(version, str) and name == r.out.arguments.get("model") and _beside(r, item):
+            continue
         if isinstance(version, str) and isinstance(name, str):
             version = resolve_alias(name, version, r.scope.names) or version
         if name == r.out.arguments.get("model") and version in (
@@ -157,6 +159,13 @@ def _several_models(r: Reading, further: Sequence[ModelMention]) -> None:
         r.clause.claim(item.start, item.end, "model")
     if several:
         r.out.several["model"] = several
+
+
+def _beside(r: Reading, item: ModelMention) -> bool:
+    """True for the `live` of `v4 against what runs there, live`: no further version is meant."""
+    before = [t.low for t in r.clause.tokens[: item.start] if t.low not in {"the", "its"}][-1:]
+    numbered = isinstance(r.out.arguments.get("version"), int)
+    return numbered and not set(before) & {"and", "&", "plus"}
 
 
 def _is_aside(r: Reading, item: ModelMention) -> bool:

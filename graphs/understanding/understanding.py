@@ -103,16 +103,16 @@ class Understanding:
         sentences = training_sentences(operations, Linker())
         vectors = sentence_vectors([s.text for s in sentences], encoder)
         self.router = Router(sentences, encoder, vectors)
-        self._known = common_words() | self.router.vocabulary | self.verbs
-        self.linker = Linker(self._known)
+        self.known = common_words() | self.router.vocabulary | self.verbs
+        self.linker = Linker(self.known)
         meant = self.verbs | self.router.vocabulary | words("schedule", "words")
-        self._speller = Speller(self._known, meant)
+        self._speller = Speller(self.known, meant)
         self._segmenter = Segmenter(self.verbs)
         self._orders = Orders(operations, sentences, self.verbs)
         self._refit = Refit(operations, sentences)
         self._joiner = ReadJoiner(operations, self._given, self.linker, self.verbs)
         self._parallels = Parallels(operations, self._given, self.linker, self.verbs)
-        self._planner = Planner(operations, self.linker, self.verbs, self._known)
+        self._planner = Planner(operations, self.linker, self.verbs, self.known)
         self.replies = Replies(operations)
         self._needs = Needs()
         self.outputs = {
@@ -170,7 +170,7 @@ class Understanding:
 
         def is_name(token: Token) -> bool:
             plain = token.kind == "word" and token.low.isalpha()
-            common = token.low in self._known or token.low in known
+            common = token.low in self.known or token.low in known
             return token.low in words("courtesies", "people") or (plain and not common)
 
         kept = without_courtesies(tokens, is_name)
@@ -341,7 +341,7 @@ class Understanding:
 
     def scope(self, names: NameView, state: ConversationState) -> Scope:
         """What reading a clause needs beside its words."""
-        return Scope(names, self.linker, state, [], {}, self.verbs, self.operations, self._known)
+        return Scope(names, self.linker, state, [], {}, self.verbs, self.operations, self.known)
 
     def _route(self, clauses: list[Clause], names: NameView) -> list[Read]:
         for clause in clauses:
@@ -361,7 +361,7 @@ class Understanding:
         """
         if self.sure(route) or clause.mentions or clause.tokens[0].low not in self.verbs:
             return route
-        known = [t for t in clause.tokens if t.kind != "word" or t.low in self._known]
+        known = [t for t in clause.tokens if t.kind != "word" or t.low in self.known]
         if len(known) == len(clause.tokens):
             return route
         text = _UNKNOWN_RUN.sub(
@@ -428,8 +428,8 @@ class Understanding:
         return None
 
     def _masked(self, clause: Clause, names: NameView) -> str:
-        slips = self.linker.misspelt(clause.tokens, clause.mentions, self._known, names)
-        return mask_clause(clause, slips, self._known)
+        slips = self.linker.misspelt(clause.tokens, clause.mentions, self.known, names)
+        return mask_clause(clause, slips, self.known)
 
     def _given(self, read: Read, dry: bool = False) -> bool:
         """True if a read may be planned: known, and said as an order where it acts."""
@@ -468,7 +468,7 @@ class Understanding:
         strange = [
             t.low
             for t in read.clause.tokens
-            if t.kind == "word" and t.low.isalpha() and t.low not in self._known
+            if t.kind == "word" and t.low.isalpha() and t.low not in self.known
         ]
         near = draft.question is not None and "Did you mean" in draft.question.text
         return len(strange) >= 2 and not near
