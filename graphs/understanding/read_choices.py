@@ -12,7 +12,7 @@ from graphs.understanding.reading import Reading
 
 
 def choices_first(r: Reading) -> None:
-    """A required choice, or an alias to be given, claims its words before models do (`make it the challenger`)."""
+    """A choice that must be said, or an alias, claims words before models (`make it staging`)."""
     for name, info in r.fields.items():
         first = info.is_required() or name == "alias"
         if r.open(name) and first and values.choices_of(info):

@@ -46,9 +46,13 @@ def _narrowed(r: Reading) -> str | None:
         token.low == "one" and before.kind == "word" and before.low not in small and not used
         for before, used, token in zip(tokens, r.clause.claimed, tokens[1:], strict=False)
     )
-    partial = {n.name for m in r.clause.mentions if m.how == "partial" for n in m.names}
-    taken = (n for n, value in r.out.arguments.items() if r.kind(n) and value in partial)
-    return next(taken, None) if more and partial else None
+    named = {n.name for m in r.clause.mentions if m.how in ("exact", "slip") for n in m.names}
+    guessed = (
+        n
+        for n, value in r.out.arguments.items()
+        if r.kind(n) and isinstance(value, str) and value not in named
+    )
+    return next(guessed, None) if more else None
 
 
 def _unread_share(r: Reading) -> bool:
