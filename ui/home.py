@@ -67,6 +67,7 @@ class HomeFiles:
         name = f"platform-{worker}" if worker else "platform"
         self.run = self.home / "run" / f"{name}.json"
         self.lock = self.home / "run" / f"{name}.lock"
+        self.port = self.home / "run" / f"{name}.port"
         self.log = self.home / "logs" / f"{name}.log"
         self.errors = self.home / "logs" / f"{name}.err"
         self.commands_log = self.home / "logs" / "cli.log"
@@ -100,8 +101,16 @@ class HomeFiles:
         except (ValueError, TypeError):
             return None
 
+    def last_port(self) -> int:
+        """The port that the platform of this home had last; 0 if it never ran."""
+        try:
+            return int(self.port.read_text())
+        except (OSError, ValueError):
+            return 0
+
     def write(self, state: RunState) -> None:
-        """Publish the state, at once and readable by the owner alone."""
+        """Publish the state, at once and readable by the owner alone; the port outlives it."""
+        self.port.write_text(str(state.port))
         fresh = self.run.with_suffix(f".{os.getpid()}")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(asdict(state), file)

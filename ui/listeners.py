@@ -46,16 +46,30 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def listeners(settings: Settings) -> tuple[socket.socket, socket.socket | None]:
+def listeners(settings: Settings, last_port: int = 0) -> tuple[socket.socket, socket.socket | None]:
     """The socket that commands of this home speak to, and the public one if it is another.
+
+    Args:
+        settings: where to listen; port 0 leaves the choice.
+        last_port: the one to choose again if it is free, so that devices which know the address
+            find the platform after a restart.
 
     Raises:
         Conflict: if an address or port cannot be used.
     """
     if settings.tls_cert is None and settings.host in (LOOPBACK, "localhost"):
-        return bind(LOOPBACK, settings.port), None
-    public = bind(settings.host, settings.port)
+        return _bind_again(LOOPBACK, settings.port, last_port), None
+    public = _bind_again(settings.host, settings.port, last_port)
     return bind(LOOPBACK, 0), public
+
+
+def _bind_again(host: str, port: int, last_port: int) -> socket.socket:
+    if port == 0 and last_port:
+        try:
+            return bind(host, last_port)
+        except Conflict:
+            return bind(host, 0)
+    return bind(host, port)
 
 
 def bind(host: str, port: int) -> socket.socket:

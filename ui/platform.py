@@ -88,7 +88,7 @@ def run(
         token = secrets.token_urlsafe(32)
         files.run.unlink(missing_ok=True)
         configure_log(files.log, settings.log_level, foreground, hidden=(token,))
-        sockets = listeners(settings)
+        sockets = listeners(settings, files.last_port())
         log.info("version %s on %s, process %s", VERSION, settings.home, os.getpid())
         _serve(settings, files, sockets, token, open_assistant or _open_assistant, serve)
     finally:

@@ -56,7 +56,9 @@ def test_a_killed_platform_is_started_again_by_the_next_command(empty: Home) -> 
     done = empty.run("call", "datasets.list", "--json")
     assert done.returncode == 0, done.stderr
     assert "Starting the platform" in done.stderr
-    assert empty.json("status")["pid"] != first["pid"]
+    again = empty.json("status")
+    assert again["pid"] != first["pid"]
+    assert empty.files.last_port() == first["port"]  # devices know the address
 
 
 def test_it_stops_gracefully_and_tidily(empty: Home) -> None:
