@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("rollout", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(200), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
         sa.UniqueConstraint("rollout", "key", name="uq_ph_deployment_outcomes_rollout_key"),
     )
     op.create_index("ix_ph_deployment_judgements_rollout", "ph_deployment_judgements", ["rollout"])
