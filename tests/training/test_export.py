@@ -35,17 +35,18 @@ def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, T
         Row(r["text"], r["label"], "validation" if i % 5 == 0 else "train")
         for i, r in enumerate(rows(120))
     ]
-    for method in ("lora", "full", "head"):
-        folder = tmp_path_factory.mktemp(method)
+    for kind in ("lora", "full", "head", "dora", "rslora"):
+        folder = tmp_path_factory.mktemp(kind)
         labels = write_data(folder / "data", labelled)
+        flags = {kind: True} if kind in ("dora", "rslora") else {"method": kind}
         args = StartTraining.model_validate(
-            {"dataset": "c", "base_model": str(base), "method": method, "learning_rate": 0.01}
+            {"dataset": "c", "base_model": str(base), "learning_rate": 0.01, **flags}
         )
         spec = make_spec(args, base, folder, labels, threads=1)
-        if method == "lora":
+        if spec.method == "lora":
             spec = replace(spec, trained_share=1.0, epochs=4)
         train(spec, lambda share, line, figures: None)
-        found[method] = spec
+        found[kind] = spec
     return found
 
 
@@ -63,8 +64,9 @@ def test_a_loaded_classifier_predicts_probabilities_of_its_labels(
     assert np.abs(one_by_one - classifier.logits(TEXTS)).max() < 1e-5
 
 
+@pytest.mark.parametrize("kind", ["lora", "dora", "rslora"])
 def test_peft_and_transformers_compute_the_same_from_the_same_folder(
-    trained: dict[str, TrainingSpec],
+    trained: dict[str, TrainingSpec], kind: str
 ):
     """The adapter is a real peft adapter, and our encoder is BERT."""
     import torch
@@ -74,7 +76,7 @@ def test_peft_and_transformers_compute_the_same_from_the_same_folder(
     from tools.training.batching import pad
     from tools.training.encoder import mean_pool
 
-    spec = trained["lora"]
+    spec = trained[kind]
     folder = Path(spec.output)
     ours = load_classifier(folder)
     config = BertConfig.from_pretrained(spec.base_folder)

@@ -142,13 +142,14 @@ def write_folder(spec: TrainingSpec, trainer: Trainer) -> None:
 def _write_encoder(spec: TrainingSpec, trainer: Trainer, folder: Path) -> None:
     from safetensors.torch import save_file
 
-    from tools.training.modelling import adapter_state, save_adapter
+    from tools.training.modelling import LowRank, adapter_state, save_adapter
 
     encoder = trainer.model.encoder
     if spec.method == "lora":
         layers = len(encoder.encoder.layer)
         state = adapter_state(encoder)
-        save_adapter(state, folder / "adapter", spec.rank, trainer.depth, layers, spec.base_model)
+        kind = LowRank(spec.rank, trainer.depth, spec.dora, spec.rslora)
+        save_adapter(state, folder / "adapter", kind, layers, spec.base_model)
     elif spec.method == "full":
         weights = {n: v.detach().clone() for n, v in encoder.state_dict().items()}
         save_file(weights, folder / "model.safetensors")

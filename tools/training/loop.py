@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from tools.training.batching import epoch_batches, even_batches, pad, pad_hidden
 from tools.training.encoder import mean_pool
-from tools.training.modelling import TextClassifier, add_adapter
+from tools.training.modelling import LowRank, TextClassifier, add_adapter
 from tools.training.objectives import Target, objective_of, scores
 from tools.training.pausing import Paused
 from tools.training.spec import TrainingSpec
@@ -101,7 +101,8 @@ class Trainer:
             self._cache(self.train_set)
             self._cache(self.validation)
         if spec.method == "lora":
-            add_adapter(encoder, spec.rank, self.depth, spec.seed)
+            kind = LowRank(spec.rank, self.depth, spec.dora, spec.rslora)
+            add_adapter(encoder, kind, spec.seed)
 
     def _cache(self, examples: Examples) -> None:
         size = self.model.head.in_features

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +14,7 @@ from torch import Tensor, nn
 from tools.training.encoder import Encoder, mean_pool
 
 ADAPTED = ("query", "key", "value", "dense")
+_LENGTHS = "lora_magnitude_vector"
 
 
 class TextClassifier(nn.Module):
@@ -42,76 +46,105 @@ def new_head(encoder: Encoder, classes: int, seed: int) -> nn.Linear:
     return head
 
 
-def add_adapter(encoder: Encoder, rank: int, first_layer: int, seed: int) -> None:
-    """Put LoRA matrices beside the linear layers from `first_layer` up, and freeze all else.
+@dataclass(frozen=True, slots=True)
+class LowRank:
+    """Which low-rank matrices stand beside the linear layers; alpha is twice the rank.
 
-    Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021; alpha is twice the rank.
+    Attributes:
+        rank: of the two matrices.
+        first_layer: the lowest layer that has them.
+        dora: True to train each row's length apart from its direction (Liu et al., "DoRA:
+            Weight-Decomposed Low-Rank Adaptation", 2024).
+        rslora: True to scale by alpha over the root of the rank instead of alpha over the rank
+            (Kalajdzievski, "A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA", 2023).
     """
-    from peft import LoraConfig, inject_adapter_in_model
 
-    layers = list(range(first_layer, len(encoder.encoder.layer)))
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=2 * rank,
-        lora_dropout=0.0,
-        target_modules=list(ADAPTED),
-        layers_to_transform=layers,
-        layers_pattern="layer",
-    )
+    rank: int
+    first_layer: int = 0
+    dora: bool = False
+    rslora: bool = False
+
+    def config(self, layers: int, **more: Any) -> Any:
+        """peft's description of them, for an encoder of so many layers."""
+        from peft import LoraConfig
+
+        return LoraConfig(
+            r=self.rank,
+            lora_alpha=2 * self.rank,
+            lora_dropout=0.0,
+            use_dora=self.dora,
+            use_rslora=self.rslora,
+            target_modules=list(ADAPTED),
+            layers_to_transform=list(range(self.first_layer, layers)),
+            layers_pattern="layer",
+            **more,
+        )
+
+
+def add_adapter(encoder: Encoder, kind: LowRank, seed: int) -> None:
+    """Put low-rank matrices beside the linear layers, and freeze all else.
+
+    Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021.
+    """
+    from peft import inject_adapter_in_model
+
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        inject_adapter_in_model(config, encoder)
+        inject_adapter_in_model(kind.config(len(encoder.encoder.layer)), encoder)
 
 
 def adapter_state(encoder: Encoder) -> dict[str, Tensor]:
-    """The LoRA matrices by the names under which peft stores them."""
+    """The low-rank matrices by the names under which peft stores them."""
     return {
-        f"base_model.model.{name.replace('.default.', '.')}": value.detach().clone()
+        f"base_model.model.{_stored(name)}": value.detach().clone()
         for name, value in encoder.state_dict().items()
         if ".lora_" in name
     }
 
 
+def _stored(name: str) -> str:
+    return name.replace(f"{_LENGTHS}.default.weight", _LENGTHS).replace(".default.", ".")
+
+
 def save_adapter(
-    encoder_state: dict[str, Tensor], folder: Path, rank: int, first: int, layers: int, base: str
+    encoder_state: dict[str, Tensor], folder: Path, kind: LowRank, layers: int, base: str
 ) -> None:
-    """Write LoRA matrices as a peft adapter, which peft can load onto the base model too."""
-    from peft import LoraConfig
+    """Write low-rank matrices as a peft adapter, which peft can load onto the base model too."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     save_file(encoder_state, folder / "adapter_model.safetensors")
-    LoraConfig(
-        r=rank,
-        lora_alpha=2 * rank,
-        target_modules=list(ADAPTED),
-        layers_to_transform=list(range(first, layers)),
-        layers_pattern="layer",
-        base_model_name_or_path=base,
-        inference_mode=True,
-    ).save_pretrained(str(folder))
-    config = folder / "adapter_config.json"
-    ordered = json.loads(config.read_text())
+    config = kind.config(layers, base_model_name_or_path=base, inference_mode=True)
+    config.save_pretrained(str(folder))
+    path = folder / "adapter_config.json"
+    ordered = json.loads(path.read_text())
     ordered["target_modules"] = sorted(ordered["target_modules"])
-    config.write_text(json.dumps(ordered, indent=1, sort_keys=True))
+    path.write_text(json.dumps(ordered, indent=1, sort_keys=True))
 
 
 def merge_adapter(encoder: Encoder, folder: Path) -> None:
-    """Add an adapter's products into the encoder's weights: W + (alpha / r) · B · A."""
+    """Put an adapter's products into the encoder's weights, as peft does without importing it.
+
+    W + s · B · A, where s is alpha / r (rsLoRA: alpha / √r); with DoRA each row of that is then
+    brought to the length that was learnt for it.
+    """
     from safetensors.torch import load_file
 
     config = json.loads((folder / "adapter_config.json").read_text())
-    scale = config["lora_alpha"] / config["r"]
+    rank = config["r"]
+    scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
     found = load_file(folder / "adapter_model.safetensors")
     modules = dict(encoder.named_modules())
     with torch.no_grad():
         for name, a in found.items():
             if not name.endswith(".lora_A.weight"):
                 continue
-            b = found[name.replace(".lora_A.", ".lora_B.")]
-            target = modules[name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")]
-            weight = target.get_parameter("weight")
-            weight += scale * (b @ a)
+            layer = name.removesuffix(".lora_A.weight")
+            weight = modules[layer.removeprefix("base_model.model.")].get_parameter("weight")
+            weight += scale * (found[f"{layer}.lora_B.weight"] @ a)
+            lengths = found.get(f"{layer}.{_LENGTHS}")
+            if lengths is not None:
+                weight *= (lengths / weight.norm(dim=1))[:, None]
 
 
 def counted(module: nn.Module) -> tuple[int, int]:

@@ -144,6 +144,8 @@ def make_spec(
         scheduler=args.scheduler,
         gradient_checkpointing=args.gradient_checkpointing,
         precision=precision_of(args.precision),
+        dora=args.dora,
+        rslora=args.rslora,
     )
 
 
@@ -166,6 +168,6 @@ def parameters_of(spec: TrainingSpec) -> dict[str, Any]:
         *("method", "epochs", "learning_rate", "head_learning_rate", "rank", "batch_size"),
         *("seed", "max_length", "trained_share", "warmup", "weight_decay", "head_dropout"),
         *("label_smoothing", "patience", "threads", "task", "gradient_accumulation"),
-        *("scheduler", "gradient_checkpointing", "precision"),
+        *("scheduler", "gradient_checkpointing", "precision", "dora", "rslora"),
     )
     return {name: getattr(spec, name) for name in names}

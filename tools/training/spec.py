@@ -83,6 +83,8 @@ class TrainingSpec:
     scheduler: str = "linear"
     gradient_checkpointing: bool = False
     precision: str = "fp32"
+    dora: bool = False
+    rslora: bool = False
     pause: str = ""
 
     @classmethod

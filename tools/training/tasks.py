@@ -153,6 +153,12 @@ def check_method(task: Task, args: StartTraining) -> None:
             )
     if args.dora and args.rslora:
         raise InvalidInput("dora and rslora are two ways to scale LoRA.", hint="Choose one.")
+    if args.merge and task.name != "language":
+        raise InvalidInput(
+            f"Merging is for language models; {_A[task.name]} is always used with its matrices "
+            "added in.",
+            hint="Leave `merge` out.",
+        )
     if args.merge and args.method not in ("lora", "qlora"):
         raise InvalidInput(
             f"There is nothing to merge: {args.method} makes no low-rank matrices.",

@@ -63,7 +63,7 @@ def _train(spec: EmbeddingSpec, report: Report) -> dict[str, Any]:
 
     from tools.training.encoder import load_encoder
     from tools.training.export import load_tokenizer
-    from tools.training.modelling import add_adapter, counted
+    from tools.training.modelling import LowRank, add_adapter, counted
     from tools.training.similarity.loop import EmbeddingTrainer
 
     report(0.0, "loading the base model", {})
@@ -73,7 +73,7 @@ def _train(spec: EmbeddingSpec, report: Report) -> dict[str, Any]:
     encoder = load_encoder(Path(spec.base_folder))
     encoder.requires_grad_(spec.method == "full")
     if spec.method == "lora":
-        add_adapter(encoder, spec.rank, 0, spec.seed)
+        add_adapter(encoder, LowRank(spec.rank, 0, spec.dora, spec.rslora), spec.seed)
     sizes = counted(encoder)
     trainer = EmbeddingTrainer(spec, encoder, train_rows, validation, report)
     try:

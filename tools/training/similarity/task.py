@@ -102,6 +102,8 @@ def make_spec(args: StartTraining, folder: Path, threads: int) -> EmbeddingSpec:
         epochs=args.epochs or epochs,
         learning_rate=args.learning_rate or rate,
         rank=args.rank,
+        dora=args.dora,
+        rslora=args.rslora,
         batch_size=args.batch_size,
         seed=args.seed,
         max_length=args.max_length,
