@@ -6,6 +6,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PACKAGES := agents edge evals graphs mcp_servers tools ui
 WORKERS ?= 2
+# Most of the quick tests wait for processes more than they compute.
+QUICK_WORKERS ?= 3
 PYTEST_ARGS ?=
 
 # Small batches on few cores: one thread a process is faster than several that wait for each other.
@@ -32,7 +34,7 @@ serve: setup ## run the gateway on http://127.0.0.1:8080 until Ctrl-C
 
 .PHONY: test
 test: setup ## run the test suite
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(QUICK_WORKERS) --dist loadfile -m "not slow" $(PYTEST_ARGS)
 
 .PHONY: coverage
 coverage: setup ## run the test suite, half as fast, and print its coverage

@@ -93,5 +93,5 @@ def test_bad_rows_are_named_and_nothing_is_added(call: Caller, tmp_path: Path):
 def test_a_classifier_is_not_trained_on_answers(call: Caller, tmp_path: Path):
     rows = [{"prompt": f"what is {i}", "completion": f"n{i}"} for i in range(40)]
     call("datasets.add", path=str(write(tmp_path / "qa.jsonl", rows)))
-    with pytest.raises(InvalidInput, match="teach no classes"):
+    with pytest.raises(InvalidInput, match="writes no answers"):
         call("training.start", dataset="qa", base_model="minilm")

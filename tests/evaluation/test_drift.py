@@ -60,6 +60,7 @@ def add(tmp_path, call):
     return make
 
 
+@pytest.mark.slow
 def test_live_rows_of_another_kind_raise_an_alarm_and_the_same_kind_does_not(
     kernel, call, finished, train, add
 ):

@@ -14,6 +14,7 @@ from tools.kernel.undo import undo
 from tools.registry.service import RegistryService
 
 
+@pytest.mark.slow
 def test_an_experiment_is_declared_looked_at_and_concluded(kernel, call, finished, train):
     for rows in (240, 9):
         call("registry.register", job=train(rows))

@@ -87,7 +87,8 @@ def test_written_rows_come_back_one_a_line(tmp_path: Path) -> None:
 
     text = 'two\nlines, "quotes", a \u2028 separator and ü'
     HeldOut([row(text), row("b", "login")], 0, 0, "billing").write(tmp_path / "rows")
-    assert read_rows(tmp_path / "rows") == ([text, "b"], ["billing", "login"])
+    found = [(r["text"], r["label"]) for r in read_rows(tmp_path / "rows")]
+    assert found == [(text, "billing"), ("b", "login")]
     assert len([json.loads(line) for line in (tmp_path / "rows").open()]) == 2
 
 

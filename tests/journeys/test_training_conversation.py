@@ -17,14 +17,13 @@ from tests.registry.trained import add_training
 from tools.kernel.kernel import Kernel
 from tools.kernel.settings import Settings
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # one conversation, in order
 
 
 def first(events: list[Json], kind: str) -> Json:
     return next(e for e in events if e["kind"] == kind)
 
 
-@pytest.mark.slow
 def test_kill_9_in_the_middle_of_a_training_does_nothing_twice_and_the_turn_goes_on(
     person: Person, mails: Path
 ) -> None:
@@ -79,7 +78,6 @@ def test_it_points_to_what_was_made_and_a_closed_terminal_ends_nothing(person: P
     assert person.runs("audit", "verify")["intact"]
 
 
-@pytest.mark.slow
 def test_words_in_another_thread_stop_a_training_and_its_process(person: Person) -> None:
     text = "train a mail sorter on mails for fifty epochs, then evaluate it on the test split"
     turn = person.client().ask(text, "noon", auto_confirm=True)
@@ -96,7 +94,6 @@ def test_words_in_another_thread_stop_a_training_and_its_process(person: Person)
     assert person.receipts("noon")[-1]["status"] == "cancelled"
 
 
-@pytest.mark.slow
 def test_ctrl_c_stops_the_turn_and_its_process_and_says_what_was_not_done(person: Person) -> None:
     text = "train a mail sorter on mails for fifty epochs, then evaluate it on the test split"
     before = person.jobs("training.start")[0]["job"]
@@ -117,7 +114,6 @@ def test_ctrl_c_stops_the_turn_and_its_process_and_says_what_was_not_done(person
     assert len(person.jobs("evaluation.run")) == 2
 
 
-@pytest.mark.slow
 def test_acts_are_undone_in_order_and_not_when_the_world_has_moved(person: Person) -> None:
     person.asks("make mail-sorter v1 staging", "regret")
     person.asks("undo that", "regret")

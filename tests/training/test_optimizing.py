@@ -176,6 +176,7 @@ def mails(tmp_path: Path, call: Caller, kernel: Kernel, made: tuple[Path, Path])
     return "mail-sorter"
 
 
+@pytest.mark.slow
 def test_what_passes_is_registered_with_its_parent_and_can_be_undone(
     kernel: Kernel, context: RequestContext, call: Caller, finished: Finisher, mails: str
 ):

@@ -65,6 +65,7 @@ def test_every_setting_reaches_the_run_and_its_record_says_all_that_is_needed_to
     assert measured["accuracy"] == pytest.approx(result["validation_accuracy"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_training_is_paused_frees_its_process_and_ends_as_if_it_had_not_been(
     kernel: Kernel, context: RequestContext, call: Caller, tmp_path: Path, base: Path
 ):
@@ -113,6 +114,7 @@ def test_a_run_that_cannot_fit_is_refused_with_what_would_fit(
     assert call("training.estimate", **{**wanted, "batch_size": size}).result.model_dump()["fits"]
 
 
+@pytest.mark.slow
 def test_texts_with_several_labels_are_learnt_and_predicted(
     call: Caller, finished: Finisher, tmp_path: Path, base: Path
 ):

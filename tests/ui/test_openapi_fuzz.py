@@ -20,6 +20,7 @@ WAITING_FEEDS = "/api/v1/events/{feed}"
 """Never ends, so that a client that reads answers whole would wait for ever."""
 
 
+@pytest.mark.slow
 def test_no_server_error_and_no_schema_violation(template_home: Path, tmp_path: Path) -> None:
     _fuzz("owner", template_home, tmp_path, "--phases=fuzzing", "-n1", "--max-time=60")
 

@@ -378,6 +378,7 @@ def _around(told: str, leaked: list[str]) -> str:
     return told[max(0, place - 600) : place + 200]
 
 
+@pytest.mark.slow
 def test_no_resource_shows_anything_of_another_tenant(
     running: Gateway, acme: Acme, stranger: httpx.Client
 ) -> None:

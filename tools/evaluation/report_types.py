@@ -52,7 +52,9 @@ class ShowErrors(WhichEvaluation):
 class PlanSample(Args):
     """What difference one wants to be able to see."""
 
-    points: float = Field(description="Difference in accuracy, in percentage points.", gt=0, le=100)
+    points: float = Field(
+        description="Difference in accuracy, in percentage points.", ge=0.01, le=100
+    )
     accuracy: float = Field(
         0.85, description="Accuracy of the model that is there, 0 to 1.", gt=0, lt=1
     )

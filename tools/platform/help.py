@@ -79,8 +79,9 @@ def _find(shown: Sequence[Operation[Any, Any]], topic: str) -> list[Operation[An
     domains = [d for d in TITLES if words and words <= _words(f"{d} {TITLES[d]} {_ALSO[d]}")]
     named = [o for o in shown if words and words & _words(o.verb.replace("_", " "))]
     if named and len(words) <= 2:
-        inside = [o for o in named if o.domain in domains] or named
-        return inside
+        inside = [o for o in named if o.domain in domains]
+        if inside or not domains:
+            return inside or named
     if domains:
         return [o for o in shown if o.domain in domains]
     scored = [(_fit(o, words), o) for o in shown if o.name != "platform.help"]

@@ -35,6 +35,7 @@ WORDS: Json = {
 }
 """Values of arguments that name nothing in the catalogue."""
 ARGUMENTS: dict[str, Json] = {
+    "evaluation.robustness": {"model": "ticket-router", "version": 1},
     "evaluation.run": {"model": "ticket-router", "version": 1},
     "schedules.create": {
         "sentence": "evaluate the ticket router every night at two",

@@ -27,6 +27,7 @@ def test_the_evaluation_set_is_understood(understanding: Understanding) -> None:
     assert figures["right_question_rate"] >= 0.9
 
 
+@pytest.mark.slow
 def test_sentences_that_others_wrote_are_understood(understanding: Understanding) -> None:
     figures = score(run(load("fresh"), understanding), understanding.operations)
     assert figures["exact_match"] >= 0.8

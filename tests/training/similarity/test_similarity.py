@@ -118,6 +118,7 @@ def test_a_training_that_is_cut_off_ends_as_an_undisturbed_one_does(base: Path, 
     assert resumed["final_loss"] == whole["final_loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_pairs_are_trained_through_the_gate(
     call: Callable[..., Outcome],

@@ -20,6 +20,7 @@ def pending(gateway: Gateway) -> str:
     return str(found[0]["id"])
 
 
+@pytest.mark.slow
 def test_a_card_says_all_and_a_reason_is_kept(chat: Chat, gateway: Gateway) -> None:
     chat.say(f"forget the document {KEPT}")
     card = chat.sees("Approval needed").locator("xpath=ancestor::*[contains(@class,'step')][1]")
