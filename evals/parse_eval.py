@@ -6,7 +6,8 @@ The sentences and their expected plans stand in `datasets/ops_commands.jsonl` (s
 catalogues of their own; what they scored when first run stands in `docs/understanding.md`; split
 `unseen`: the newest of them, on which nothing was developed). `--file` takes sentences from
 elsewhere, with their catalogue in the same folder. An argument that says what the operation would
-take anyway is the same as one left out.
+take anyway is the same as one left out, and a reference to what a step was told itself is the same
+as that: `register job 3 as X and promote X` and `… and promote the model of that step`.
 """
 
 from __future__ import annotations
@@ -111,19 +112,29 @@ class Outcome:
             for k, v in s["arguments"].items()
         )
 
-    def false_steps(self) -> list[dict[str, Any]]:
-        """Planned steps whose operation nobody asked for."""
+    def false_steps(self, operations: OperationSet) -> list[dict[str, Any]]:
+        """Planned steps whose operation nobody asked for, and acts without their condition."""
         wanted = Counter(s["operation"] for s in self.case["steps"])
         surplus: list[dict[str, Any]] = []
         for step in self.got["steps"]:
-            if wanted[step["operation"]] > 0:
+            if wanted[step["operation"]] > 0 and not self.unconditional(step, operations):
                 wanted[step["operation"]] -= 1
             else:
                 surplus.append(step)
         return surplus
 
+    def unconditional(self, step: dict[str, Any], operations: OperationSet) -> bool:
+        """True for a step that acts where the same act was wanted under a condition only."""
+        if operations.get(step["operation"]).effect is Effect.READ or step["condition"]:
+            return False
+        same = [s for s in self.case["steps"] if s["operation"] == step["operation"]]
+        return bool(same) and all(s["condition"] for s in same)
+
     def false_dangerous(self, operations: OperationSet) -> list[dict[str, Any]]:
-        """Dangerous steps that are not exactly among those expected, unless only tried dry."""
+        """Dangerous steps not exactly among those expected, or without their condition.
+
+        What is only tried dry is none.
+        """
         if self.got["dry_run"]:
             return []
         wanted = [(s["operation"], _normal(s["arguments"])) for s in self.case["steps"]]
@@ -132,7 +143,11 @@ class Outcome:
         return [
             s
             for s in self.got["steps"]
-            if _dangerous(operations, s) and (s["operation"], _normal(s["arguments"])) not in wanted
+            if _dangerous(operations, s)
+            and (
+                (s["operation"], _normal(s["arguments"])) not in wanted
+                or self.unconditional(s, operations)
+            )
         ]
 
 
@@ -187,12 +202,22 @@ def run(
 def _needed(plan: dict[str, Any], operations: OperationSet) -> dict[str, Any]:
     """A plan without the arguments that say what their operation would take anyway."""
     steps: list[dict[str, Any]] = []
+    told = {s["id"]: s["arguments"] for s in plan["steps"]}
     for step in plan["steps"]:
         fields = operations.get(step["operation"]).input.model_fields
         usual = {name: info.default for name, info in fields.items() if not info.is_required()}
-        said = {n: v for n, v in step["arguments"].items() if n not in usual or v != usual[n]}
+        plain = {n: _told(v, told) for n, v in step["arguments"].items()}
+        said = {n: v for n, v in plain.items() if n not in usual or v != usual[n]}
         steps.append({**step, "arguments": said})
     return {**plan, "steps": steps}
+
+
+def _told(value: Any, told: dict[str, dict[str, Any]]) -> Any:
+    """What a reference points at, where its step was told just that; else the reference."""
+    if not isinstance(value, dict) or set(value) != {"step", "field"}:
+        return value
+    known = told.get(value["step"], {}).get(value["field"])
+    return known if isinstance(known, str | int) else value
 
 
 def score(outcomes: Sequence[Outcome], operations: OperationSet) -> dict[str, Any]:
@@ -220,7 +245,7 @@ def score(outcomes: Sequence[Outcome], operations: OperationSet) -> dict[str, An
         "argument_f1": _share(2 * both.total(), expected.total() + got.total()),
         "right_question_rate": _share(sum(o.question_right for o in asked), len(asked)),
         "needless_question_rate": _share(sum(not o.case["question"] for o in questions), count),
-        "false_action_rate": _share(sum(bool(o.false_steps()) for o in outcomes), count),
+        "false_action_rate": _share(sum(bool(o.false_steps(operations)) for o in outcomes), count),
         "false_dangerous_actions": len(dangerous),
         "abstention_recall": _share(sum(o.got["abstained"] for o in should), len(should)),
         "abstention_precision": _share(sum(o.case["abstained"] for o in abstained), len(abstained)),

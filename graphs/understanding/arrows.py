@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from graphs.understanding.text import outside_paths
+from graphs.understanding.hanging import compares
+from graphs.understanding.text import outside_paths, tokenise
 
 _ARROW = re.compile(r"\s*(?:->|=>|→|⇒|➜|➔)\s*")
 _COMPARED = re.compile(
@@ -34,6 +35,9 @@ def arrows_in_words(text: str, verbs: frozenset[str]) -> str:
 def _said(before: str, after: str, verbs: frozenset[str]) -> str:
     if found := _COMPARED.search(before):
         return f"{before[: found.start()]} if {found['said']}, {after}"
+    begin = max(before.rfind(mark) for mark in ".;!?,\n") + 1
+    if begin and compares(tokenise(before[begin:]), verbs):
+        return f"{before[:begin]} if {before[begin:].strip()}, {after}"
     if (found := _OTHERWISE.search(before)) and before.strip() != found.group().strip():
         return f"{before[: found.start()]} otherwise {after}"
     word = re.match(r"[\w-]+", after)

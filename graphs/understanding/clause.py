@@ -61,6 +61,8 @@ class Clause:
         tokens: its words.
         link: how it hangs on the clause before: "", "then", "and", "otherwise".
         condition: the words of its `if …`, if it has one.
+        governed: True if the `if …` before governs it too: `if it wins, promote it and deploy it`.
+        asks: True if a question mark ends it, and more follows.
         mentions: what its words name.
         claimed: for each token, what has used it; "" if nothing has.
         negated: True if the person said not to.
@@ -70,7 +72,8 @@ class Clause:
     tokens: list[Token]
     link: str = ""
     condition: list[Token] | None = None
-    negated_condition: bool = False
+    governed: bool = False
+    asks: bool = False
     mentions: list[Mention] = field(default_factory=list)
     claimed: list[str] = field(default_factory=list)
     negated: bool = False

@@ -230,6 +230,10 @@ def _margin(tokens: list[Token]) -> float:
 
 
 def _threshold_follows(tokens: list[Token], at: int) -> bool:
-    """True for `beats 90 percent`, which is a threshold."""
+    """True for `beats 90 percent`, which is a threshold; the 2 of `beats 2` is a version."""
     found = number_at(tokens, at)
-    return found is not None and found[1] <= len(tokens)
+    if found is None:
+        return False
+    after = tokens[found[1]].low if found[1] < len(tokens) else ""
+    version = found[0] >= 1 and found[0] == int(found[0]) and after not in {*_MARGIN_UNITS, "per"}
+    return not version or _metric(Clause(tokens)) is not None

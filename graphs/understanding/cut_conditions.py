@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from graphs.understanding.lexicon import fields, phrases, split_phrases, words
 from graphs.understanding.text import Token, find_phrase, phrase_at
 
-_NOT_CONDITIONS = frozenset(
+NOT_CONDITIONS = frozenset(
     ["me", "know", "check", "see", "wonder", "verify", "out", "what", "as",
      "sure", "ask", "even", "test"]
 )  # fmt: skip
@@ -36,8 +36,9 @@ def condition_at(tokens: Sequence[Token], at: int) -> int:
         return size
     word = tokens[at].low if at < len(tokens) else ""
     if word in words("segment", "conditions_if_measured") and _measures(tokens, at + 1):
-        asks = at + 1 < len(tokens) and tokens[at + 1].low in {"i", "we", "you", "they"}
-        return 0 if word == "should" and (asks or at > 1) else 1
+        after = tokens[at + 1].low if at + 1 < len(tokens) else ""
+        inner = at > 1 and after not in {"it", "they", "that", "this"}
+        return 0 if word == "should" and (inner or after in {"i", "we", "you"}) else 1
     return 0
 
 
@@ -53,7 +54,7 @@ def _start(tokens: Sequence[Token]) -> int | None:
     asks = bool(tokens) and tokens[0].low in _ASKING
     for index, token in enumerate(tokens):
         previous = tokens[index - 1].low if index else ""
-        if (asks and index and token.low == "if") or previous in _NOT_CONDITIONS:
+        if (asks and index and token.low == "if") or previous in NOT_CONDITIONS:
             continue
         if condition_at(tokens, index):
             return index

@@ -16,9 +16,13 @@ from graphs.understanding.names import NameView
 from graphs.understanding.planner import Read
 from graphs.understanding.reading import Scope
 from graphs.understanding.said import says_only_values
+from graphs.understanding.written import alias_of
 from tools.kernel.operations import Effect, OperationSet
 
 _JOBS = frozenset(["job", "run", "training", "task", "#"])
+
+_NEAR = 0.25
+"""How likely an act must be for its clause to be no mere remark."""
 
 
 class ReadJoiner:
@@ -111,8 +115,18 @@ class ReadJoiner:
         return bool(set(low) & words("segment", "remarks"))
 
     def _without_remarks(self, reads: list[Read]) -> list[Read]:
-        kept = [r for r in reads if self._given(r) or not self._remark(r.clause)]
+        kept = [
+            r for r in reads if self._given(r) or not self._remark(r.clause) or self._near_act(r)
+        ]
         return kept if any(self._given(r) for r in kept) else list(reads)
+
+    def _near_act(self, read: Read) -> bool:
+        """True for what may well be an order: it must not be lost as a mere remark."""
+        route = read.route
+        if route is None or route.probability < max(_NEAR, route.outside):
+            return False
+        alias = any(alias_of(t.low) is not None for t in read.clause.tokens)
+        return alias and self._operations.get(route.operation).effect is not Effect.READ
 
     def _merged(self, first: Read, second: Read, led_by: Read, names: NameView) -> Read:
         clause = Clause(

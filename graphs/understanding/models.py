@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from graphs.understanding.clause import Clause, Mention
 from graphs.understanding.lexicon import fields, words
@@ -121,7 +122,7 @@ def _version_too(clause: Clause, at: int, previous: ModelMention) -> bool:
     tokens = clause.tokens
     if tokens[at].kind != "number" or not tokens[at].low.isdigit():
         return False
-    if not isinstance(previous.version, int) or tokens[at - 1].low not in _JOINING:
+    if not isinstance(previous.version, int) or tokens[at - 1].low not in _JOINING | _beating():
         return False
     if at - previous.end > _APART:
         return False
@@ -129,6 +130,13 @@ def _version_too(clause: Clause, at: int, previous: ModelMention) -> bool:
     if following is None or (following.kind == "punctuation" and following.low != "%"):
         return True
     return following.low in words("words", "prepositions") | _GOES_ON
+
+
+@lru_cache(maxsize=1)
+def _beating() -> frozenset[str]:
+    """The last words of what says that one is better: the `beats` of `7 beats 6`."""
+    options = [said.split()[-1] for entry in fields()["versus"].values() for said in entry]
+    return frozenset(options) - words("words", "prepositions")
 
 
 _APART = 5

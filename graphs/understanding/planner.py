@@ -65,9 +65,11 @@ class Draft:
         asked: the clause that the question is about.
         known: the step that the question is about, as far as it is known.
         unclear: a condition that was not understood.
+        unread: words with an amount that no step takes in.
         confidence: the lowest probability of its clauses.
         reads: the clauses, for the explanation.
         last: the steps that the clause before ended in.
+        kept: where the words begin that a condition of the plan, or of its order, stands for.
     """
 
     steps: list[Step] = field(default_factory=list[Step])
@@ -75,9 +77,11 @@ class Draft:
     asked: Read | None = None
     known: Step | None = None
     unclear: str | None = None
+    unread: str | None = None
     confidence: float = 1.0
     reads: list[Read] = field(default_factory=list[Read])
     last: list[str] = field(default_factory=list[str])
+    kept: set[int] = field(default_factory=set[int])
 
 
 class Planner:
@@ -106,12 +110,15 @@ class Planner:
         """The steps of all clauses, up to the first question."""
         draft = Draft(reads=list(reads))
         condition: tuple[Wanted, str] | None = None
+        governing: Condition | None = None
+        asked: Wanted | None = None
         for read in reads:
             scope = Scope(
                 names, self._linker, conversation, draft.steps, answers, self._verbs,
                 self._operations, self._known, whole,
             )  # fmt: skip
             typed_condition: Condition | None = None
+            draft.kept |= {token.start for token in read.clause.condition or ()}
             words = plain(read.clause.condition or ())
             read.clause.condition = words or None
             if words and (is_courtesy(words) or succeeds(words) or self._takes_in(read, scope)):
@@ -125,13 +132,35 @@ class Planner:
                 typed_condition = typed(*condition)
             elif read.clause.link == "otherwise" and condition is not None:
                 typed_condition = typed(*condition, otherwise=True)
+            elif read.clause.governed and governing and self._acts(read):
+                typed_condition = governing
+            elif asked and draft.steps and self._acts(read):
+                condition = (asked.seen_from(draft.steps[-1]), draft.steps[-1].id)
+                typed_condition = typed(*condition)
+            if not read.clause.governed:
+                governing = typed_condition
             known = len(draft.steps)
             self._add(read, scope, draft, typed_condition)
             draft.last = _ends(draft.steps[known:]) or draft.last
+            asked = self._asked(read)
             if draft.question is not None:
                 return draft
         self._without_vaguer(draft)
         return draft
+
+    def _asked(self, read: Read) -> Wanted | None:
+        """What an act hangs on that follows a question: `is 3 better than 2? promote it`."""
+        verb, *rest = [t for t in read.clause.tokens if t.kind != "punctuation"]
+        if not read.clause.asks or read.operation not in fields()["affirms"] or not rest:
+            return None
+        wanted = read_condition([verb, verb, *rest]) or read_condition(
+            [verb, *rest[:-1], verb, rest[-1]]  # `are the kiosks healthy` as `the kiosks are …`
+        )
+        metrics = self._operations.get(read.operation or "").output.model_fields
+        return wanted if wanted is not None and wanted.metric in metrics else None
+
+    def _acts(self, read: Read) -> bool:
+        return self._operations.get(read.operation or "").effect is not Effect.READ
 
     def _without_vaguer(self, draft: Draft) -> None:
         """Drop a look that another look of the same kind says more exactly."""

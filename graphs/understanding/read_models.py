@@ -155,6 +155,10 @@ def _several_models(r: Reading, further: Sequence[ModelMention]) -> None:
             continue
         if isinstance(version, str) or _is_aside(r, item):
             continue
+        if version is not None:
+            _version_value(r, name, version, "version")
+        if r.out.question is not None:
+            return
         several.append({"model": name} | ({"version": version} if version is not None else {}))
         r.clause.claim(item.start, item.end, "model")
     if several:

@@ -58,6 +58,11 @@ _MINUTES = re.compile(
     rf"\b(?:for )?{_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)"
     rf"(?: (?:for|at|in))? {_EACH}\b"
 )
+_WATCHED = re.compile(
+    r"\b(?:watch\w*|hold\w*|wait\w*|observ\w*|soak\w*|bak\w*)"
+    r"(?: (?:each|every|them|it|step|stage|of|one|all|the|at|in|between|steps|stages|for))*"
+    rf" {_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)(?: {_EACH})?\b"
+)
 _SAMPLE = re.compile(
     rf"\b(?:with |after |needing |on )?(?:at least |a minimum of |min )?{_NUMBER} "
     r"(?:answers?|requests?|predictions?|samples?|comparisons?)"
@@ -154,7 +159,7 @@ def _shares_at(tokens: list[Token], at: int) -> tuple[list[int], int] | None:
 
 
 def _minutes(r: Reading) -> None:
-    if (found := _numbered(r, _MINUTES)) is not None:
+    if (found := _numbered(r, _MINUTES) or _numbered(r, _WATCHED)) is not None:
         value, match, span = found
         r.set("minutes", round(value * _UNITS[match[2][0]], 4), span)
 

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphs.understanding import values
+from graphs.understanding.asking import ask
 from graphs.understanding.clause import join, polite
 from graphs.understanding.lexicon import phrases, words
 from graphs.understanding.read_space import read_space
 from graphs.understanding.reading import Reading
 from graphs.understanding.text import Token, find_phrase
 
+_HUNDRED = 100
 _ALIAS_WORDS = frozenset(["champion", "challenger", "staging", "production"])
 
 
@@ -41,6 +43,8 @@ def texts(r: Reading) -> None:
             r.set(name, *period)
         elif reader == "flag" and (flag := values.read_flag(r.clause, r.spec(name))):
             r.set(name, *flag)
+        elif reader == "word" and (word := values.read_word(r.clause, r.spec(name))):
+            r.set(name, *word)
         elif reader == "topic":
             _topic(r, name)
         elif reader == "space" and (space := read_space(r.clause)):
@@ -166,5 +170,13 @@ def numbers(r: Reading) -> None:
             continue
         plain = values.bare_type(info) in (int, float) and r.kind(name) is None and spec
         read = values.read_number(r.clause, spec, name) if plain else None
-        if read:
-            r.set(name, values.as_number(read[0], info), read[1])
+        if read is None:
+            continue
+        value, span = read
+        if spec.get("share") and value > 1:
+            value /= _HUNDRED
+        if value >= spec.get("below", value + 1):
+            said = f"{r.clause.text(*span)!r} says {value:g}, which is not below {spec['below']}."
+            r.out.question = ask(r.operation, name, r.scope.names, said=said)
+            return
+        r.set(name, values.as_number(value, info), span)

@@ -57,6 +57,13 @@ class Replies:
             "or a measured figure with a number."
         )
 
+    def unread(self, words: str) -> str:
+        """For an amount in an order that none of its arguments takes in."""
+        return (
+            f"I do not know what {words!r} is to be there, so I planned nothing. Name what the "
+            "number is for, for example 'with rank 16' or 'for 30 minutes each'."
+        )
+
     def no_such_time(self, said: str, problem: str) -> str:
         """For a time that cannot be kept."""
         return (

@@ -19,6 +19,10 @@ _BESIDE_SHARES = frozenset(["%", "percent", "pct", ",", "and"])
 class _Part:
     link: str
     tokens: list[Token]
+    opens: bool = False
+    """True if a sentence begins with it."""
+    asks: bool = False
+    """True if it ends in a question mark."""
 
 
 class Segmenter:
@@ -32,8 +36,10 @@ class Segmenter:
         parts = self._parts(list(tokens))
         clauses: list[Clause] = []
         waiting: list[Token] | None = None
+        governing = False
         for part in parts:
             condition, rest = cut_condition(part.tokens, self.verbs)
+            governing = governing and not part.opens and part.link != "otherwise"
             rest, later = _without_later(strip_leading(rest, polite()))
             if (*(t.low for t in rest),) in polite():
                 rest = []
@@ -47,6 +53,10 @@ class Segmenter:
                 continue
             link = "then" if later and clauses and part.link != "otherwise" else part.link
             clause = self._clause(link, rest, condition or waiting)
+            clause.governed = governing and clause.condition is None
+            clause.asks = part.asks
+            led = waiting or (condition and condition[0].start < rest[0].start)
+            governing = bool(led) or clause.governed or link == "otherwise"
             waiting = None
             clauses.append(clause)
         return _shared_objects(_shared_verbs(self._carried(clauses)), self.verbs)
@@ -77,16 +87,17 @@ class Segmenter:
 
     def _parts(self, tokens: list[Token]) -> list[_Part]:
         parts: list[_Part] = []
-        link, begin, index = "", 0, 0
+        link, begin, index, opens = "", 0, 0, False
         while index < len(tokens):
             size, next_link = self._boundary(tokens, index, begin)
             if size:
-                parts.append(_Part(link, tokens[begin:index]))
+                parts.append(_Part(link, tokens[begin:index], opens, tokens[index].low == "?"))
+                opens = tokens[index].low in _ENDS
                 link, index = next_link, index + size
                 begin = index
             else:
                 index += 1
-        parts.append(_Part(link, tokens[begin:]))
+        parts.append(_Part(link, tokens[begin:], opens))
         return [part for part in parts if any(t.kind != "punctuation" for t in part.tokens)]
 
     def _boundary(self, tokens: list[Token], at: int, begin: int) -> tuple[int, str]:
@@ -243,8 +254,14 @@ def _abbreviates(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _names_the_last(rest: Sequence[Token]) -> bool:
-    """True for `call it X`: it belongs to what was said before."""
+    """True for `call it X`, `optimise for size`: it belongs to what was said before."""
+    aim = rest[2].low if len(rest) > 2 and rest[1].low == "for" else ""
+    if rest[0].low in {"optimise", "optimize"}:
+        return aim in _AIMS
     return rest[0].low in {"call", "name"} and len(rest) > 1
+
+
+_AIMS = frozenset(["latency", "speed", "size", "quality", "accuracy"])
 
 
 def leading_negation(tokens: Sequence[Token]) -> int:

@@ -18,6 +18,7 @@ from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
 from graphs.understanding.courtesies import without_courtesies
 from graphs.understanding.examples import command_verbs, training_sentences
+from graphs.understanding.hanging import hanging
 from graphs.understanding.join_reads import ReadJoiner
 from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
@@ -36,6 +37,7 @@ from graphs.understanding.segment import Segmenter, nouns_listed
 from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.supposing import supposed, without_asides
 from graphs.understanding.text import Token, phrase_at, tokenise
+from graphs.understanding.unkept import unkept_condition, unread_amount
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -218,7 +220,7 @@ class Understanding:
         cut: bool,
     ) -> ParsedPlan:
         """A sentence without a time."""
-        said = self._wished(list(tokens))
+        said = hanging(self._wished(list(tokens)), self.verbs)
         tokens = in_order(said, self.verbs)
         if dry:
             tokens = guards.present_tense(strip_leading(tokens, polite()), self.verbs)
@@ -257,6 +259,9 @@ class Understanding:
         draft = self._planner.plan(reads, names, state, answers, text)
         if draft.question is not None and not answers and self._alien(draft):
             return self._abstained(reads, draft.reads[-1], cut)
+        if not dry and draft.question is None and draft.unclear is None:
+            draft.unclear = unkept_condition(tokens, draft, self.operations)
+            draft.unread = unread_amount(draft, self.operations)
         return self._finish(draft, text, dry, answers)
 
     def _with_named(
@@ -484,6 +489,8 @@ class Understanding:
         )
         if draft.unclear is not None:
             plan.abstained, plan.reply = True, self.replies.condition(draft.unclear)
+        elif draft.unread is not None:
+            plan.abstained, plan.reply = True, self.replies.unread(draft.unread)
         elif draft.question is not None:
             plan.question, plan.known = draft.question, draft.known
         else:

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from graphs.understanding.clause import Clause, join
+from graphs.understanding.clause import Clause, join, polite
 from graphs.understanding.lexicon import fields, phrases, split_phrases, words
 from graphs.understanding.text import Token, slug
 
@@ -57,12 +57,26 @@ def is_list(info: FieldInfo) -> bool:
 def number_at(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
     """A number in digits or words that begins at `at`, and the index after it."""
     found = _simple_number(tokens, at)
+    if found is not None and (power := _times_ten(tokens, found[1])):
+        return found[0] / 10 ** power[0], power[1]
     if found is None or found[1] + 2 >= len(tokens) or tokens[found[1]].low != "e":
         return found
     power = _simple_number(tokens, found[1] + 2)  # `two e minus four`
     if tokens[found[1] + 1].low not in {"minus", "-"} or power is None:
         return found
     return found[0] / 10 ** power[0], power[1]
+
+
+def _times_ten(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
+    """The 4 of `times ten to the minus four`, `x 10^-4`, and where it ends."""
+    said = "".join(t.low for t in tokens[at : at + 6])
+    led = re.match(r"(?:times|x|\*|·|×)(?:ten|10)(?:tothe(?:powerof)?|\^)?(?:minus|-)", said)
+    if led is None:
+        return None
+    for index in range(at, len(tokens)):
+        if tokens[index].low in {"minus", "-"}:
+            return _simple_number(tokens, index + 1)
+    return None
 
 
 def _simple_number(tokens: Sequence[Token], at: int) -> tuple[float, int] | None:
@@ -227,16 +241,18 @@ def _ratio(clause: Clause) -> tuple[float, Span] | None:
     """`15/85`: the share that is said to be for the new one, else the first."""
     tokens = clause.tokens
     for index in range(len(tokens)):
+        apart = tokens[index].kind == "number"
         part = "".join(t.low for t in tokens[index : index + 3])
         match = re.match(r"(\d{1,2})[/:-](\d{1,2})$", part)
         if match is None or int(match[1]) + int(match[2]) != 100:
             continue
+        span = (index, index + 3 if apart else index + 1)
         for at in range(index + 3, len(tokens) - 2):
             said = number_at(tokens, at)
             new = {t.low for t in tokens[at + 1 : at + 4]} & {"new", "it", "challenger"}
             if said and new and said[0] in (float(match[1]), float(match[2])):
-                return said[0], (index, index + 1)
-        return float(match[1]), (index, index + 1)
+                return said[0], span
+        return float(match[1]), span
     return None
 
 
@@ -350,6 +366,24 @@ def _name_words(clause: Clause, at: int) -> tuple[str, int] | None:
 
 
 _STOPS = words("words", "prepositions") | words("naming", "given_ends")
+
+
+def read_word(clause: Clause, spec: dict[str, Any]) -> tuple[str, Span] | None:
+    """The one word that stands after the words in the table: `label column cause`."""
+    for phrase in split_phrases(spec["before"]):
+        span = clause.find([phrase])
+        at = span[1] if span else len(clause.tokens)
+        while at < len(clause.tokens) and clause.tokens[at].low in {"the", "column", "=", ":", "of"}:
+            at += 1
+        if span is None or at >= len(clause.tokens) or not clause.free(at, at + 1):
+            continue
+        token = clause.tokens[at]
+        after = clause.tokens[at + 1] if at + 1 < len(clause.tokens) else None
+        alone = after is None or after.kind == "punctuation" or (after.low,) in polite()
+        alone = alone or (after is not None and after.low in _STOPS | words("words", "stop"))
+        if token.kind in ("word", "quote") and token.low not in _STOPS and alone:
+            return token.text, (span[0], at + 1)
+    return None
 
 
 def read_flag(clause: Clause, spec: dict[str, Any]) -> tuple[bool, Span] | None:
