@@ -6,6 +6,7 @@ import re
 
 from graphs.understanding.hanging import compares
 from graphs.understanding.text import outside_paths, tokenise
+from graphs.understanding.written import alias_of
 
 _ARROW = re.compile(r"\s*(?:->|=>|→|⇒|➜|➔)\s*")
 _COMPARED = re.compile(
@@ -41,6 +42,9 @@ def _said(before: str, after: str, verbs: frozenset[str]) -> str:
     if (found := _OTHERWISE.search(before)) and before.strip() != found.group().strip():
         return f"{before[: found.start()]} otherwise {after}"
     word = re.match(r"[\w-]+", after)
+    last = re.search(r"([\w-]+)\s*(?:it|them|that)?$", before)
+    if word and last and last[1].lower() in verbs and (alias := alias_of(word.group().lower())):
+        return f"{before}, then promote it to {alias}{after[word.end() :]}"
     return (
         f"{before}, then {after}"
         if word and word.group().lower() in verbs

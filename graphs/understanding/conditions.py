@@ -14,6 +14,8 @@ from graphs.understanding.values import number_at
 from graphs.understanding.written import alias_of, read_version
 from tools.kernel.operations import OperationSet
 
+_LIKELY, _WHOLE = 50, 100
+"""A number between these that says of what it is none is an accuracy in percent: `above 90`."""
 _MARGIN_UNITS = frozenset(["point", "points", "percent", "%", "percentage", "pp"])
 _VERSUS: tuple[tuple[str, Literal[">", "<"]], ...] = (("beats", ">"), ("loses", "<"))
 _NOT_REAL = frozenset(
@@ -193,7 +195,7 @@ def _threshold(clause: Clause) -> Wanted | None:
     if number is None or op is None:
         return None
     value, share = number
-    if metric is None and not (share or 0 < value < 1):
+    if metric is None and not (share or 0 < value < 1 or _LIKELY <= value < _WHOLE):
         return None
     metric = metric or "accuracy"
     if metric in {"accuracy", "macro_f1", "validation_accuracy", "ece"} and (share or value > 1):

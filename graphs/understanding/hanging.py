@@ -26,7 +26,7 @@ def compares(part: Sequence[Token], verbs: frozenset[str]) -> bool:
         verbs: the words that begin commands.
     """
     said = [t for t in part if t.kind != "punctuation" or t.low in "%<>="]
-    if len(said) < 2 or said[0].low in verbs | words("segment", "questions"):  # noqa: PLR2004
+    if len(said) < 2 or said[0].low in verbs | words("segment", "questions"):
         return False
     return read_condition([said[0], *said]) is not None
 

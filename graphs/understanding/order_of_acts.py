@@ -14,6 +14,8 @@ _DONE = frozenset(
 
 def in_order(tokens: list[Token], verbs: frozenset[str]) -> list[Token]:
     """The words with two acts joined by before or after put in order, with `then` between them."""
+    if (instead := _instead(tokens, verbs)) is not None:
+        return instead
     for at, token in enumerate(tokens):
         if token.low not in {"before", "after"}:
             continue
@@ -32,6 +34,20 @@ def in_order(tokens: list[Token], verbs: frozenset[str]) -> list[Token]:
         first, second = (act, main) if token.low == "after" else (main, act)
         return [*_without_mark(first), _as("then", token), *second]
     return tokens
+
+
+def _instead(tokens: list[Token], verbs: frozenset[str]) -> list[Token] | None:
+    """`instead of rolling X back just pause it` as `don't roll X back; pause it`."""
+    low = [t.low for t in tokens]
+    begin = _act_at(tokens, 2, verbs) if low[:2] == ["instead", "of"] else None
+    if begin is None or begin[1] != 2:
+        return None
+    end = next((i for i in range(3, len(low)) if low[i] in {",", "just", "rather", "simply"}), None)
+    if end is None:
+        return None
+    act = [_as("don't", tokens[0]), _as(begin[0], tokens[2]), *tokens[3:end]]
+    mark = Token(";", ";", tokens[end].start, tokens[end].end, "punctuation")
+    return [*act, mark, *tokens[end + 1 :]]
 
 
 def _act_at(tokens: Sequence[Token], at: int, verbs: frozenset[str]) -> tuple[str, int] | None:

@@ -31,6 +31,7 @@ from graphs.understanding.reading import Evidence, Filled, Reading, Scope
 from graphs.understanding.router import Route
 from graphs.understanding.said import said_values, says_only_values
 from graphs.understanding.text import Token
+from graphs.understanding.winners import sides
 from graphs.understanding.written import read_version
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -140,13 +141,31 @@ class Planner:
             if not read.clause.governed:
                 governing = typed_condition
             known = len(draft.steps)
-            self._add(read, scope, draft, typed_condition)
+            for part, wins in self._of_winner(read, draft, names):
+                self._add(part, scope, draft, typed_condition or wins)
             draft.last = _ends(draft.steps[known:]) or draft.last
             asked = self._asked(read)
             if draft.question is not None:
                 return draft
         self._without_vaguer(draft)
         return draft
+
+    def _of_winner(
+        self, read: Read, draft: Draft, names: NameView
+    ) -> list[tuple[Read, Condition | None]]:
+        """A read, or one for each side that may win the comparison before it."""
+        if read.clause.condition or not self._acts(read):
+            return [(read, None)]
+        parts = sides(read.clause, read.operation or "", draft.steps, names)
+        if parts is None:
+            return [(read, None)]
+        draft.kept |= {token.start for token in read.clause.tokens}
+        found: list[tuple[Read, Condition | None]] = []
+        for tokens, wins in parts:
+            clause = Clause(tokens, read.clause.link)
+            link(clause, self._linker, names)
+            found.append((Read(clause, read.route, operation=read.operation), wins))
+        return found
 
     def _asked(self, read: Read) -> Wanted | None:
         """What an act hangs on that follows a question: `is 3 better than 2? promote it`."""

@@ -9,6 +9,7 @@ from graphs.understanding import values
 from graphs.understanding.asking import ask
 from graphs.understanding.clause import join, polite
 from graphs.understanding.lexicon import phrases, words
+from graphs.understanding.limits import out_of_range
 from graphs.understanding.read_space import read_space
 from graphs.understanding.reading import Reading
 from graphs.understanding.text import Token, find_phrase
@@ -163,7 +164,7 @@ def numbers(r: Reading) -> None:
         spec = r.spec(name)
         if spec.get("reader") == "percent":
             if found := values.read_percent(r.clause):
-                r.set(name, values.as_number(found[0], info), found[1])
+                _set_within(r, name, *found)
             continue
         if amount := _said_amount(r, spec):
             r.set(name, values.as_number(amount[0], info), amount[1])
@@ -175,8 +176,20 @@ def numbers(r: Reading) -> None:
         value, span = read
         if spec.get("share") and value > 1:
             value /= _HUNDRED
-        if value >= spec.get("below", value + 1):
-            said = f"{r.clause.text(*span)!r} says {value:g}, which is not below {spec['below']}."
-            r.out.question = ask(r.operation, name, r.scope.names, said=said)
+        _set_within(r, name, value, span)
+        if r.out.question is not None:
             return
-        r.set(name, values.as_number(value, info), span)
+
+
+def _set_within(r: Reading, name: str, value: float, span: tuple[int, int]) -> None:
+    """Set a number if its argument takes it; else ask: `250 percent`, `lr 3`."""
+    number = values.as_number(value, r.fields[name])
+    below = r.spec(name).get("below", value + 1)
+    problem = out_of_range(r.operation, name, number)
+    if value >= below:
+        problem = f"must be less than {below}"
+    if problem is None:
+        r.set(name, number, span)
+        return
+    said = f"{r.clause.text(*span)!r} says {value:g}; the {name.replace('_', ' ')} {problem}."
+    r.out.question = ask(r.operation, name, r.scope.names, said=said)

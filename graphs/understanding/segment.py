@@ -10,6 +10,7 @@ from graphs.understanding.clause import Clause, polite, strip_leading
 from graphs.understanding.cut_conditions import NOUNS, OBJECTS, condition_at, cut_condition
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.text import Token, phrase_at
+from graphs.understanding.written import alias_of
 
 _ENDS = frozenset(";.!?\n")
 _BESIDE_SHARES = frozenset(["%", "percent", "pct", ",", "and"])
@@ -153,19 +154,51 @@ class Segmenter:
             return True
         if self._shown_too(rest, tokens[begin:before]):
             return True
-        if word in words("segment", "questions"):
-            return len(rest) > 2 and tokens[before].low != ","
+        asks = words("segment", "questions") | _ASKS_SHORT
+        if word in asks:
+            asked = strip_leading(tokens[begin:before], polite())
+            second = bool(asked) and asked[0].low in asks and self._whole_question(rest)
+            if tokens[before].low == "," or word in _ASKS_SHORT:
+                return second
+            return len(rest) > 2
+        if self._has_outcome(rest):
+            return True
+        if self._second_alias(rest, tokens[begin:before]):
+            return True
         if word not in self.verbs or _names_the_last(rest):
             return False
         return self._is_verb(rest, tokens[begin:before])
 
+    def _whole_question(self, rest: list[Token]) -> bool:
+        """True for `which approvals are open`, not for `which data`, `when did it last run`."""
+        end = next((i for i, t in enumerate(rest) if t.low in {",", "and"}), len(rest))
+        low = {t.low for t in rest[:end]}
+        verb = rest[0].low in _ASKS_SHORT or bool(low & {"is", "are", "has", "have"})
+        return end > 2 and verb and not low & words("references", "it")
+
+    def _has_outcome(self, rest: list[Token]) -> bool:
+        """True for `winner becomes champion`, `whichever is best goes to staging`."""
+        size = phrase_at(rest, 0, (*phrases("references", "superlative"),
+                                   *phrases("segment", "winners")))  # fmt: skip
+        return bool(size) and any(t.low in _BECOMES for t in rest[size : size + 3])
+
+    def _second_alias(self, rest: list[Token], left: list[Token]) -> bool:
+        """True for `… and challenger of B to v3` after `set staging of A to v2`."""
+        first = strip_leading(left, polite())
+        alias = alias_of(rest[0].low) is not None and len(rest) > 2 and rest[1].low in _OF
+        before = any(alias_of(t.low) is not None for t in left)
+        return alias and before and bool(first) and first[0].low in _POINTING
+
     def _shown_too(self, rest: list[Token], left: list[Token]) -> bool:
         """True for `show me the health … and the status …`: a second thing to be shown."""
         first = strip_leading(left, polite())
-        if not first or first[0].low not in _SHOWING:
-            return False
-        nouns = [t for t in rest if t.low not in words("words", "determiners")]
-        return bool(nouns) and nouns[0].low in _SHOWN
+        nouns = [t.low for t in rest if t.low not in words("words", "determiners")]
+        nouns = nouns[2:] if nouns[:2] == ["list", "of"] else nouns
+        if first and nouns and nouns[0] in _REPORTS:
+            other = {t.low for t in first} & (_REPORTS - {nouns[0]})
+            if other:
+                return True
+        return bool(first and nouns) and first[0].low in _SHOWING and nouns[0] in _SHOWN
 
     def _is_verb(self, rest: list[Token], left: list[Token]) -> bool:
         """True if the first word is used as a verb: `and test it`, not `train and test splits`."""
@@ -186,6 +219,10 @@ class Segmenter:
         return True
 
 
+_BECOMES = frozenset(["becomes", "goes", "gets", "is", "wins", "takes", "should", "shall"])
+_OF = frozenset(["of", "for"])
+_POINTING = frozenset(["set", "make", "point", "move", "put", "promote", "switch", "change"])
+_ASKS_SHORT = frozenset(["what's", "who's", "how's", "where's", "which's"])
 _ELSE = frozenset(["something", "anything", "nothing", "everything", "who", "what", "anyone"])
 _BESIDE = frozenset(["and", "also", "plus"])
 """Words after which something more is wanted, in no order."""
@@ -195,6 +232,7 @@ _SHOWN = frozenset(
     ["models", "datasets", "devices", "jobs", "risks", "approvals", "receipts", "users",
      "documents", "status", "health", "audit", "trainings", "rollouts", "sources", "groups", "roi"]
 )  # fmt: skip
+_REPORTS = frozenset(["summary", "roi", "risks"])
 _TESTS = frozenset(["test", "score", "benchmark"])
 
 
@@ -212,7 +250,12 @@ def nouns_listed(tokens: Sequence[Token], verbs: frozenset[str]) -> list[list[To
         elif token.kind != "punctuation":
             parts[-1].append(token)
     parts = [part for part in parts if part]
-    return parts if len(parts) > 1 else []
+    if len(parts) < 2:
+        return []
+    # `errors and calibration of X`: what the last is of, all are of
+    of = next((i for i, t in enumerate(parts[-1]) if t.low == "of"), 0)
+    shared = parts[-1][of:] if of else []
+    return [p if any(t.low == "of" for t in p) else [*p, *shared] for p in parts]
 
 
 def _without_later(tokens: list[Token]) -> tuple[list[Token], bool]:
@@ -278,6 +321,9 @@ def _shared_verbs(clauses: list[Clause]) -> list[Clause]:
         if before.tokens[0].low in _SHOWING and nouns and nouns[0].low in _SHOWN:
             size = 2 if len(before.tokens) > 1 and before.tokens[1].low in {"me", "us"} else 1
             clause.tokens = [*before.tokens[:size], *clause.tokens]
+            clause.claimed = [""] * len(clause.tokens)
+        elif before.tokens[0].low in _POINTING and alias_of(clause.tokens[0].low) is not None:
+            clause.tokens = [before.tokens[0], *clause.tokens]
             clause.claimed = [""] * len(clause.tokens)
     return clauses
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -241,7 +242,7 @@ class Understanding:
         if not wanted:
             return ParsedPlan(confidence=0.95, reply=self.replies.negated())
         # Named where nothing is done to it, or only later: `before rolling X out, evaluate it`.
-        named = clauses[1:2] if tokens is not said else [c for c in clauses if c.negated]
+        named = [c for c in clauses if c.negated] or clauses[1 : 1 + (tokens is not said)]
         state = self._with_named(named, names, state)
         reads = self._route(self._listed(wanted), names)
         self._in_context(reads, names, state)
@@ -316,7 +317,10 @@ class Understanding:
             begins = fields()["begins"].get(before.operation or "")
             said = " ".join(t.low for t in read.clause.tokens if t.kind != "punctuation")
             agreed = said == "it" or guards.act(read.clause.tokens) == "yes"
-            if read.operation is None and begins and agreed:
+            if same := _once_more(read.clause):
+                link(same, self.linker, names)
+                read.operation, read.clause, read.goes_on = before.operation, same, True
+            elif read.operation is None and begins and agreed:
                 clause = Clause(list(before.clause.tokens), "then")
                 link(clause, self.linker, names)
                 read.operation, read.clause = begins, clause
@@ -510,6 +514,17 @@ class _NameWords:
 
     def __contains__(self, word: str) -> bool:
         return any(index.has_word(word) for index in self._indices)
+
+
+def _once_more(clause: Clause) -> Clause | None:
+    """What follows `do the same with`: the act before, once more, with another value."""
+    size = phrase_at(clause.tokens, 0, phrases("references", "once_more"))
+    rest = clause.tokens[size:]
+    if not size or not rest or clause.condition is not None:
+        return None
+    if rest[0].kind == "number":
+        rest = [replace(rest[0], text="version", low="version", kind="word"), *rest]
+    return Clause(rest, clause.link)
 
 
 def _asks_what(clause: Clause) -> bool:

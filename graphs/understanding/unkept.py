@@ -6,6 +6,7 @@ Whatever was not read is found here, after planning, by its words alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from graphs.understanding.clause import join, polite
@@ -23,9 +24,7 @@ _FEW = 2
 """A comparison has more words than this: `better` by itself compares nothing."""
 
 
-def unkept_condition(
-    tokens: Sequence[Token], draft: Draft, operations: OperationSet
-) -> str | None:
+def unkept_condition(tokens: Sequence[Token], draft: Draft, operations: OperationSet) -> str | None:
     """The words that make an act conditional, where some act of the plan has no condition.
 
     Args:
@@ -49,15 +48,17 @@ def unkept_condition(
 
 
 def unread_amount(draft: Draft, operations: OperationSet) -> str | None:
-    """A number in an order that no argument of its step says: `14 days grace`.
+    """A number in a wish that no argument of its step says: `14 days grace`.
 
     Args:
         draft: the plan with the clauses that it was made of.
-        operations: tells which of them act.
+        operations: tells which of them take the words as they are: there a number is text.
     """
-    said = {str(value) for step in draft.steps for value in step.arguments.values()}
+    values = [str(value) for step in draft.steps for value in step.arguments.values()]
+    said = {number for value in values for number in (value, *re.findall(r"\d+", value))}
     for read in draft.reads:
-        if read.operation is None or operations.get(read.operation).effect is Effect.READ:
+        taken = operations.get(read.operation).input.model_fields if read.operation else _TEXTS
+        if _TEXTS & set(taken):
             continue
         clause = read.clause
         for at, token in enumerate(clause.tokens):
@@ -66,16 +67,27 @@ def unread_amount(draft: Draft, operations: OperationSet) -> str | None:
     return None
 
 
+_TEXTS = frozenset(["question", "query", "topic"])
+
+
 def _hangs(tokens: Sequence[Token], at: int, draft: Draft, chosen: bool) -> bool:
     """True if a condition begins at `at` that no condition of the plan stands for."""
     if tokens[at].start in draft.kept or phrase_at(tokens, at, polite()):
         return False
-    if not chosen and phrase_at(tokens, at, phrases("segment", "winners")):
+    if not chosen and _names_winner(tokens, at, draft):
         return True
     before = tokens[at - 1].low if at else ""
     if phrase_at(tokens, at, phrases("segment", "otherwise")):
         return before not in _ELSE and not any(s.condition for s in draft.steps)
     return before not in NOT_CONDITIONS and bool(condition_at(tokens, at))
+
+
+def _names_winner(tokens: Sequence[Token], at: int, draft: Draft) -> bool:
+    """True for the winner of a comparison, which is known only when that has run."""
+    if phrase_at(tokens, at, phrases("segment", "winners")):
+        return True
+    compared = any(s.operation.startswith("evaluation.") for s in draft.steps)
+    return compared and bool(phrase_at(tokens, at, phrases("references", "superlative")))
 
 
 def _asked_comparison(tokens: Sequence[Token]) -> int | None:

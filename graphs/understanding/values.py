@@ -373,7 +373,13 @@ def read_word(clause: Clause, spec: dict[str, Any]) -> tuple[str, Span] | None:
     for phrase in split_phrases(spec["before"]):
         span = clause.find([phrase])
         at = span[1] if span else len(clause.tokens)
-        while at < len(clause.tokens) and clause.tokens[at].low in {"the", "column", "=", ":", "of"}:
+        while at < len(clause.tokens) and clause.tokens[at].low in {
+            "the",
+            "column",
+            "=",
+            ":",
+            "of",
+        }:
             at += 1
         if span is None or at >= len(clause.tokens) or not clause.free(at, at + 1):
             continue
