@@ -36,7 +36,7 @@ def arrows_in_words(text: str, verbs: frozenset[str]) -> str:
 def _said(before: str, after: str, verbs: frozenset[str]) -> str:
     if found := _COMPARED.search(before):
         return f"{before[: found.start()]} if {found['said']}, {after}"
-    begin = max(before.rfind(mark) for mark in ".;!?,\n") + 1
+    begin = max((mark.end() for mark in re.finditer(r"[;!?,\n]|\.(?!\d)", before)), default=0)
     if begin and compares(tokenise(before[begin:]), verbs):
         return f"{before[:begin]} if {before[begin:].strip()}, {after}"
     if (found := _OTHERWISE.search(before)) and before.strip() != found.group().strip():

@@ -91,7 +91,7 @@ def _bare(tokens: Sequence[Token]) -> bool:
 NOUNS = frozenset(
     ["test", "score", "report", "release", "benchmark", "load", "run", "show", "update", "check",
      "measure", "label", "list", "index", "set", "mark", "point", "split", "use", "call", "name",
-     "cut", "register", "rollout", "rollback", "canary", "staging", "push", "hold",
+     "cut", "register", "rollout", "rollback", "canary", "shadow", "staging", "push", "hold",
      "profile", "end", "tag", "tune", "change", "try"]
 )  # fmt: skip
 """Verbs of commands that are nouns just as often."""

@@ -16,6 +16,8 @@ _REPORTING = re.compile(
     re.I,
 )
 _SPEAKER = re.compile(r"^\s*[\w.@ -]{1,30}:\s")
+_ASKED_FIRST = re.compile(r".*[.?!;](?=\s)")
+"""What stands before the words that lead up to pasted text: `how is it doing? its log:`."""
 _FENCE = re.compile(r"```.*?(?:```|$)", re.S)
 
 
@@ -31,6 +33,8 @@ def own_words(text: str) -> tuple[str, bool]:
     for line in lines:
         several = len(lines) > 1
         if _LOG.match(line) or (several and (_SPEAKER.match(line) or line.rstrip().endswith(":"))):
+            if asked := _ASKED_FIRST.match(line):
+                own.append(asked.group())
             break  # what follows a pasted line is taken as pasted too
         own.append(line)
     words_ = "\n".join(own if len(own) < 5 else own[:1])
@@ -63,6 +67,7 @@ def _without_reports(text: str) -> str:
     return text
 
 
+_MANNERS = frozenset([("please",), ("pls",), ("can",), ("could",), ("you",), ("hey",), ("hi",)])
 _ASKING_FIRST = words("segment", "questions") | words("verbs", "commands") | {"what's", "please"}
 
 
@@ -73,6 +78,10 @@ def _reported(text: str) -> str:
         return text
     before = text[: found.start()]
     begin = max(before.rfind(mark) for mark in ".!?;\n") + 1
+    comma = before.rfind(",")
+    first = next((t.low for t in tokenise(before[begin:]) if (t.low,) not in _MANNERS), "")
+    if comma > begin and first in words("verbs", "commands"):
+        return before[:comma]  # an order of one's own: `check the kiosks, the log says: …`
     return before[:begin]
 
 

@@ -244,7 +244,8 @@ _BY_PARTS = (
     EntityKind.SCHEDULE,
 )
 _BEFORE_JOB = frozenset(
-    ["is", "how", "how's", "what's", "pause", "resume", "hold", "cancel", "kill", "stop", "abort", "register", "did", "has",
+    ["is", "how", "how's", "what's", "pause", "resume", "hold", "cancel", "kill", "stop",
+     "abort", "register", "did", "has",
      "on", "end", "why", "terminate", "halt", "evaluate", "and", "about", "for", "of", "with", ","]
 )  # fmt: skip
 _AFTER_JOB = frozenset(

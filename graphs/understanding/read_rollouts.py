@@ -86,6 +86,7 @@ _NETWORKS = (
     ("cellular", re.compile(r"\b(?:on |over |with )?(?:cellular|mobile data|lte|4g|5g)\b")),
 )
 _UNTIL = re.compile(r"\b(?:until|till) (.+?)(?= because| since| due to| as we| for the| ,|$)")
+_LASTING = re.compile(rf"\bfor (?:the next )?({_NUMBER} (?:hours?|days?|weeks?))\b")
 _REASON = re.compile(r"\b(?:because of |because |due to |reason : ?|since |for the )(.+)$")
 _KEY = re.compile(r"\bkey (\S+)|\b(?:for|of|that) (\S*\d\S*)")
 _BAD = re.compile(r"\b(?:fail\w*|badly|bad|wrong|unsuccessful\w*|not solved|no success|lost)\b")
@@ -217,7 +218,7 @@ def _profile(r: Reading) -> None:
 
 def _until(r: Reading) -> None:
     tokens = r.clause.tokens
-    if match := _UNTIL.search(_text(tokens)):
+    if match := _UNTIL.search(_text(tokens)) or _LASTING.search(_text(tokens)):
         said = match[1].strip(" .!")
         r.set("until", said.replace(" : ", ":"), _span(tokens, match.span()))
 
