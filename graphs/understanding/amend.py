@@ -58,6 +58,8 @@ def amended(
     whole = _whole_request(parser, tokens, names) if how == "correction" else None
     if how == "ellipsis" and (other := _other_side(clause, state.recent[0])):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
+    if how == "ellipsis" and (other := _with_number(clause, state.recent[0])):
+        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
     if how == "ellipsis" and (like := _like_the_last(parser, clause, names, state)):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[like], confidence=0.9)
     for plan in state.recent if how != "bare" else state.recent[:1]:
@@ -258,6 +260,26 @@ def _like_the_last(
     if not said:
         return None
     return Step(id="s1", operation=last.operation, arguments={**last.arguments, **said})
+
+
+def _with_number(clause: Clause, last: Plan) -> Step | None:
+    """`and with 10?` after an act with one number: the same with that."""
+    step = last.steps[-1]
+    kept = [t for t in clause.tokens if t.kind != "punctuation"]
+    rest = strip_leading(kept, (*phrases("dialogue", "ellipsis"), ("with",), ("at",)))
+    numbers = [
+        n
+        for n, v in step.arguments.items()
+        if isinstance(v, int | float) and not isinstance(v, bool) and n not in _NAMING
+    ]
+    number = number_at(rest, 0) if rest else None
+    if number is None or number[1] != len(rest) or len(numbers) != 1:
+        return None
+    value = int(number[0]) if number[0] == int(number[0]) else number[0]
+    return Step(id="s1", operation=step.operation, arguments={**step.arguments, numbers[0]: value})
+
+
+_NAMING = frozenset(["version", "other_version", "job", "experiment"])
 
 
 def _other_side(clause: Clause, last: Plan) -> Step | None:

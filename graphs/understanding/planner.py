@@ -225,10 +225,22 @@ class Planner:
             draft.question, draft.asked = filled.question, read
             draft.known = Step(id="asked", operation=operation.name, arguments=filled.arguments)
             return
+        self._undone(operation.name, filled, scope, read.clause)
         if filled.needs is not None:
             self._bridge(filled, draft, condition)
         for arguments in _every(filled):
             self._append(draft, operation.name, arguments, condition, read.clause.link, before)
+
+    def _undone(self, operation: str, filled: Filled, scope: Scope, clause: Clause) -> None:
+        """Take the group of the act that is undone, where none is said."""
+        recent = scope.conversation.recent
+        before = [*(recent[0].steps if recent else ()), *scope.steps]
+        everything = any(t.low in _EVERYTHING for t in clause.tokens)
+        if not before or before[-1].operation != fields()["undoes"].get(operation) or everything:
+            return
+        group = before[-1].arguments.get("group")
+        if group is not None:
+            filled.arguments.setdefault("group", group)
 
     def _is_open(self, clause: Clause, filled: Filled, draft: Draft) -> bool:
         """True for `deploy the better one` beside measurements whose outcome nobody knows yet."""
@@ -391,6 +403,7 @@ def _with_model(condition: Sequence[Token], clause: Clause) -> list[Token]:
     return [condition[0], *(name if versioned else words), *condition[1:]]
 
 
+_EVERYTHING = frozenset(["all", "every", "everything", "everywhere", "everyone"])
 _TARGETS = frozenset(["group", "device"])
 _IT = frozenset(["it", "its", "it's", "that", "this"])
 

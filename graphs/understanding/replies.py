@@ -58,10 +58,10 @@ class Replies:
         )
 
     def unread(self, words: str) -> str:
-        """For an amount in an order that none of its arguments takes in."""
+        """For words of an order that none of its arguments takes in."""
         return (
-            f"I do not know what {words!r} is to be there, so I planned nothing. Name what the "
-            "number is for, for example 'with rank 16' or 'for 30 minutes each'."
+            f"I do not know what {words!r} is to be there, so I planned nothing. Name what it is "
+            "for, for example 'with rank 16', 'for 30 minutes each' or 'on the group NAME'."
         )
 
     def no_such_time(self, said: str, problem: str) -> str:

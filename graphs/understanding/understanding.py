@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from graphs.plan import Plan, Question, Step
 from graphs.understanding import dialogue, guards, later
+from graphs.understanding.amend import amended
 from graphs.understanding.arrows import arrows_in_words
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
@@ -35,6 +36,7 @@ from graphs.understanding.refit import Refit
 from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Needs, Route, Router
 from graphs.understanding.segment import Segmenter, nouns_listed
+from graphs.understanding.self_correction import corrected_at
 from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.supposing import supposed, without_asides
 from graphs.understanding.text import Token, phrase_at, tokenise
@@ -190,6 +192,8 @@ class Understanding:
     ) -> ParsedPlan:
         """A sentence as a request of its own, with what was already answered about it."""
         spelt = self._spelt(tokens, names)
+        if corrected := self._self_corrected(spelt, text, names, state, answers, cut):
+            return corrected
         act = supposed(spelt, self.verbs)
         tokens, dry = (act, True) if act else guards.hypothetical(spelt)
         tokens = without_asides(tokens) if dry else tokens
@@ -204,6 +208,34 @@ class Understanding:
         if plan.reply == self.replies.negated() and kept:
             plan.reply = self.replies.still_scheduled([entry.name for entry in kept])
         return taken.given(plan)
+
+    def _self_corrected(
+        self,
+        tokens: Sequence[Token],
+        text: str,
+        names: NameView,
+        state: ConversationState,
+        answers: dict[str, Any],
+        cut: bool,
+    ) -> ParsedPlan | None:
+        """The plan of a sentence that takes a part of itself back: `evaluate v7, no, v8, on X`."""
+        parts = corrected_at(tokens, self.verbs)
+        if parts is None:
+            return None
+        first = self.read(text, parts[0], names, state, answers, cut)
+        if not first.steps:
+            return None
+        meant = amended(self, parts[1], names, state.after(first))
+        if meant is not None and meant.question is not None:
+            return meant
+        if meant is not None and len(meant.steps) == len(first.steps):
+            first.steps = meant.steps
+            return first
+        effects = {self.operations.get(s.operation).effect for s in first.steps}
+        if Effect.DANGEROUS not in effects:
+            return None
+        unread = self.replies.unread(join(parts[1][1:]))
+        return ParsedPlan(text=text, abstained=True, reply=unread, confidence=0.9)
 
     def clause_count(self, tokens: Sequence[Token]) -> int:
         """How many wishes with a verb of their own words hold."""
@@ -390,6 +422,7 @@ class Understanding:
         kinds = [kind] if kind else []
         for read in reads:
             unclear = read.operation is None or self._describes_it(read)
+            unclear = unclear or self._lacks(read, [*kinds, *(f.kind for f in state.focus)])
             if unclear and not read.clause.mentions:
                 self._point(read, kinds)
             kinds = self._kinds_of(read) or kinds
@@ -409,6 +442,20 @@ class Understanding:
             if self.sure(route):
                 read.route, read.operation = route, route.operation
                 return
+
+    def _lacks(self, read: Read, kinds: Sequence[EntityKind]) -> bool:
+        """True where an act needs a kind of thing that is neither named nor was spoken of.
+
+        `pause it` after a look at a training means the training, not some group's rollout.
+        """
+        operation = self.operations.get(read.operation or "")
+        needed = [
+            slot.kind
+            for name, slot in operation.slots.items()
+            if slot.kind is not None and slot.closed
+            and operation.input.model_fields[name].is_required()
+        ]  # fmt: skip
+        return bool(needed) and not set(needed) & set(kinds)
 
     def _describes_it(self, read: Read) -> bool:
         """True for `describe it`: of what kind the thing is only what came before tells."""

@@ -127,7 +127,9 @@ def read_number(clause: Clause, spec: dict[str, Any], name: str = "") -> tuple[f
             return value * scale[after], (index, end + 1)
         for phrase in split_phrases(spec.get("after", [])):
             if _stands(clause.tokens, phrase, end) and not _keyed(clause, index, end, phrase):
-                return value, (index, end + len(phrase))
+                led = [len(p) for p in split_phrases(own)
+                       if _stands(clause.tokens, p, index - len(p))]  # fmt: skip
+                return value, (index - max(led, default=0), end + len(phrase))
         linked = index and clause.tokens[index - 1].low in {"is", "=", ":", "to", "of", "at"}
         begin = index - 1 if linked else index
         for phrase in split_phrases(spec.get("before", [])):

@@ -51,8 +51,9 @@ def sides(
     other = compared.arguments.get("other_version") or "champion"
     if isinstance(other, str) and isinstance(model, str):
         other = resolve_alias(model, other, names)
-    known = isinstance(version, int) and isinstance(other, int)
-    if not known or not isinstance(model, str) or compared.arguments.get("other_model"):
+    if not isinstance(version, int) or not isinstance(other, int):
+        return None
+    if not isinstance(model, str) or compared.arguments.get("other_model"):
         return None
     alias = next((a for t in clause.tokens if (a := alias_of(t.low)) is not None), None)
     holder = resolve_alias(model, alias, names) if alias and operation == _PROMOTE else None
@@ -68,7 +69,7 @@ def _wins(step: Step, op: str) -> Condition:
     return Condition(left=left, op=op, right=0.0, margin=0.0)  # type: ignore[arg-type]
 
 
-def _named(clause: Clause, span: tuple[int, int], number: int | None) -> list[Token]:
+def _named(clause: Clause, span: tuple[int, int], number: int) -> list[Token]:
     """The words with a version in the place of the winner."""
     first = clause.tokens[span[0]]
     said = [

@@ -1,0 +1,129 @@
+"""An act never loses what it hangs on, nor an amount that was said with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from evals.parse_eval import Outcome
+from graphs.understanding import Understanding
+from graphs.understanding.parse_lines import FileNames, parse_turns
+from tools.kernel.operations import Effect
+
+_ACTS = ("registry.promote", "registry.archive", "deployment.start", "deployment.rollback")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "compare ticket-router 4 with 3 on tickets. 4 better by 1.5 points? promote it to champion",
+        "check whether ticket-router 4 beats 3 on tickets, then promote it to champion",
+        "is ticket-router 4 better than 3 on tickets? then promote it to champion",
+        "compare ticket-router 4 with 3 on tickets, 4 better -> promote it to champion",
+        "evaluate ticket-router 4 on tickets. above 85%? promote it to champion",
+        "evaluate ticket-router 4 on tickets and archive it should it fall below 80 percent",
+        "are the kiosks healthy? deploy ticket-router 4 there",
+        "if ticket-router 4 beats 3 on tickets, promote it to champion and deploy it to the kiosks",
+        "compare ticket-router 4 with 2 on tickets and deploy the better one to the kiosks",
+    ],
+)
+def test_an_act_is_planned_with_what_it_hangs_on(
+    understanding: Understanding, names: FileNames, text: str
+) -> None:
+    steps = understanding.parse(text, names).steps
+    acts = [step for step in steps if step.operation in _ACTS]
+    assert acts and all(step.condition is not None for step in acts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "deploy ticket-router v4 to the kiosks unless someone objects",
+        "compare ticket-router 4 with tickets-tagger, the winner becomes champion",
+        "roll back the kiosks in the event that it rains",
+        "roll back the kiosks, otherwise tell nadia",
+        "rotate the signing key, 17 somethings",
+        "train on tickets, 77",
+        "roll back the kiosks, sorry, the moon-phones",
+    ],
+)
+def test_what_cannot_be_kept_stops_the_plan(
+    understanding: Understanding, names: FileNames, text: str
+) -> None:
+    plan = understanding.parse(text, names)
+    assert plan.abstained or plan.question is not None
+    assert plan.steps == []
+
+
+def test_the_winner_is_acted_on_whichever_side_it_is(
+    understanding: Understanding, names: FileNames
+) -> None:
+    text = "compare ticket-router 4 with 2 on tickets and deploy the better one to the kiosks"
+    starts = [s for s in understanding.parse(text, names).steps if s.operation in _ACTS]
+    sides = {s.arguments["version"]: s.condition.op for s in starts if s.condition}
+    assert sides == {4: ">", 2: "<"}
+
+
+@pytest.mark.parametrize(
+    ("text", "slot"),
+    [
+        ("train on tickets with lr 3", "learning_rate"),
+        ("train on tickets with 100000 epochs", "epochs"),
+        ("deploy ticket-router v3 to the kiosks at 250 percent", "percent"),
+    ],
+)
+def test_a_number_out_of_range_is_asked_about(
+    understanding: Understanding, names: FileNames, text: str, slot: str
+) -> None:
+    question = understanding.parse(text, names).question
+    assert question is not None and question.slot == slot
+    assert "less than" in question.text
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("train on tickets with a learning rate of three times ten to the minus five", 3e-5),
+        ("train on tickets, learning rate 2 x 10^-4", 2e-4),
+    ],
+)
+def test_powers_of_ten_are_read(
+    understanding: Understanding, names: FileNames, text: str, rate: float
+) -> None:
+    [step] = understanding.parse(text, names).steps
+    assert step.arguments["learning_rate"] == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    ("text", "argument", "value"),
+    [
+        ("evaluate ticket-router v3, no, v4, on tickets", "version", 4),
+        ("roll back the kiosks, sorry, the thinkpads", "group", "thinkpads"),
+    ],
+)
+def test_a_wish_corrected_in_the_same_breath_is_done_once(
+    understanding: Understanding, names: FileNames, text: str, argument: str, value: object
+) -> None:
+    [step] = understanding.parse(text, names).steps
+    assert step.arguments[argument] == value
+
+
+def test_it_is_the_thing_spoken_of_not_another_kind(
+    understanding: Understanding, names: FileNames
+) -> None:
+    plan = parse_turns(["how is training 31 doing?", "pause it for now"], understanding, names)
+    [step] = plan.steps
+    assert (step.operation, step.arguments) == ("training.pause", {"job": 31})
+
+
+def test_an_act_without_its_condition_counts_as_false(understanding: Understanding) -> None:
+    act = {
+        "id": "s1", "operation": "deployment.rollback", "arguments": {"group": "kiosks"},
+        "depends_on": [], "condition": {"text": "if any is silent"},
+    }  # fmt: skip
+    plan = {"question": None, "abstained": False, "dry_run": False}
+    bare = Outcome({**plan, "steps": [act]}, {**plan, "steps": [{**act, "condition": None}]})
+    kept = Outcome({**plan, "steps": [act]}, {**plan, "steps": [act]})
+    operations = understanding.operations
+    assert operations.get("deployment.rollback").effect is Effect.DANGEROUS
+    assert bare.false_steps(operations) and bare.false_dangerous(operations)
+    assert not kept.false_steps(operations) and not kept.false_dangerous(operations)
