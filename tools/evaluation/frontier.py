@@ -13,12 +13,12 @@ from tools.evaluation.contenders import (
     instruction,
     read_label,
 )
-from tools.evaluation.endpoint import Answer, Endpoint
 from tools.evaluation.frontier_types import CompareFrontier, Frontier
 from tools.evaluation.power import difference_seen
 from tools.evaluation.reports import ReportStore
 from tools.evaluation.service import WORKER, EvaluationService
 from tools.evaluation.subjects import Subject, subject_of_version
+from tools.kernel.endpoint import Answer, Endpoint
 from tools.kernel.errors import Conflict
 from tools.kernel.operations import Evidence, Preview
 

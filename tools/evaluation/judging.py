@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tools.evaluation.endpoint import Endpoint
 from tools.evaluation.language_types import (
     Figure,
     GradeAnswers,
@@ -14,6 +13,7 @@ from tools.evaluation.language_types import (
     Grading,
 )
 from tools.evaluation.reports import ReportStore
+from tools.kernel.endpoint import Endpoint
 from tools.kernel.errors import Conflict
 from tools.kernel.operations import Evidence, Preview
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
 from tools.training.optimizing import operations as optimizing
+from tools.training.prompting import operations as prompting
 from tools.training.types import (
     CancelTraining,
     EstimateTraining,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from tools.training.following import TrainingJobs
     from tools.training.service import TrainingService
 
-__all__ = ["optimizing"]
+__all__ = ["optimizing", "prompting"]
 
 
 def _service(kernel: Kernel) -> TrainingService:

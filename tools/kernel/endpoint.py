@@ -7,6 +7,7 @@ offer. Which model and where is `PILOTHOUSE_MODEL`, `PILOTHOUSE_MODEL_URL`, `PIL
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,19 +82,33 @@ class Endpoint:
             timeout=settings.model_timeout,
         )
 
-    def ask(self, system: str, question: str, most_tokens: int = MOST_TOKENS) -> Answer:
+    def ask(
+        self,
+        system: str,
+        question: str,
+        most_tokens: int = MOST_TOKENS,
+        turns: Sequence[Mapping[str, str]] = (),
+    ) -> Answer:
         """One question, answered without chance (temperature 0).
+
+        Args:
+            system: the instruction.
+            question: what is asked.
+            most_tokens: the longest answer.
+            turns: earlier messages, such as worked examples.
 
         Raises:
             BudgetExceeded: if today's budget is used up.
             Unavailable: if the endpoint does not answer as it should.
         """
-        guessed = round(_TOKENS_A_LETTER * (len(system) + len(question)))
+        letters = len(system) + len(question) + sum(len(turn["content"]) for turn in turns)
+        guessed = round(_TOKENS_A_LETTER * letters)
         self._budget.check_model(self._principal, guessed, most_tokens)
         body = {
             "model": self.name,
             "messages": [
                 {"role": "system", "content": system},
+                *turns,
                 {"role": "user", "content": question},
             ],
             "temperature": 0,
