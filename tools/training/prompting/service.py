@@ -286,10 +286,14 @@ class PromptService:
         return found
 
     def _folder(self, args: OptimizePrompt, tenant: str) -> Path | None:
-        if not args.model:
-            return None
+        """A registered model's files; None for the others, where a base model must be fetched."""
+        from tools.training import base_models
         from tools.training.optimizing.versions import versions
 
+        if args.base_model:
+            base_models.folder(args.base_model)
+        if not args.model:
+            return None
         parent = versions(self._kernel).parent(args.model, args.version, tenant)
         if not (parent.folder / "language.json").is_file():
             raise Conflict(
