@@ -32,6 +32,7 @@ RESAMPLES = 10_000
 _SETS = 6
 _SHOWN = 24
 _GOOD = 0.5
+_DRAWS = 20
 _BEFORE, _AFTER = 0.1, 0.8
 
 
@@ -158,23 +159,28 @@ def _study(search: Search, path: Path) -> optuna.Study:
 def _try(
     search: Search, ask: Ask, sets: list[list[Pair]], study: optuna.Study, report: Report
 ) -> None:
+    """Try prompts that were not tried yet; a repeated draw costs no question."""
+    from optuna import TrialPruned
     from optuna.trial import TrialState
 
-    known = {_key(t.params): t.value for t in study.trials if t.state == TrialState.COMPLETE}
+    known = {_key(t.params) for t in study.trials if t.state == TrialState.COMPLETE}
 
     def score(trial: optuna.Trial) -> float:
         chosen = trial.suggest_categorical("instruction", [*range(len(search.instructions))])
         examples = trial.suggest_categorical("set", [*range(len(sets))])
-        if (chosen, examples) not in known:
-            instruction = search.instructions[chosen]
-            scores = _scores(search, ask, instruction, sets[examples], search.validation)
-            known[chosen, examples] = float(np.mean(scores))
-        return float(known[chosen, examples] or 0.0)
+        if (chosen, examples) in known:
+            raise TrialPruned
+        instruction = search.instructions[chosen]
+        scores = _scores(search, ask, instruction, sets[examples], search.validation)
+        known.add((chosen, examples))
+        return float(np.mean(scores))
 
-    done = sum(t.state == TrialState.COMPLETE for t in study.trials)
-    for number in range(done, search.trials):
-        share = _BEFORE + (_AFTER - _BEFORE) * number / search.trials
-        report(share, f"prompt {number + 1} of {search.trials}")
+    wanted = min(search.trials, len(search.instructions) * len(sets))
+    for _ in range(_DRAWS * wanted):
+        if len(known) == wanted:
+            break
+        share = _BEFORE + (_AFTER - _BEFORE) * len(known) / wanted
+        report(share, f"prompt {len(known) + 1} of {wanted}")
         study.optimize(score, n_trials=1)
 
 
