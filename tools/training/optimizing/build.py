@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import OperationFailed, PilothouseError
 from tools.training.optimizing import manifest as manifests
-from tools.training.optimizing.targets import CALIBRATION_TEXTS, TARGETS, Source, Target
+from tools.training.optimizing.targets import (
+    CALIBRATION_TEXTS,
+    LANGUAGE,
+    TARGETS,
+    LanguageSource,
+    Source,
+    Target,
+)
 
 if TYPE_CHECKING:
     from tools.training.export import Classifier
@@ -41,13 +48,7 @@ def build(spec: dict[str, Any]) -> dict[str, Any]:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     try:
-        source = _source(spec)
-        for name in _KEPT:
-            if (source.folder / name).is_file():
-                shutil.copyfile(source.folder / name, staging / name)
-        target.make(source, staging)
-        size = _size(staging)
-        manifests.write(staging, _manifest(target, source.classifier, spec["parent"], size))
+        size = _make(target, spec, staging)
         shutil.rmtree(out, ignore_errors=True)
         staging.rename(out)
     except PilothouseError:
@@ -60,6 +61,44 @@ def build(spec: dict[str, Any]) -> dict[str, Any]:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return {"size_bytes": size}
+
+
+def _make(target: Target, spec: dict[str, Any], staging: Path) -> int:
+    if target.kind == LANGUAGE:
+        return _make_language(target, spec, staging)
+    source = _source(spec)
+    for name in _KEPT:
+        if (source.folder / name).is_file():
+            shutil.copyfile(source.folder / name, staging / name)
+    target.make(source, staging)
+    size = _size(staging)
+    manifests.write(staging, _manifest(target, source.classifier, spec["parent"], size))
+    return size
+
+
+def _make_language(target: Target, spec: dict[str, Any], staging: Path) -> int:
+    import torch
+
+    from tools.training.language.folder import read_facts
+
+    torch.set_num_threads(spec["threads"])
+    source = LanguageSource(Path(spec["folder"]), _reporter(spec))
+    target.make(source, staging)
+    size = _size(staging)
+    told = manifests.Manifest(
+        variant=target.name,
+        kind=target.kind,
+        runtime=target.runtime,
+        entry=target.entry,
+        inputs=[{"name": "messages", "dtype": "chat", "shape": ["message"]}],
+        outputs=[{"name": "answer", "dtype": "text", "shape": []}],
+        labels=[],
+        max_length=int(read_facts(source.folder)["max_length"]),
+        parent=spec["parent"],
+        size_bytes=size,
+    )
+    manifests.write(staging, told)
+    return size
 
 
 def spread(texts: Sequence[str], count: int) -> list[str]:
@@ -83,9 +122,13 @@ def _source(spec: dict[str, Any]) -> Source:
         folder=folder,
         texts=spread([text for text, _ in pairs], CALIBRATION_TEXTS),
         rows=pairs,
-        report=lambda share, line: emit(progress=_overall(spec, share), message=line),
+        report=_reporter(spec),
         options=dict(spec.get("options", {})),
     )
+
+
+def _reporter(spec: dict[str, Any]) -> Callable[[float, str], None]:
+    return lambda share, line: emit(progress=_overall(spec, share), message=line)
 
 
 def _overall(spec: dict[str, Any], share: float) -> float:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tools.training.export import Classifier
 
 CALIBRATION_TEXTS = 128
+LANGUAGE = "language-model"
 _HERE = "tools.training.optimizing"
 
 
@@ -52,6 +53,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageSource:
+    """What a language model's variant is made from.
+
+    Attributes:
+        folder: the trained model's files.
+        report: receives the share done of this variant, 0 to 1, and a line.
+    """
+
+    folder: Path
+    report: Callable[[float, str], None] = lambda _share, _line: None
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One thing a model can be turned into.
 
@@ -75,7 +89,7 @@ class Target:
     batch: str | int = "batch"
     relative: float = 1.0
 
-    def make(self, source: Source, out: Path) -> None:
+    def make(self, source: Source | LanguageSource, out: Path) -> None:
         """Write the variant's own files into a folder."""
         getattr(import_module(f"{_HERE}.{self.module}"), self.maker)(source, out)
 
@@ -98,5 +112,9 @@ TARGETS = {
         ),
         Target("pruned", "torch", "model.safetensors", "pruning", "pruned", relative=8),
         Target("student", "torch", "model.safetensors", "distilling", "student", relative=8),
+        *(
+            Target(name, "llamacpp", "model.gguf", "gguf_files", maker, LANGUAGE, relative=4)
+            for name, maker in (("gguf-q8", "q8"), ("gguf-q4", "q4"), ("gguf-lora", "apart"))
+        ),
     )
 }
