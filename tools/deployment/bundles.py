@@ -183,7 +183,8 @@ def variant_of(version: ModelVersionInfo, size: int, memory_mb: int) -> Variant:
         memory_mb: what serving it takes.
     """
     name = version.lineage.variant or "onnx-int8"
-    runtime = next((r for r in PROFILES_OF if name.startswith(r)), "onnx")
+    name_of_runtime = name.replace("gguf-", "llamacpp-")
+    runtime = next((r for r in PROFILES_OF if name_of_runtime.startswith(r)), "onnx")
     profiles = tuple(Profile(p) for p in PROFILES_OF[runtime])
     return Variant(name, runtime, size, memory_mb, profiles)
 

@@ -10,7 +10,7 @@ A variant is a folder, whatever runs it. Other domains (deployment, the edge) re
     model.onnx         runtime `onnx`
     model.xml, .bin    runtime `openvino`; `entry` is model.xml
     model.pte          runtime `executorch`
-    model.gguf         runtime `llama.cpp`; adapter.gguf beside it where the adapter is kept apart
+    model.gguf         runtime `llamacpp`; adapter.gguf beside it where the adapter is kept apart
     head.safetensors, model.safetensors    runtime `torch`: a trained classifier as any other
 
 Fields of variant.json:
@@ -18,7 +18,7 @@ Fields of variant.json:
     format        1
     variant       the target, such as `onnx-int8`; see `targets.TARGETS`
     kind          `classifier` or `language-model`
-    runtime       `onnx`, `openvino`, `executorch`, `llama.cpp` or `torch`
+    runtime       `onnx`, `openvino`, `executorch`, `llamacpp` or `torch`
     entry         the file that the runtime opens
     files         name → {sha256, size} of every other file of the folder
     inputs        [{name, dtype, shape}]; a name in a shape stands for any length. An executorch
@@ -28,7 +28,7 @@ Fields of variant.json:
     max_length    tokens after which a text is cut
     size_bytes    of the files that the runtime opens
     memory_mb     measured: what loading and running it adds to a process at its peak
-    metric        {name, value, parent, loss_points, low, high, rows}: measured on held-out rows;
+    metric        {name (`accuracy` or `token_f1`), value, parent, loss_points, low, high, rows}: measured on held-out rows;
                   `low` and `high` are the ends of the paired bootstrap's 95 % interval of the loss
     parent        {model, version, content_sha256}
 

@@ -15,7 +15,8 @@ _HEADS = (
 
 def table(parent: VariantResult, variants: Sequence[VariantResult]) -> str:
     """A text table, the parent first."""
-    rows = [_HEADS, *(_row(v, parent) for v in (parent, *variants))]
+    heads = tuple("F1" if h == "accuracy" and _is_f1(parent) else h for h in _HEADS)
+    rows = [heads, *(_row(v, parent) for v in (parent, *variants))]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADS))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
     return "\n".join(lines)
@@ -59,10 +60,17 @@ def draw(
             fontsize=8,
         )
     axes.set_xscale("log")
-    axes.set(xlabel="latency × memory, share of the parent's", ylabel="points of accuracy lost")
+    axes.set(
+        xlabel="latency × memory, share of the parent's",
+        ylabel=f"points of {'F1' if _is_f1(parent) else 'accuracy'} lost",
+    )
     axes.set_title(title, fontsize=10, loc="left")
     axes.legend(fontsize=8)
     figure.savefig(path, dpi=110)
+
+
+def _is_f1(parent: VariantResult) -> bool:
+    return parent.metric == "token_f1"
 
 
 def _row(one: VariantResult, parent: VariantResult) -> tuple[str, ...]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.training.optimizing.comparing import cost_ratio, paired_loss
+from tools.kernel.errors import InvalidInput
+from tools.training.optimizing.comparing import Loss, cost_ratio
 from tools.training.optimizing.recommending import (
     RUNTIMES,
     Candidate,
     Constraint,
     choose,
 )
-from tools.training.optimizing.targets import TARGETS
+from tools.training.optimizing.targets import LANGUAGE, TARGETS
 from tools.training.optimizing.types import (
     OptimizeModel,
     Profile,
@@ -28,6 +29,10 @@ _QUICK: tuple[TargetName, ...] = (
     "openvino-int8",
     "executorch-int8",
 )
+_SHORT: dict[str, tuple[TargetName, ...]] = {
+    "gguf": ("gguf-q8", "gguf-q4"),
+    "int8": ("gguf-q8",),
+}
 _FOR: dict[Profile, tuple[TargetName, ...]] = {
     "phone": ("executorch-int8", "onnx-int8"),
     "laptop": ("openvino-int8", "onnx-int8"),
@@ -35,8 +40,18 @@ _FOR: dict[Profile, tuple[TargetName, ...]] = {
 }
 
 
-def targets_of(args: OptimizeModel) -> list[TargetName]:
-    """The targets that a request means, each once."""
+def targets_of(args: OptimizeModel, kind: str) -> list[TargetName]:
+    """The targets that a request means, each once.
+
+    Args:
+        args: the request.
+        kind: of the model: `classifier` or `language-model`.
+
+    Raises:
+        InvalidInput: if a target is for models of the other kind.
+    """
+    if kind == LANGUAGE:
+        return _gguf_targets(args)
     fitting = _FOR[args.profile] if args.profile else _QUICK
     if not args.targets:
         return [*fitting]
@@ -46,7 +61,28 @@ def targets_of(args: OptimizeModel) -> list[TargetName]:
         if name == "int8":
             every = [t for t in fitting if t.endswith("int8")]
         found.extend(target for target in every if target not in found)
+    refuse_others(found, kind)
     return found
+
+
+def _gguf_targets(args: OptimizeModel) -> list[TargetName]:
+    found: list[TargetName] = []
+    for name in args.targets or ["gguf"]:
+        every: tuple[TargetName, ...] = _SHORT.get(name, (name,))
+        found.extend(target for target in every if target not in found)
+    refuse_others(found, LANGUAGE)
+    return found
+
+
+def refuse_others(targets: Sequence[TargetName], kind: str) -> None:
+    """Refuse targets that are for models of the other kind, with what would fit."""
+    wrong = [t for t in targets if t not in TARGETS or TARGETS[t].kind != kind]
+    if wrong:
+        fitting = ", ".join(name for name, target in TARGETS.items() if target.kind == kind)
+        what = "a language model" if kind == LANGUAGE else "a text classifier"
+        raise InvalidInput(
+            f"{', '.join(wrong)} cannot be made of {what}.", hint=f"What can: {fitting}."
+        )
 
 
 def constraint_of(args: OptimizeModel) -> Constraint:
@@ -59,7 +95,7 @@ def parent_result(measured: Mapping[str, Any], size_bytes: int) -> VariantResult
     return VariantResult(
         variant="parent",
         runtime="torch",
-        accuracy=measured["correct"] / measured["rows"],
+        **_quality(measured),
         agreement=1.0,
         size_bytes=size_bytes,
         size_ratio=1.0,
@@ -75,7 +111,7 @@ def variant_result(
     target: str,
     measured: Mapping[str, Any],
     parent: Mapping[str, Any],
-    predictions: tuple[Sequence[int], Sequence[int], Sequence[int]],
+    loss: Loss,
     sizes: tuple[int, int],
     constraint: Constraint,
 ) -> VariantResult:
@@ -85,15 +121,14 @@ def variant_result(
         target: its name.
         measured: what its process measured.
         parent: what the parent's process measured.
-        predictions: the truth, the parent's and the variant's.
+        loss: of the variant's answers against the parent's.
         sizes: bytes of the variant and of the parent.
         constraint: what it must keep.
     """
-    loss = paired_loss(*predictions)
     result = VariantResult(
         variant=target,
         runtime=TARGETS[target].runtime,
-        accuracy=measured["correct"] / measured["rows"],
+        **_quality(measured),
         loss_points=round(loss.points, 4),
         loss_low=round(loss.low, 4),
         loss_high=round(loss.high, 4),
@@ -145,6 +180,14 @@ def advise(results: Sequence[VariantResult], constraint: Constraint) -> list[Rec
                 profile=profile, variant=best.variant, version=versions[best.variant], why=why
             )
         )
+    return found
+
+
+def _quality(measured: Mapping[str, Any]) -> dict[str, Any]:
+    rows = measured["rows"]
+    found: dict[str, Any] = {"accuracy": measured["score"] / rows}
+    if "exact" in measured:
+        found |= {"metric": "token_f1", "exact_match": measured["exact"] / rows}
     return found
 
 

@@ -53,6 +53,26 @@ def paired_loss(truth: Sequence[int], parent: Sequence[int], variant: Sequence[i
     return Loss(100 * float(lost.mean()), float(low), float(high), agreement)
 
 
+def paired_answers(truth: Sequence[str], parent: Sequence[str], variant: Sequence[str]) -> Loss:
+    """Mean F1 that a language model's variant loses, in points, with its interval.
+
+    Args:
+        truth: the right answer of every row; at least one row.
+        parent: what the parent answered.
+        variant: what the variant answered.
+
+    Returns:
+        The loss; they agree on a row where both have the same words in the same order.
+    """
+    from tools.training.language.answers import exact, f1
+
+    lost = np.array([f1(b, t) - f1(a, t) for t, b, a in zip(truth, parent, variant, strict=True)])
+    drawn = np.random.default_rng(SEED).integers(0, len(lost), (RESAMPLES, len(lost)))
+    low, high = np.quantile(100 * lost[drawn].mean(axis=1), [_TAIL, 1 - _TAIL])
+    alike = [exact(b, a) for b, a in zip(parent, variant, strict=True)]
+    return Loss(100 * float(lost.mean()), float(low), float(high), float(np.mean(alike)))
+
+
 def cost_ratio(variant: Mapping[str, Any], parent: Mapping[str, Any]) -> float:
     """Inference cost of a variant, as a share of its parent's: latency × memory.
 

@@ -114,7 +114,9 @@ def adapter_config(folder: Path) -> dict[str, Any]:
     """
     fits = "`gguf-q8` and `gguf-q4` have what was learnt in their weights."
     try:
-        config: dict[str, Any] = json.loads((folder / "adapter" / "adapter_config.json").read_text())
+        config: dict[str, Any] = json.loads(
+            (folder / "adapter" / "adapter_config.json").read_text()
+        )
     except FileNotFoundError:
         raise InvalidInput("The training left no adapter to keep apart.", hint=fits) from None
     if config.get("peft_type") != "LORA":
@@ -128,9 +130,7 @@ def _stable(config: dict[str, Any]) -> bool:
     return bool(config.get("use_rslora"))
 
 
-def _write_model(
-    source: LanguageSource, out: Path, kind: int, type_of: Callable[..., Any]
-) -> None:
+def _write_model(source: LanguageSource, out: Path, kind: int, type_of: Callable[..., Any]) -> None:
     from tools.training.language.folder import load_language_model
 
     file = base_file(source.folder)

@@ -84,9 +84,7 @@ def _by_llama(weights: Array, kind: GGMLQuantizationType) -> Array:
     rows, columns = weights.shape
     block, size = GGML_QUANT_SIZES[kind]
     out = np.empty((rows, columns // block * size), dtype=np.uint8)
-    written = _quantiser()(
-        int(kind), weights.ctypes.data, out.ctypes.data, 0, rows, columns, None
-    )
+    written = _quantiser()(int(kind), weights.ctypes.data, out.ctypes.data, 0, rows, columns, None)
     if written != out.nbytes:
         raise RuntimeError(f"llama.cpp wrote {written} bytes of {kind.name}, not {out.nbytes}")
     return out

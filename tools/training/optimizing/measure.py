@@ -21,6 +21,7 @@ import numpy as np
 from tools.kernel.child import child_main, emit
 from tools.training.optimizing import manifest as manifests
 from tools.training.optimizing.runners import Parent, Variant, import_runtime, open_variant
+from tools.training.optimizing.targets import LANGUAGE
 
 WARM_UP = 5
 _BATCH = 16
@@ -30,8 +31,11 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     """Load, predict every row, time single texts.
 
     Returns:
-        `load_ms`, `p50_ms`, `p95_ms`, `memory_mb`, `peak_mb`, `correct`, `rows`.
+        `load_ms`, `p50_ms`, `p95_ms`, `memory_mb`, `peak_mb`, `score`, `rows`; `exact` too for
+        a language model. The score is the metric summed over the rows: right labels, or F1.
     """
+    if spec.get("kind") == LANGUAGE:
+        return _measure_answers(spec)
     folder = Path(spec["folder"])
     runtime = manifests.read(folder).runtime if manifests.is_variant(folder) else "torch"
     import_runtime(runtime)
@@ -55,8 +59,28 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
         "p95_ms": round(float(np.quantile(seconds, 0.95)) * 1000, 4),
         "memory_mb": round(max(peak - before, 0.1), 2),
         "peak_mb": round(peak, 2),
-        "correct": sum(a == b for a, b in zip(truth, predicted, strict=True)),
+        "score": sum(a == b for a, b in zip(truth, predicted, strict=True)),
         "rows": len(truth),
+    }
+
+
+def _measure_answers(spec: dict[str, Any]) -> dict[str, Any]:
+    from tools.training.optimizing.answering import answers, open_answering
+
+    folder = Path(spec["folder"])
+    import_runtime("llamacpp" if manifests.is_variant(folder) else "torch-language")
+    reset_peak()
+    before = resident_mb()
+    began = time.perf_counter()
+    model = open_answering(folder, spec["threads"])
+    loaded = time.perf_counter() - began
+    measured = answers(model, spec)
+    peak = peak_mb()
+    return {
+        **measured,
+        "load_ms": round(loaded * 1000, 3),
+        "memory_mb": round(max(peak - before, 0.1), 2),
+        "peak_mb": round(peak, 2),
     }
 
 

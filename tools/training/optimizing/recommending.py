@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 RUNTIMES: dict[str, tuple[str, ...]] = {
-    "phone": ("executorch", "onnx", "llama.cpp"),
-    "laptop": ("openvino", "onnx", "llama.cpp"),
-    "server": ("openvino", "onnx", "torch", "llama.cpp"),
+    "phone": ("executorch", "onnx", "llamacpp"),
+    "laptop": ("openvino", "onnx", "llamacpp"),
+    "server": ("openvino", "onnx", "torch", "llamacpp"),
 }
 """Profile → the runtimes that it has, the one made for it first."""
 

@@ -207,4 +207,6 @@ _MODULES = {
     "openvino": ("openvino",),
     "executorch": ("torch", "executorch.runtime"),
     "torch": ("torch", "peft", "safetensors.torch", "tools.training.modelling"),
+    "torch-language": ("torch", "peft", "transformers.models.llama.modeling_llama"),
+    "llamacpp": ("xllamacpp",),
 }

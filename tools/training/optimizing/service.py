@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.kernel.errors import Cancelled, InvalidInput, OperationFailed, PilothouseError
+from tools.kernel.errors import Cancelled, OperationFailed, PilothouseError
 from tools.kernel.operations import Call, Evidence, Preview
 from tools.training.optimizing import manifest as manifests
 from tools.training.optimizing.chart import draw, table
@@ -22,7 +22,16 @@ from tools.training.optimizing.choosing import (
     targets_of,
     variant_result,
 )
-from tools.training.optimizing.targets import TARGETS
+from tools.training.optimizing.comparing import Loss, paired_answers, paired_loss
+from tools.training.optimizing.held_out import (
+    is_language_model,
+    kind_of,
+    parent_size,
+    refuse_unfit,
+    rows_of,
+    write_rows,
+)
+from tools.training.optimizing.targets import LANGUAGE, TARGETS
 from tools.training.optimizing.types import OptimizeModel, OptimizeResult, VariantResult
 from tools.training.optimizing.versions import NewVariant, ParentVersion, versions
 
@@ -33,9 +42,8 @@ if TYPE_CHECKING:
 BUILD = "tools.training.optimizing.build"
 MEASURE = "tools.training.optimizing.measure"
 TIMED = 100
-_MOST_ROWS = 2000
-_FEW_ROWS = 100
 _SECONDS_A_TARGET = 20.0
+_SECONDS_AN_ANSWER = 1.0
 
 
 class OptimizingService:
@@ -47,13 +55,15 @@ class OptimizingService:
     def normalise(self, args: OptimizeModel, tenant: str) -> OptimizeModel:
         """Pin the version and the targets, so that a later change changes nothing."""
         parent = versions(self._kernel).parent(args.model, args.version, tenant)
-        return args.model_copy(update={"version": parent.version, "targets": [*targets_of(args)]})
+        targets = targets_of(args, kind_of(parent.folder))
+        return args.model_copy(update={"version": parent.version, "targets": targets})
 
     def preview(self, args: OptimizeModel, tenant: str) -> Preview:
         """Check that the version can be shrunk, and say what would be made."""
         parent = self._parent(args, tenant)
-        targets = targets_of(args)
-        rows, split, warnings = self._rows(parent, tenant)
+        targets = targets_of(args, kind_of(parent.folder))
+        refuse_unfit(parent, targets)
+        rows, split, warnings = rows_of(self._kernel, parent, tenant)
         weight = sum(TARGETS[t].relative for t in targets) + 1
         limits = f"at most {args.max_loss_points:g} points worse"
         if args.max_latency_ms is not None:
@@ -61,14 +71,17 @@ class OptimizingService:
         return Preview(
             summary=f"Make {', '.join(targets)} of {parent}, measure each against it on "
             f"{len(rows)} {split} rows of {parent.dataset}, and register those that are {limits}.",
-            seconds=_SECONDS_A_TARGET * weight + 0.05 * len(rows) * (len(targets) + 1),
+            seconds=_SECONDS_A_TARGET * weight
+            + (_SECONDS_AN_ANSWER if is_language_model(parent.folder) else 0.05)
+            * (len(rows) * (len(targets) + 1)),
             warnings=warnings,
         )
 
     def run(self, args: OptimizeModel, call: Call) -> OptimizeResult:
         """Shrink as a durable job; deterministic outside its steps."""
-        job, targets = call.running, targets_of(args)
+        job = call.running
         prepared = job.step("prepare", self._prepare, args, call.tenant, job)
+        targets = targets_of(args, prepared["kind"])
         steps = len(targets) + 1
         parent = job.step("measure parent", self._measure_parent, prepared, job, steps)
         outcomes: list[dict[str, Any]] = []
@@ -124,19 +137,20 @@ class OptimizingService:
     def _prepare(self, args: OptimizeModel, tenant: str, job: JobContext) -> dict[str, Any]:
         job.progress(0.0, "preparing the rows")
         parent = self._parent(args, tenant)
-        rows, split, warnings = self._rows(parent, tenant)
+        rows, split, warnings = rows_of(self._kernel, parent, tenant)
         from tools.datasets.service import DatasetService
 
         train = self._kernel.get(DatasetService).rows(tenant, parent.dataset, "train")
-        _write(job.workdir / "rows.jsonl", rows)
-        _write(job.workdir / "train.jsonl", [(r.text, r.label) for r in train])
+        write_rows(job.workdir / "rows.jsonl", rows)
+        write_rows(job.workdir / "train.jsonl", [{"text": r.text, "label": r.label} for r in train])
         return {
+            "kind": kind_of(parent.folder),
             "split": split,
             "dataset": parent.dataset,
             "rows": len(rows),
             "warnings": warnings,
             "folder": str(parent.folder),
-            "size_bytes": _parent_size(parent.folder),
+            "size_bytes": parent_size(parent.folder),
             "content_sha256": parent.content_sha256,
         }
 
@@ -145,7 +159,9 @@ class OptimizingService:
     ) -> dict[str, Any]:
         return job.child(
             MEASURE,
-            self._measuring(Path(prepared["folder"]), "parent", job, (0.0, 1 / steps)),
+            self._measuring(
+                Path(prepared["folder"]), "parent", prepared["kind"], job, (0.0, 1 / steps)
+            ),
         )
 
     def _make(
@@ -183,13 +199,16 @@ class OptimizingService:
         begin, end = span
         middle = begin + (end - begin) * 0.7
         job.progress(middle, f"measuring {target}")
-        spec = self._measuring(job.workdir / target, target, job, (middle, end))
+        spec = self._measuring(
+            job.workdir / target, target, TARGETS[target].kind, job, (middle, end)
+        )
         return _attempt(lambda: {**job.child(MEASURE, spec), **made})
 
     def _measuring(
-        self, folder: Path, name: str, job: JobContext, span: tuple[float, float]
+        self, folder: Path, name: str, kind: str, job: JobContext, span: tuple[float, float]
     ) -> dict[str, Any]:
         return {
+            "kind": kind,
             "folder": str(folder),
             "parent": name == "parent",
             "rows": str(job.workdir / "rows.jsonl"),
@@ -219,7 +238,7 @@ class OptimizingService:
             target,
             measured,
             parent,
-            (_truth(folder, prepared), _predicted(folder, "parent"), _predicted(folder, target)),
+            _loss(folder, target, prepared),
             (measured["size_bytes"], prepared["size_bytes"]),
             constraint_of(args),
         )
@@ -236,9 +255,9 @@ class OptimizingService:
         told = manifests.read(folder)
         told.memory_mb = result.memory_mb or 0.0
         told.metric = {
-            "name": "accuracy",
+            "name": result.metric,
             "value": result.accuracy,
-            "parent": parent["correct"] / parent["rows"],
+            "parent": parent["score"] / parent["rows"],
             "loss_points": result.loss_points,
             "low": result.loss_low,
             "high": result.loss_high,
@@ -295,49 +314,8 @@ class OptimizingService:
 
     def _parent(self, args: OptimizeModel, tenant: str) -> ParentVersion:
         parent = versions(self._kernel).parent(args.model, args.version, tenant)
-        _refuse_unfit(parent)
+        refuse_unfit(parent)
         return parent
-
-    def _rows(
-        self, parent: ParentVersion, tenant: str
-    ) -> tuple[list[tuple[str, str]], str, list[str]]:
-        """The held-out rows, their split, and what a reader must know of them."""
-        from tools.datasets.service import DatasetService
-
-        every = self._kernel.get(DatasetService).rows(tenant, parent.dataset)
-        for split, used in (("test", ("train", "validation")), ("validation", ("train",))):
-            seen = {_plain(row.text) for row in every if row.split in used}
-            rows = [
-                (row.text, row.label)
-                for row in every
-                if row.split == split
-                and row.label in parent.labels
-                and _plain(row.text) not in seen
-            ]
-            if rows:
-                return rows[:_MOST_ROWS], split, _warnings(rows, split)
-        raise InvalidInput(
-            f"{parent.dataset} has no held-out rows to prove a variant of {parent} on.",
-            hint="Add a test split to the dataset, and train on that version.",
-        )
-
-
-def _refuse_unfit(parent: ParentVersion) -> None:
-    from tools.training.export import read_facts
-
-    if manifests.is_variant(parent.folder):
-        told = manifests.read(parent.folder)
-        if told.runtime != "torch":
-            raise InvalidInput(
-                f"{parent} is a variant itself ({told.variant}), which cannot be shrunk further.",
-                hint=f"Shrink v{told.parent['version']}, which it was made of.",
-            )
-    if (parent.folder / "language.json").is_file():
-        raise InvalidInput(f"{parent} is a language model; these targets are for text classifiers.")
-    if read_facts(parent.folder).get("task") == "multilabel":
-        raise InvalidInput(
-            f"{parent} gives several labels to a text; only one label a text can be shrunk yet."
-        )
 
 
 def _attempt(work: Any) -> dict[str, Any]:
@@ -350,26 +328,6 @@ def _attempt(work: Any) -> dict[str, Any]:
         return {"error": error.message}
 
 
-def _warnings(rows: list[tuple[str, str]], split: str) -> list[str]:
-    told: list[str] = []
-    if split != "test":
-        told.append("Measured on the validation split, which chose the parent's weights.")
-    if len(rows) < _FEW_ROWS:
-        told.append(f"Only {len(rows)} held-out rows: the intervals are wide.")
-    if len(rows) > _MOST_ROWS:
-        told.append(f"Measured on the first {_MOST_ROWS} of {len(rows)} held-out rows.")
-    return told
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
-
-
-def _write(path: Path, rows: list[tuple[str, str]]) -> None:
-    lines = (json.dumps({"text": t, "label": a}, ensure_ascii=False) for t, a in rows)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
 def _truth(folder: Path, prepared: dict[str, Any]) -> list[int]:
     labels: list[str] = json.loads((Path(prepared["folder"]) / "labels.json").read_text())
     places = {label: place for place, label in enumerate(labels)}
@@ -377,19 +335,19 @@ def _truth(folder: Path, prepared: dict[str, Any]) -> list[int]:
     return [places[json.loads(line)["label"]] for line in lines]
 
 
-def _predicted(folder: Path, name: str) -> list[int]:
+def _predicted(folder: Path, name: str) -> list[Any]:
     return json.loads((folder / f"predictions-{name}.json").read_text())
 
 
-def _parent_size(folder: Path) -> int:
-    """Bytes that serving the parent opens: with the base model where it rests on one."""
-    from tools.training.base_models import folder as base_folder
-    from tools.training.export import read_facts
+def _loss(folder: Path, target: str, prepared: dict[str, Any]) -> Loss:
+    """What a variant loses against its parent on the held-out rows."""
+    parent, variant = _predicted(folder, "parent"), _predicted(folder, target)
+    if prepared["kind"] == LANGUAGE:
+        from tools.training.optimizing.answering import read_chats
 
-    own = folder / "model.safetensors"
-    weights = own if own.is_file() else base_folder(read_facts(folder)["base_model"]) / own.name
-    rest = [folder / "head.safetensors", *(folder / "adapter").rglob("*")]
-    return sum(path.stat().st_size for path in (weights, *rest) if path.is_file())
+        right = [chat[-1]["content"] for chat in read_chats(folder / "rows.jsonl")]
+        return paired_answers(right, parent, variant)
+    return paired_loss(_truth(folder, prepared), parent, variant)
 
 
 def _metrics(result: VariantResult) -> dict[str, float]:
@@ -397,7 +355,11 @@ def _metrics(result: VariantResult) -> dict[str, float]:
         *("accuracy", "loss_points", "loss_low", "loss_high", "agreement", "size_bytes"),
         *("load_ms", "p50_ms", "p95_ms", "memory_mb", "peak_mb", "cost_ratio"),
     )
-    return {name: float(getattr(result, name)) for name in names}
+    found = {name: float(getattr(result, name)) for name in names}
+    if result.exact_match is not None:
+        found[result.metric] = found.pop("accuracy")
+        found["exact_match"] = result.exact_match
+    return found
 
 
 def _tidy(folder: Path) -> None:

@@ -18,6 +18,10 @@ TargetName = Literal[
     "pruned",
     "student",
     "int8",
+    "gguf-q8",
+    "gguf-q4",
+    "gguf-lora",
+    "gguf",
 ]
 Profile = Literal["phone", "laptop", "server"]
 
@@ -41,8 +45,9 @@ class OptimizeModel(Args):
     targets: Annotated[list[TargetName] | None, BeforeValidator(_listed)] = Field(
         None,
         description="What to make of it: `onnx`, `onnx-int8`, `onnx-static-int8`, "
-        "`openvino-int8`, `executorch-int8`, `pruned`, `student`; `int8` is every int8 one. From "
-        "the profile when not given.",
+        "`openvino-int8`, `executorch-int8`, `pruned`, `student`; `int8` is every int8 one. Of a "
+        "language model `gguf-q8`, `gguf-q4`, or `gguf-lora` (adapter kept apart); `gguf` is the "
+        "first two. From the profile when not given.",
         max_length=8,
     )
     profile: Profile | None = Field(
@@ -52,7 +57,7 @@ class OptimizeModel(Args):
         1.0,
         ge=0,
         le=100,
-        description="Points of accuracy that a variant may lose; one that loses more is not "
+        description="Points of accuracy (F1 of answers) that a variant may lose; one that loses more is not "
         "registered.",
     )
     max_latency_ms: float | None = Field(
@@ -72,16 +77,18 @@ class VariantResult(Result):
     Attributes:
         variant: the target's name.
         runtime: what runs it.
-        accuracy: on the held-out rows.
-        loss_points: points of accuracy lost against the parent; below 0 where it gained.
+        metric: what `accuracy` is: `accuracy` of labels, or `token_f1` of a language model.
+        accuracy: that metric on the held-out rows, 0 to 1.
+        exact_match: share of answers that are right word for word; only of a language model.
+        loss_points: points of the metric lost against the parent; below 0 where it gained.
         loss_low: lower end of the paired bootstrap's 95 % interval of the loss.
         loss_high: upper end of it.
         proven: True if even the upper end is within what was asked.
-        agreement: share of rows that both label alike, 0 to 1.
+        agreement: share of rows that both label or answer alike, 0 to 1.
         size_bytes: of the files that its runtime opens.
         size_ratio: the same, as a share of the parent's.
         load_ms: time to load it.
-        p50_ms: median latency of one text, tokenising included.
+        p50_ms: median latency of one text or answer, tokenising included.
         p95_ms: 95th percentile of it.
         memory_mb: what loading and running it adds to a process that has imported its runtime.
         peak_mb: peak of the whole process.
@@ -93,7 +100,9 @@ class VariantResult(Result):
 
     variant: str
     runtime: str
+    metric: str = "accuracy"
     accuracy: float | None = None
+    exact_match: float | None = None
     loss_points: float | None = None
     loss_low: float | None = None
     loss_high: float | None = None
