@@ -28,7 +28,8 @@ Fields of variant.json:
     max_length    tokens after which a text is cut
     size_bytes    of the files that the runtime opens
     memory_mb     measured: what loading and running it adds to a process at its peak
-    metric        {name (`accuracy` or `token_f1`), value, parent, loss_points, low, high, rows}: measured on held-out rows;
+    metric        {name, value, parent, loss_points, low, high, rows}: measured on held-out rows;
+                  the name is `accuracy`, or `token_f1` for a language model's answers;
                   `low` and `high` are the ends of the paired bootstrap's 95 % interval of the loss
     parent        {model, version, content_sha256}
 
