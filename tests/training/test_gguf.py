@@ -32,7 +32,7 @@ def write_base(folder: Path) -> Path:
 
     folder.mkdir()
     writer = GGUFWriter(str(folder / "tiny.gguf"), "llama")
-    tokens = [*bytes_to_unicode().values(), "<end>", "<start>"]
+    tokens = [*bytes_to_unicode().values(), "<end>", "<start>", "th"]
     writer.add_context_length(512)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(LAYERS)
@@ -46,7 +46,7 @@ def write_base(folder: Path) -> Path:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
-    writer.add_token_types([1] * 256 + [3, 3])
+    writer.add_token_types([1] * 256 + [3, 3, 1])
     writer.add_token_merges(["t h"])
     writer.add_bos_token_id(257)
     writer.add_eos_token_id(256)

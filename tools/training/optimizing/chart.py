@@ -60,10 +60,8 @@ def draw(
             fontsize=8,
         )
     axes.set_xscale("log")
-    axes.set(
-        xlabel="latency × memory, share of the parent's",
-        ylabel=f"points of {'F1' if _is_f1(parent) else 'accuracy'} lost",
-    )
+    metric = "F1" if _is_f1(parent) else "accuracy"
+    axes.set(xlabel="latency × memory, share of the parent's", ylabel=f"points of {metric} lost")
     axes.set_title(title, fontsize=10, loc="left")
     axes.legend(fontsize=8)
     figure.savefig(path, dpi=110)

@@ -42,6 +42,8 @@ def _service(call: Call) -> OptimizingService:
         "optimise ticket-router v2 for mobile",
         "get me a lighter version of email-triage that loses no more than 2 points",
         "turn spam-filter v1 into an openvino int8 model",
+        "make a q4 gguf of support-writer v2",
+        "convert support-writer to gguf with the adapter kept apart",
     ),
 )
 def optimize(args: OptimizeModel, call: Call) -> OptimizeResult:
@@ -49,7 +51,8 @@ def optimize(args: OptimizeModel, call: Call) -> OptimizeResult:
 
     Each variant is run in its own runtime and process beside its parent: accuracy lost on held-out
     rows with a paired bootstrap interval, agreement, size, load time, latency, memory. Those that
-    keep what was asked are registered as versions with their parent; the others are not.
+    keep what was asked are registered as versions with their parent; the others are not. A language
+    model becomes GGUF files for llama.cpp, measured by the F1 of its answers.
 
     Args:
         model: the registered model.
@@ -62,7 +65,7 @@ def optimize(args: OptimizeModel, call: Call) -> OptimizeResult:
         layers: layers of a student or pruned model.
 
     Raises:
-        InvalidInput: the version is no text classifier, or has no held-out rows.
+        InvalidInput: the targets do not fit the model, or it has no held-out rows.
         OperationFailed: no variant could be made.
     """
     return _service(call).run(args, call)

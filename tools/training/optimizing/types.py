@@ -57,8 +57,8 @@ class OptimizeModel(Args):
         1.0,
         ge=0,
         le=100,
-        description="Points of accuracy (F1 of answers) that a variant may lose; one that loses more is not "
-        "registered.",
+        description="Points of accuracy (of a language model: of its answers' F1) that a variant "
+        "may lose; one that loses more is not registered.",
     )
     max_latency_ms: float | None = Field(
         None, gt=0, description="Milliseconds that 95 of 100 texts may take at most, one at a time."
