@@ -132,14 +132,12 @@ def first_token(folder: Path, ids: list[int]) -> dict[int, float]:
     given.cpuparams.n_threads = given.cpuparams_batch.n_threads = 1
     given.ui, given.offline, given.verbosity = False, True, 0
     server = xllamacpp.Server(given)
+    # What is said is forced, so that it is a letter; the probabilities are those before that.
+    asked = {"n_predict": 1, "n_probs": 10, "temperature": 0}
     said: Any = server.handle_completions(
-        {"prompt": ids, "n_predict": 1, "n_probs": 10, "temperature": 0}
+        {**asked, "prompt": ids, "logit_bias": [[ids[0], 100.0]]}
     )
-    found = (
-        said["choices"][0]["logprobs"]["content"]
-        if "choices" in said
-        else (said["completion_probabilities"])
-    )
+    found = said["choices"][0]["logprobs"]["content"]
     return {each["id"]: each["logprob"] for each in found[0]["top_logprobs"]}
 
 
