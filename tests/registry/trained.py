@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,7 @@ def _result(
         (folder / "config.json").write_text(json.dumps({"id2label": labels}))
         (folder / "model.safetensors").write_bytes(f"weights of job {job}".encode())
     else:
-        for file in files.iterdir():
-            (folder / file.name).write_bytes(file.read_bytes())
+        shutil.copytree(files, folder, dirs_exist_ok=True)
     store.set_terminated(run)
     known: dict[str, Any] = {
         "job": job,

@@ -70,7 +70,7 @@ def write_base(folder: Path) -> Path:
         }
     shapes["output_norm"] = (WIDTH,)
     for name, shape in shapes.items():
-        scale = 0.15 if len(shape) > 1 else 0.0
+        scale = 0.06 if len(shape) > 1 else 0.0
         values = drawn.normal(0, scale, shape) + (len(shape) == 1)
         writer.add_tensor(f"{name}.weight", values.astype(np.float32))
     writer.write_header_to_file()
@@ -134,9 +134,7 @@ def first_token(folder: Path, ids: list[int]) -> dict[int, float]:
     server = xllamacpp.Server(given)
     # What is said is forced, so that it is a letter; the probabilities are those before that.
     asked = {"n_predict": 1, "n_probs": 10, "temperature": 0}
-    said: Any = server.handle_completions(
-        {**asked, "prompt": ids, "logit_bias": [[ids[0], 100.0]]}
-    )
+    said: Any = server.handle_completions({**asked, "prompt": ids, "logit_bias": [[ids[0], 100.0]]})
     found = said["choices"][0]["logprobs"]["content"]
     return {each["id"]: each["logprob"] for each in found[0]["top_logprobs"]}
 
