@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,9 @@ def made(parent: Path, target: str, folder: Path) -> Path:
 
 def first_token(folder: Path, ids: list[int]) -> dict[int, float]:
     """What llama.cpp says of the next token: the log-probabilities of the most probable."""
-    import xllamacpp
-
     from tools.training.optimizing.gguf_files import ADAPTER, MODEL
 
+    xllamacpp: Any = import_module("xllamacpp")  # compiled, without types
     given = xllamacpp.CommonParams()
     given.model.path = str(folder / MODEL)
     if (folder / ADAPTER).is_file():
@@ -174,13 +174,14 @@ def test_the_mix_of_q4_k_m_is_llama_cpps():
 
 
 def test_targets_of_the_other_kind_are_refused_with_those_that_fit():
-    asked = OptimizeModel(model="writer", targets=["onnx", "gguf-q8"])
+    asked = OptimizeModel.model_validate({"model": "writer", "targets": "onnx, gguf-q8"})
     with pytest.raises(InvalidInput, match="onnx cannot be made of a language model") as refused:
         targets_of(asked, "language-model")
     assert "gguf-q4" in str(refused.value.hint)
     with pytest.raises(InvalidInput, match="gguf-q8 cannot be made of a text classifier"):
         targets_of(asked, "classifier")
-    assert targets_of(OptimizeModel(model="writer"), "language-model") == ["gguf-q8", "gguf-q4"]
+    plain = OptimizeModel.model_validate({"model": "writer"})
+    assert targets_of(plain, "language-model") == ["gguf-q8", "gguf-q4"]
 
 
 def test_the_loss_of_answers_is_their_f1s_and_paired():
