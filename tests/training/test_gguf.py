@@ -215,7 +215,7 @@ def test_smollm2_in_gguf_is_proved_beside_its_parent_and_served(
     rows = [
         {"prompt": f"{'Please: ' * i}the capital of {t}?", "completion": t, "split": split}
         for i, split in enumerate(("train", "test"))
-        for t in towns
+        for t in (towns[:3] if i else towns)
     ]
     path = tmp_path / "capitals.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -227,7 +227,7 @@ def test_smollm2_in_gguf_is_proved_beside_its_parent_and_served(
     call("registry.register", job=job)
     targets = ["gguf-q8", "gguf-q4", "gguf-lora"]
     result = finished("training.optimize", model="writer", targets=targets, max_loss_points=100)
-    assert (result["parent"]["metric"], result["rows"]) == ("token_f1", 8)
+    assert (result["parent"]["metric"], result["rows"]) == ("token_f1", 3)
     for one in result["variants"]:
         assert one["error"] is None and one["version"] is not None
         assert 0 < one["size_ratio"] < 0.6
