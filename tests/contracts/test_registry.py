@@ -228,6 +228,7 @@ class TestMlflowOnSqlite(RegistryContract):
     def again(self, settings: Settings, database: Database) -> Callable[[], RegistryBackend]:
         return lambda: open_mlflow(settings, Database(settings.database))
 
+    @pytest.mark.slow
     def test_processes_that_register_one_job_at_once_make_one_version(
         self, backend, settings, tmp_path
     ):

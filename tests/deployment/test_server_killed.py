@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
+import pytest
+
 from tests.support.fleet import ROOT, DeviceServer, FleetUnderTest
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
@@ -41,6 +43,7 @@ def start(process: subprocess.Popen[str], **arguments: Any) -> int:
     return int(readline(process.stdout))
 
 
+@pytest.mark.slow
 def test_a_rollout_goes_on_after_kill_9_and_nothing_is_done_twice(
     home: Path, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def kernel(home) -> Iterator[Kernel]:
         opened.stop()
 
 
+@pytest.mark.slow
 def test_registered_models_and_a_language_model_are_measured_alike(
     kernel: Kernel, call, finished, train: Callable[[int], int]
 ):

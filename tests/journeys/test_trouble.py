@@ -25,6 +25,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 def test_two_commands_on_a_fresh_home_are_served_by_one_platform(person: Person) -> None:
     both = [person.begins("ask", "which datasets are there?", "--json") for _ in range(2)]
     told = [json.loads(process.communicate(timeout=100)[0]) for process in both]

@@ -78,6 +78,7 @@ def revived(home: Path) -> Iterator[Kernel]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_a_training_goes_on_and_is_recorded_once(
     home: Path, revived: Kernel, base: Path, many: Path
 ):

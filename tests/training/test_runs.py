@@ -28,6 +28,7 @@ def known(call: Caller, colours: Path) -> str:
     return "colours"
 
 
+@pytest.mark.slow
 def test_every_setting_reaches_the_run_and_its_record_says_all_that_is_needed_to_repeat_it(
     kernel: Kernel, finished: Finisher, known: str, base: Path
 ):

@@ -72,6 +72,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("in_process")
+@pytest.mark.slow
 def test_trials_stay_in_the_space_and_one_that_falls_behind_is_given_up(
     kernel: Kernel, call: Caller, finished: Finisher, colours: Path, base: Path
 ):

@@ -29,6 +29,7 @@ def known(call: Caller, codes: Path) -> str:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_a_language_model_learns_answers_and_the_saved_one_gives_them(
     kernel: Kernel, finished: Finisher, call: Caller, known: str, llama: Path
 ):

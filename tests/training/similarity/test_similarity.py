@@ -82,6 +82,7 @@ def silent(share: float, line: str, figures: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize(("triplets", "method"), [(True, "full"), (False, "full"), (True, "lora")])
+@pytest.mark.slow
 def test_counterparts_come_nearer_and_the_onnx_file_says_so_too(
     base: Path, tmp_path: Path, triplets: bool, method: str
 ):
