@@ -32,7 +32,8 @@ from graphs.plan import Plan, references
 from graphs.schedule_runner import ScheduleRunner
 from graphs.stream import TurnStream, topic
 from graphs.tables import TurnRow
-from graphs.turns import Turns, carries_out, needs_confirming
+from graphs.turn_rules import carries_out, needs_confirming
+from graphs.turns import Turns
 from graphs.understanding import ConversationState, ParsedPlan, Understanding, guards
 from graphs.understanding.names import NameView
 from graphs.understanding.parse_lines import parse_turns

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
-from graphs.arranging import arranged, timing_of
+from graphs.arranging import timing_of
 from graphs.conversations import WAITING, Conversations
-from graphs.dispatch import OPEN_TASK
 from graphs.events import ConfirmEvent, Done, Message, Progress, Status
-from graphs.plan import ModelUse, Plan, references
+from graphs.other_processes import CONTROL, LOOK_SECONDS, OtherProcesses
+from graphs.plan import Plan
 from graphs.steps import StepState
 from graphs.stream import TurnStream
 from graphs.tables import TurnRow
+from graphs.turn_rules import (
+    as_failed,
+    carries_out,
+    first_input,
+    how_it_ended,
+    is_one_read,
+    model_use,
+    told_of,
+)
 from graphs.understanding import ConversationState
 from tools.kernel.approvals import Approval
 from tools.kernel.errors import Conflict, PilothouseError
 from tools.kernel.identity import RequestContext
 from tools.kernel.jobs import OPEN, pack_context, unpack_context
-from tools.kernel.operations import Effect, OperationSet
 
 if TYPE_CHECKING:
     from graphs.checkpoints import Supervision
@@ -33,15 +40,11 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 STEPS_LIMIT = 200
 CANCEL_SECONDS = 20.0
 READ_SECONDS = 0.2
 """How long a turn that only reads may still end by itself once it is to stop."""
-CONTROL = "control"
-"""The topic on which processes ask one another."""
-LOOK_SECONDS = 0.5
 HOLD_SECONDS = 0.5
 """How long the events of a reading step may wait to be stored together with its end."""
 RECOVER_SECONDS = 10.0
@@ -75,6 +78,7 @@ class Turns:
         self._dispatcher = dispatcher
         self._conversations = Conversations(kernel.database)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._others = OtherProcesses(kernel, self._conversations, lambda t: t in self._tasks)
         self._streams: dict[str, TurnStream] = {}
         self._unmarked: set[str] = set()
         self._away: set[str] = set()
@@ -90,16 +94,16 @@ class Turns:
         """
         conversation = str(context.conversation)
         name = f"conversation:{conversation}"
-        if not await self._of_leases(self._kernel.leases.take, name):
+        if not await self._others.take(name):
             raise await self._busy(context)
         try:
             if any(turn not in self._away for turn in self._running(conversation)):
                 raise await self._busy(context)
-            if await self._of_leases(self._is_busy_elsewhere, conversation):
+            if await self._others.is_busy(conversation):
                 raise await self._busy(context)
             yield
         finally:
-            await self._of_leases(self._kernel.leases.release, name)
+            await self._others.release(name)
 
     async def _busy(self, context: RequestContext) -> PilothouseError:
         """Why a sentence cannot be taken up; nobody learns of another's conversation from it."""
@@ -109,31 +113,6 @@ class Turns:
         return Conflict(
             f"Conversation {conversation} is still busy with the sentence before.",
             hint="Wait for it, cancel it, or ask in another conversation.",
-        )
-
-    async def _of_leases(self, act: Callable[[str], T], name: str) -> T:
-        """Ask about a lease: a server is asked from a thread, the set in memory here."""
-        if self._kernel.database.is_sqlite:
-            return act(name)
-        return await asyncio.to_thread(act, name)
-
-    def _is_busy_elsewhere(self, conversation: str) -> bool:
-        return any(not self._is_away(turn) for turn in self._elsewhere(conversation))
-
-    def _elsewhere(self, conversation: str) -> list[TurnRow]:
-        """The turns that run in a conversation in other processes."""
-        if self._kernel.database.is_sqlite:
-            return []
-        turns = self._conversations.turns(conversation)
-        return [t for t in turns if t.status == "running" and t.id not in self._tasks]
-
-    def _is_away(self, turn: TurnRow) -> bool:
-        """True once a turn of another process has begun a job."""
-        plan = (turn.plan or {}).get("id")
-        return any(
-            row.context.get("plan") == plan
-            for status in OPEN
-            for row in self._kernel.jobs.list(turn.tenant, status=status)
         )
 
     def begin(
@@ -213,7 +192,7 @@ class Turns:
             await self._fail(turn, str(error), stream)
         except Exception as error:
             log.exception("turn %s failed", turn.id)
-            await self._fail(turn, _unexpected(error), stream)
+            await self._fail(turn, told_of(error), stream)
 
     async def _read(self, turn: TurnRow, plan: Plan, stream: TurnStream) -> dict[str, StepState]:
         """Carry out a plan of one reading step, without the graph: nothing is decided between
@@ -267,7 +246,7 @@ class Turns:
         except PilothouseError as error:
             log.error("turn %s could not be marked as failed: %s", turn.id, error)
             self._unmarked.add(turn.id)
-        await asyncio.to_thread(self._tell, turn, "failed", _failed(text))
+        await asyncio.to_thread(self._tell, turn, "failed", as_failed(text))
         self._over(turn.id)
         stream.deliver(done)
 
@@ -285,7 +264,7 @@ class Turns:
         interrupts: list[dict[str, Any]],
         stream: TurnStream,
     ) -> None:
-        status = _status(interrupts, plan, states)
+        status = how_it_ended(interrupts, plan, states)
         if status == "needs_confirmation":
             what = (
                 "schedule this"
@@ -296,7 +275,7 @@ class Turns:
         if status == "cancelled" and not states:
             await stream.emit(Message(text="Nothing was done."))
         receipts = [r["id"] for s in states.values() if (r := s.get("receipt"))]
-        done = stream.add(Done(status=status, receipts=receipts, use=_used(plan, states)))
+        done = stream.add(Done(status=status, receipts=receipts, use=model_use(plan, states)))
         try:
             await asyncio.to_thread(self._note_end, turn, plan, states, status, stream)
         except Exception:
@@ -376,7 +355,7 @@ class Turns:
         if number is not None:
             running = [turn for turn in running if turn == f"{conversation}.{number}"]
         if not running:
-            return await self._cancel_elsewhere(conversation, number)
+            return await self._others.cancel(conversation, number)
         turn_id = running[-1]
         task, stream = self._tasks[turn_id], self._streams[turn_id]
         turn = await asyncio.to_thread(self._conversations.turn, turn_id)
@@ -408,27 +387,6 @@ class Turns:
         await asyncio.to_thread(self._conversations.settle, turn.id, "cancelled", states)
         await asyncio.to_thread(self._tell, turn, "cancelled", states)
         return states
-
-    async def _cancel_elsewhere(
-        self, conversation: str, number: int | None
-    ) -> dict[str, Any] | None:
-        """Have the process that runs a turn of a conversation stop it."""
-        found = await asyncio.to_thread(self._elsewhere, conversation)
-        wanted = [turn for turn in found if number in (None, turn.number)]
-        if not wanted:
-            return None
-        turn = wanted[-1]
-        told = {"conversation": conversation, "number": turn.number, "context": turn.context}
-        await asyncio.to_thread(
-            self._kernel.events.publish, CONTROL, "turn.cancel", told, turn.tenant
-        )
-        deadline = asyncio.get_running_loop().time() + CANCEL_SECONDS + 5
-        while turn.status == "running" and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(LOOK_SECONDS)
-            turn = await asyncio.to_thread(self._conversations.turn, turn.id)
-        steps = [step.id for step in Plan.model_validate(turn.plan).steps]
-        done = [s for s in steps if turn.results.get(s, {}).get("status") == "done"]
-        return {"done": done, "not_done": [s for s in steps if s not in done], "jobs": []}
 
     async def heed(self) -> None:
         """Do what other processes ask for, and take up the turns of those that are gone."""
@@ -486,81 +444,3 @@ class Turns:
 
 def _lease(turn: str) -> str:
     return f"turn:{turn}"
-
-
-def first_input(plan: Plan, context: dict[str, Any], *, confirm: bool) -> dict[str, Any]:
-    """The state with which a turn begins."""
-    return {
-        "plan": arranged(plan).model_dump(mode="json"),
-        "context": context,
-        "confirm": confirm,
-        "confirmed": False,
-        "states": {},
-        "rounds": 0,
-    }
-
-
-def carries_out(plan: Plan) -> bool:
-    """True if a plan's steps are to be run: it asks nothing back and is no dry run."""
-    return bool(plan.steps) and plan.question is None and not plan.dry_run
-
-
-def needs_confirming(plan: Plan, operations: OperationSet) -> bool:
-    """True if a step writes, or the plan is kept for later; dangerous steps have approvals of their
-    own, reading asks nothing.
-    """
-    return timing_of(plan) is not None or any(
-        _effect(s.operation, s.arguments, operations) is Effect.WRITE for s in plan.steps
-    )
-
-
-def is_one_read(plan: Plan, operations: OperationSet) -> bool:
-    """True if a plan is one step that can only read, at once, whatever its arguments."""
-    if len(plan.steps) != 1 or timing_of(plan) is not None or plan.steps[0].condition is not None:
-        return False
-    return any(
-        o.effect is Effect.READ and not o.job and "effect_of" not in o.hooks
-        for o in operations
-        if o.name == plan.steps[0].operation
-    )
-
-
-def _effect(name: str, arguments: dict[str, Any], operations: OperationSet) -> Effect:
-    if name.startswith(OPEN_TASK):
-        return Effect.WRITE  # an agent that looks around by itself may change plain things
-    operation = operations.get(name)
-    plain = {k: v for k, v in arguments.items() if k not in references(arguments)}
-    try:
-        return operation.effect_for(operation.input.model_construct(**plain))
-    except (AttributeError, PilothouseError):
-        return operation.effect
-
-
-def _used(plan: Plan, states: dict[str, StepState]) -> ModelUse | None:
-    """What language models took: in planning, and in the agents' open tasks."""
-    parts = [plan.use] if plan.use is not None else []
-    parts += [ModelUse.model_validate(u) for s in states.values() if (u := s.get("use"))]
-    return sum(parts[1:], parts[0]) if parts else None
-
-
-def _failed(text: str) -> dict[str, Any]:
-    """A turn that could not go on, as its steps' states."""
-    return {"": StepState(status="failed", error={"message": text})}
-
-
-def _unexpected(error: BaseException) -> str:
-    told = str(error)
-    if isinstance(error, sqlite3.OperationalError | OSError) and told:
-        return f"The conversation could not go on: {told}. What is done has its receipt."
-    return "Something went wrong in carrying this out; the platform's log has the details."
-
-
-def _status(interrupts: list[dict[str, Any]], plan: Plan, states: dict[str, StepState]) -> Status:
-    if any(i.get("kind") == "confirm" for i in interrupts):
-        return "needs_confirmation"
-    if interrupts:
-        return "needs_approval"
-    found = {s.get("status") for s in states.values()}
-    if "failed" in found:
-        return "failed"
-    return "cancelled" if "cancelled" in found or (plan.steps and not states) else "done"
