@@ -29,6 +29,7 @@ from benchmarks.faulty_proxy import FaultyProxy, Mode
 from benchmarks.processes import EdgeDevice, Gone, Platform, free_port, until
 from edge.errors import Refused
 from edge.slots import SlotStore
+from edge.trust import Trust
 from edge.verify import read_manifest
 from tests.registry.trained import add_training
 from tests.support.classifier import write_classifier
@@ -66,6 +67,7 @@ class Chaos:
         self._context = RequestContext(self.kernel.principals.local())
         self._fleet = self.kernel.get(Fleet)
         self._rollouts = self.kernel.get(Rollouts)
+        self._trust = Trust(self.kernel.keys.public_pem())
         self._platform = Platform(folder / "home", SILENT_SECONDS, WATCHED_SECONDS, free_port())
         self._proxies: dict[str, FaultyProxy] = {}
         self._devices: dict[str, EdgeDevice] = {}
@@ -253,7 +255,7 @@ class Chaos:
             if folder is None:
                 continue  # it is being replaced; the runtime holds what it has loaded
             try:
-                read_manifest(folder, assignment.bundle, self.kernel.keys.public_pem())
+                read_manifest(folder, assignment.bundle, self._trust)
             except Refused as error:
                 self._count("unsigned_loaded", f"{name}: {error}")
 

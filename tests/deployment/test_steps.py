@@ -173,11 +173,13 @@ def test_a_filter_means_devices_by_what_they_report(
             "network": "wifi" if number < 4 else "cellular",
             "runtimes": ["onnx"],
         }
+    fleet = kernel.get(Fleet)
     phones.until(
-        lambda: (
-            sum("memory_mb" in d.machine and d.sequence > 3 for d in phones.devices.values()) == 6
+        lambda: all(
+            d.report is not None and d.report.machine is not None
+            for d in fleet.devices("default", "phones")
         ),
-        "they told",
+        "all devices told what machines they are",
     )
     done = finished(
         "deployment.start",

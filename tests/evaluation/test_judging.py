@@ -12,7 +12,7 @@ import pytest
 from tests.support.openai_server import Say, openai_server
 from tools.evaluation.agreement import agreement
 from tools.evaluation.judging import read_grade
-from tools.kernel.errors import Unavailable
+from tools.kernel.errors import Conflict
 from tools.kernel.kernel import Kernel
 from tools.kernel.settings import Settings
 
@@ -97,7 +97,7 @@ def test_without_a_configured_model_nothing_is_graded(tmp_path, home):
             '{"prompt": "a", "completion": "b"}\n' * 3 + '{"prompt": "c", "completion": "d"}'
         )
         opened.gate.call("datasets.add", {"path": str(path)}, context)
-        with pytest.raises(Unavailable, match="No language model is configured"):
+        with pytest.raises(Conflict, match="No language model is configured"):
             opened.gate.call("evaluation.grade", {"dataset": "replies"}, context)
     finally:
         opened.stop()

@@ -29,7 +29,7 @@ from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
 from tools.kernel.settings import Settings
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 NAMES = ("thinkpad-1", "thinkpad-2")
 
 
@@ -108,7 +108,6 @@ def test_nothing_but_a_persons_grant_lets_a_rollout_begin(site: Site) -> None:
     assert owner.runs("approvals", "show", approval)["status"] == "pending"
 
 
-@pytest.mark.slow
 def test_kill_9_in_the_middle_of_a_rollout_and_it_is_completed_once(site: Site) -> None:
     owner = site.owner
     (asked,) = [a for a in owner.runs("approvals") if a["status"] == "pending"][:1]
@@ -136,7 +135,6 @@ def test_kill_9_in_the_middle_of_a_rollout_and_it_is_completed_once(site: Site) 
     assert again["error"]["code"] == "conflict"
 
 
-@pytest.mark.slow
 def test_a_protected_group_needs_a_second_person_who_may_also_refuse(site: Site) -> None:
     owner = site.owner
     owner.runs("call", "devices.protect", "--group=thinkpads")

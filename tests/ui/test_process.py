@@ -58,7 +58,7 @@ def test_a_killed_platform_is_started_again_by_the_next_command(empty: Home) -> 
     assert "Starting the platform" in done.stderr
     again = empty.json("status")
     assert again["pid"] != first["pid"]
-    assert empty.files.last_port() == first["port"]  # devices know the address
+    assert again["url"] == first["url"]  # devices know the address
 
 
 def test_it_stops_gracefully_and_tidily(empty: Home) -> None:

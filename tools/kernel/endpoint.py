@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tools.kernel.errors import Unavailable
+from tools.kernel.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from tools.kernel.identity import Principal
@@ -54,7 +54,7 @@ class Endpoint:
         model: another model at the same endpoint; the configured one when None.
 
     Raises:
-        Unavailable: if none is configured, or its endpoint is not known.
+        Conflict: if none is configured, or its endpoint is not known.
     """
 
     def __init__(self, kernel: Kernel, principal: Principal, model: str | None = None) -> None:
@@ -62,7 +62,7 @@ class Endpoint:
 
         settings = kernel.settings
         if settings.model is None:
-            raise Unavailable(
+            raise Conflict(
                 "No language model is configured.",
                 hint="Set PILOTHOUSE_MODEL, and PILOTHOUSE_MODEL_URL for an endpoint of your own.",
             )
@@ -70,7 +70,7 @@ class Endpoint:
         self.name = model or name
         url = settings.model_url or _URLS.get(provider)
         if url is None:
-            raise Unavailable(
+            raise Conflict(
                 f"The provider {provider!r} cannot be measured: its address is not known.",
                 hint="Set PILOTHOUSE_MODEL_URL to an endpoint that speaks OpenAI's protocol.",
             )

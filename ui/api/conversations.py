@@ -41,7 +41,7 @@ class Ask(BaseModel):
 
     text: str = Field(min_length=1, max_length=20_000)
     thread: str | None = Field(None, pattern=THREAD)
-    auto_confirm: bool = False
+    auto_confirm: bool = Field(False, strict=True)
 
 
 class Resume(BaseModel):
@@ -49,7 +49,7 @@ class Resume(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    confirmed: bool | None = None
+    confirmed: bool | None = Field(None, strict=True)
     approval: str | None = Field(None, max_length=64)
 
 

@@ -29,6 +29,7 @@ from ui.home import VERSION
 Json = dict[str, Any]
 OPERATIONS = "/api/v1/operations/"
 BEARER = {"bearer": {"type": "http", "scheme": "bearer"}}
+MALFORMED = 422
 ANYBODY = ("/healthz", "/readyz", "/metrics", "/api/v1/problems")
 REFUSALS = {
     401: "Nobody is known behind the request.",
@@ -220,7 +221,8 @@ def _refusals(path: str, method: Json) -> None:
     answers: Json = method["responses"]
     told = REFUSALS | (CALL_REFUSALS if "requestBody" in method else {})
     for status, text in told.items():
-        if open_to_all and (str(status) in answers or status in (401, 402, 409)):
+        known = str(status) in answers and status != MALFORMED  # which is FastAPI's own shape there
+        if open_to_all and (known or status in (401, 402, 409)):
             continue
         answers[str(status)] = {
             "description": text,

@@ -48,7 +48,7 @@ class Parse(BaseModel):
 
     lines: list[Line] = Field(max_length=1000)
     catalogue: Names | None = None
-    explain: bool = False
+    explain: bool = Field(False, strict=True)
     now: AwareDatetime | None = None
 
 

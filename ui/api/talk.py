@@ -40,11 +40,11 @@ class Said(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     text: str | None = Field(None, min_length=1, max_length=20_000)
-    auto_confirm: bool = False
-    confirmed: bool | None = None
+    auto_confirm: bool = Field(False, strict=True)
+    confirmed: bool | None = Field(None, strict=True)
     approval: str | None = Field(None, max_length=64)
-    cancel: bool = False
-    watch: bool = False
+    cancel: bool = Field(False, strict=True)
+    watch: bool = Field(False, strict=True)
 
     @model_validator(mode="after")
     def _one(self) -> Said:

@@ -139,7 +139,7 @@ def test_a_data_set_is_shown_before_it_is_stored_and_a_broken_one_says_where(
     chat.attach(good, bad)
     chat.say("add this as office")
     chat.sees("Nothing is stored yet.")
-    chat.sees(re.compile("broken.jsonl line 2"))
+    chat.sees(re.compile("broken.jsonl: 1 of 2 rows cannot be used: not valid JSON.* at line 2"))
     chat.sees("class hardware")
     assert "office" not in str(gateway.client().get("/api/v1/datasets"))
     chat.press("Store it")
