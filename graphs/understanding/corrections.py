@@ -15,6 +15,8 @@ from graphs.understanding.written import read_version
 from tools.kernel.operations import Operation
 
 _PARTS = 3
+_AHEAD = 5
+"""A number further ahead of a version than this is no version, where there is an amount too."""
 _COUNTED = ("percent", "epochs", "trials", "limit", "batch_size", "rank")
 
 
@@ -96,9 +98,11 @@ def _bare(said: list[Token], step: Step, names: NameView) -> dict[str, Any]:
         return {}
     model = step.arguments.get("model")
     known = {n.name for n in version_names(model, names)} if isinstance(model, str) else set[str]()
-    if isinstance(step.arguments.get("version"), int) and (not known or f"{number:g}" in known):
-        return {"version": int(number)}
+    version = step.arguments.get("version")
     counted = [n for n in _COUNTED if isinstance(step.arguments.get(n), int | float)]
+    near = not counted or number <= (version if isinstance(version, int) else 0) + _AHEAD
+    if isinstance(version, int) and (f"{number:g}" in known or (not known and near)):
+        return {"version": int(number)}
     return {counted[0]: int(number)} if len(counted) == 1 else {}
 
 

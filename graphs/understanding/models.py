@@ -124,12 +124,24 @@ def _version_too(clause: Clause, at: int, previous: ModelMention) -> bool:
         return False
     if not isinstance(previous.version, int) or tokens[at - 1].low not in _JOINING | _beating():
         return False
-    if at - previous.end > _APART:
+    if at - previous.end > _APART or _among_amounts(clause, previous.end, at):
         return False
     following = tokens[at + 1] if at + 1 < len(tokens) else None
     if following is None or (following.kind == "punctuation" and following.low != "%"):
         return True
     return following.low in words("words", "prepositions") | _GOES_ON
+
+
+def _among_amounts(clause: Clause, start: int, at: int) -> bool:
+    """True for the 10 of `v3 on the phones at 1, 10 and 50 percent`: one of several amounts."""
+    tokens = clause.tokens
+    if any(token.kind == "number" for token in tokens[start:at]):
+        return True
+    end = at + 1
+    between = _JOINING | {"then"}
+    while end < len(tokens) and (tokens[end].kind == "number" or tokens[end].low in between):
+        end += 1
+    return end < len(tokens) and tokens[end].low in {"%", "percent", "pct"}
 
 
 @lru_cache(maxsize=1)

@@ -108,9 +108,7 @@ def _joined(r: Reading, mention: Mention, other: Mention) -> bool:
 
 
 def _more(r: Reading, name: str, all_values: list[Any]) -> None:
-    each = any(
-        t.low in {"each", "apiece", "respectively", "separately", "both"} for t in r.clause.tokens
-    )
+    each = any(t.low in _APART for t in r.clause.tokens) or _said_again(r, all_values)
     if f"{r.operation.name}.{name}" in fields()["single"]["arguments"] and not each:
         said = "I can use only one at a time."
         r.out.arguments.pop(name)
@@ -123,6 +121,18 @@ def _more(r: Reading, name: str, all_values: list[Any]) -> None:
         )
     else:
         r.out.several[name] = all_values[1:]
+
+
+_APART = frozenset(["each", "apiece", "respectively", "separately", "both", "parallel", "side"])
+
+
+def _said_again(r: Reading, all_values: list[Any]) -> bool:
+    """True for `on tickets and on mails`: the preposition stands before each."""
+    tokens, named = r.clause.tokens, set[str]()
+    for mention in r.clause.mentions:
+        if mention.names[0].name in all_values and mention.start:
+            named.add(tokens[mention.start - 1].low)
+    return len(named) == 1 and named <= words("words", "prepositions")
 
 
 def _job(r: Reading, name: str) -> None:

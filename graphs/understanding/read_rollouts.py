@@ -52,7 +52,7 @@ _UNITS_AFTER = frozenset(
 )
 _STEPPED = re.compile(r"\bcanary\b|\bsteps?\b|\bstages?\b|\bstaged\b|\bphases?\b|\brollout\b")
 _USUAL = re.compile(r"\b(?:in|with|by) (?:the )?(?:usual |small |several )?(?:steps|stages)\b")
-_NUMBER = r"(\d+(?:[.,]\d+)?|[a-z]+(?:-[a-z]+)?)"
+_NUMBER = r"(\d+(?:[.,]\d+)?|half an?|[a-z]+(?:-[a-z]+)?)"
 _EACH = r"(?:each|per step|a step|per stage|a stage|at each step|every step|between steps|apart)"
 _MINUTES = re.compile(
     rf"\b(?:for )?{_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)"
@@ -72,9 +72,10 @@ _RATE = re.compile(
     rf"\b(?:at most |no more than |max |up to )?{_NUMBER} (?:devices? |of them |machines? )?"
     r"(?:a|per|each|every|/) ?minute\b"
 )
+_CLOCK = r"(\d{1,2}(?: : \d\d)?)(?: ?([ap])\.?m\.?)?"
 _WINDOW = re.compile(
     r"\b(?:only )?(?:between |from |in the window |window |during )?"
-    r"(\d{1,2}(?: : \d\d)?) ?(?:-|–|and|to|until|till) ?(\d{1,2}(?: : \d\d)?)\b"
+    rf"{_CLOCK} ?(?:-|–|and|to|until|till) ?{_CLOCK}\b"
 )
 _MEMORY = re.compile(
     r"\b(?:with |that have |having )?(?:at least |more than |over |min |minimum |>= ?|> )?"
@@ -97,6 +98,8 @@ def steps(r: Reading) -> None:
     """Shares that follow one another, before a single share is looked for."""
     if "steps" not in r.fields or not r.open("steps"):
         return
+    if "minutes" in r.fields and r.open("minutes"):
+        _minutes(r)  # the half of `half a minute each` is no share
     tokens = r.clause.tokens
     for at in range(len(tokens)):
         found = _run(tokens, at)
@@ -184,17 +187,24 @@ def _window(r: Reading) -> None:
     tokens = r.clause.tokens
     text = _text(tokens)
     for match in _WINDOW.finditer(text):
-        first, last = (part.replace(" ", "") for part in match.groups())
-        said = ":" in first + last or "window" in text
-        if said and (window := _hours(first, last)) is not None:
+        first, half, last, other = (part and part.replace(" ", "") for part in match.groups())
+        said = ":" in first + last or "window" in text or half or other
+        window = _hours((first, half or other), (last, other or half))
+        if said and window is not None:
             r.set("window", window, _span(tokens, match.span()))
             return
 
 
-def _hours(first: str, last: str) -> str | None:
-    parts = [part if ":" in part else f"{part}:00" for part in (first, last)]
-    fits = all(int(part.split(":")[0]) < 24 for part in parts)
-    return f"{parts[0]:0>5}-{parts[1]:0>5}" if fits else None
+def _hours(*clocks: tuple[str, str | None]) -> str | None:
+    """`22:00-06:00` of two times, each with the half of the day that it is in, if said."""
+    told: list[str] = []
+    for said, half in clocks:
+        hour, _, minute = said.partition(":")
+        number = int(hour) % 12 + 12 * (half == "p") if half else int(hour)
+        if number > 23 or (half and not 1 <= int(hour) <= 12):
+            return None
+        told.append(f"{number:02}:{minute or '00'}")
+    return "-".join(told)
 
 
 def _network(r: Reading) -> None:
@@ -249,6 +259,8 @@ def _numbered(
     for match in pattern.finditer(_text(tokens)):
         span = _span(tokens, match.span())
         first = _span(tokens, match.span(1))
+        if match[1].startswith("half a"):
+            return 0.5, match, span
         number = values.number_at(tokens, first[0])
         if number is not None and number[1] == first[1]:
             return number[0], match, span

@@ -40,7 +40,7 @@ from graphs.understanding.self_correction import corrected_at
 from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.supposing import supposed, without_asides
 from graphs.understanding.text import Token, phrase_at, tokenise
-from graphs.understanding.unkept import unkept_condition, unread_amount
+from graphs.understanding.unkept import unkept_condition, unread_amount, unread_name
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -294,7 +294,9 @@ class Understanding:
             return self._abstained(reads, draft.reads[-1], cut)
         if not dry and draft.question is None and draft.unclear is None:
             draft.unclear = unkept_condition(tokens, draft, self.operations)
-            draft.unread = unread_amount(draft, self.operations)
+            draft.unread = unread_amount(draft, self.operations) or unread_name(
+                draft, self.operations
+            )
         return self._finish(draft, text, dry, answers)
 
     def _with_named(

@@ -15,6 +15,7 @@ from graphs.understanding.cut_conditions import NOT_CONDITIONS, condition_at
 from graphs.understanding.lexicon import phrases, words
 from graphs.understanding.planner import Draft
 from graphs.understanding.text import Token, phrase_at
+from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
 
 _ENDS = frozenset(".;!?\n")
@@ -68,6 +69,31 @@ def unread_amount(draft: Draft, operations: OperationSet) -> str | None:
 
 
 _TEXTS = frozenset(["question", "query", "topic"])
+
+
+def unread_name(draft: Draft, operations: OperationSet) -> str | None:
+    """What a dangerous act was to be done to, where it takes in no such thing.
+
+    Args:
+        draft: the plan with the clauses that it was made of.
+        operations: tells which of them are dangerous.
+
+    Returns:
+        The words: `phone-7` in `rotate the key of phone-7`, which is done for all devices at once.
+    """
+    values = {str(value) for step in draft.steps for value in step.arguments.values()}
+    for read in draft.reads:
+        if read.operation is None or operations.get(read.operation).effect is not Effect.DANGEROUS:
+            continue
+        for mention in read.clause.mentions:
+            free = not any(read.clause.claimed[mention.start : mention.end])
+            sure = mention.how == "exact" and mention.kind in _TARGETS
+            if free and sure and not {n.name for n in mention.names} & values:
+                return join(read.clause.tokens[mention.start : mention.end])
+    return None
+
+
+_TARGETS = frozenset([EntityKind.DEVICE, EntityKind.DEVICE_GROUP])
 
 
 def _hangs(tokens: Sequence[Token], at: int, draft: Draft, chosen: bool) -> bool:

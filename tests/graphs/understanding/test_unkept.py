@@ -42,6 +42,7 @@ def test_an_act_is_planned_with_what_it_hangs_on(
         "roll back the kiosks in the event that it rains",
         "roll back the kiosks, otherwise tell nadia",
         "rotate the signing key, 17 somethings",
+        "rotate the key of the kiosks",
         "train on tickets, 77",
         "roll back the kiosks, sorry, the moon-phones",
     ],
@@ -105,6 +106,44 @@ def test_a_wish_corrected_in_the_same_breath_is_done_once(
 ) -> None:
     [step] = understanding.parse(text, names).steps
     assert step.arguments[argument] == value
+
+
+@pytest.mark.parametrize(
+    ("said", "arguments"),
+    [
+        ("at 5, 10 then 100 percent, half a minute each", {"steps": [5, 10, 100], "minutes": 0.5}),
+        ("with 1, 10, 50, 100 percent", {"steps": [1, 10, 50, 100]}),
+        (", 10 then 50%", {"steps": [10, 50]}),
+        ("at 10 percent between 1am and 5am", {"percent": 10, "window": "01:00-05:00"}),
+        ("from 10pm to 4am, half of them", {"window": "22:00-04:00"}),
+    ],
+)
+def test_amounts_of_a_rollout_are_neither_versions_nor_lost(
+    understanding: Understanding, names: FileNames, said: str, arguments: dict[str, object]
+) -> None:
+    [step] = understanding.parse(f"canary ticket-router v3 on the kiosks {said}", names).steps
+    assert step.arguments["version"] == 3
+    assert arguments.items() <= step.arguments.items()
+
+
+def test_an_amount_far_from_any_version_corrects_the_amount(
+    understanding: Understanding, names: FileNames
+) -> None:
+    unchecked = FileNames({"device_group": ["kiosks"], "model": ["spam-gate"]})
+    turns = ["canary spam-gate v2 on the kiosks at 10 percent", "make it 25"]
+    [step] = parse_turns(turns, understanding, unchecked).steps
+    assert (step.arguments["version"], step.arguments["percent"]) == (2, 25)
+
+
+@pytest.mark.parametrize(
+    "said", ["on tickets and on complaints", "on tickets and complaints in parallel"]
+)
+def test_two_data_sets_named_apart_are_two_trainings(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    steps = understanding.parse(f"train a router {said}", names).steps
+    assert [s.arguments["dataset"] for s in steps] == ["tickets", "complaints-q2"]
+    assert not any(s.depends_on for s in steps)
 
 
 def test_it_is_the_thing_spoken_of_not_another_kind(
