@@ -78,7 +78,10 @@ def _shortened(
 ) -> list[str]:
     """Further names of which a list says only a part: `edge-dc1 and dc2`."""
     tokens, at, found = r.clause.tokens, last.end, list[str]()
+    led = tokens[max(last.start - 1, 0)].low
     while at + 1 < len(tokens) and tokens[at].low in {"and", ",", "&", "or", "plus"}:
+        if tokens[at + 1].low == led and at + 2 < len(tokens):
+            at += 1  # the preposition is said again
         token = tokens[at + 1]
         if token.kind != "word" or not r.clause.free(at + 1, at + 2):
             break
@@ -104,7 +107,9 @@ def _placed(r: Reading, mention: Mention) -> bool:
 def _joined(r: Reading, mention: Mention, other: Mention) -> bool:
     first, second = sorted((mention, other), key=lambda m: m.start)
     between = {t.low for t in r.clause.tokens[first.end : second.start]}
-    return between <= {"and", ",", "the", "or", "&", "as", "well", "both"}
+    led = {t.low for t in r.clause.tokens[max(first.start - 1, 0) : first.start]}
+    again = led & words("words", "prepositions")
+    return between <= {"and", ",", "the", "or", "&", "as", "well", "both"} | again
 
 
 def _more(r: Reading, name: str, all_values: list[Any]) -> None:
@@ -130,7 +135,7 @@ def _said_again(r: Reading, all_values: list[Any]) -> bool:
     """True for `on tickets and on mails`: the preposition stands before each."""
     tokens, named = r.clause.tokens, set[str]()
     for mention in r.clause.mentions:
-        if mention.names[0].name in all_values and mention.start:
+        if mention.start and any(name.name in all_values for name in mention.names):
             named.add(tokens[mention.start - 1].low)
     return len(named) == 1 and named <= words("words", "prepositions")
 

@@ -43,6 +43,7 @@ def test_an_act_is_planned_with_what_it_hangs_on(
         "roll back the kiosks, otherwise tell nadia",
         "rotate the signing key, 17 somethings",
         "rotate the key of the kiosks",
+        "deploy the better of ticket-router 3 and 4 to the kiosks",
         "train on tickets, 77",
         "roll back the kiosks, sorry, the moon-phones",
     ],
