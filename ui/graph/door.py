@@ -77,7 +77,7 @@ def the_schema() -> Schema:
     from strawberry.extensions import MaxTokensLimiter, SchemaExtension
 
     from ui.graph.limits import limits
-    from ui.graph.types import Query
+    from ui.graph.query import Query
 
     class Limited(SchemaExtension):
         def on_operation(self) -> Generator[None]:
