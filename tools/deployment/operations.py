@@ -22,6 +22,9 @@ from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
 from tools.registry.usage import usage_source
 
+MOST_TOLD = 5
+"""How many rollouts a sentence tells of; the table has them all."""
+
 if TYPE_CHECKING:
     from tools.deployment.service import DeploymentService
     from tools.kernel.kernel import Kernel
@@ -174,7 +177,22 @@ def _(args: StatusOf, result: DeploymentStatus) -> str:
     return "; ".join(lines) + "."
 
 
-@operation("deployment.rollouts", effect=Effect.READ, hidden=True)
+@operation(
+    "deployment.rollouts",
+    effect=Effect.READ,
+    examples=(
+        "list past rollouts",
+        "the history of rollouts on the thinkpads",
+        "which rollouts of ticket-router have there been?",
+        "show all rollouts of ticket-router v3",
+        "which rollouts failed",
+        "list the rollouts that were rolled back on the phones",
+        "what was rolled out to the servers before",
+        "the last 5 rollouts",
+        "every rollout that ticket-router ever had",
+        "deployment history of the phones",
+    ),
+)
 def list_rollouts(args: ListRollouts, call: Call) -> RolloutList:
     """List rollouts and A/B tests, finished ones included, newest first.
 
@@ -188,6 +206,18 @@ def list_rollouts(args: ListRollouts, call: Call) -> RolloutList:
         limit: at most this many, 1 to 1001.
     """
     return _service(call).rollouts(args, call.tenant)
+
+
+@list_rollouts.says
+def _(args: ListRollouts, result: RolloutList) -> str:
+    if not result.rollouts:
+        return "There is no such rollout."
+    told = [
+        f"{r.model} v{r.version} on {r.group} {r.state.value.replace('_', ' ')}"
+        for r in result.rollouts[:MOST_TOLD]
+    ]
+    more = len(result.rollouts) - len(told)
+    return "; ".join(told) + (f"; and {more} more." if more else ".")
 
 
 @operation(

@@ -127,9 +127,9 @@ class StatusOf(Args):
 class ListRollouts(Args):
     """Which rollouts to list."""
 
-    group: str | None = Field(None, description="Only this group's.", max_length=64)
-    model: str | None = Field(None, description="Only this model's.", max_length=128)
-    version: int | None = Field(None, ge=1, description="Only of this version of the model.")
+    group: GroupName | None = Field(None, description="Only this group's.", max_length=64)
+    model: ModelName | None = Field(None, description="Only this model's.", max_length=128)
+    version: Version | None = Field(None, ge=1, description="Only of this version of the model.")
     state: RolloutState | None = Field(None, description="Only those that stand so.")
     rollout: int | None = Field(None, ge=1, description="Only the one of this number.")
     before: int | None = Field(None, ge=1, description="Only those numbered lower.")
