@@ -3,11 +3,11 @@
 The sentences and their expected plans stand in `datasets/ops_commands.jsonl` (splits `dev` and
 `held`: a third of them, looked at for the figure only, never for single cases) and in
 `datasets/ops_fresh.jsonl` (split `fresh`: written by people who had not seen the parser, with
-catalogues of their own; what they scored when first run stands in `docs/understanding.md`; split
-`unseen`: the newest of them, on which nothing was developed). `--file` takes sentences from
-elsewhere, with their catalogue in the same folder. An argument that says what the operation would
-take anyway is the same as one left out, and a reference to what a step was told itself is the same
-as that: `register job 3 as X and promote X` and `… and promote the model of that step`.
+catalogues of their own; what they scored when first run stands in `docs/understanding.md`).
+`--file` takes sentences from elsewhere, with their catalogue in the same folder. An argument that
+says what the operation would take anyway is the same as one left out, and a reference to what a
+step was told itself is the same as that: `register job 3 as X and promote X` and `… and promote the
+model of that step`.
 """
 
 from __future__ import annotations
@@ -172,8 +172,8 @@ _PROSE = frozenset(["question", "query", "topic"])
 
 
 def load(split: str = "all") -> list[dict[str, Any]]:
-    """The cases of a split: `dev`, `held`, both as `all`, `fresh` or `unseen`."""
-    file = "ops_fresh.jsonl" if split in ("fresh", "unseen") else "ops_commands.jsonl"
+    """The cases of a split: `dev`, `held`, both as `all`, or `fresh`."""
+    file = "ops_fresh.jsonl" if split == "fresh" else "ops_commands.jsonl"
     return [c for c in _read(DATASETS / file) if split == "all" or c["split"] == split]
 
 
@@ -260,7 +260,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the figures, and with `--cases` what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m evals.parse_eval", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    parser.add_argument("--split", choices=("dev", "held", "fresh", "unseen", "all"), default="all")
+    parser.add_argument("--split", choices=("dev", "held", "fresh", "all"), default="all")
     parser.add_argument("--cases", action="store_true", help="show the cases that went wrong")
     parser.add_argument("--file", type=Path, help="sentences in a file, instead of a split")
     options = parser.parse_args(argv)
