@@ -235,8 +235,9 @@ class Chaos:
         if row is not None and row.state not in HOLDING:
             moving.append(f"rollout {row.id} is {row.state}, {row.hold}")
         return moving + [
-            f"{d.name} is to serve {[m.version for m in d.serve]}, "
-            f"says {[m.version for m in d.serving]} {d.report.error if d.report else ''}"
+            f"{d.name} is to serve {[m.version for m in d.serve]} as of {d.generation}, "
+            f"says {[m.version for m in d.serving]} as of "
+            f"{d.report.generation if d.report else None} {d.report.error if d.report else ''}"
             for d in self._fleet.devices("default")
             if not d.confirmed
         ]

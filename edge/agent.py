@@ -28,7 +28,7 @@ from edge.throttle import Throttle
 from edge.trust import Trust
 from edge.updater import Updater
 from edge.wake import Waker
-from edge.wire import LONG_POLL_SECONDS, Client, Desired
+from edge.wire import LONG_POLL_SECONDS, Client, Desired, Report
 
 _BACK_OFF_SECONDS = (0.2, 15.0)
 _LOCKED_OUT_TROUBLE = 7
@@ -283,10 +283,16 @@ class Agent:
             if not quiet:
                 self._reporter.forget()
             if (report := self._reporter.due()) is not None:
-                with contextlib.suppress(Unreachable, Refused):
-                    self._client.report(report.encode())
-                    self._reporter.taken(report)
+                self._send(report)
             self._report_now.wait(self._options.report_seconds * random.uniform(0.8, 1.2))  # noqa: S311
+
+    def _send(self, report: Report) -> None:
+        try:
+            self._reporter.answered(report, self._client.report(report.encode()))
+        except Unreachable:
+            return
+        except Refused:
+            self._reporter.start_anew(report.boot)
 
     def _self_check(self) -> None:
         for arm in self._runtime.arms:

@@ -22,6 +22,8 @@ from edge.wire import Report
 QUIET_SECONDS = 3600.0
 """After so long a report is sent also if all that matters in it is as before."""
 _SMALL_CHANGES = ("sequence", "p50_ms", "p95_ms", "memory_mb", "free_disk_mb", "machine")
+BOOT = "boot"
+"""The file with the number of the device's last start."""
 _EPOCH = 1_700_000_000
 
 
@@ -88,9 +90,28 @@ class Reporter:
         self._sequence += 1
         return report
 
-    def taken(self, report: Report) -> None:
-        """The server has this report."""
-        self._told, self._told_at = _matters(report), time.monotonic()
+    def answered(self, report: Report, newest: tuple[int, int] | None) -> None:
+        """The server has this report, or regards another one as the newest.
+
+        Args:
+            report: what was sent.
+            newest: start and sequence of what the server has instead; None if it took the report.
+        """
+        if newest is None or newest == (report.boot, report.sequence):
+            self._told, self._told_at = _matters(report), time.monotonic()
+        elif newest > (report.boot, report.sequence):
+            self.start_anew(newest[0])
+
+    def start_anew(self, boot: int) -> None:
+        """Number this start after another one, so that its reports are newer than all before.
+
+        Where a full disk has kept a start from being numbered while its clock was ahead, what comes
+        after it would be taken for older until that time is reached.
+        """
+        self._boot = max(self._boot, boot) + 1
+        self._told = None
+        with contextlib.suppress(OSError):
+            write_atomic(self._home / BOOT, str(self._boot).encode())
 
     def forget(self) -> None:
         """The server does not have the last report."""
@@ -139,7 +160,7 @@ def _next_boot(home: Path) -> tuple[int, int]:
     The sequence begins with the clock: where a full disk has kept a start from being numbered, the
     next one has the same number, and what it reports must still be newer.
     """
-    path = home / "boot"
+    path = home / BOOT
     number = 1
     with contextlib.suppress(OSError, ValueError):
         number = int(path.read_text()) + 1

@@ -194,14 +194,25 @@ class Client:
             data = json.loads(answer.read(_MAX_ANSWER))
         return [(str(k["document"]).encode(), str(k["signature"]).encode()) for k in data["keys"]]
 
-    def report(self, report: bytes) -> None:
-        """Send a report, signed with the device's key."""
+    def report(self, report: bytes) -> tuple[int, int] | None:
+        """Send a report, signed with the device's key.
+
+        Returns:
+            None if it was taken in; else the start and the sequence of the report that the server
+            regards as the newest.
+
+        Raises:
+            Refused: it is not plausible beside the one before.
+            Unreachable: the server did not answer.
+        """
         request = self._request("reports", report)
         if self._identity is not None:
             signature = self._identity.sign(b"pilothouse-report-v1\n" + report)
             request.add_header("X-Device-Signature", base64.b64encode(signature).decode())
         with self._open(request, _ANSWER_SECONDS) as (_, answer):
-            answer.read(_MAX_ANSWER)
+            told = json.loads(answer.read(_MAX_ANSWER))
+        newest = told.get("newest")
+        return (int(newest[0]), int(newest[1])) if newest else None
 
     def _renew(self, credential: str) -> None:
         """Replace this credential, unless another thread has done so meanwhile."""

@@ -117,7 +117,7 @@ def finished(kernel: Kernel, approved: Callable[..., Outcome]) -> Callable[..., 
     def run(name: str, /, **arguments: Any) -> dict[str, Any]:
         outcome = approved(name, **arguments)
         assert outcome.job is not None
-        row = kernel.jobs.wait(outcome.job, timeout=110)
+        row = kernel.jobs.wait(outcome.job, timeout=550)  # or the test's own end
         assert row.status == "done", row.error
         assert row.result is not None
         return row.result

@@ -90,7 +90,10 @@ def device_router(kernel: Kernel) -> APIRouter:
         device = await known(authorization)
         body = await _body(request)
         taken = await asyncio.to_thread(protocol.report, device, body, x_device_signature)
-        return {"accepted": taken}
+        if taken:
+            return {"accepted": True}
+        newest = await asyncio.to_thread(protocol.newest_report, device.id)
+        return {"accepted": False, "newest": newest}
 
     return router
 

@@ -13,9 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import select
 
 from tests.support.bundles import put_bundle, want
 from tests.support.fleet import DeviceServer, FleetUnderTest
+from tools.devices.tables import ReportRow
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
 
@@ -51,6 +53,24 @@ def test_a_device_killed_at_any_moment_of_an_update_serves_at_once_when_it_is_ba
     want(kernel, models[2])
     fleet.until(lambda: fleet.serving("thinkpad-1") == [("router", 3)], "it has got there", 60)
     assert not list((device.home / "incoming").glob("*/*.part"))
+
+
+def test_a_device_is_heard_again_after_a_start_that_was_not_numbered_with_its_clock_ahead(
+    fleet: FleetUnderTest, kernel: Kernel, tmp_path: Path
+) -> None:
+    device = fleet.enroll("thinkpad-1")
+    models = [put_bundle(kernel, tmp_path, n, shift=n, padding=200_000) for n in (1, 2)]
+    want(kernel, models[0])
+    fleet.until(lambda: fleet.device("thinkpad-1").confirmed, "it serves the first")
+    device.kill()
+    with kernel.database.session() as session:  # a week ahead, on a disk that was full
+        newest = session.scalars(select(ReportRow)).one()
+        newest.sequence += 7 * 24 * 3600
+    (device.home / "boot").write_text(str(newest.boot - 1))
+    want(kernel, models[1])
+    device.start()
+    fleet.until(lambda: fleet.device("thinkpad-1").confirmed, "it is heard")
+    assert fleet.serving("thinkpad-1") == [("router", 2)]
 
 
 def test_no_request_fails_while_models_are_swapped(

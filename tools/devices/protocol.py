@@ -261,6 +261,11 @@ class DeviceProtocol:
         self._tell(device, report.stored(), before.body if before else None)
         return True
 
+    def newest_report(self, device: int) -> tuple[int, int] | None:
+        """The start and the sequence of the newest report of a device, None without any."""
+        newest = self._latest(device)
+        return None if newest is None else (newest.boot, newest.sequence)
+
     def _reached(self, device: DeviceRow, report: DeviceReport) -> None:
         """Remember the newest report; go past a device that has seen more than is desired here.
 
