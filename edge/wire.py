@@ -8,6 +8,7 @@ credential`.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import threading
 import time
@@ -145,7 +146,7 @@ class Client:
         """
         request = self._request("enroll", json.dumps(body).encode())
         with self._open(request, _ANSWER_SECONDS) as (_, answer):
-            return cast(dict[str, Any], json.loads(answer.read(_MAX_ANSWER)))
+            return _whole(answer)
 
     def desired(
         self, etag: str | None, wait: float, holds: str | None = None
@@ -166,7 +167,7 @@ class Client:
             self.report_wanted = answer.headers.get("X-Report-Wanted") == "1"
             if status == 304:
                 return None
-            data = json.loads(answer.read(_MAX_ANSWER))
+            data = _whole(answer)
             return Desired.parse(data), str(answer.headers["ETag"])
 
     @contextmanager
@@ -191,7 +192,7 @@ class Client:
     def keys(self, after: int) -> list[tuple[bytes, bytes]]:
         """Lists of keys later than the `after`-th, oldest first, each with its signature."""
         with self._open(self._request(f"keys?after={after}"), _ANSWER_SECONDS) as (_, answer):
-            data = json.loads(answer.read(_MAX_ANSWER))
+            data = _whole(answer)
         return [(str(k["document"]).encode(), str(k["signature"]).encode()) for k in data["keys"]]
 
     def report(self, report: bytes) -> tuple[int, int] | None:
@@ -210,7 +211,7 @@ class Client:
             signature = self._identity.sign(b"pilothouse-report-v1\n" + report)
             request.add_header("X-Device-Signature", base64.b64encode(signature).decode())
         with self._open(request, _ANSWER_SECONDS) as (_, answer):
-            told = json.loads(answer.read(_MAX_ANSWER))
+            told = _whole(answer)
         newest = told.get("newest")
         return (int(newest[0]), int(newest[1])) if newest else None
 
@@ -225,7 +226,7 @@ class Client:
             request.add_header("X-Device-Signature", base64.b64encode(signature).decode())
             try:
                 with self._once(request, _ANSWER_SECONDS) as (_, answer):
-                    given = json.loads(answer.read(_MAX_ANSWER))
+                    given = _whole(answer)
                     fresh, seconds = str(given["credential"]), float(given["seconds"])
             except _Unknown as error:
                 raise LockedOut("the platform does not know this device any more") from error
@@ -274,6 +275,27 @@ class Client:
                 raise _meaning(error) from error
         except (URLError, HTTPException, OSError, ValueError) as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from error
+
+
+def _whole(answer: HTTPResponse) -> dict[str, Any]:
+    """The JSON of an answer that arrived as it was sent (RFC 9530, `Content-Digest`).
+
+    One changed letter would otherwise be kept: as a credential that nobody knows, or as what is
+    desired until the next change.
+
+    Raises:
+        Unreachable: it is damaged.
+    """
+    data = answer.read(_MAX_ANSWER)
+    sent = answer.headers.get("Content-Digest")
+    if sent is not None and sent != content_digest(data):
+        raise Unreachable("the answer arrived damaged")
+    return cast(dict[str, Any], json.loads(data))
+
+
+def content_digest(data: bytes) -> str:
+    """The value of the header `Content-Digest` (RFC 9530) for a body."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
 
 
 class _Unknown(Unreachable):

@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
+from edge.wire import content_digest
 from tools.devices.messages import Enrolment, EnrolmentRequest, Renewal
 from tools.devices.protocol import MAX_MESSAGE, MAX_WAIT_SECONDS, DeviceProtocol
 from tools.devices.tables import DeviceRow
@@ -107,7 +108,7 @@ class _Translated(APIRoute):
 
         async def handle(request: Request) -> Response:
             try:
-                return await handler(request)
+                return _with_digest(await handler(request))
             except PilothouseError as error:
                 return JSONResponse(error.as_dict(), status_code=error.status)
             except ValidationError as error:
@@ -115,6 +116,13 @@ class _Translated(APIRoute):
                 return JSONResponse(told.as_dict(), status_code=told.status)
 
         return handle
+
+
+def _with_digest(response: Response) -> Response:
+    """An answer of which the device can see that it is whole; bundles have their own hashes."""
+    if response.headers.get("content-type", "").startswith("application/json"):
+        response.headers["Content-Digest"] = content_digest(bytes(response.body))
+    return response
 
 
 async def _body(request: Request) -> bytes:
