@@ -118,9 +118,12 @@ async def socket_of_feed(
 ) -> None:
     """The same over a WebSocket, a JSON object each."""
     topic = await run_in_threadpool(_feed, door, context, feed)
-    await websocket.accept()
     follower = await door.notifier.follow(topic, context.tenant, after)
-    await _send(websocket, door, context, follower)
+    try:  # what happens from the moment that the client is let in is told
+        await websocket.accept()
+        await _send(websocket, door, context, follower)
+    finally:
+        follower.close()
 
 
 @router.websocket("/{kind}/{name}")

@@ -74,7 +74,9 @@ class Notifier:
                 self._loop = asyncio.get_running_loop()
                 self._events.listeners.append(self.wake)
                 self._task = asyncio.create_task(self._run())
-            follower = Follower(self, topic, tenant, self._seen if after is None else after)
+            if after is None:  # what is stored already may not have been seen yet
+                after = await self._read(self._events.newest)
+            follower = Follower(self, topic, tenant, after)
             self._followers.setdefault(topic, set()).add(follower)
         return follower
 
