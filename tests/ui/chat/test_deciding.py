@@ -93,6 +93,7 @@ def test_after_kill_9_the_card_is_still_there_and_can_be_decided(
     chat.sees("Approval needed")
     approval = pending(gateway)
     address = chat.thread  # the address bar must have it before there is nobody to ask
+    chat.page.goto("about:blank")
     gateway.start(gateway.kill())
     chat.page.goto(f"/chat/thread/{address}")
     chat.sees("Approval needed")
