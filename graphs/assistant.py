@@ -16,6 +16,7 @@ from graphs.arranging import announcement, timed_as
 from graphs.checkpoints import Supervision
 from graphs.conversations import Conversations
 from graphs.dispatch import Dispatcher
+from graphs.drafting import Drafting, refuse_if, unless, without_steps
 from graphs.events import (
     AssistantEvent,
     Done,
@@ -84,6 +85,7 @@ class Assistant:
         self._turns = turns
         self._planner = _planner(kernel, understanding)
         self._conversations = Conversations(kernel.database)
+        self._drafting = Drafting()
         self.feedback = Feedback(kernel.database)
         self._exit = AsyncExitStack()
         self._runner = ScheduleRunner(kernel, turns)
@@ -157,11 +159,13 @@ class Assistant:
         self, text: str, context: RequestContext, *, auto_confirm: bool
     ) -> TurnStream:
         """Understand a sentence and begin what it asks for; the events of its turn."""
-        heard = await asyncio.to_thread(self._hear, text, context)
-        waiting = heard.waiting
-        if waiting is not None and heard.plan is None:
-            return await self._decided(heard.decision, waiting, context)
-        plan = await self._understood(heard, context)
+        with self._drafting.of(str(context.conversation)) as stop:
+            heard = await asyncio.to_thread(self._hear, text, context)
+            waiting = heard.waiting
+            if waiting is not None and heard.plan is None:
+                refuse_if(stop)
+                return await self._decided(heard.decision, waiting, context)
+            plan = await self._understood(heard, context, stop)
         if waiting is not None and _replaces(plan, waiting):
             await self._turns.replace(waiting, context)
         asked = not auto_confirm or bool(plan.unsaid)
@@ -218,7 +222,7 @@ class Assistant:
         if turns:
             self.feedback.give(conversation, turns[-1].number, context, good=False, meant=meant)
 
-    async def _understood(self, heard: Heard, context: RequestContext) -> Plan:
+    async def _understood(self, heard: Heard, context: RequestContext, stop: asyncio.Event) -> Plan:
         """The parser's plan, or a language model's where the parser abstains and one is there."""
         plan = heard.plan
         if plan is None:
@@ -226,11 +230,11 @@ class Assistant:
         if plan.abstained and not plan.final and self._planner is not None:
             before = await asyncio.to_thread(self._conversations.said, context)
             names = self.names(context)
-            drafted = await self._planner.plan(
-                heard.text, context, names, plan, heard.state, before
-            )
-            return timed_as(plan, drafted)
-        return plan
+            draft = self._planner.plan(heard.text, context, names, plan, heard.state, before)
+            drafted = await unless(stop, draft)
+            if drafted is not None:
+                return timed_as(plan, drafted)
+        return without_steps(plan) if stop.is_set() else plan
 
     def _parse(self, text: str, names: LiveNames, state: ConversationState) -> ParsedPlan:
         names.warm()
@@ -351,7 +355,8 @@ class Assistant:
         Args:
             thread: the conversation.
             context: who stops it.
-            turn: the turn's number; the newest that runs when None.
+            turn: the turn's number; when None the sentence that is just being understood, or
+                else the newest that runs.
 
         Returns:
             `done`, `not_done` (steps) and `jobs` (stopped job numbers).
@@ -360,6 +365,8 @@ class Assistant:
             NotFound, Conflict: if there is no such conversation, or nothing runs in it.
         """
         await asyncio.to_thread(self._conversations.get, thread, context)
+        if turn is None and self._drafting.stop(thread):
+            return {"done": [], "not_done": [], "jobs": []}
         stopped = await self._turns.cancel(thread, context, turn)
         if stopped is None:
             raise Conflict(f"Nothing runs in conversation {thread}.")

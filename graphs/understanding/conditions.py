@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from graphs.plan import Condition, Step, StepRef
@@ -27,6 +27,11 @@ _ADVERBS = frozenset(
     ["significantly", "clearly", "really", "actually", "noticeably", "measurably", "markedly",
      "truly", "definitely", "indeed", "substantially", "considerably", "visibly", "demonstrably"]
 )  # fmt: skip
+_LESS = (
+    ("less", "than"), ("at", "most"), ("no", "more", "than"), ("under",), ("up", "to"),
+    ("fewer", "than"), ("within",), ("at", "the", "most"), ("by", "at", "most"),
+)  # fmt: skip
+_NOT_MORE = (("not", "more", "than"), ("not", "over"))
 _Op = Literal[">", ">=", "<", "<=", "=="]
 _TURNED: dict[_Op, _Op] = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "=="}
 
@@ -44,6 +49,8 @@ class Wanted:
         inverted: True for `unless`, and for `is not better`.
         stated: True for a state in words, which holds its own negation.
         subject: the version or the alias that is said to win, if one is.
+        side: the model and the version that this is, once the comparison is known.
+        loses: True if it is said to lose.
     """
 
     compare: list[Token] | None
@@ -54,6 +61,8 @@ class Wanted:
     inverted: bool = False
     subject: int | str | None = None
     stated: bool = False
+    side: dict[str, Any] = field(default_factory=dict[str, Any])
+    loses: bool = False
 
     def seen_from(self, step: Step) -> Wanted:
         """The same as the step measures it: its difference is its first version's advantage."""
@@ -94,15 +103,14 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
     clause = Clause(list(tokens))
     for name, op in _VERSUS:
         span = clause.find(split_phrases(fields()["versus"][name]))
-        subject = _subject(tokens[: span[0]]) if span else None
+        subject = _subject(tokens, span[0]) if span else None
         if span is None or (subject is None and _threshold_follows(tokens, span[1])):
             continue
-        margin = _margin(tokens[span[1] :])
+        bound = _bound(op, tokens, span[1])
+        if bound is None:
+            return None
         denied = any(_denies(t) for t in tokens[: span[1]])
-        return Wanted(
-            tokens, "difference", ">=" if margin and op == ">" else op, 0.0, margin,
-            inverted != denied, subject,
-        )  # fmt: skip
+        return Wanted(tokens, "difference", bound[0], 0.0, bound[1], inverted != denied, subject)
     threshold = _state(clause) or _threshold(clause)
     if threshold is None:
         return None
@@ -111,13 +119,37 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
     return threshold
 
 
-def _subject(tokens: Sequence[Token]) -> int | str | None:
-    """The version that stands before `is better`: `3`, `v3`, `the champion`."""
-    for index in range(len(tokens) - 1, 0, -1):
+def _bound(op: _Op, tokens: Sequence[Token], end: int) -> tuple[_Op, float] | None:
+    """How an advantage stands to what bound: to win by an amount, to lose it, or to lose less.
+
+    `beats it by two points` is at least 0.02, `loses by two points` at most -0.02, and `loses less
+    than two points` above -0.02. None for `beats it by less than two points`, which is two bounds.
+
+    Args:
+        op: of winning or losing.
+        tokens: the condition.
+        end: where the word for winning or losing ends.
+    """
+    margin = _margin(tokens)
+    less = any(
+        phrase_at(tokens, index, _LESS) or (index >= end and phrase_at(tokens, index, _NOT_MORE))
+        for index in range(len(tokens))
+    )
+    if not margin:
+        return None if less else (op, 0.0)
+    if op == "<":
+        return (">" if less else "<="), -margin
+    return None if less else (">=", margin)
+
+
+def _subject(tokens: Sequence[Token], end: int) -> int | str | None:
+    """The version that stands before `is better`: `3`, `v3`, `the champion`; no `two points`."""
+    for index in range(end - 1, 0, -1):
         token = tokens[index]
         if isinstance(version := read_version(token.low), int):
             return version
-        if number := number_at(tokens, index):
+        number = number_at(tokens, index)
+        if number and tokens[min(number[1], end)].low not in _MARGIN_UNITS:
             return int(number[0])
         if alias := alias_of(token.low):
             return alias
@@ -221,9 +253,11 @@ def _number(tokens: list[Token]) -> tuple[float, bool] | None:
     return None
 
 
-def _margin(tokens: list[Token]) -> float:
+def _margin(tokens: Sequence[Token]) -> float:
     for index in range(len(tokens)):
         found = number_at(tokens, index)
+        if found is None and tokens[index].low == "a":
+            found = 1.0, index + 1
         if found and found[1] < len(tokens) and tokens[found[1]].low in _MARGIN_UNITS:
             return round(found[0] / 100, 6)
         if found and index and tokens[index - 1].low == "by" and found[0] < 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphs.understanding.externals import externals
 from graphs.understanding.read_choices import choices, choices_first
 from graphs.understanding.read_entities import entities
 from graphs.understanding.read_groups import open_groups
@@ -20,8 +21,8 @@ def fill(reading: Reading) -> Filled:
     """Read everything there is to read; each reader claims the words that it has used."""
     reading.out.arguments.update(reading.answered())
     readers: list[Callable[[Reading], None]] = [
-        open_groups, texts, choices_first, models, steps, numbers, choices, entities, references,
-        details, leftovers, new_names,
+        externals, open_groups, texts, choices_first, models, steps, numbers, choices, entities,
+        references, details, leftovers, new_names,
     ]  # fmt: skip
     for reader in readers:
         reader(reading)

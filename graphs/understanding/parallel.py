@@ -12,6 +12,7 @@ from graphs.plan import Step
 from graphs.understanding.clause import Clause
 from graphs.understanding.lexicon import words
 from graphs.understanding.link import Linker, link
+from graphs.understanding.models import model_mentions
 from graphs.understanding.planner import Read
 from graphs.understanding.reading import Scope
 from graphs.understanding.said import said_values, unaccounted
@@ -49,10 +50,20 @@ class Parallels:
         found: list[Read] = []
         for read in reads:
             before = found[-1] if found else None
-            if before is not None and self._goes_on(before, read, scope):
+            if before is not None and _only_version(read.clause):
+                read.operation = self._with_version(before)
+                read.goes_on = True
+            elif before is not None and self._goes_on(before, read, scope):
                 read.operation, read.goes_on = before.operation, True
             found += self._split(read, scope)
         return found
+
+    def _with_version(self, before: Read) -> str | None:
+        """The act before, if another version can be said for it: `evaluate v2 …, then v3`."""
+        fields = (
+            self._operations.get(before.operation).input.model_fields if before.operation else ()
+        )
+        return before.operation if "version" in fields else None
 
     def _goes_on(self, before: Read, read: Read, scope: Scope) -> bool:
         """True for a clause without a verb that says other values for the act before."""
@@ -106,3 +117,14 @@ class Parallels:
     def _has_verb(self, clause: Clause) -> bool:
         first = next((t.low for t in clause.tokens if t.kind != "punctuation"), "")
         return first in self._verbs or first in words("segment", "questions")
+
+
+def _only_version(clause: Clause) -> bool:
+    """True for a clause that says a version and nothing else."""
+    found = model_mentions(clause, aliases=False)
+    said = [t for t in clause.tokens if t.kind != "punctuation" and t.low not in _BESIDE]
+    alone = len(found) == 1 and found[0].mention is None and clause.condition is None
+    return alone and clause.link in ("and", "then") and len(said) == found[0].end - found[0].start
+
+
+_BESIDE = frozenset(["also", "too", "and", "then", "with", "the"])

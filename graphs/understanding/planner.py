@@ -27,9 +27,11 @@ from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
+from graphs.understanding.pairs import against_each_other, subjects
 from graphs.understanding.reading import Evidence, Filled, Reading, Scope
 from graphs.understanding.router import Route
 from graphs.understanding.said import said_values, says_only_values
+from graphs.understanding.sides import agreed, meant, side_won, unsettled
 from graphs.understanding.text import Token
 from graphs.understanding.winners import sides
 from graphs.understanding.written import read_version
@@ -47,6 +49,7 @@ class Read:
         evidence: which words led to which argument.
         operation: what it is taken for.
         goes_on: True if it only says other values for the act before it.
+        subject: arguments that no words of the clause say: the side of a comparison that won.
     """
 
     clause: Clause
@@ -54,6 +57,7 @@ class Read:
     evidence: list[Evidence] = field(default_factory=list)
     operation: str | None = None
     goes_on: bool = False
+    subject: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass
@@ -140,8 +144,14 @@ class Planner:
                 typed_condition = typed(*condition)
             if not read.clause.governed:
                 governing = typed_condition
+            if (
+                typed_condition
+                and condition
+                and not self._settled(read, condition, typed_condition.otherwise, draft, scope)
+            ):
+                return draft
             known = len(draft.steps)
-            for part, wins in self._of_winner(read, draft, names):
+            for part, wins in self._of_winner(read, draft, scope):
                 self._add(part, scope, draft, typed_condition or wins)
             draft.last = _ends(draft.steps[known:]) or draft.last
             asked = self._asked(read)
@@ -151,20 +161,21 @@ class Planner:
         return draft
 
     def _of_winner(
-        self, read: Read, draft: Draft, names: NameView
+        self, read: Read, draft: Draft, scope: Scope
     ) -> list[tuple[Read, Condition | None]]:
         """A read, or one for each side that may win the comparison before it."""
         if read.clause.condition or not self._acts(read):
             return [(read, None)]
-        parts = sides(read.clause, read.operation or "", draft.steps, names)
+        parts = sides(read.clause, read.operation or "", draft.steps, scope)
         if parts is None:
             return [(read, None)]
         draft.kept |= {token.start for token in read.clause.tokens}
         found: list[tuple[Read, Condition | None]] = []
-        for tokens, wins in parts:
-            clause = Clause(tokens, read.clause.link)
-            link(clause, self._linker, names)
-            found.append((Read(clause, read.route, operation=read.operation), wins))
+        for side in parts:
+            clause = Clause(side.tokens, read.clause.link)
+            link(clause, self._linker, scope.names)
+            part = Read(clause, read.route, operation=read.operation, subject=side.subject)
+            found.append((part, side.wins))
         return found
 
     def _asked(self, read: Read) -> Wanted | None:
@@ -215,7 +226,9 @@ class Planner:
         if before is not None and before.operation == read.operation and self._repeats(read.clause):
             return
         operation = self._operations.get(read.operation or "")
-        filled = fill(Reading(operation, read.clause, scope))
+        reading = Reading(operation, read.clause, scope)
+        reading.out.arguments.update(read.subject)
+        filled, *further = self._sides(reading, draft, condition) or [fill(reading)]
         read.evidence = filled.evidence
         if operation.effect is Effect.DANGEROUS and self._is_open(read.clause, filled, draft):
             model = filled.arguments.get("model")
@@ -228,8 +241,19 @@ class Planner:
         self._undone(operation.name, filled, scope, read.clause)
         if filled.needs is not None:
             self._bridge(filled, draft, condition)
-        for arguments in _every(filled):
+        for arguments in (a for each in (filled, *further) for a in _every(each)):
             self._append(draft, operation.name, arguments, condition, read.clause.link, before)
+
+    def _sides(self, reading: Reading, draft: Draft, condition: Condition | None) -> list[Filled]:
+        """The comparisons that `compare the two` makes of what was made before, if it does."""
+        versions: list[dict[str, Any]] = []
+        for side in subjects(reading):
+            made = Filled(dict(side))
+            if "job" in side:
+                made = Filled(needs=(EntityKind.MODEL_VERSION, side))
+                self._bridge(made, draft, condition)
+            versions.append(made.arguments)
+        return against_each_other(reading, versions) if versions else []
 
     def _undone(self, operation: str, filled: Filled, scope: Scope, clause: Clause) -> None:
         """Take the group of the act that is undone, where none is said."""
@@ -338,15 +362,15 @@ class Planner:
         if (said := affirmed(words)) is not None and draft.steps:
             last = draft.steps[-1]
             if (state := fields()["affirms"].get(last.operation)) is not None:
-                return wanted_state(state, denied=not said), last.id
+                return agreed(wanted_state(state, denied=not said), last, scope.names), last.id
         wanted = read_condition(list(words))
         if wanted is None:
             draft.unclear = " ".join(t.low for t in words)
             return None
         known = step_with(wanted.metric, draft.steps, self._operations)
-        if known is not None and not self._names_models(wanted, scope):
-            step = next(s for s in draft.steps if s.id == known)
-            return wanted.seen_from(step), known
+        step = next((s for s in draft.steps if s.id == known), None)
+        if step is not None and self._measures(step, wanted, scope):
+            return self._won(wanted, step, read, scope, draft)
         measured = fields()["measured_by"].get(wanted.metric, "evaluation.run")
         operation = "evaluation.compare" if wanted.compare else measured
         clause = Clause(words)
@@ -363,7 +387,35 @@ class Planner:
         same = self._measured_already(operation, filled.arguments, draft.steps)
         before = draft.steps[-1] if draft.steps else None
         step = same or self._append(draft, operation, filled.arguments, None, "then", before)
-        return wanted.seen_from(step), step.id
+        return self._won(wanted, step, read, scope, draft)
+
+    def _won(
+        self, wanted: Wanted, step: Step, read: Read, scope: Scope, draft: Draft
+    ) -> tuple[Wanted, str] | None:
+        """A condition as a step measures it; unclear if it names a side that the step has not."""
+        seen = side_won(wanted, step, scope.names)
+        if seen is None:
+            draft.unclear = " ".join(t.low for t in read.clause.condition or ())
+            return None
+        return seen, step.id
+
+    def _settled(
+        self,
+        read: Read,
+        condition: tuple[Wanted, str],
+        otherwise: bool,
+        draft: Draft,
+        scope: Scope,
+    ) -> bool:
+        """Give an act the side that its condition names; False if that may be either."""
+        wanted, measured = condition
+        if unsettled(read.operation or "", read.clause, wanted, otherwise):
+            draft.unclear = " ".join(t.low for t in read.clause.tokens)
+            return False
+        step = next(s for s in draft.steps if s.id == measured)
+        operation = self._operations.get(read.operation or "")
+        read.subject = meant(operation, read.clause, wanted, step, scope)
+        return True
 
     def _measured_already(
         self, operation: str, arguments: dict[str, Any], steps: Sequence[Step]
@@ -374,19 +426,22 @@ class Planner:
             turned["other_version"] = arguments["version"]
         sides = [arguments] + ([turned] if operation == "evaluation.compare" else [])
         for side in sides:
-            wanted = {(k, v) for k, v in side.items() if v is not None and not isinstance(v, dict)}
+            wanted = [(k, v) for k, v in side.items() if v is not None and not isinstance(v, dict)]
             for step in reversed(steps):
-                has = {(k, v) for k, v in step.arguments.items() if not isinstance(v, dict)}
-                if step.operation == operation and wanted and wanted <= has:
+                same = all(step.arguments.get(k) == v for k, v in wanted)
+                if step.operation == operation and wanted and same:
                     return step
         return None
 
-    def _names_models(self, wanted: Wanted, scope: Scope) -> bool:
+    def _measures(self, step: Step, wanted: Wanted, scope: Scope) -> bool:
+        """True if a condition is about a step before: it names no model, or a side of it alone."""
         if wanted.compare is None:
-            return False
+            return True
         clause = Clause(list(wanted.compare))
         link(clause, self._linker, scope.names)
-        return bool(model_mentions(clause))
+        named = model_mentions(clause)
+        compares = step.operation == _COMPARE and wanted.subject is not None
+        return not named or (compares and len(named) == 1)
 
 
 def _with_model(condition: Sequence[Token], clause: Clause) -> list[Token]:
@@ -403,6 +458,7 @@ def _with_model(condition: Sequence[Token], clause: Clause) -> list[Token]:
     return [condition[0], *(name if versioned else words), *condition[1:]]
 
 
+_COMPARE = "evaluation.compare"
 _EVERYTHING = frozenset(["all", "every", "everything", "everywhere", "everyone"])
 _TARGETS = frozenset(["group", "device"])
 _IT = frozenset(["it", "its", "it's", "that", "this"])

@@ -50,17 +50,37 @@ def _every(r: Reading, name: str, known: Sequence[str]) -> None:
 
 
 def _further(r: Reading, name: str, known: Sequence[str]) -> None:
-    """Each further audience of a list: `summaries for legal and the board`."""
-    low = [t.low for t in r.clause.tokens]
-    while found := values.read_choice(r.clause, name, known):
-        first, end = found[1]
-        before = [w for w in low[:first] if w != "the"][-1:]
-        after = low[end : end + 1]
-        joint = {"and", ",", "&"}
-        if not (set(before) | set(after)) & joint or found[0] == r.out.arguments[name]:
-            return
+    """Each further audience of a list: `for legal and the board`, `for legal and one for finance`.
+
+    They become steps in the order in which they are said.
+    """
+    found = [(_begins(r.clause, name), str(r.out.arguments[name]))]
+    while choice := values.read_choice(r.clause, name, known):
+        value, (first, end) = choice
+        if not _joined(r.clause, first, end) or value in {v for _, v in found}:
+            break
         r.clause.claim(first, end, name)
-        r.out.several.setdefault(name, []).append(found[0])
+        found.append((first, value))
+    r.out.arguments[name], *further = [value for _, value in sorted(found)]
+    if further:
+        r.out.several[name] = list(further)
+
+
+def _begins(clause: Clause, name: str) -> int:
+    """Where the words claimed for an argument begin."""
+    return next(at for at, owner in enumerate(clause.claimed) if owner == name)
+
+
+def _joined(clause: Clause, first: int, end: int) -> bool:
+    """True if a value is one of a list: a joint stands before or after it."""
+    low = [t.low for t in clause.tokens]
+    before = [w for w in low[:first] if w not in _AGAIN][-1:]
+    return bool((set(before) | set(low[end : end + 1])) & _JOINTS)
+
+
+_JOINTS = frozenset(["and", ",", "&"])
+_AGAIN = frozenset(["the", "one", "another", "for"])
+"""Words between a joint and a further value: `and another for the board`."""
 
 
 def _last_alias(r: Reading, name: str, info: FieldInfo) -> bool:

@@ -65,16 +65,17 @@ def _one_with_version(found: list[ModelMention]) -> list[ModelMention]:
 
 def _two_models(r: Reading, found: list[ModelMention], subject_said: bool) -> None:
     if len(found) == 1 and subject_said:
-        _other_model(r, found[0], None)
+        other_side(r, found[0])
         return
     if not found:
         return
     _model_into(r, "model", "version", found[0])
     if len(found) > 1 and r.out.question is None:
-        _other_model(r, found[1], found[0])
+        other_side(r, found[1], found[0])
 
 
-def _other_model(r: Reading, item: ModelMention, first: ModelMention | None) -> None:
+def other_side(r: Reading, item: ModelMention, first: ModelMention | None = None) -> None:
+    """The second side of a comparison, from the words that name it."""
     same = first is not None and item.mention is first.mention
     if item.mention is not None and not same:
         _model_into(r, "other_model", "other_version", item)

@@ -8,6 +8,7 @@ from graphs.understanding.text import slug
 from tools.kernel.entities import EntityKind
 
 _NAME_ENDS = words("words", "prepositions") | words("naming", "ends")
+_AGAIN = frozenset(["retrain", "retraining", "re-train", "re-training"])
 _EMPTY = words("words", "stop") | words("words", "determiners") | words("words", "prepositions")
 
 
@@ -49,8 +50,23 @@ def _object_name(r: Reading, name: str) -> None:
     said = [t.low for t in tokens[index:end]]
     while said and said[0] in words("naming", "adjectives"):
         said, index = said[1:], index + 1
-    if said and len(said) < 5 and not set(said) <= words("naming", "generic"):
+    if not said or len(said) >= 5 or set(said) <= words("naming", "generic"):
+        return
+    if not _known_again(r, name, index, end):
         r.set(name, slug(said), (index, end))
+
+
+def _known_again(r: Reading, name: str, start: int, end: int) -> bool:
+    """True for `retrain the router`: what is made again is there, and may be named by a part."""
+    tokens = r.clause.tokens
+    if not any(t.low in _AGAIN for t in tokens[:start]):
+        return False
+    found = r.scope.linker.partial(EntityKind.MODEL, tokens[start:end], r.scope.names)
+    if len(found) == 1:
+        r.set(name, found[0].name, (start, end))
+    elif found:
+        r.ambiguous(name, r.clause.text(start, end), found)
+    return bool(found)
 
 
 def _bare_name(r: Reading, name: str) -> None:

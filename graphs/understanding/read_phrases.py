@@ -39,6 +39,22 @@ def leftovers(r: Reading) -> None:
             _settle(r, name, slot, best)
         if r.out.question is not None:
             return
+    _stranger(r)
+
+
+def _stranger(r: Reading) -> None:
+    """Ask about an unknown name that something is to be compared with: it is not the champion."""
+    slot = r.slots.get("other_model")
+    if slot is None or not (r.open("other_model") and r.open("other_version")):
+        return
+    for phrase in _unnamed(r, slot.kind, r.clause.phrases(r.scope.verbs)):
+        said = r.clause.tokens[phrase.start : phrase.end]
+        if phrase.preposition in _VERSUS and any(t.low not in r.scope.known for t in said):
+            _unknown(r, "other_model", slot, r.clause.text(phrase.start, phrase.end), [])
+            return
+
+
+_VERSUS = frozenset(["with", "against", "to", "than", "versus", "vs"])
 
 
 def _unnamed(r: Reading, kind: EntityKind | None, found: list[Phrase]) -> list[Phrase]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from graphs.understanding import values
 from graphs.understanding.reading import Reading
@@ -58,6 +58,10 @@ _MINUTES = re.compile(
     rf"\b(?:for )?{_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)"
     rf"(?: (?:for|at|in))? {_EACH}\b"
 )
+_HELD_FOR = re.compile(
+    rf"(?:(?<=% )|(?<=percent ))for {_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)"
+    r"(?=(?: ,)?(?: and)? then\b)"
+)
 _WATCHED = re.compile(
     r"\b(?:watch\w*|hold\w*|wait\w*|observ\w*|soak\w*|bak\w*)"
     r"(?: (?:each|every|them|it|step|stage|of|one|all|the|at|in|between|steps|stages|for))*"
@@ -89,7 +93,8 @@ _NETWORKS = (
 _UNTIL = re.compile(r"\b(?:until|till) (.+?)(?= because| since| due to| as we| for the| ,|$)")
 _LASTING = re.compile(rf"\bfor (?:the next )?({_NUMBER} (?:hours?|days?|weeks?))\b")
 _REASON = re.compile(r"\b(?:because of |because |due to |reason : ?|since |for the )(.+)$")
-_KEY = re.compile(r"\bkey (\S+)|\b(?:for|of|that) (\S*\d\S*)")
+_KEYS = (re.compile(r"\bkey (\S+)"), re.compile(r"\b(?:for|of|that) (?!v\d+\b)(\S*\d\S*)"))
+_VERSION = re.compile(r"\bv(?:ersion)? ?(\d+)\b")
 _BAD = re.compile(r"\b(?:fail\w*|badly|bad|wrong|unsuccessful\w*|not solved|no success|lost)\b")
 _UNITS = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 
@@ -98,12 +103,14 @@ def steps(r: Reading) -> None:
     """Shares that follow one another, before a single share is looked for."""
     if "steps" not in r.fields or not r.open("steps"):
         return
+    before = list(r.clause.claimed)
     if "minutes" in r.fields and r.open("minutes"):
         _minutes(r)  # the half of `half a minute each` is no share
     tokens = r.clause.tokens
+    held = [bool(now and not then) for now, then in zip(r.clause.claimed, before, strict=True)]
     for at in range(len(tokens)):
-        found = _run(tokens, at)
-        if found is None or not r.clause.free(at, found[2]):
+        found = None if held[at] else _run(tokens, at, held)
+        if found is None or any(before[at : found[2]]):
             continue
         shares, with_sign, end = found
         if with_sign or _STEPPED.search(_text(tokens)):
@@ -122,8 +129,11 @@ def details(r: Reading) -> None:
             reader(r)
 
 
-def _run(tokens: list[Token], at: int) -> tuple[list[int], bool, int] | None:
-    """Growing shares from a token on, whether one has a percent sign, and where they end."""
+def _run(tokens: list[Token], at: int, held: Sequence[bool]) -> tuple[list[int], bool, int] | None:
+    """Growing shares from a token on, whether one has a percent sign, and where they end.
+
+    What is `held` says for how long a step is watched, and may stand between them.
+    """
     shares: list[int] = []
     signed, index, end = False, at, at
     while index < len(tokens):
@@ -135,7 +145,7 @@ def _run(tokens: list[Token], at: int) -> tuple[list[int], bool, int] | None:
         index = end = read[1]
         if index < len(tokens) and tokens[index].low in _SHARE:
             signed, index, end = True, index + 1, index + 1
-        while index < len(tokens) and tokens[index].low in _BETWEEN:
+        while index < len(tokens) and (held[index] or tokens[index].low in _BETWEEN):
             index += 1
     return (shares, signed, end) if len(shares) > 1 else None
 
@@ -148,7 +158,11 @@ def _rest(tokens: list[Token], at: int) -> tuple[list[int], int] | None:
     """The last step in words: `then everyone`, `and a hundred`, `then the rest`."""
     skipped = at + (tokens[at].low in ("a", "the"))
     if skipped < len(tokens) and tokens[skipped].low in _EVERYBODY:
-        return [_WHOLE], skipped + 1
+        of_them = [t.low for t in tokens[skipped + 1 : skipped + 3]] in (
+            ["of", "it"],
+            ["of", "them"],
+        )
+        return [_WHOLE], skipped + (3 if of_them else 1)
     return None
 
 
@@ -163,7 +177,8 @@ def _shares_at(tokens: list[Token], at: int) -> tuple[list[int], int] | None:
 
 
 def _minutes(r: Reading) -> None:
-    if (found := _numbered(r, _MINUTES) or _numbered(r, _WATCHED)) is not None:
+    ways = (_MINUTES, _WATCHED, _HELD_FOR)
+    if (found := next((f for way in ways if (f := _numbered(r, way))), None)) is not None:
         value, match, span = found
         r.set("minutes", round(value * _UNITS[match[2][0]], 4), span)
 
@@ -241,8 +256,18 @@ def _reason(r: Reading) -> None:
 
 def _key(r: Reading) -> None:
     tokens = r.clause.tokens
-    if match := _KEY.search(_text(tokens)):
-        r.set("key", match[1] or match[2], _span(tokens, match.span()))
+    text = _text(tokens)
+    if match := next((m for one in _KEYS if (m := one.search(text))), None):
+        r.set("key", match[1], _span(tokens, match.span()))
+
+
+def _answered_by(r: Reading) -> None:
+    """The version whose answer had an outcome: no model is named there that it would be one of."""
+    if "success" not in r.fields:
+        return
+    tokens = r.clause.tokens
+    if match := _VERSION.search(_text(tokens)):
+        r.set("version", int(match[1]), _span(tokens, match.span()))
 
 
 def _success(r: Reading) -> None:
@@ -261,6 +286,8 @@ def _numbered(
         first = _span(tokens, match.span(1))
         if match[1].startswith("half a"):
             return 0.5, match, span
+        if match[1] in ("a", "an"):
+            return 1.0, match, span
         number = values.number_at(tokens, first[0])
         if number is not None and number[1] == first[1]:
             return number[0], match, span
@@ -296,4 +323,5 @@ _READERS: dict[str, Callable[[Reading], None]] = {
     "reason": _reason,
     "key": _key,
     "success": _success,
+    "version": _answered_by,
 }

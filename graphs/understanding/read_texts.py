@@ -15,14 +15,15 @@ from graphs.understanding.reading import Reading
 from graphs.understanding.text import Token, find_phrase
 
 _HUNDRED = 100
+_PERIODS = {"period": values.read_period, "rows_period": values.read_rows_period}
 _ALIAS_WORDS = frozenset(["champion", "challenger", "staging", "production"])
 
 
 def periods(r: Reading) -> None:
     """A span of time."""
     for name in r.fields:
-        found = values.read_period(r.clause) if r.spec(name).get("reader") == "period" else None
-        if found:
+        reader = _PERIODS.get(r.spec(name).get("reader", ""))
+        if reader is not None and (found := reader(r.clause)):
             r.set(name, *found)
 
 
@@ -40,7 +41,7 @@ def texts(r: Reading) -> None:
             r.set(name, r.scope.whole.strip())
         elif reader == "query":
             _query(r, name)
-        elif reader == "period" and (period := values.read_period(r.clause)):
+        elif reader in _PERIODS and (period := _PERIODS[reader](r.clause)):
             r.set(name, *period)
         elif reader == "flag" and (flag := values.read_flag(r.clause, r.spec(name))):
             r.set(name, *flag)
@@ -140,12 +141,18 @@ def _place(tokens: Sequence[Token], at: int) -> int:
 
 def _topic(r: Reading, name: str) -> None:
     span = r.clause.find(phrases("searching", "help"))
-    if span and span[1] < len(r.clause.tokens):
-        end = len(r.clause.tokens)
-        while end > span[1] and r.clause.tokens[end - 1].kind == "punctuation":
-            end -= 1
-        if end > span[1]:
-            r.set(name, join(r.clause.tokens[span[1] : end]), (span[1], end))
+    tokens, end = r.clause.tokens, len(r.clause.tokens)
+    start = span[1] if span else end
+    while end > start and (
+        tokens[end - 1].kind == "punctuation" or (tokens[end - 1].low,) in polite()
+    ):
+        end -= 1
+    if any(t.low not in _NO_TOPIC for t in tokens[start:end]):
+        r.set(name, join(tokens[start:end]), (start, end))
+
+
+_NO_TOPIC = frozenset(["me", "us", "it", "this", "that", "them", "here", "you", "now", "today"])
+"""What helps nobody to find help: `what can you do for me`."""
 
 
 def _said_amount(r: Reading, spec: dict[str, Any]) -> tuple[float, tuple[int, int]] | None:

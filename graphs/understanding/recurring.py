@@ -55,24 +55,10 @@ def recurring(text: str) -> Recurring | None:
 
 
 def _with_end(text: str, found: Recurring) -> Recurring:
-    """What is said about when it begins or ends cannot be kept: say so."""
-    bounded = re.compile(
-        r"\s*,?\s*(?:until|till|for\s+(?:the\s+next\s+)?(?:an?|\d+|two|three|four|five|six)\s+"
-        r"(?:days?|nights?|weeks?|months?)|starting|beginning|except|but\s+not\s+on|from\s+"
-        rf"(?:tomorrow|next|{DAY}\b))"
-    ).match(text, found.end)
+    """A time of day that is none makes the whole one that cannot be kept."""
     if odd := NO_CLOCK.match(text, found.end):
         return Recurring(found.start, odd.end(), None, f"{odd[1]} is no time of day")
-    if found.problem or not (bounded or _BEGINS.search(text)):
-        return found
-    return Recurring(
-        found.start, found.end, None, "I cannot keep a beginning, an end or an exception to it"
-    )
-
-
-_BEGINS = re.compile(
-    rf"\b(?:starting|beginning|from)\s+(?:on\s+)?(?:today|tomorrow|tonight|next\s+\w+|{DAY}\b(?!\s*(?:to|through|till|-|–)))"
-)
+    return found
 
 
 def _other(text: str, found: re.Match[str]) -> Recurring:

@@ -61,7 +61,7 @@ class Referrer:
         for step in reversed(self.steps):
             if "model" in step.arguments:
                 return step.arguments["model"]
-            if pair := self._pair_of(step):
+            if pair := self.pair_of(step):
                 return pair[0]
         for item in self.conversation.focus:
             if item.kind is _VERSION and item.of is not None:
@@ -138,13 +138,13 @@ class Referrer:
 
     def _take_from_step(self, step: Step, out: Filled) -> bool:
         if self._wants_model():
-            if pair := self._pair_of(step):
+            if pair := self.pair_of(step):
                 return self._set_pair(out, *pair)
             unversioned = "version" not in step.arguments and step.operation != _REGISTER
             if unversioned and step.arguments.get("model") is not None:
                 out.arguments["model"] = step.arguments["model"]
                 return True
-        job = self._job_of(step)
+        job = self.job_of(step)
         return job is not None and self._set_job(out, job)
 
     def _take_from_focus(self, item: Focus, out: Filled) -> bool:
@@ -197,7 +197,8 @@ class Referrer:
         kinds = {slot.kind for slot in self.operation.slots.values()}
         return any(bridge["need"] in kinds for bridge in fields()["bridges"])
 
-    def _pair_of(self, step: Step) -> tuple[Any, Any] | None:
+    def pair_of(self, step: Step) -> tuple[Any, Any] | None:
+        """The model and the version that a step is about, or makes."""
         arguments = step.arguments
         if "model" in arguments and "version" in arguments:
             return arguments["model"], arguments["version"]
@@ -209,7 +210,8 @@ class Referrer:
             return said, {"step": step.id, "field": "version"}
         return None
 
-    def _job_of(self, step: Step) -> Any:
+    def job_of(self, step: Step) -> Any:
+        """The job that a step starts or is about."""
         if step.operation in (self.makers or _trainers()):
             return {"step": step.id, "field": "job"}
         if "job" in step.arguments and step.operation in (
@@ -225,7 +227,7 @@ class Referrer:
         model = out.arguments["model"]
         pointer = self._pointer(_VERSION, only_own=True)
         for step in reversed(self.steps):
-            pair = self._pair_of(step)
+            pair = self.pair_of(step)
             if pair and (pair[0] == model or pointer):
                 out.arguments["version"] = pair[1]
                 return

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graphs.understanding.clause import Clause
+from graphs.understanding.externals import FRONTIER, external_models, with_externals
 from graphs.understanding.lexicon import words
 from graphs.understanding.router import Route, Sentence
 from tools.kernel.entities import EntityKind
@@ -57,7 +58,10 @@ class Refit:
         question = clause.tokens[0].low in _ASKING
         if route.operation.startswith(_SCHEDULES) and not self._of_schedules(clause):
             route = _of_other_things(route)
-        if not spans and not question:
+        route = with_externals(route, clause)
+        if (route.operation == FRONTIER and external_models(clause)) or (
+            not spans and not question
+        ):
             return route
         ranked = [(route.operation, route.probability), *route.runners]
         judged = sorted(

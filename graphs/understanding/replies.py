@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphs.understanding.values import is_period
 from tools.kernel.operations import OperationSet
 
 _SOCIAL = {
@@ -59,6 +60,11 @@ class Replies:
 
     def unread(self, words: str) -> str:
         """For words of an order that none of its arguments takes in."""
+        if is_period(words):
+            return (
+                f"Only trainings take the rows of a certain time, so I planned nothing. Without "
+                f"{words!r} all rows of the dataset count."
+            )
         return (
             f"I do not know what {words!r} is to be there, so I planned nothing. Name what it is "
             "for, for example 'with rank 16', 'for 30 minutes each' or 'on the group NAME'."

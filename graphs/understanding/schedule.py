@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from graphs.understanding.bounds import bounds_in
 from graphs.understanding.moments import deadline_in, moment_in
 from graphs.understanding.recurring import recurring
 from graphs.understanding.text import Token
@@ -108,11 +109,8 @@ def when_in(sentence: Written, now: datetime) -> When | None:
 
 def _on_the_clock(text: str, now: datetime) -> When | None:
     zone = _zone_name(now)
-    if again := recurring(text):
-        said = text[again.start : again.end]
-        timing = Timing(every=again.cron, zone=zone, said=said) if again.cron else None
-        span = (again.start, again.end)
-        return When(said, (span,), timing, problem=again.problem, adjective=again.adjective)
+    if recurring(text) and (again := _again(text, now)):
+        return again
     limit = deadline_in(text)
     if limit and _FREEZE.search(text):
         return None  # a freeze has an end of its own
@@ -127,6 +125,28 @@ def _on_the_clock(text: str, now: datetime) -> When | None:
     said = " ".join(text[a:b] for a, b in spans)
     timing = Timing(at=once.at.isoformat(), zone=zone, said=said) if once.at else None
     return When(said, spans, timing, problem=once.problem)
+
+
+def _again(text: str, now: datetime) -> When | None:
+    """What comes again, with its first and its last day."""
+    bounds = bounds_in(text, now)
+    again = recurring(bounds.text)
+    if again is None:
+        return None
+    outer = (again.start, again.end)
+    spans = sorted([outer, *(s for s in bounds.spans if not outer[0] <= s[0] < outer[1])])
+    said = " ".join(" ".join(text[a:b].split()) for a, b in spans)
+    problem = again.problem or bounds.problem
+    if problem or again.cron is None:
+        return When(said, tuple(spans), problem=problem, adjective=again.adjective)
+    timing = Timing(
+        every=again.cron,
+        start=bounds.start.isoformat() if bounds.start else None,
+        until=bounds.until.isoformat() if bounds.until else None,
+        zone=_zone_name(now),
+        said=said,
+    )
+    return When(said, tuple(spans), timing, adjective=again.adjective)
 
 
 def _zone_name(now: datetime) -> str | None:

@@ -210,7 +210,8 @@ class Segmenter:
             }
         last = left[-1].low if left else ""
         if last in {"the", "a", "an", "of", "between", "both", "with", "champion"}:
-            return last == "champion"
+            alone = last == "both" and len(left) > 1 and left[-2].low in self.verbs
+            return last == "champion" or alone  # `compare both and promote …`
         if rest[0].low in NOUNS:
             if following in OBJECTS or (rest[0].low in _TESTS and following == "on"):
                 return True
@@ -272,7 +273,7 @@ def _without_later(tokens: list[Token]) -> tuple[list[Token], bool]:
 
 def _between_shares(tokens: Sequence[Token], at: int, size: int) -> bool:
     """True for `25 then 100 percent`, `25 %, then 50`: steps of one act, not two acts."""
-    before = at - 1
+    before = _before_while(tokens, at) - 1
     while before >= 0 and tokens[before].low in _BESIDE_SHARES:
         before -= 1
     after = at + size
@@ -280,8 +281,34 @@ def _between_shares(tokens: Sequence[Token], at: int, size: int) -> bool:
         before >= 0
         and _is_number(tokens, before)
         and after < len(tokens)
-        and (_is_number(tokens, after))
+        and (_is_number(tokens, after) or _is_rest(tokens, after))
     )
+
+
+def _before_while(tokens: Sequence[Token], at: int) -> int:
+    """Where `for an hour` begins, if it stands right before a place; else the place itself."""
+    end = at
+    while end and tokens[end - 1].low in {",", "and"}:
+        end -= 1
+    start = end - 3
+    held = start > 0 and tokens[start].low == "for" and tokens[end - 1].low in _WHILES
+    return start if held else at
+
+
+def _is_rest(tokens: Sequence[Token], at: int) -> bool:
+    """True for `everyone`, `the rest`, `all of them`, behind which nothing else is done."""
+    at += tokens[at].low == "the"
+    if at >= len(tokens) or tokens[at].low not in _REST:
+        return False
+    following = [t.low for t in tokens[at + 1 : at + 3]]
+    return not following or following[0] in {".", ",", ";"} or following in _OF_THEM
+
+
+_WHILES = frozenset(
+    ["minute", "minutes", "min", "mins", "hour", "hours", "h", "second", "seconds", "s"]
+)
+_REST = frozenset(["everyone", "everybody", "all", "everything", "rest"])
+_OF_THEM = (["of", "it"], ["of", "them"])
 
 
 def _is_number(tokens: Sequence[Token], at: int) -> bool:

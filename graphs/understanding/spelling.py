@@ -60,9 +60,13 @@ class Speller:
         for form in _deletions(word):
             found |= self._near.get(form, set())
         close = {w for w in found if _slips(word, w) == 1}
-        if any(w in kept for w in close):
+        if any(w in kept and w not in _GENERAL for w in close):
             return token  # rather a slip of a name, which is asked about
         return replace(token, low=close.pop()) if len(close) == 1 else token
+
+
+_GENERAL = frozenset(lexicon()["kinds"]["job"]["heads"])
+"""Nouns that names may have a part of, and that are put right all the same: `pause trainng 32`."""
 
 
 def in_full(tokens: Sequence[Token], kept: frozenset[str]) -> list[Token]:

@@ -21,6 +21,7 @@ from graphs.understanding.conversation import ConversationState, Focus, kind_of_
 from graphs.understanding.courtesies import without_courtesies
 from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.hanging import hanging
+from graphs.understanding.helping import asks_for_help
 from graphs.understanding.join_reads import ReadJoiner
 from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
@@ -40,7 +41,7 @@ from graphs.understanding.self_correction import corrected_at
 from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.supposing import supposed, without_asides
 from graphs.understanding.text import Token, phrase_at, tokenise
-from graphs.understanding.unkept import unkept_condition, unread_amount, unread_name
+from graphs.understanding.unkept import unkept_condition, unread
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -234,8 +235,8 @@ class Understanding:
         effects = {self.operations.get(s.operation).effect for s in first.steps}
         if Effect.DANGEROUS not in effects:
             return None
-        unread = self.replies.unread(join(parts[1][1:]))
-        return ParsedPlan(text=text, abstained=True, reply=unread, confidence=0.9)
+        reply = self.replies.unread(join(parts[1][1:]))
+        return ParsedPlan(text=text, abstained=True, reply=reply, confidence=0.9)
 
     def clause_count(self, tokens: Sequence[Token]) -> int:
         """How many wishes with a verb of their own words hold."""
@@ -294,9 +295,7 @@ class Understanding:
             return self._abstained(reads, draft.reads[-1], cut)
         if not dry and draft.question is None and draft.unclear is None:
             draft.unclear = unkept_condition(tokens, draft, self.operations)
-            draft.unread = unread_amount(draft, self.operations) or unread_name(
-                draft, self.operations
-            )
+            draft.unread = unread(draft, self.operations)
         return self._finish(draft, text, dry, answers)
 
     def _with_named(
@@ -336,12 +335,8 @@ class Understanding:
 
     def _asked_how(self, read: Read) -> Read:
         """`how do I roll back the kiosks?` is a question for help, never the act itself."""
-        route = read.route
-        if self._given(read) or route is None or _HELP not in self.router.labels:
-            return read
-        if route.outside > route.probability:
-            return read
-        if not phrase_at(read.clause.tokens, 0, phrases("guards", "asking_how")):
+        asks = asks_for_help(read.clause, read.route, self._given(read))
+        if not asks or _HELP not in self.router.labels:
             return read
         return Read(read.clause, read.route, operation=_HELP)
 

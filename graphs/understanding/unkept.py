@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from graphs.plan import Step
 from graphs.understanding.clause import join, polite
 from graphs.understanding.conditions import read_condition
 from graphs.understanding.cut_conditions import NOT_CONDITIONS, condition_at
-from graphs.understanding.lexicon import phrases, words
+from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.planner import Draft
 from graphs.understanding.text import Token, phrase_at
+from graphs.understanding.values import read_rows_period
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
 
@@ -39,13 +41,28 @@ def unkept_condition(tokens: Sequence[Token], draft: Draft, operations: Operatio
     free = [s for s in draft.steps if s.condition is None]
     if not any(operations.get(s.operation).effect is not Effect.READ for s in free):
         return None
-    chosen = any(s.operation == _TAKES_WINNER for s in draft.steps) or any(
-        isinstance(s.arguments.get(n), dict) for s in draft.steps for n in ("version", "job")
-    )
+    chosen = any(s.operation == _TAKES_WINNER for s in draft.steps) or _one_made(draft.steps)
     at = next((i for i in range(len(tokens)) if _hangs(tokens, i, draft, chosen)), None)
     if at is None:
         at = _asked_comparison(tokens)
     return None if at is None else _part(tokens, at)
+
+
+def _one_made(steps: Sequence[Step]) -> bool:
+    """True if a plan makes one version, so that `the best one` of a training is that."""
+    made = any(isinstance(s.arguments.get(n), dict) for s in steps for n in ("version", "job"))
+    return made and not _makes_several(steps)
+
+
+def _makes_several(steps: Sequence[Step]) -> bool:
+    return sum(s.operation in fields()["jobs"]["registry.register"] for s in steps) > 1
+
+
+def unread(draft: Draft, operations: OperationSet) -> str | None:
+    """Words that say how much, which or of when, and that the plan does not hold."""
+    found = unread_amount(draft, operations) or unread_name(draft, operations)
+    found = found or unread_period(draft, operations) or unread_goal(draft, operations)
+    return found or unread_term(draft, operations)
 
 
 def unread_amount(draft: Draft, operations: OperationSet) -> str | None:
@@ -69,6 +86,78 @@ def unread_amount(draft: Draft, operations: OperationSet) -> str | None:
 
 
 _TEXTS = frozenset(["question", "query", "topic"])
+
+
+def unread_period(draft: Draft, operations: OperationSet) -> str | None:
+    """A time that says which rows are meant, where the act takes all rows of a dataset.
+
+    Args:
+        draft: the plan with the clauses that it was made of.
+        operations: tells which of them take a period.
+    """
+    for read in draft.reads:
+        taken = operations.get(read.operation).input.model_fields if read.operation else {}
+        if (
+            "dataset" in taken
+            and "period" not in taken
+            and (found := read_rows_period(read.clause))
+        ):
+            return found[0]
+    return None
+
+
+def unread_goal(draft: Draft, operations: OperationSet) -> str | None:
+    """The version that a dangerous act was to lead to, where it goes where it goes.
+
+    Args:
+        draft: the plan with the clauses that it was made of.
+        operations: tells which of them are dangerous.
+
+    Returns:
+        The words: `back to v1` in `roll the phones back to v1`, which brings each its former model.
+    """
+    for read in draft.reads:
+        known = operations.get(read.operation) if read.operation else None
+        if known is None or known.effect is not Effect.DANGEROUS:
+            continue
+        said = " ".join(token.low for token in read.clause.tokens)
+        if "version" not in known.input.model_fields and (found := _GOAL.search(said)):
+            return found[0]
+    return None
+
+
+def unread_term(draft: Draft, operations: OperationSet) -> str | None:
+    """A moment or somebody's consent that an act was to wait for, or a further act, left out.
+
+    Args:
+        draft: the plan with the clauses that it was made of.
+        operations: tells which of them act, and which take the words as they are.
+
+    Returns:
+        The words: `at the end of the month`, `after mia approves`, `and restart it`.
+    """
+    for read in draft.reads:
+        known = operations.get(read.operation) if read.operation else None
+        if known is None or known.effect is Effect.READ or _TEXTS & set(known.input.model_fields):
+            continue
+        clause = read.clause
+        said = " ".join(
+            "." if taken else token.low
+            for token, taken in zip(clause.tokens, clause.claimed, strict=True)
+        )
+        if found := _TERM.search(said):
+            return found[0]
+    return None
+
+
+_TERM = re.compile(
+    r"\b(?:at|by|before|from|after|until|till) (?:the )?(?:very )?"
+    r"(?:end|start|beginning|middle) of (?:the |this |next )?\w+"
+    r"|\b(?:after|once|when|as soon as) (?:[\w'-]+ ){1,4}"
+    r"(?:approves?|approved|agrees?|agreed|confirms?|confirmed|signs? off|says (?:so|ok|yes))\b"
+    r"|\b(?:and|then) (?:then |also )?[a-z]+ (?:it|them|everything)\b"
+)
+_GOAL = re.compile(r"\b(?:back (?:to|on|onto)|to) (?:[\w-]+ )?v(?:ersion )?\d+\b")
 
 
 def unread_name(draft: Draft, operations: OperationSet) -> str | None:
@@ -113,6 +202,7 @@ def _names_winner(tokens: Sequence[Token], at: int, draft: Draft) -> bool:
     if phrase_at(tokens, at, phrases("segment", "winners")):
         return True
     compared = any(s.operation.startswith("evaluation.") for s in draft.steps)
+    compared = compared or _makes_several(draft.steps)
     return compared and bool(phrase_at(tokens, at, phrases("references", "superlative")))
 
 

@@ -25,6 +25,18 @@ _PERIOD = re.compile(
     re.I,
 )
 _POSSESSIVE = re.compile(r"'s$", re.I)
+_MAY = re.compile(r"(?<=\bfrom )may\b|(?<=\bof )may\b|(?<=\bin )may\b|\bsince may\b", re.I)
+"""The month, which elsewhere is a verb."""
+_OWNS = re.compile(r"['’]s?\s+(?:worth of\s+)?\w", re.I)
+"""After a span of time: the thing that is from then."""
+_BARE = re.compile(r"\s+(?!and\b|then\b|with\b|using\b|for\b|on\b|at\b|so\b)[a-z]", re.I)
+"""The same without an apostrophe: `last week tickets`."""
+_OF_TIME = re.compile(
+    r"\b(?:from|of|in|within|over|during|covering|written|created|opened|received|collected)"
+    r"\s+(?:the\s+)?$",
+    re.I,
+)
+"""Before a span of time, if it tells which rows."""
 
 
 def bare_type(info: FieldInfo) -> Any:
@@ -303,12 +315,40 @@ def _in_folder(clause: Clause, at: int) -> tuple[str, Span] | None:
     return f"{tokens[folder].text.rstrip('/')}/{tokens[at].text}", (at, folder + 1)
 
 
+def read_rows_period(clause: Clause) -> tuple[str, Span] | None:
+    """A span of time that says which rows are meant: `last week's tickets`, `mails from june`.
+
+    A bare `today` or `this week` is when to act, not which rows.
+    """
+    text = join(clause.tokens)
+    spans = (m for m in _PERIOD.finditer(text) if _tells_rows(text, m))
+    found = next(spans, None) or _MAY.search(text)
+    return None if found is None else _period_at(clause, found)
+
+
+def is_period(words: str) -> bool:
+    """True for the words of a span of time."""
+    return _PERIOD.fullmatch(words) is not None
+
+
+def _tells_rows(text: str, found: re.Match[str]) -> bool:
+    said, after = found.group().lower().removeprefix("the "), found.end()
+    if text[found.start() - 1 : found.start()] in ("-", "_", "."):
+        return False  # it is part of a name
+    if said.startswith(("since", "from")) or _OWNS.match(text, after):
+        return True
+    if said.startswith(("last", "past", "previous")) and _BARE.match(text, after):
+        return True
+    return _OF_TIME.search(text, 0, found.start()) is not None
+
+
 def read_period(clause: Clause) -> tuple[str, Span] | None:
     """A span of time in words that the reports understand."""
-    text = join(clause.tokens)
-    match = _PERIOD.search(text)
-    if match is None:
-        return None
+    match = _PERIOD.search(join(clause.tokens))
+    return None if match is None else _period_at(clause, match)
+
+
+def _period_at(clause: Clause, match: re.Match[str]) -> tuple[str, Span]:
     wanted = [word for word in re.findall(r"[\w-]+", match.group().lower()) if word != "the"]
     start = next(
         (

@@ -7,18 +7,35 @@ them, under the condition that it wins; the side that has the alias already need
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from graphs.plan import Condition, Step, StepRef
 from graphs.understanding.clause import Clause
 from graphs.understanding.lexicon import phrases
 from graphs.understanding.link import resolve_alias
-from graphs.understanding.names import NameView
+from graphs.understanding.reading import Scope
+from graphs.understanding.sides import implied_alias
 from graphs.understanding.text import Token
 from graphs.understanding.written import alias_of
 
 _COMPARE = "evaluation.compare"
 _PROMOTE = "registry.promote"
+
+
+@dataclass(frozen=True)
+class Side:
+    """An act on one side of a comparison.
+
+    Attributes:
+        tokens: the words of the act, with that side in the place of the winner.
+        wins: the condition that this side wins.
+        subject: what no words say of it: a version that is still to be made, the champion's alias.
+    """
+
+    tokens: list[Token]
+    wins: Condition
+    subject: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 def winner_at(clause: Clause) -> tuple[int, int] | None:
@@ -28,25 +45,35 @@ def winner_at(clause: Clause) -> tuple[int, int] | None:
     return clause.find(longest, free=False)
 
 
-def sides(
-    clause: Clause, operation: str, steps: Sequence[Step], names: NameView
-) -> list[tuple[list[Token], Condition]] | None:
+def sides(clause: Clause, operation: str, steps: Sequence[Step], scope: Scope) -> list[Side] | None:
     """The words of an act for each side of the last comparison, with what it hangs on.
 
     Args:
         clause: the act, with words for the winner.
         operation: what it asks for.
         steps: what is planned before.
-        names: tells which version an alias points at.
+        scope: the whole sentence, and which version an alias points at.
 
     Returns:
-        Words and condition of each; empty if none is needed; None if there is no comparison of
-        two known versions of one model.
+        An act for each; empty if none is needed; None if there is no comparison of two known
+        versions of one model, or of two that the plan makes.
     """
     span = winner_at(clause)
-    compared = next((s for s in reversed(steps) if s.operation == _COMPARE), None)
-    if span is None or compared is None or compared.condition is not None:
+    compared = [s for s in steps if s.operation == _COMPARE]
+    if span is None or not compared or compared[-1].condition is not None:
         return None
+    if made := _made(compared[-1]):
+        rest = [*clause.tokens[: span[0]], *clause.tokens[span[1] :]]
+        one = len(compared) == 1  # the winner of three is on no single side
+        return [Side(rest, _wins(compared[-1], op), side) for side, op in made] if one else None
+    return _known(clause, span, operation, compared[-1], scope)
+
+
+def _known(
+    clause: Clause, span: tuple[int, int], operation: str, compared: Step, scope: Scope
+) -> list[Side] | None:
+    """The sides of a comparison of two known versions of one model."""
+    names = scope.names
     model, version = (compared.arguments.get(n) for n in ("model", "version"))
     other = compared.arguments.get("other_version") or "champion"
     if isinstance(other, str) and isinstance(model, str):
@@ -55,13 +82,30 @@ def sides(
         return None
     if not isinstance(model, str) or compared.arguments.get("other_model"):
         return None
+    promotes = operation == _PROMOTE
     alias = next((a for t in clause.tokens if (a := alias_of(t.low)) is not None), None)
-    holder = resolve_alias(model, alias, names) if alias and operation == _PROMOTE else None
+    given: dict[str, Any] = {}
+    for number in (version, other) if promotes and alias is None else ():
+        won = {"model": model, "version": number}
+        given |= implied_alias(clause, won, compared, names, scope.whole)
+    holder = resolve_alias(model, alias or given.get("alias", ""), names) if promotes else None
     return [
-        (_named(clause, span, number), _wins(compared, op))
+        Side(_named(clause, span, number), _wins(compared, op), given)
         for number, op in ((version, ">"), (other, "<"))
         if number != holder
     ]
+
+
+def _made(step: Step) -> list[tuple[dict[str, Any], str]]:
+    """Both sides of a comparison of versions that the plan makes itself, with the sign of each."""
+    said = step.arguments
+    first = {"model": said.get("model"), "version": said.get("version")}
+    other = {
+        "model": said.get("other_model", said.get("model")),
+        "version": said.get("other_version"),
+    }
+    both = all(isinstance(side["version"], dict) for side in (first, other))
+    return [(first, ">"), (other, "<")] if both else []
 
 
 def _wins(step: Step, op: str) -> Condition:

@@ -70,9 +70,35 @@ def test_a_freeze_has_an_end_and_a_reason() -> None:
 def test_an_outcome_has_a_key_and_may_be_bad() -> None:
     found = read("record that key user-7 ended badly", "deployment.record_outcome")
     assert found == {"key": "user-7", "success": False}
+    found = read("record a failure of v2 for key t-8 on the phones", "deployment.record_outcome")
+    assert found == {"key": "t-8", "success": False, "version": 2}
 
 
-@pytest.mark.parametrize("said", ["5, 25 then 100 percent", "5 %, then 50 %, then everyone"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "5, 25 then 100 percent",
+        "5 %, then 50 %, then everyone",
+        "10% for an hour then everyone",
+        "5 percent for 2 hours, then all of it",
+        "5 percent for 2 hours and then all of it",
+    ],
+)
 def test_then_between_shares_begins_no_further_act(said: str) -> None:
     cut = Segmenter(frozenset(["canary"])).clauses(tokenise(f"canary it at {said}"))
     assert len(cut) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "minutes"),
+    [
+        ("canary ticket-router v2 on the phones, 10% for an hour then everyone", 60),
+        ("canary it on the phones at 10 percent for 30 minutes, then the rest", 30),
+        ("canary it on the phones at 10 percent for 2 hours and then all of it", 120),
+    ],
+)
+def test_a_share_that_is_held_for_a_while_is_the_first_of_the_steps(
+    said: str, minutes: int
+) -> None:
+    found = read(said, "deployment.start")
+    assert (found["steps"], found["minutes"]) == ([10, 100], minutes)

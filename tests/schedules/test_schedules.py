@@ -77,6 +77,16 @@ def test_the_same_moment_told_twice_is_due_once(kernel, create):
     assert service.row(1).next_due > moment
 
 
+def test_its_last_day_is_listed_and_ends_it(kernel, create, call):
+    last = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    create({"every": "0 2 * * *", "zone": "UTC", "until": last}, name="two-nights")
+    (view,) = call("schedules.list").result.schedules
+    assert len(view.next) == 2 and ", until " in view.when
+    at_moment(kernel, 1)
+    at_moment(kernel, 1)
+    assert kernel.get(ScheduleService).row(1).status == "ended"
+
+
 def test_a_cancelled_schedule_does_not_fire(kernel, create, call):
     create(soon(2), name="once")
     call("schedules.cancel", schedule="once")

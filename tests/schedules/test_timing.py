@@ -90,3 +90,45 @@ def test_a_jobs_end_is_told_in_words():
 def test_what_is_no_time_is_refused(wrong):
     with pytest.raises(ValidationError):
         Timing(**wrong)
+
+
+def test_nothing_is_due_before_its_start_nor_after_its_end():
+    timing = Timing(
+        every="0 0 * * *",
+        start="2026-12-01T00:00:00+01:00",
+        until="2026-12-02T23:59:59+01:00",
+        zone="Europe/Berlin",
+    )
+    ticks = list(upcoming(timing, datetime(2026, 11, 25, tzinfo=BERLIN)))
+    assert [f"{at:%d %b %H:%M}" for at in ticks] == ["01 Dec 00:00", "02 Dec 00:00"]
+    assert next_due(timing, ticks[-1]) is None
+
+
+@pytest.mark.parametrize(
+    ("bounds", "told"),
+    [
+        ({"start": "2026-11-30T00:00:00+01:00"}, "from Mon 30 Nov 2026 on"),
+        ({"until": "2026-12-25T23:59:59+01:00"}, "up to and including Fri 25 Dec 2026"),
+        ({"until": "2026-12-09T14:09:59+01:00"}, "until Wed 09 Dec 2026 14:09"),
+    ],
+)
+def test_its_first_and_its_last_day_are_told(bounds, told):
+    said = in_words(Timing(every="0 2 * * *", zone="Europe/Berlin", **bounds))
+    assert said == f"every day at 02:00 (Europe/Berlin), {told}"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"at": "2026-11-26T08:00:00+01:00", "until": "2026-12-25T23:59:59+01:00"},
+        {"every": "0 2 * * *", "start": "2026-12-01"},
+        {
+            "every": "0 2 * * *",
+            "start": "2026-12-02T00:00:00+01:00",
+            "until": "2026-12-01T00:00:00+01:00",
+        },
+    ],
+)
+def test_bounds_belong_to_a_clock_and_are_in_order(given):
+    with pytest.raises(ValidationError):
+        Timing(**given)

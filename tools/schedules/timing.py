@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -44,6 +45,8 @@ class Timing(BaseModel):
 
     Attributes:
         every: cron: minute, hour, day of month, month, day of week.
+        start: beside `every`, the moment before which nothing is due, ISO 8601 with its offset.
+        until: beside `every`, the moment after which nothing is due any more, likewise.
         at: a moment, ISO 8601 with its offset.
         after_job: a job's number; in plans that are only parsed also the job of a step.
         on: which end of the job counts: any, only success, only failure.
@@ -55,6 +58,12 @@ class Timing(BaseModel):
 
     every: str | None = Field(
         default=None, description="Cron: minute, hour, day of month, month, day of week."
+    )
+    start: str | None = Field(
+        default=None, description="With `every`: nothing is due before. ISO 8601 with its offset."
+    )
+    until: str | None = Field(
+        default=None, description="With `every`: nothing is due after. ISO 8601 with its offset."
     )
     at: str | None = Field(default=None, description="A moment, ISO 8601 with its offset.")
     after_job: Annotated[int, Field(ge=1)] | LaterJob | None = Field(
@@ -82,7 +91,7 @@ class Timing(BaseModel):
             raise ValueError(f"{value!r} is no cron expression")
         return " ".join(parts)
 
-    @field_validator("at")
+    @field_validator("at", "start", "until")
     @classmethod
     def _is_moment(cls, value: str | None) -> str | None:
         if value is None:
@@ -104,6 +113,10 @@ class Timing(BaseModel):
             raise ValueError("give exactly one of every, at and after_job")
         if self.on is not None and self.after_job is None:
             raise ValueError("`on` goes with after_job")
+        if (self.start or self.until) and self.every is None:
+            raise ValueError("`start` and `until` go with every")
+        if self.start and self.until and _read(self.start) > _read(self.until):
+            raise ValueError("it ends before it starts")
         return self
 
     @model_serializer(mode="wrap")
@@ -150,7 +163,18 @@ def upcoming(timing: Timing, after: datetime) -> Iterator[datetime]:
         if at > after:
             yield at.astimezone(zone)
     elif timing.every is not None:
-        yield from _ticks(timing.every, after.astimezone(zone))
+        start = _read(timing.start) - _A_MOMENT if timing.start else after
+        until = _read(timing.until) if timing.until else None
+        ticks = _ticks(timing.every, max(after, start).astimezone(zone))
+        yield from ticks if until is None else takewhile(lambda tick: tick <= until, ticks)
+
+
+_A_MOMENT = timedelta(seconds=1)
+"""By so much before a start ticks are looked for, which are always later than what is given."""
+
+
+def _read(moment: str) -> datetime:
+    return datetime.fromisoformat(moment)
 
 
 def _ticks(cron: str, after: datetime) -> Iterator[datetime]:
@@ -184,7 +208,26 @@ def in_words(timing: Timing) -> str:
     if timing.at is not None:
         at = datetime.fromisoformat(timing.at).astimezone(zone)
         return f"once, on {moment(at)} ({zone.key})"
-    return f"{_clock(timing.every or '')} ({zone.key})"
+    return f"{_clock(timing.every or '')} ({zone.key}){_bounds(timing, zone)}"
+
+
+def _bounds(timing: Timing, zone: ZoneInfo) -> str:
+    start = _read(timing.start).astimezone(zone) if timing.start else None
+    until = _read(timing.until).astimezone(zone) if timing.until else None
+    first = f", from {moment(start) if start.time() != _FIRST else day(start)} on" if start else ""
+    if until is None:
+        return first
+    whole = until.time() == _LAST
+    return first + (f", up to and including {day(until)}" if whole else f", until {moment(until)}")
+
+
+_FIRST, _LAST = time(0), time(23, 59, 59)
+"""The first and the last second of a day that counts as a whole."""
+
+
+def day(at: datetime) -> str:
+    """`Thu 26 Nov 2026`."""
+    return f"{at:%a %d %b %Y}"
 
 
 def moment(at: datetime) -> str:

@@ -76,6 +76,25 @@ def test_the_demonstration_is_planned_from_real_results(
     assert steps(plan) == [("reporting.summary", {"audience": "board"})]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "audiences"),
+    [
+        ("write a summary for engineering and one for the board", ["engineering", "board"]),
+        ("write a summary for the board and another for legal", ["board", "legal"]),
+        ("summaries for legal and the board", ["legal", "board"]),
+        (
+            "write a summary for legal, one for finance and one for engineering",
+            ["legal", "finance", "engineering"],
+        ),
+    ],
+)
+def test_each_audience_gets_a_summary_in_the_order_said(
+    understanding: Understanding, names: FileNames, sentence: str, audiences: list[str]
+) -> None:
+    plan = understanding.parse(sentence, names)
+    assert steps(plan) == [("reporting.summary", {"audience": a}) for a in audiences]
+
+
 def test_a_question_survives_a_change_of_subject(
     understanding: Understanding, names: FileNames
 ) -> None:

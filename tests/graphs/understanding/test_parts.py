@@ -88,6 +88,37 @@ def test_conditions_are_typed() -> None:
     assert read_condition(tokenise("if the boss agrees")) is None
 
 
+@pytest.mark.parametrize(
+    ("said", "op", "bound", "inverted"),
+    [
+        ("if it loses by two points", "<=", -0.02, False),
+        ("if it loses more than 2 points", "<=", -0.02, False),
+        ("unless it loses more than two points", "<=", -0.02, True),
+        ("if it loses less than a point", ">", -0.01, False),
+        ("if it loses no more than 1.5 points", ">", -0.015, False),
+        ("if it is at most one point worse than the champion", ">", -0.01, False),
+        ("if it is not more than two points worse", "<=", -0.02, True),
+        ("if it does not lose more than 3 points", "<=", -0.03, True),
+        ("if it is two points better", ">=", 0.02, False),
+        ("if it loses to the champion", "<", 0.0, False),
+    ],
+)
+def test_winning_and_losing_by_an_amount_are_bounds_of_the_difference(
+    said: str, op: str, bound: float, inverted: bool
+) -> None:
+    wanted = read_condition(tokenise(said))
+    assert wanted is not None and wanted.metric == "difference"
+    assert (wanted.op, wanted.margin, wanted.inverted) == (op, bound, inverted)
+    assert wanted.subject is None
+
+
+@pytest.mark.parametrize(
+    "said", ["if it beats the champion by less than two points", "if it loses less than before"]
+)
+def test_what_one_bound_cannot_say_is_not_understood(said: str) -> None:
+    assert read_condition(tokenise(said)) is None
+
+
 def test_pasted_text_is_left_out() -> None:
     assert guards.own_words("look:\n2026-01-01 ERROR roll back")[0].strip() == ""
     assert guards.own_words("roll back the kiosks")[1] is False

@@ -139,6 +139,38 @@ def test_a_plan_of_several_steps_with_a_condition_is_for_then_as_a_whole(planned
 
 
 @pytest.mark.parametrize(
+    ("said", "every", "start", "until"),
+    [
+        ("every night at two starting monday train on tickets", "0 2 * * *", "2026-11-30", ""),
+        ("from tomorrow on train on tickets every night", "0 2 * * *", "2026-11-26", ""),
+        ("beginning next month, train on tickets every monday", "0 8 * * 1", "2026-12-01", ""),
+        ("daily as of 4 jan train on tickets", "0 8 * * *", "2027-01-04", ""),
+        ("train on tickets daily, not before friday", "0 8 * * *", "2026-11-27", ""),
+        ("every day starting 2026-12-01 at 9 train on tickets", "0 9 * * *", "2026-12-01", ""),
+        ("every night until friday train on tickets", "0 2 * * *", "", "2026-11-27"),
+        ("train on tickets every friday until christmas", "0 8 * * 5", "", "2026-12-25"),
+        ("every friday train on tickets till 1 March", "0 8 * * 5", "", "2027-03-01"),
+        ("evry nite at 3 untill end of january train on tickets", "0 3 * * *", "", "2027-01-31"),
+        ("train on tickets weekdays at 7 through dec 18th", "0 7 * * 1-5", "", "2026-12-18"),
+        ("train on tickets hourly before sunday", "0 * * * *", "", "2026-11-28"),
+        ("train daily from 1 dec to 24 dec on tickets", "0 8 * * *", "2026-12-01", "2026-12-24"),
+        (
+            "train on tickets every night, starting on the 15th and ending on the 20th",
+            "0 2 * * *",
+            "2026-12-15",
+            "2026-12-20",
+        ),
+    ],
+)
+def test_a_first_and_a_last_day_are_kept(
+    planned: Any, said: str, every: str, start: str, until: str
+):
+    bounds = {"start": f"{start}T00:00:00+01:00"} if start else {}
+    bounds |= {"until": f"{until}T23:59:59+01:00"} if until else {}
+    assert schedule(planned(said)) == {"every": every, **bounds}
+
+
+@pytest.mark.parametrize(
     "said",
     [
         "write a report for the board about last week",
@@ -158,11 +190,17 @@ def test_what_is_no_time_of_the_act_stays_an_argument(planned: Any, said: str):
     [
         "train on tickets every other day",
         "train on tickets every 45 minutes",
-        "every night until friday train on tickets",
+        "every night until noon train on tickets",
+        "every friday until easter train on tickets",
+        "every friday train on tickets until next week",
+        "every night train on tickets except on sundays",
+        "every monday freeze the kiosks until friday",
+        "every night until 1 march 2026 train on tickets",
+        "train on tickets every day until it is good enough",
+        "score ticket-router v3 on tickets each evening for ten days",
         "pause the rollout on the kiosks until tomorrow",
         "train on tickets tomorrow and evaluate it on friday",
         "train on tickets, then deploy it to the kiosks tomorrow at 9",
-        "from tomorrow on train on tickets every night",
         "train on tickets whenever new data arrives",
         "every day at 25:00 train on tickets",
         "train on tickets tomorrow at 7:75",

@@ -13,6 +13,40 @@ _ACTS = ("registry.promote", "registry.archive", "deployment.start", "deployment
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "promote ticket-router v2 to champion after mia approves",
+        "archive ticket-router v1 at the end of the month",
+        "roll the thinkpads back once the boss confirms",
+        "retire tp-01 by the end of the week",
+        "cancel job 7 and restart it with half the learning rate",
+        "roll the thinkpads back and reboot them",
+    ],
+)
+def test_an_act_that_is_to_wait_or_to_be_followed_by_another_is_not_done_without(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    plan = understanding.parse(said, names)
+    assert not plan.steps
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "roll the thinkpads back to v1",
+        "put the thinkpads back on v2",
+        "roll back the thinkpads to version 1",
+        "roll the thinkpads back to ticket-router v1",
+    ],
+)
+def test_a_rollback_to_a_certain_version_is_no_rollback_to_whatever_was_before(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    plan = understanding.parse(said, names)
+    assert plan.abstained and not plan.steps
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "compare ticket-router 4 with 3 on tickets. 4 better by 1.5 points? promote it to champion",
@@ -46,6 +80,8 @@ def test_an_act_is_planned_with_what_it_hangs_on(
         "deploy the better of ticket-router 3 and 4 to the kiosks",
         "train on tickets, 77",
         "roll back the kiosks, sorry, the moon-phones",
+        "evaluate ticket-router 4 on last week's tickets",
+        "train on the tickets from june and evaluate it on yesterday's tickets",
     ],
 )
 def test_what_cannot_be_kept_stops_the_plan(
@@ -54,6 +90,25 @@ def test_what_cannot_be_kept_stops_the_plan(
     plan = understanding.parse(text, names)
     assert plan.abstained or plan.question is not None
     assert plan.steps == []
+
+
+@pytest.mark.parametrize(
+    ("text", "period"),
+    [
+        ("retrain ticket-router on last week's tickets", "last week"),
+        ("train ticket-router on the tickets from may", "may"),
+        ("could you fine-tune it on tickets of the past 3 months", "past 3 months"),
+        ("how long does training on tickets since 2026-01-01 take", "since 2026-01-01"),
+        ("train on tickets this week", None),
+        ("train on the tickets today", None),
+    ],
+)
+def test_a_training_takes_the_rows_of_the_time_that_was_said(
+    understanding: Understanding, names: FileNames, text: str, period: str | None
+) -> None:
+    (step,) = understanding.parse(text, names).steps
+    assert step.operation in ("training.start", "training.estimate")
+    assert step.arguments.get("period") == period
 
 
 def test_the_winner_is_acted_on_whichever_side_it_is(
