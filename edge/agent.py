@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.counters import Counters
-from edge.errors import EdgeError, LockedOut, Refused, Retired, Superseded, Unreachable
+from edge.errors import EdgeError, LockedOut, NotNow, Refused, Retired, Superseded, Unreachable
 from edge.fetch import Fetcher
 from edge.files import write_atomic
 from edge.guard import Guard
@@ -30,7 +30,8 @@ from edge.updater import Updater
 from edge.wake import Waker
 from edge.wire import LONG_POLL_SECONDS, Client, Desired, Report
 
-_BACK_OFF_SECONDS = (0.2, 15.0)
+_BACK_OFF_SECONDS = 0.2
+_LONGEST_REFUSAL_SECONDS = 60.0
 _LOCKED_OUT_TROUBLE = 7
 _SELF_CHECK_SECONDS = 30.0
 _TRIAL_SECONDS = 30.0
@@ -225,18 +226,32 @@ class Agent:
                 trouble += 1
                 self._state.error = str(error)
                 self._stopping.wait(back_off(trouble))
-            except (Refused, OSError) as error:
+            except (NotNow, OSError) as error:
+                trouble += 1
+                self._fail(str(error))
+                self._wait_for_newer(desired, back_off(trouble, _LONGEST_REFUSAL_SECONDS))
+            except Refused as error:
                 self._failed = desired.generation
                 self._fail(str(error))
+
+    def _wait_for_newer(self, desired: Desired, seconds: float) -> None:
+        """Wait before the same is tried again, unless something newer comes."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._wanted is not desired, seconds)
 
     def _next_desired(self) -> Desired | None:
         with self._changed:
             wanted = self._wanted
-            done = wanted is None or wanted.generation in (self._state.applied, self._failed)
-            if self._no_good is None and done:
+            if self._no_good is None and (wanted is None or self._is_done(wanted)):
                 self._changed.wait()
                 return None
             return wanted
+
+    def _is_done(self, wanted: Desired) -> bool:
+        """True if there is nothing to do for a desired state, or nothing that would help."""
+        if wanted.generation == self._failed:
+            return True
+        return wanted.generation == self._state.applied and self._updater.is_ready(wanted)
 
     def _fall_back(self) -> None:
         """Serve the former model: what serves now is no good."""
@@ -249,6 +264,13 @@ class Agent:
         self._failed = failed
         self._state.applied, self._state.sound = -1, True
         self._fail(f"fell back: {reason}")
+
+    def _try_again(self) -> None:
+        """After a while without trouble, bring once more what the program seemed to die under."""
+        with contextlib.suppress(OSError), self._changed:
+            if self._slots.try_again():
+                self._failed = -1
+                self._changed.notify_all()
 
     def _apply(self, desired: Desired) -> None:
         def go_on() -> None:
@@ -276,6 +298,8 @@ class Agent:
             if now - started > _TRIAL_SECONDS and self._state.phase == "idle":
                 with contextlib.suppress(OSError):
                     self._slots.prove()
+            if now - started > _TRIAL_SECONDS and self._state.phase == "failed":
+                self._try_again()
             if now - checked > _SELF_CHECK_SECONDS:
                 self._self_check()
                 checked = now
@@ -317,7 +341,7 @@ class Agent:
         }
 
 
-def back_off(trouble: int) -> float:
-    """Seconds to wait after the n-th failure in a row: doubling, at most 15 s, with full jitter."""
-    first, most = _BACK_OFF_SECONDS
+def back_off(trouble: int, most: float = 15.0) -> float:
+    """Seconds to wait after the n-th failure in a row: doubling up to `most`, with full jitter."""
+    first = _BACK_OFF_SECONDS
     return random.uniform(first, min(most, first * 2 ** min(trouble, 10)))  # noqa: S311

@@ -11,6 +11,14 @@ class Refused(EdgeError):
     """A bundle is not what it should be, or does not fit: trying again would not help."""
 
 
+class NotNow(Refused):
+    """What stands against it may pass (a disturbed line, a full disk): refuse, and try later."""
+
+
+class DiedLoading(Refused):
+    """The program died more than once while it loaded a model whose files are whole."""
+
+
 class Unreachable(EdgeError):
     """The server did not answer, or not usefully: try again later, keep serving."""
 

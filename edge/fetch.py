@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from edge.errors import EdgeError, Refused, Superseded, Unreachable
+from edge.errors import EdgeError, NotNow, Refused, Superseded, Unreachable
 from edge.files import sha256_of, sync_folder
 from edge.pieces import Local, is_piece, missing, ranges, write_at
 from edge.throttle import Throttle
@@ -60,7 +60,8 @@ class Fetcher:
             slots: folders of bundles that are on the device, from which equal pieces are taken.
 
         Raises:
-            Refused: altered, unsigned, or too big for the device; the download is thrown away.
+            Refused: unfit for the device; the download is thrown away.
+            NotNow: altered, unsigned, or more than the disk holds now; good pieces are kept.
             Unreachable: cut off; call again.
         """
         folder = self._incoming / bundle
@@ -71,13 +72,15 @@ class Fetcher:
             self._fits(manifest, folder, memory_mb, local)
             for name, file in manifest.files.items():
                 self._file(folder, bundle, name, file, go_on, local)
+        except NotNow:
+            raise
         except Refused:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         except OSError as error:
             if error.errno in _FULL:
                 shutil.rmtree(folder, ignore_errors=True)
-                raise Refused("the disk is full; the download was thrown away") from error
+                raise NotNow("the disk is full; the download was thrown away") from error
             raise Unreachable(f"the download could not be stored: {error}") from error
         return folder, manifest
 
@@ -94,7 +97,12 @@ class Fetcher:
                 with self._client.bundle_file(bundle, name, 0) as (_, answer):
                     (folder / f"{name}.part").write_bytes(answer.read(_SMALL))
                 (folder / f"{name}.part").replace(folder / name)
-        return read_manifest(folder, bundle, self._trust, held=False)
+        try:
+            return read_manifest(folder, bundle, self._trust, held=False)
+        except Refused as error:
+            for name in (SIGNATURE, MANIFEST):
+                (folder / name).unlink(missing_ok=True)
+            raise NotNow(str(error)) from error
 
     def _fits(self, manifest: Manifest, folder: Path, memory_mb: int, local: Local) -> None:
         if manifest.memory_mb > memory_mb:
@@ -104,7 +112,7 @@ class Fetcher:
         free = shutil.disk_usage(folder).free
         needed = manifest.size - here - linked
         if free < needed + _SPARE_BYTES:
-            raise Refused(f"the disk has {free >> 20} MB free, {needed >> 20} and 16 are needed")
+            raise NotNow(f"the disk has {free >> 20} MB free, {needed >> 20} and 16 are needed")
 
     def _file(
         self,
@@ -209,7 +217,7 @@ class Fetcher:
                     self._throttle.take(len(block))
                     data += block
                 if not is_piece(data, chunk):
-                    raise Refused(f"{name} was altered on its way (SHA-256 of a piece differs)")
+                    raise NotNow(f"{name} was altered on its way (SHA-256 of a piece differs)")
                 write_at(handle, data, chunk.start)
 
     def _whole(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.errors import Refused
+from edge.errors import DiedLoading
 from edge.files import write_atomic
 
 _DEATHS = 2
@@ -29,12 +29,12 @@ class Journal:
         """Note that a model is being loaded, for as long as the block takes.
 
         Raises:
-            Refused: the program died twice in this block; the next time it is tried again.
+            DiedLoading: the program died twice in this block; the next time it is tried again.
         """
         deaths = self._deaths(bundle)
         if deaths >= _DEATHS:
             self._path.unlink(missing_ok=True)
-            raise Refused(f"the program died {deaths} times while it loaded this model")
+            raise DiedLoading(f"the program died {deaths} times while it loaded this model")
         with contextlib.suppress(OSError):  # a full disk must not keep the device from serving
             write_atomic(self._path, json.dumps({"bundle": bundle, "deaths": deaths + 1}).encode())
         try:

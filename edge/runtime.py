@@ -19,7 +19,7 @@ from edge.errors import BadRequest, NoModel, Refused
 from edge.guard import Guard
 from edge.profiles import Profile
 from edge.trust import Trust
-from edge.verify import Golden, Manifest, check_files, read_manifest
+from edge.verify import SEVERAL, Golden, Manifest, check_files, read_manifest
 from edge.wire import Assignment
 
 _BATCH = 16
@@ -28,10 +28,17 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A label and its probability, 0 to 1."""
+    """A label and its probability, 0 to 1.
+
+    Attributes:
+        label: the class; where a text may have several labels, all of them joined by commas.
+        confidence: its probability; of several labels that of the decision it is least sure of.
+        labels: the labels of a text that may have several; None where classes exclude each other.
+    """
 
     label: str
     confidence: float
+    labels: tuple[str, ...] | None = None
 
 
 class LoadedModel:
@@ -133,12 +140,19 @@ class LoadedModel:
         for row, item in enumerate(encoded):
             ids[row, : len(item.ids)] = item.ids
             mask[row, : len(item.ids)] = 1
-        scores = _softmax(self._engine.logits(ids, mask))
+        logits = self._engine.logits(ids, mask)
+        if self.manifest.task == SEVERAL:
+            return [self._several(row) for row in 1 / (1 + np.exp(-logits))]
+        scores = _softmax(logits)
         best = scores.argmax(axis=1)
         return [
             Prediction(self.manifest.labels[int(i)], float(row[i]))
             for i, row in zip(best, scores, strict=True)
         ]
+
+    def _several(self, row: NDArray[np.float64]) -> Prediction:
+        labels = tuple(n for n, p in zip(self.manifest.labels, row, strict=True) if p > 0.5)
+        return Prediction(", ".join(labels), float(np.maximum(row, 1 - row).min()), labels)
 
 
 @dataclass(frozen=True, slots=True)

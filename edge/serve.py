@@ -113,7 +113,7 @@ class PredictionServer(ThreadingHTTPServer):
         unsure = None if handed or large else self.handover.unsure(predictions)
         if unsure and (answer := self.handover.ask("/predict", body, unsure)):
             return answer
-        answers = [{"label": p.label, "confidence": round(p.confidence, 6)} for p in predictions]
+        answers = [_shown(p) for p in predictions]
         return {
             **(answers[0] if "text" in body else {"predictions": answers}),
             "model": arm.assignment.model,
@@ -256,3 +256,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def _shown(prediction: Prediction) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "label": prediction.label,
+        "confidence": round(prediction.confidence, 6),
+    }
+    return told if prediction.labels is None else {**told, "labels": list(prediction.labels)}

@@ -18,6 +18,9 @@ from edge.wire import Assignment
 
 SLOTS = ("a", "b")
 _MARK = "slot.json"
+_LATER = ("seen", "failed", "reason", "trial", "retried")
+DIED = "the program was started several times and did not stay up"
+"""Why a device leaves a model under which its program dies, or the power goes, again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Pointer:
         failed: the desired state from which the device fell back; -1 for none.
         reason: why it did.
         trial: how often the program was started since `serve` changed; 0 once that has proved good.
+        retried: the desired state that was tried once more after it had failed; -1 for none.
     """
 
     generation: int = 0
@@ -41,6 +45,7 @@ class Pointer:
     failed: int = -1
     reason: str | None = None
     trial: int = 0
+    retried: int = -1
 
 
 class SlotStore:
@@ -65,7 +70,7 @@ class SlotStore:
             int(data["generation"]),
             tuple(Assignment(**item) for item in data["serve"]),
             tuple(Assignment(**item) for item in data["previous"]),
-            **{name: data[name] for name in ("seen", "failed", "reason", "trial") if name in data},
+            **{name: data[name] for name in _LATER if name in data},
         )
 
     def commit(self, generation: int, serve: tuple[Assignment, ...]) -> None:
@@ -75,15 +80,26 @@ class SlotStore:
         previous = old.serve if moved and old.serve else old.previous
         trial = 1 if moved and serve else old.trial
         seen = max(old.seen, generation)
-        self._write(Pointer(generation, serve, previous, seen, trial=trial))
+        self._write(Pointer(generation, serve, previous, seen, trial=trial, retried=old.retried))
 
     def fall_back(self, reason: str) -> None:
         """Make what was served before be served again, and remember which state failed; atomic."""
         old = self.pointer()
         seen = max(old.seen, old.generation)
-        self._write(
-            Pointer(-1, old.previous, old.previous, seen, failed=old.generation, reason=reason)
-        )
+        former = Pointer(-1, old.previous, old.previous, seen, retried=old.retried)
+        self._write(replace(former, failed=old.generation, reason=reason))
+
+    def try_again(self) -> bool:
+        """Forget once that the program died under a desired state: it may have been the power.
+
+        Returns:
+            False if it did not, or if that state was tried again before.
+        """
+        old = self.pointer()
+        if old.failed < 0 or old.reason != DIED or old.retried == old.failed:
+            return False
+        self._write(replace(old, failed=-1, reason=None, retried=old.failed))
+        return True
 
     def started(self) -> int:
         """Count a start of the program on trial; answers with how many there were (0: no trial)."""

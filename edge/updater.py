@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.errors import Refused
+from edge.errors import DiedLoading, Refused
 from edge.fetch import Fetcher
 from edge.guard import TOO_SLOW, TOO_SLOW_MS
 from edge.journal import Journal
 from edge.runtime import Arm, LoadedModel, Runtime
-from edge.slots import SlotStore
+from edge.slots import DIED, SlotStore
 from edge.trust import Trust
 from edge.wire import Assignment, Desired
 
@@ -38,6 +38,14 @@ class Updater:
         self._fetcher = fetcher
         self._runtime = runtime
 
+    def is_ready(self, desired: Desired) -> bool:
+        """True if what is to be had ready beside the served models is in memory.
+
+        After a start it is not: only what is served is loaded then.
+        """
+        held = {arm.assignment.bundle for arm in self._runtime.arms} | {*self._runtime.prepared}
+        return all(assignment.bundle in held for assignment in desired.stage)
+
     def restore(self) -> str | None:
         """Serve after a start what the pointer says, or else the last good model.
 
@@ -55,7 +63,15 @@ class Updater:
                 trouble = trouble or f"after a restart: {error}"
             else:
                 return trouble
-        return trouble
+        return None if self._serves_after_all(pointer.serve) else trouble
+
+    def _serves_after_all(self, serve: tuple[Assignment, ...]) -> bool:
+        """Load once more all that there is: who died while loading it may have lost the power."""
+        try:
+            self._runtime.swap(self._arms(serve), set())
+        except Refused:
+            return False
+        return bool(serve)
 
     def fall_back(self, reason: str) -> bool:
         """Serve again what was served before, by the device's own decision.
@@ -80,12 +96,16 @@ class Updater:
     def _end_trial(self) -> str | None:
         """After several starts in a short time the model that is new is taken to be the cause."""
         with contextlib.suppress(OSError):  # a full disk must not keep the device from serving
-            if self._slots.started() < _STARTS_ON_TRIAL or not self._slots.pointer().previous:
+            if self._slots.started() < _STARTS_ON_TRIAL or not self._has_former():
                 return None
-            reason = f"the program was started {_STARTS_ON_TRIAL} times and did not stay up"
-            self._slots.fall_back(reason)
-            return reason
+            self._slots.fall_back(DIED)
+            return DIED
         return None
+
+    def _has_former(self) -> bool:
+        """True if what was served before is still here; its slot may hold something newer."""
+        former = self._slots.pointer().previous
+        return bool(former) and all(self._slots.find(a.bundle) is not None for a in former)
 
     def _arms(self, serve: tuple[Assignment, ...]) -> tuple[Arm, ...]:
         return tuple(Arm(assignment, self._load(assignment)) for assignment in serve)
@@ -138,6 +158,8 @@ class Updater:
         try:
             with self._journal.loading(assignment.bundle):
                 return self._runtime.load(folder, assignment.bundle, self._trust)
+        except DiedLoading:
+            raise  # its files are whole, and may be all that there is to serve
         except Refused:
             self._slots.discard(folder)
             raise

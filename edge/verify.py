@@ -48,12 +48,15 @@ class Golden:
     label: str
 
 
+SEVERAL = "classify_several"
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What a bundle says of itself; see `tools/deployment/bundles.py` for who writes it.
 
     Attributes:
-        task: `classify` or `chat`.
+        task: `classify`, `classify_several` (any number of labels a text) or `chat`.
         profiles: the classes of device that it is meant for; empty means all.
         inputs: name, dtype and shape of every input.
         outputs: the same of every output.

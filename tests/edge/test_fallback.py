@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from edge.errors import Refused
 from edge.guard import FAILURES, Guard
 from edge.runtime import LoadedModel
+from edge.slots import SlotStore
 from edge.wire import Desired
 from tests.edge.bundle import Shelf, TestDevice
 
@@ -124,6 +126,33 @@ def test_a_model_under_which_the_program_keeps_dying_is_left(
     assert again.label() == ("login", 1)
 
 
+def test_a_model_under_which_the_program_died_is_tried_once_more_and_then_left(
+    tmp_path: Path, device: TestDevice, shelf: Shelf
+) -> None:
+    (second,) = device.slots.pointer().serve
+
+    def start(times: int) -> TestDevice:
+        started = [TestDevice(tmp_path / "device", shelf) for _ in range(times)]
+        for one in started:
+            one.updater.restore()
+        return started[-1]
+
+    left = start(3)
+    assert left.label() == ("login", 1)
+    assert left.slots.try_again()
+    apply(left, 2, second)
+    assert left.label() == ("shipping", 2)
+    again = start(3)
+    assert again.label() == ("login", 1)
+    assert not again.slots.try_again(), "twice is no coincidence"
+    assert again.slots.pointer().failed == 2
+
+
+def test_a_model_that_failed_its_requests_is_not_tried_again(device: TestDevice) -> None:
+    device.updater.fall_back("it failed 3 times in a row")
+    assert not device.slots.try_again()
+
+
 def test_a_model_that_proved_good_may_be_restarted_at_will(
     tmp_path: Path, device: TestDevice, shelf: Shelf
 ) -> None:
@@ -157,3 +186,31 @@ def test_a_model_that_takes_the_program_down_while_it_loads_is_refused(
         apply(again, 3, wanted)
     apply(again, 4, wanted)
     assert again.label() == ("billing", 3)
+
+
+def test_the_only_model_is_served_although_the_program_died_twice_while_it_loaded(
+    tmp_path: Path, shelf: Shelf
+) -> None:
+    apply(TestDevice(tmp_path / "device", shelf), 1, shelf.add(1))
+    again = TestDevice(tmp_path / "device", shelf)
+    (served,) = again.slots.pointer().serve
+    noted = json.dumps({"bundle": served.bundle, "deaths": 2})
+    (tmp_path / "device" / "loading.json").write_text(noted)
+    assert again.updater.restore() is None
+    assert again.label() == ("login", 1)
+
+
+def test_a_model_on_trial_stays_if_the_slot_of_the_former_one_was_taken_by_the_next(
+    tmp_path: Path, device: TestDevice, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(self: SlotStore, generation: int, serve: Any) -> None:
+        raise OSError("the power is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SlotStore, "commit", cut)
+        with pytest.raises(OSError, match="power"):
+            apply(device, 3, shelf.add(3, shift=2))
+    for _ in range(4):
+        again = TestDevice(tmp_path / "device", shelf)
+        again.updater.restore()
+        assert again.label() == ("shipping", 2)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge.errors import Refused, Unreachable
+from edge.errors import NoModel, NotNow, Refused, Unreachable
 from edge.throttle import Throttle
 from edge.wire import Desired
 from tests.edge.bundle import Shelf, TestDevice
@@ -106,15 +106,32 @@ def test_a_damaged_slot_is_no_source(device: TestDevice, shelf: Shelf) -> None:
     assert sent(shelf) >= SIZE
 
 
-def test_a_piece_altered_on_its_way_is_refused(device: TestDevice, shelf: Shelf) -> None:
+def test_a_piece_altered_on_its_way_is_refused_and_asked_for_again(
+    device: TestDevice, shelf: Shelf
+) -> None:
     wanted = shelf.add(1, padding=SIZE)
     path = shelf.path(wanted.bundle, "model.onnx")
-    data = bytearray(path.read_bytes())
-    data[SIZE // 2] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(Refused, match="altered"):
+    sound = path.read_bytes()
+    path.write_bytes(sound[: SIZE // 2] + bytes([sound[SIZE // 2] ^ 1]) + sound[SIZE // 2 + 1 :])
+    with pytest.raises(NotNow, match="altered"):
         device.updater.apply(Desired(1, (wanted,)), go_on)
-    assert not list((device.home / "incoming").iterdir())
+    with pytest.raises(NoModel):
+        device.label()
+    path.write_bytes(sound)
+    device.updater.apply(Desired(1, (wanted,)), go_on)
+    assert device.label() == ("login", 1)
+
+
+def test_a_manifest_altered_on_its_way_is_asked_for_again(device: TestDevice, shelf: Shelf) -> None:
+    wanted = shelf.add(1)
+    path = shelf.path(wanted.bundle, "manifest.json")
+    sound = path.read_bytes()
+    path.write_bytes(sound.replace(b"router", b"rooter"))
+    with pytest.raises(NotNow):
+        device.updater.apply(Desired(1, (wanted,)), go_on)
+    path.write_bytes(sound)
+    device.updater.apply(Desired(1, (wanted,)), go_on)
+    assert device.label() == ("login", 1)
 
 
 @pytest.mark.parametrize(
