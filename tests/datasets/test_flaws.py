@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tools.datasets import personal
+from tools.datasets import lengths, personal
 from tools.datasets.profile import Chosen, prepare
 from tools.datasets.service import DatasetService
 from tools.kernel.errors import InvalidInput
@@ -152,3 +152,38 @@ def test_columns_may_be_named(tmp_path: Path):
     assert (profile.text_column, profile.label_column) == ("two", "sort")
     with pytest.raises(InvalidInput, match="no column 'three'"):
         prepare(path, Chosen(text="three"))
+
+
+def test_a_csv_file_without_names_is_refused_and_does_not_lose_its_first_row(tmp_path: Path):
+    path = tmp_path / "mails.csv"
+    path.write_text("".join(f"{row['text']},{row['label']}\n" for row in ROWS))
+    with pytest.raises(InvalidInput, match="line 1 should name the columns"):
+        prepare(path)
+    assert len(prepare(path, Chosen(label="a")).rows) == len(ROWS) - 1
+
+
+def test_a_quote_that_is_not_closed_is_named_by_the_line_where_its_row_begins(tmp_path: Path):
+    path = tmp_path / "mails.csv"
+    good = [f"{row['text']},{row['label']}" for row in ROWS]
+    path.write_text("\n".join(["text,label", *good[:9], '"not closed,a', *good[9:]]))
+    with pytest.raises(InvalidInput, match="line 11 is not valid CSV"):
+        prepare(path)
+
+
+def test_spellings_disagreements_and_repeated_ids_are_named_by_line(tmp_path: Path):
+    rows = [*ROWS, {"text": "one more", "label": " A "}, {**ROWS[0], "label": "b"}]
+    rows = [{**row, "id": i % 60} for i, row in enumerate(rows)]
+    told = " ".join(prepare(jsonl(tmp_path / "mails.jsonl", rows)).profile.warnings)
+    assert "several spellings: a, A (line 61)." in told
+    assert "1 texts occur with different labels (a at line 1 and b at line 62)." in told
+    assert "2 rows repeat the id of an earlier row (lines 61, 62)." in told
+
+
+def test_long_texts_are_named_wherever_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lengths, "_SAMPLE", 10)
+    rows = [*ROWS, {"text": "refund " * 10_000, "label": "a"}]
+    profile = prepare(jsonl(tmp_path / "mails.jsonl", rows)).profile
+    assert any("1 texts are longer than 512 tokens" in told for told in profile.warnings)
+    assert "line 61" in " ".join(profile.warnings)
+    assert profile.tokens is not None
+    assert profile.tokens.longest > 10_000

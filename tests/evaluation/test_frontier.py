@@ -103,3 +103,10 @@ def test_one_model_alone_is_no_comparison(kernel, call, train):
     call("registry.register", job=train(240))
     with pytest.raises(Conflict, match="fewer than two models"):
         call("evaluation.frontier", dataset="mails", external=False)
+
+
+def test_a_named_language_model_needs_one_that_is_configured(kernel, call, train, monkeypatch):
+    call("registry.register", job=train(240))
+    monkeypatch.setattr(kernel.settings, "model", None)
+    with pytest.raises(Conflict, match="so gpt-4o-mini cannot take part"):
+        call("evaluation.frontier", dataset="mails", external_models=["gpt-4o-mini"])

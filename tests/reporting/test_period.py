@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tools.kernel.errors import InvalidInput
-from tools.reporting.period import parse_period
+from tools.kernel.periods import parse_period
 
 NOW = datetime(2026, 5, 14, 9, 30, tzinfo=UTC)  # a Thursday
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from tools.training.export import folder_sha256
 from tools.training.objectives import scores
 from tools.training.preparing import make_spec, write_data
 from tools.training.spec import TrainingSpec
-from tools.training.state import EpochScore
+from tools.training.state import EpochScore, load_checkpoint
 from tools.training.types import StartTraining
 
 Make = Callable[..., TrainingSpec]
@@ -108,25 +109,44 @@ def test_a_run_cut_off_in_the_middle_of_an_epoch_ends_the_same(spec: Make):
 
 
 @pytest.mark.slow
-def test_a_killed_child_goes_on_from_its_checkpoint(spec: Make, tmp_path: Path):
-    wanted = replace(spec("killed", epochs=12), checkpoint_seconds=0.0, patience=100)
+@pytest.mark.timeout(400)
+def test_ten_kills_at_random_moments_lose_nothing_that_was_kept(spec: Make, tmp_path: Path):
+    wanted = replace(spec("killed", epochs=60), checkpoint_seconds=0.0, patience=100)
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(asdict(wanted)))
     command = [sys.executable, "-m", "tools.training.child", str(path)]
+    moments = random.Random(7)
+    kept = 0
+    for _ in range(10):
+        told = killed_after(command, moments.randint(1, 5))
+        found = load_checkpoint(Path(wanted.checkpoint))
+        reached = found["state"]["step"] if found else 0
+        assert reached >= kept
+        # The share is rounded to a step: what was told had been written before.
+        assert reached + 1 >= (told - 0.05) / 0.9 * 60 * 10
+        assert not Path(wanted.output).exists()
+        kept = reached
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout.splitlines()[-1])["result"]
+    assert result["resumed"] == 10
+    undisturbed = replace(spec("calm", epochs=60), patience=100)
+    assert train(undisturbed, quiet)["final_loss"] == result["final_loss"]
+    assert folder_sha256(Path(undisturbed.output)) == folder_sha256(Path(wanted.output))
+
+
+def killed_after(command: list[str], times: int) -> float:
+    """Kill -9 a training once it has told of its steps so often; the share done that it told."""
+    share = 0.0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         for line in child.stdout:
-            if line.strip() and json.loads(line).get("metrics", {}).get("epoch", 0) >= 2:
+            event = json.loads(line) if line.strip() else {}
+            if "epoch" in event.get("metrics", {}):
+                share, times = event["progress"], times - 1
+            if times == 0:
                 break
         os.kill(child.pid, signal.SIGKILL)
-    assert Path(wanted.checkpoint).is_file()
-    assert not Path(wanted.output).exists()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    result = json.loads(done.stdout.splitlines()[-1])["result"]
-    assert result["resumed"] == 1
-    undisturbed = replace(spec("calm", epochs=12), patience=100)
-    assert train(undisturbed, quiet)["final_loss"] == result["final_loss"]
-    assert folder_sha256(Path(undisturbed.output)) == folder_sha256(Path(wanted.output))
+    return share
 
 
 def test_a_checkpoint_of_another_training_or_a_damaged_one_is_not_used(spec: Make):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tools.datasets.locating import split_name
-from tools.datasets.problems import Problem, refuse
+from tools.datasets.problems import Problem, listed, refuse
 from tools.datasets.reading import Record, Table
 from tools.kernel.errors import InvalidInput
 
@@ -87,6 +87,7 @@ def choose(
         refuse(table.problems, len(table.problems), where)
     if label is None:
         label = _one("label", rest, _LABEL_NAMES, lambda c: _labels_like(sample, c), table, where)
+        _require_header(table, sample, label, where)
         rest.remove(label)
     if text is None:
         text = _one("text", rest, _TEXT_NAMES, lambda c: _text_like(sample, c), table, where)
@@ -121,6 +122,18 @@ def _one(
         f"{where}: the {what} column {state}. The columns are {', '.join(table.columns)}.",
         hint=f"Say which: `{what} column ...` ({what}_column).",
     )
+
+
+def _require_header(table: Table, sample: Sequence[Record], label: str, where: str) -> None:
+    """Refuse a CSV file whose first line is a row: taken for names, that row would be lost."""
+    known = label.strip().casefold() in _LABEL_NAMES
+    if "csv" in table.formats and not known and label in {r.values.get(label) for r in sample}:
+        raise InvalidInput(
+            f"{where} line 1 should name the columns, but looks like a row: {label!r} is a value "
+            "of its column too.",
+            hint="Put a line such as `text,label` before it, or, if these are names, say "
+            "`label column ...` (label_column).",
+        )
 
 
 def _values(records: Sequence[Record], column: str) -> list[Any]:
@@ -251,10 +264,24 @@ def label_warnings(rows: Sequence[Row]) -> list[str]:
     most, least = max(counts.values()), min(counts.values())
     if most > 10 * least:
         warnings.append(f"The classes are uneven: from {least} to {most} rows.")
+    return [*warnings, *_spellings(rows, counts)]
+
+
+def _spellings(rows: Sequence[Row], counts: Counter[str]) -> list[str]:
+    """Classes that differ in case or in how words are joined, the rarer ones with their places."""
     folded: dict[str, list[str]] = {}
-    for label in sorted(counts):
-        folded.setdefault(label.casefold().replace("-", " ").replace("_", " "), []).append(label)
-    for spellings in folded.values():
-        if len(spellings) > 1:
-            warnings.append(f"Perhaps one class in several spellings: {', '.join(spellings)}.")
-    return warnings
+    for label in sorted(counts, key=lambda name: (-counts[name], name)):
+        key = " ".join(label.casefold().replace("-", " ").replace("_", " ").split())
+        folded.setdefault(key, []).append(label)
+    rarer = {label for spellings in folded.values() for label in spellings[1:]}
+    places: dict[str, list[str]] = {}
+    for row in rows if rarer else ():
+        for label in rarer.intersection([row.label] if row.labels is None else row.labels):
+            places.setdefault(label, []).append(row.place)
+    return [
+        f"Perhaps one class in several spellings: {common}, "
+        + ", ".join(f"{name} ({listed(places[name])})" for name in others)
+        + "."
+        for common, *others in folded.values()
+        if others
+    ]

@@ -38,11 +38,32 @@ def token_counts(texts: Sequence[str]) -> list[int] | None:
     tokenizer = _tokenizer()
     if tokenizer is None:
         return None
+    return _counted(tokenizer, texts[:_SAMPLE])
+
+
+def _counted(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
     counts: list[int] = []
-    for start in range(0, min(len(texts), _SAMPLE), _BATCH):
-        batch = list(texts[start : min(start + _BATCH, _SAMPLE)])
+    for start in range(0, len(texts), _BATCH):
+        batch = list(texts[start : start + _BATCH])
         counts += [len(encoding.ids) for encoding in tokenizer.encode_batch_fast(batch)]
     return counts
+
+
+def too_long(texts: Sequence[str], counts: Sequence[int]) -> dict[int, int]:
+    """The texts that the encoder does not read to their end, by position, with their tokens.
+
+    Args:
+        texts: all texts.
+        counts: the tokens of the first texts (`token_counts`). Of the others only those are counted
+            that can be too long: a token stands for a character at least, two mark start and end.
+    """
+    found = {i: count for i, count in enumerate(counts) if count > LONGEST}
+    tokenizer = _tokenizer()
+    if tokenizer is None:
+        return found
+    rest = [i for i in range(len(counts), len(texts)) if len(texts[i]) > LONGEST - 2]
+    counted = zip(rest, _counted(tokenizer, [texts[i] for i in rest]), strict=True)
+    return found | {i: count for i, count in counted if count > LONGEST}
 
 
 def percentiles(lengths: Sequence[int]) -> TextLengths:

@@ -39,10 +39,11 @@ def told(problems: Sequence[Problem]) -> str:
     found: dict[str, list[str]] = {}
     for problem in problems:
         found.setdefault(problem.what, []).append(problem.place)
-    return "; ".join(f"{what} at {_places(places)}" for what, places in found.items())
+    return "; ".join(f"{what} at {listed(places)}" for what, places in found.items())
 
 
-def _places(places: Sequence[str]) -> str:
+def listed(places: Sequence[str]) -> str:
+    """Places of one unit, at least one, in one phrase: `lines 3, 7, 9`; long lists are cut."""
     unit, shown = places[0].split()[0], [p.split()[1] for p in places[:SHOWN]]
     more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
     return f"{unit}{'s' if len(places) > 1 else ''} {', '.join(shown)}{more}"

@@ -13,11 +13,12 @@ from pydantic import JsonValue
 from tools.datasets import columns as columns_
 from tools.datasets import kinds, lengths, personal, splits, store
 from tools.datasets.columns import Columns, Row
-from tools.datasets.problems import KEPT, Problem, refuse, told
+from tools.datasets.problems import KEPT, Problem, listed, refuse, told
 from tools.datasets.reading import Table, read
-from tools.datasets.types import DatasetProfile, Kind
+from tools.datasets.types import DatasetProfile, Kind, TextLengths
 
 _LINES_SHOWN = 3
+_IDS = ("id", "uid", "uuid", "guid", "row_id", "_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def profiled(loaded: Loaded) -> Prepared:
         leaked, nearly = sum(leak.exact for leak in leaks), sum(not leak.exact for leak in leaks)
         warnings += [*_leak_warnings(leaks), *_complete(rows, group)]
     counts = lengths.token_counts(texts)
+    too_long = lengths.too_long(texts, counts or [])
     found = personal.found(texts)
     profile = _profile(loaded, group)
     return Prepared(
@@ -119,12 +121,13 @@ def profiled(loaded: Loaded) -> Prepared:
             update={
                 "leaked": leaked,
                 "nearly_leaked": nearly,
-                "tokens": lengths.percentiles(counts) if counts else None,
+                "tokens": _tokens(counts, too_long) if counts else None,
                 "personal": found,
                 "warnings": [
                     *warnings,
                     *_disagreements(rows),
-                    *_long(rows, counts or []),
+                    *_repeated_ids(loaded.table),
+                    *_long(rows, too_long),
                     *personal.warnings(found),
                 ],
             }
@@ -168,15 +171,19 @@ def _complete(rows: Sequence[Row], group: Sequence[int]) -> list[str]:
     return [f"No {' or '.join(missing)} split was given; it was taken from train."]
 
 
-def _long(rows: Sequence[Row], counts: Sequence[int]) -> list[str]:
-    pairs = zip(rows, counts, strict=False)
-    places = [row.place for row, count in pairs if count > lengths.LONGEST]
-    if not places:
+def _tokens(counts: Sequence[int], too_long: Mapping[int, int]) -> TextLengths:
+    """Percentiles of the texts that were counted, and the longest of all."""
+    measured = lengths.percentiles(counts)
+    return measured.model_copy(update={"longest": max([measured.longest, *too_long.values()])})
+
+
+def _long(rows: Sequence[Row], too_long: Mapping[int, int]) -> list[str]:
+    if not too_long:
         return []
-    shown = ", ".join(places[:_LINES_SHOWN])
+    shown = ", ".join(rows[i].place for i in [*too_long][:_LINES_SHOWN])
     return [
-        f"{len(places)} texts are longer than {lengths.LONGEST} tokens, the longest "
-        f"{max(counts)} ({shown}): an encoder reads only their beginning."
+        f"{len(too_long)} texts are longer than {lengths.LONGEST} tokens, the longest "
+        f"{max(too_long.values())} ({shown}): an encoder reads only their beginning."
     ]
 
 
@@ -217,8 +224,28 @@ def _shown(values: Mapping[str, Any]) -> dict[str, JsonValue]:
 
 
 def _disagreements(rows: Sequence[Row]) -> list[str]:
-    labels: dict[str, set[str]] = {}
+    labelled: dict[str, dict[str, Row]] = {}
     for row in rows:
-        labels.setdefault(splits.normalise(row.text), set()).add(row.label)
-    unsure = sum(len(found) > 1 for found in labels.values())
-    return [f"{unsure} texts occur with different labels."] if unsure else []
+        labelled.setdefault(splits.normalise(row.text), {}).setdefault(row.label, row)
+    unsure = [[*found.values()] for found in labelled.values() if len(found) > 1]
+    if not unsure:
+        return []
+    shown = "; ".join(
+        " and ".join(f"{row.label} at {row.place}" for row in found[:_LINES_SHOWN])
+        for found in unsure[:_LINES_SHOWN]
+    )
+    return [f"{len(unsure)} texts occur with different labels ({shown})."]
+
+
+def _repeated_ids(table: Table) -> list[str]:
+    """Rows with an id that an earlier row has; they stay, since their texts may differ."""
+    column = next((name for name in table.columns if name.strip().casefold() in _IDS), None)
+    first: dict[str, str] = {}
+    repeated: list[str] = []
+    for record in table.records if column is not None else ():
+        value = record.values.get(column or "")
+        if value is not None and first.setdefault(str(value), record.place) != record.place:
+            repeated.append(record.place)
+    if not repeated:
+        return []
+    return [f"{len(repeated)} rows repeat the {column} of an earlier row ({listed(repeated)})."]

@@ -220,7 +220,15 @@ def _delimited(path: Path, data: bytes) -> _Rows:
                 continue
             yield place, dict(zip(header, fields, strict=True))
     except csv.Error as error:
-        raise InvalidInput(f"{path} line {reader.line_num} is not valid CSV: {error}.") from None
+        raise InvalidInput(
+            f"{path} line {start} is not valid CSV: {error}.", hint=_quoted_too_far(start, reader)
+        ) from None
+
+
+def _quoted_too_far(start: int, reader: Any) -> str | None:
+    if reader.line_num <= start:
+        return None
+    return f"A quote in the row that begins on line {start} is not closed."
 
 
 def _header(path: Path, fields: list[str]) -> list[str]:
@@ -243,7 +251,7 @@ def _parquet(path: Path, data: bytes) -> _Rows:
             raise InvalidInput(f"{path} has more than {MAX_ROWS:,} rows.")
         rows: list[dict[str, Any]] = file.read().to_pylist()
     except (pa.ArrowException, OSError) as error:
-        raise InvalidInput(f"{path} is damaged Parquet: {error}.") from None
+        raise InvalidInput(f"{path} is damaged Parquet: {str(error).rstrip('.')}.") from None
     for number, values in enumerate(rows, 1):
         yield f"row {number}", values
 

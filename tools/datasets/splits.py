@@ -1,8 +1,7 @@
 """Near-duplicates, and splits that keep them on one side.
 
 Two texts are near-duplicates if they are equal after normalisation, or if the Jaccard similarity of
-their word sets is at least 0.8. All such pairs are found exactly, by prefix filtering (Bayardo, Ma
-and Srikant, "Scaling up all pairs similarity search", 2007).
+their word sets is at least 0.8 (`similar`).
 """
 
 from __future__ import annotations
@@ -13,11 +12,10 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from tools.datasets.columns import Row
+from tools.datasets.similar import similar
 
-THRESHOLD = 0.8
 FRACTIONS: Mapping[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 _WORD = re.compile(r"\w+")
 
@@ -30,54 +28,18 @@ def normalise(text: str) -> str:
 
 def groups(texts: Sequence[str]) -> list[int]:
     """The number of each text's group of near-duplicates (transitively)."""
-    parent = list(range(len(texts)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    first: dict[frozenset[str], int] = {}
-    for i, text in enumerate(texts):
-        words = frozenset(normalise(text).split())
-        parent[i] = first.setdefault(words, i)
-    distinct = [(i, words) for words, i in first.items()]
-    for a, b in _similar(distinct):
-        parent[root(b)] = root(a)
-    return [root(i) for i in range(len(texts))]
+    position: dict[frozenset[str], int] = {}
+    place = [
+        position.setdefault(frozenset(normalise(text).split()), len(position)) for text in texts
+    ]
+    joined = similar([*position])
+    return [joined.root(i) for i in place]
 
 
 def equal(texts: Sequence[str]) -> list[int]:
     """The number of each text's group of texts that are equal after normalisation."""
     first: dict[str, int] = {}
     return [first.setdefault(normalise(text), i) for i, text in enumerate(texts)]
-
-
-def _similar(items: Sequence[tuple[int, frozenset[str]]]) -> list[tuple[int, int]]:
-    frequency = Counter(word for _, words in items for word in words)
-    ordered = sorted(
-        ((i, sorted(words, key=lambda w: (frequency[w], w)), words) for i, words in items),
-        key=lambda item: len(item[1]),
-    )
-    index: dict[str, list[tuple[int, frozenset[str]]]] = defaultdict(list)
-    pairs: list[tuple[int, int]] = []
-    for i, ranked, words in ordered:
-        prefix = ranked[: len(ranked) - ceil(THRESHOLD * len(ranked)) + 1]
-        candidates: dict[int, frozenset[str]] = {}
-        for word in prefix:
-            candidates.update(index[word])
-            index[word].append((i, words))
-        for j, other in candidates.items():
-            if len(other) >= THRESHOLD * len(words) and jaccard(words, other) >= THRESHOLD:
-                pairs.append((j, i))
-    return pairs
-
-
-def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    """Shared words over all words of two sets."""
-    shared = len(a & b)
-    return shared / (len(a) + len(b) - shared) if a or b else 1.0
 
 
 def assign(

@@ -111,6 +111,11 @@ class FrontierService:
     def _prepared(
         self, args: CompareFrontier, tenant: str
     ) -> tuple[list[Subject], HeldOut, list[Row]]:
+        if args.external_models and self._kernel.settings.model is None:
+            raise Conflict(
+                f"No language model is configured, so {args.external_models[0]} cannot take part.",
+                hint="Set PILOTHOUSE_MODEL and PILOTHOUSE_MODEL_URL.",
+            )
         subjects = self._subjects(args, tenant)
         if len(subjects) + len(self._asked(args)) < 2:
             raise Conflict(
@@ -154,7 +159,7 @@ class FrontierService:
     def _asked(self, args: CompareFrontier) -> list[str]:
         configured = self._kernel.settings.model
         first = [configured] if args.external and configured else []
-        return [*first, *args.external_models]
+        return list(dict.fromkeys([*first, *args.external_models]))
 
     def _registered(self, subject: Subject, rows: list[Row], call: Call) -> dict[str, Any]:
         path = call.running.workdir / "rows.jsonl"

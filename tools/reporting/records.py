@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspect, select
 
 from tools.kernel.audit import AuditVerdict
+from tools.kernel.periods import Span
 from tools.kernel.receipts import Receipt
 from tools.kernel.tables import ApprovalRow, AuditRow, JobRow, UsageRow
-from tools.reporting.period import Span
 
 if TYPE_CHECKING:
     from tools.devices.types import DeviceDetail

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tools.kernel.operations import Call, Evidence
+from tools.kernel.periods import Span, parse_period
 from tools.kernel.storage import now
 from tools.reporting import audiences, plots, roi
 from tools.reporting.compute import compute
 from tools.reporting.figures import Sheet
-from tools.reporting.period import Span, parse_period
 from tools.reporting.records import Records, gather
 from tools.reporting.risks import Finding, find_risks
 from tools.reporting.types import Audience, Report

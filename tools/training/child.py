@@ -12,7 +12,6 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import Unavailable
+from tools.training.asking import asking
 from tools.training.pausing import PAUSED, Paused
 from tools.training.spec import TrainingSpec
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from tools.training.modelling import TextClassifier
     from tools.training.objectives import Target
     from tools.training.state import EpochScore, Examples, State
+    from tools.training.together import Group
 
 _STARTED = time.monotonic()
-_ANSWER_SECONDS = 10.0
 _TIMED = 30
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -46,6 +46,7 @@ def train(
     spec: TrainingSpec,
     report: Callable[[float, str, dict[str, float]], None],
     after_epoch: Callable[[EpochScore], bool] | None = None,
+    group: Group | None = None,
 ) -> dict[str, Any]:
     """Carry out a training and write the classifier's folder.
 
@@ -53,6 +54,7 @@ def train(
         spec: what to train.
         report: receives the share done, a line, and the figures.
         after_epoch: receives each epoch's score; True ends the training.
+        group: the processes that train together; this one alone if not given.
 
     Returns:
         The measured part of a `TrainingResult`; `paused` and the share done if it was paused.
@@ -62,7 +64,7 @@ def train(
     """
     report(0.0, "loading the base model", {})
     try:
-        trainer = make_trainer(spec, report, after_epoch)
+        trainer = make_trainer(spec, report, after_epoch, group)
         try:
             state = trainer.run()
         except Paused:
@@ -81,6 +83,7 @@ def make_trainer(
     spec: TrainingSpec,
     report: Callable[[float, str, dict[str, float]], None],
     after_epoch: Callable[[EpochScore], bool] | None = None,
+    group: Group | None = None,
 ) -> Trainer:
     """Load model and data."""
     import torch
@@ -98,7 +101,7 @@ def make_trainer(
     model = TextClassifier(encoder, new_head(encoder, len(spec.labels), spec.seed))
     tokenizer = load_tokenizer(Path(spec.base_folder), spec.max_length)
     splits = [_examples(spec, tokenizer, name) for name in ("train", "validation")]
-    return Trainer(spec, model, splits[0], splits[1], report, after_epoch)
+    return Trainer(spec, model, splits[0], splits[1], report, after_epoch, group)
 
 
 def _examples(spec: TrainingSpec, tokenizer: Tokenizer, split: str) -> Examples:
@@ -238,22 +241,13 @@ def _report(share: float, line: str, figures: dict[str, float]) -> None:
     emit(progress=share, message=line, metrics=figures)
 
 
-def _ask(answers: Path, score: EpochScore) -> bool:
-    """Tell a tuning's parent the score; wait for its answer, a file with `stop` or `go`."""
-    answer = answers / f"epoch-{score.epoch}"
-    answer.unlink(missing_ok=True)
-    emit(epoch=score.epoch, quality=score.rank[0])
-    deadline = time.monotonic() + _ANSWER_SECONDS
-    while time.monotonic() < deadline:
-        if answer.is_file() and (word := answer.read_text()):
-            return word == "stop"
-        time.sleep(0.02)
-    return False
-
-
 def _main(spec: dict[str, Any]) -> dict[str, Any]:
-    ask = partial(_ask, Path(spec["answers"])) if "answers" in spec else None
-    return train(TrainingSpec.from_dict(spec), _report, ask)
+    from tools.training.together import joined
+
+    ask = asking(spec)
+    told = None if ask is None else lambda score: ask(score.epoch, score.rank[0])
+    with joined(spec.get("group")) as group:
+        return train(TrainingSpec.from_dict(spec), _report, told, group)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from tools.training.preparing import (
     parameters_of,
     write_data,
 )
-from tools.training.spec import DEFAULTS
+from tools.training.space import SETTINGS, around
+from tools.training.spec import DEFAULTS, TrainingSpec
 from tools.training.tasks import Prepared
 from tools.training.types import StartTraining, TrainingEstimate
 
@@ -34,6 +35,26 @@ class ClassificationTask:
     base_model = "minilm"
     suffix = "classifier"
     methods = tuple(DEFAULTS)
+    objectives: tuple[str, ...] = ("quality", "latency", "size")
+    varied = tuple(SETTINGS)
+
+    def default_space(self, method: str) -> str:
+        """Rates around the method's defaults, batch size, rank."""
+        found = DEFAULTS[method]
+        parts = [around("head_learning_rate", found.head_learning_rate, 5), "batch_size 8|16|32"]
+        if method != "head":
+            parts.append(around("learning_rate", found.learning_rate, 4))
+        if method == "lora":
+            parts.append("rank 4|8|16")
+        return ", ".join(parts)
+
+    def tuned(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a trial."""
+        return parameters_of(TrainingSpec.from_dict(dict(spec)))
+
+    def quality(self, measured: Mapping[str, Any]) -> float:
+        """Accuracy, or micro F1 where a text may have several labels."""
+        return measured["validation_micro_f1"]
 
     def defaults(self, method: str) -> Mapping[str, Any]:
         """What is not named."""

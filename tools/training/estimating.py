@@ -3,7 +3,8 @@
 Time = starting up + arithmetic / speed. Arithmetic: a layer of hidden size h costs 24 h² operations
 a token forwards; as much again backwards for its inputs, and again for its weights where they are
 all trained. Speed is measured once with a small matrix product and then, for each method and
-precision, corrected by what finished trainings reached; all are kept in the home.
+precision, corrected by what finished trainings reached; all are kept in the home. So is the
+time of starting up.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _EFFICIENCY = 0.55
 _CHARACTERS_A_TOKEN = 4.3
 _WEIGHT = 0.5
 _MEASURED = "matrix product"
+_STARTING = "starting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,16 @@ class Speedometer:
             mean = (1 - _WEIGHT) * math.log(old) + _WEIGHT * math.log(reached)
             self._write(kind, math.exp(mean))
 
+    def startup(self, kind: str, usual: float) -> float:
+        """Seconds before a kind of training computes: as seen here, or as usual."""
+        return self._known().get(f"{_STARTING} {kind}", usual)
+
+    def learn_startup(self, kind: str, expected: float, seconds: float) -> None:
+        """Correct the starting up of a kind by a finished training."""
+        if seconds > 0:
+            mean = (1 - _WEIGHT) * expected + _WEIGHT * seconds
+            self._write(f"{_STARTING} {kind}", mean)
+
     def _known(self) -> dict[str, float]:
         try:
             return {k: float(v) for k, v in json.loads(self._path.read_text()).items()}
@@ -123,12 +135,14 @@ def estimate(
     config: dict[str, Any],
     settings: Settings,
     warnings: list[str],
+    kind: str | None = None,
 ) -> TrainingEstimate:
-    """Time, memory and cost of a training."""
+    """Time, memory and cost of a training; `kind` is whose speed counts if not the method's."""
     work = work_of(args, dataset, config)
-    speed = Speedometer(settings).read(kind_of(args))
-    computing = work.operations / speed
-    seconds = STARTUP_SECONDS + computing
+    meter, kind = Speedometer(settings), kind or kind_of(args)
+    computing = work.operations / meter.read(kind)
+    starting = meter.startup(kind, STARTUP_SECONDS)
+    seconds = starting + computing
     epochs = args.epochs or DEFAULTS[args.method].epochs
     rows = dataset.profile.splits.get("train", 0)
     memory = _memory(args, work, epochs, config)
@@ -147,8 +161,9 @@ def estimate(
         epochs=epochs,
         steps=epochs * math.ceil(rows / (args.batch_size * args.gradient_accumulation)),
         seconds=round(seconds, 1),
-        seconds_low=round(STARTUP_SECONDS / 2 + computing / 3, 1),
-        seconds_high=round(1.5 * STARTUP_SECONDS + 3 * computing, 1),
+        seconds_low=round(starting / 2 + computing / 3, 1),
+        seconds_high=round(1.5 * starting + 3 * computing, 1),
+        startup_seconds=round(starting, 1),
         memory_mb=memory,
         disk_mb=disk,
         memory_free_mb=free.memory_mb,

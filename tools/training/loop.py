@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tools.training.batching import epoch_batches, even_batches, pad, pad_hidden
 from tools.training.encoder import mean_pool
@@ -31,10 +30,13 @@ from tools.training.state import (
     load_checkpoint,
     save_checkpoint,
 )
+from tools.training.together import Group
 
 Report = Callable[[float, str, dict[str, float]], None]
 _CACHE_BYTES = 1 << 30
 _EVALUATION_BATCH = 32
+_SAVING_APART = 20
+"""Epochs' ends are kept so that at most a twentieth of the time is spent on it."""
 
 
 class Trainer:
@@ -47,6 +49,7 @@ class Trainer:
         validation: the validation split.
         report: receives the share done, a line and the figures, several times a second at most.
         after_epoch: called with each score; returns True to stop early (pruning).
+        group: the processes that train it together; this one alone if not given.
     """
 
     def __init__(
@@ -57,8 +60,10 @@ class Trainer:
         validation: Examples,
         report: Report,
         after_epoch: Callable[[EpochScore], bool] | None = None,
+        group: Group | None = None,
     ) -> None:
         self.spec = spec
+        self._group = group or Group()
         self.model = model
         self.train_set = train
         self.validation = validation
@@ -71,6 +76,7 @@ class Trainer:
         self.best_weights: dict[str, Tensor] = {}
         self.began = time.monotonic()
         self._saved = self._reported = self.began
+        self._saving_seconds = 0.0
         self._first_step, self._stepping_since = 0, self.began
         self._at_once = spec.batch_size * spec.gradient_accumulation
         self._batches_an_epoch = math.ceil(len(train.ids) / self._at_once)
@@ -123,7 +129,6 @@ class Trainer:
     def _start(self) -> None:
         self.state.scores.append(self._evaluate(0, None))
         self._remember()
-        self._save()
 
     # Training
 
@@ -133,10 +138,8 @@ class Trainer:
         while state.batch < len(batches):
             self._step(batches[state.batch])
             state.batch += 1
-            now = time.monotonic()
-            if now - self._saved >= spec.checkpoint_seconds:
-                self._save()
-            if now - self._reported >= 0.5:
+            self._save_if_due(spec.checkpoint_seconds)
+            if time.monotonic() - self._reported >= 0.5:
                 self._tell()
             self._pause_if_asked()
         score = self._evaluate(state.epoch, state.epoch_loss / max(1, state.epoch_rows))
@@ -146,13 +149,15 @@ class Trainer:
         self._stop_early(score)
         state.epoch, state.batch = state.epoch + 1, 0
         state.epoch_loss, state.epoch_rows = 0.0, 0
-        self._save()
+        # A checkpoint of all weights can take longer than a small epoch does.
+        self._save_if_due(_SAVING_APART * self._saving_seconds)
         self._tell()
         if state.epoch <= spec.epochs and not state.stopped:
             self._pause_if_asked()
 
     def _pause_if_asked(self) -> None:
-        if self.spec.pause and os.path.exists(self.spec.pause):
+        asked = bool(self.spec.pause) and os.path.exists(self.spec.pause)
+        if self._group.agreed([asked])[0]:
             self._save()
             raise Paused
 
@@ -173,6 +178,7 @@ class Trainer:
         size, loss = self.spec.batch_size, 0.0
         for start in range(0, len(chosen), size):
             loss += self._backward(chosen[start : start + size], len(chosen))
+        loss = self._group.add_gradients(self.model.parameters(), loss)
         nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], 1.0)
         self._optimiser.step()
         state.step += 1
@@ -183,11 +189,15 @@ class Trainer:
 
     def _backward(self, chosen: list[int], of: int) -> float:
         """Add the gradients of one batch out of `of` rows; its share of their mean loss."""
+        mine, dropout = self._group.part(chosen), self.spec.head_dropout
+        if not mine:  # the last batch of an epoch can be small; random numbers go on alike
+            self._group.kept(torch.empty(0, self.model.head.in_features), len(chosen), dropout)
+            return 0.0
         with self._mixed():
-            pooled = self._pooled(self.train_set, chosen)
-            logits = self.model.head(functional.dropout(pooled, self.spec.head_dropout)).float()
-        targets = self._targets(self.train_set, chosen)
-        share = len(chosen) / of
+            pooled = self._pooled(self.train_set, mine)
+            logits = self.model.head(self._group.kept(pooled, len(chosen), dropout)).float()
+        targets = self._targets(self.train_set, mine)
+        share = len(mine) / of
         (share * self._objective.smoothed(logits, targets)).backward()
         return share * self._objective.loss(logits.detach(), targets).item()
 
@@ -216,7 +226,7 @@ class Trainer:
         groups: list[dict[str, Any]] = [head]
         if encoder:
             groups.insert(0, {"params": encoder, "peak": spec.learning_rate})
-        return torch.optim.AdamW(groups, lr=0.0, weight_decay=spec.weight_decay)
+        return torch.optim.AdamW(groups, lr=0.0, weight_decay=spec.weight_decay, fused=True)
 
     def _pooled(self, examples: Examples, chosen: list[int]) -> Tensor:
         if examples.hidden is not None:
@@ -241,17 +251,16 @@ class Trainer:
                 for i, found in zip(chosen, self._objective.predicted(logits), strict=True):
                     predicted[i] = found
         found = scores(examples.targets, predicted, len(self.spec.labels))
-        return EpochScore(epoch, training_loss, loss / len(examples.ids), *found)
+        agreed = self._group.agreed([loss / len(examples.ids), *found])
+        return EpochScore(epoch, training_loss, *agreed)
 
     # Keeping and telling
 
     def _trained(self) -> dict[str, Tensor]:
-        names = {name for name, p in self.model.named_parameters() if p.requires_grad}
-        state = self.model.state_dict()
-        return {name: state[name].detach().clone() for name in state if name in names}
+        return {name: p.detach() for name, p in self.model.named_parameters() if p.requires_grad}
 
     def _remember(self) -> None:
-        self.best_weights = self._trained()
+        self.best_weights = {name: value.clone() for name, value in self._trained().items()}
 
     @property
     def done(self) -> float:
@@ -287,8 +296,14 @@ class Trainer:
         line += f", rate {rate:.1e}, {figures['tokens_per_second']:.0f} tokens/s"
         self._report(0.05 + 0.9 * done, f"{line}, about {left:.0f} s left", figures)
 
+    def _save_if_due(self, after: float) -> None:
+        if time.monotonic() - self._saved >= min(after, self.spec.checkpoint_seconds):
+            self._save()
+
     def _save(self) -> None:
-        self._saved = time.monotonic()
+        if not self._group.first:
+            return
+        began = time.monotonic()
         state = {**asdict(self.state), "seconds": self._elapsed()}
         save_checkpoint(
             Path(self.spec.checkpoint),
@@ -301,6 +316,8 @@ class Trainer:
                 "random": torch.get_rng_state(),
             },
         )
+        self._saved = time.monotonic()
+        self._saving_seconds = self._saved - began
 
     def _resume(self) -> bool:
         found = load_checkpoint(Path(self.spec.checkpoint))

@@ -118,10 +118,17 @@ def _(args: StartTraining, result: TrainingResult, call: Call) -> Inverse | None
 @start.says
 def _(args: StartTraining, result: TrainingResult) -> str:
     return (
-        f"Trained {result.model_name} on {result.dataset} v{result.dataset_version} in "
+        f"Trained {result.model_name} on {result.dataset} v{result.dataset_version}"
+        f"{_of_rows(result)} in "
         f"{result.seconds:.0f} s: loss {result.initial_loss:.2f} → {result.final_loss:.2f}, "
         f"{_score(result)}."
     )
+
+
+def _of_rows(result: TrainingResult) -> str:
+    """Which rows, where those of a certain time were asked for."""
+    rows = result.parameters.get("rows")
+    return f" ({rows})" if rows else ""
 
 
 def _score(result: TrainingResult) -> str:
@@ -137,7 +144,9 @@ def _score(result: TrainingResult) -> str:
     if result.task == "embedding":
         return (
             f"counterpart nearest {found['accuracy_before']:.1%} → "
-            f"{result.validation_accuracy:.1%} of held-out texts"
+            f"{result.validation_accuracy:.1%} of held-out texts, nDCG@10 "
+            f"{found['ndcg_at_10']:.3f} ({found['ndcg_at_10_low']:.3f} to "
+            f"{found['ndcg_at_10_high']:.3f})"
         )
     return f"validation accuracy {result.validation_accuracy:.1%}"
 
@@ -176,6 +185,7 @@ def _(args: EstimateTraining, result: TrainingEstimate) -> str:
         f"{result.epochs} epochs takes about {result.seconds:.0f} s "
         f"({result.seconds_low:.0f} to {result.seconds_high:.0f} s), {result.memory_mb} MB of "
         f"memory and {result.cost:.4f} {result.currency}."
+        f"{''.join(f' {warning}' for warning in result.warnings)}"
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.training.cluster.placing import placed
+
 if TYPE_CHECKING:
     from tools.kernel.jobs import JobContext
 
@@ -36,7 +38,7 @@ def compute(
     spec: dict[str, Any],
     on_event: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
-    """Run a computing process to its end, over any number of pauses.
+    """Run a computing process to its end, over any number of pauses, here or on the cluster.
 
     Args:
         job: whose process it is.
@@ -53,7 +55,8 @@ def compute(
         if asked.exists():
             job.progress(done, f"{PAUSED}; `resume training job {job.id}` goes on")
             job.wait_while(asked.exists)
-        result = job.child(module, {**spec, "pause": str(asked)}, on_event=on_event)
+        where, told = placed(job.settings, module, {**spec, "pause": str(asked)})
+        result = job.child(where, told, on_event=on_event)
         if not result.get(PAUSED):
             return result
         done = float(result["done"])

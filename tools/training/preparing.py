@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tools.datasets.service import Dataset
 
 MAX_CLASSES = 1000
-_LEAST_ROWS = 8
+LEAST_ROWS = 8
 
 
 def model_slug(name: str) -> str:
@@ -58,7 +58,7 @@ def check_trainable(dataset: Dataset) -> list[str]:
             raise InvalidInput(
                 f"{what} has no {split} rows.", hint="Add more rows, or give the splits."
             )
-    if profile.splits["train"] < _LEAST_ROWS:
+    if profile.splits["train"] < LEAST_ROWS:
         raise InvalidInput(f"{what} has {profile.splits['train']} rows to train on; too few.")
     few = profile.splits["validation"] < 30
     return [*profile.warnings, *(["The validation split is small; its accuracy is rough."] * few)]

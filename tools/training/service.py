@@ -5,18 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tools.kernel.errors import InvalidInput
 from tools.kernel.operations import Call, Evidence, Preview
 from tools.training import base_models
 from tools.training.fitting import refuse_unfit
 from tools.training.pausing import compute
+from tools.training.period import narrowed, rows_of
 from tools.training.preparing import model_slug
-from tools.training.space import canonical as canonical_space
-from tools.training.tasks import by_name, check_method, task_of
-from tools.training.trials import default_space
+from tools.training.space import parse as parse_space
+from tools.training.tasks import by_name, check_method, check_tuning, task_of
 from tools.training.types import (
     RunState,
     StartTraining,
@@ -27,6 +27,7 @@ from tools.training.types import (
 )
 
 if TYPE_CHECKING:
+    from tools.datasets.columns import Row
     from tools.datasets.service import Dataset, DatasetService
     from tools.kernel.jobs import JobContext
     from tools.kernel.kernel import Kernel
@@ -68,6 +69,7 @@ class TrainingService:
 
         Raises:
             NotFound: if base model or dataset are not known.
+            InvalidInput: if what is to be varied or weighed does not fit.
         """
         dataset = self._datasets.resolve(tenant, args.dataset)
         task = task_of(args.task, dataset)
@@ -79,8 +81,10 @@ class TrainingService:
             "base_model": base_models.canonical(base),
             "name": model_slug(args.name or f"{dataset.name} {task.suffix}"),
         }
-        if isinstance(args, TuneTraining) and args.space is not None:
-            values["space"] = canonical_space(args.space)
+        if isinstance(args, TuneTraining):
+            varied = parse_space(args.space or task.default_space(args.method))
+            check_tuning(task, [dimension.name for dimension in varied], args.objective)
+            values["space"] = ", ".join(map(str, varied))
         for name, value in task.defaults(args.method).items():
             wanted = name in type(args).model_fields
             if wanted and (name not in named or getattr(args, name) is None):
@@ -96,10 +100,6 @@ class TrainingService:
         dataset = self._datasets.resolve(tenant, args.dataset)
         task, training = task_of(args.task, dataset), as_training(args)
         check_method(task, training)
-        if isinstance(args, TuneTraining) and task.name != "classification":
-            raise InvalidInput(
-                "Settings are searched for classifiers.", hint="Start a training with your own."
-            )
         return dataset, task.check(training, dataset)
 
     def preview(self, args: StartTraining, tenant: str) -> Preview:
@@ -120,11 +120,10 @@ class TrainingService:
         refuse_unfit(one)
         limit = (args.timeout_minutes or float("inf")) * 60 + one.seconds
         seconds = min(one.seconds * args.trials, limit)
-        varied = args.space or default_space(args.method)
         return Preview(
             summary=f"Try {args.trials} settings for {args.name} ({args.method} on "
             f"{args.base_model}) on {one.dataset} v{one.dataset_version} and keep the best: "
-            f"{varied}.",
+            f"{args.space}.",
             seconds=seconds,
             cost=round(seconds / 3600 * self.settings.hourly_rate, 6),
             warnings=one.warnings,
@@ -133,9 +132,26 @@ class TrainingService:
     def estimate(self, args: StartTraining, tenant: str) -> TrainingEstimate:
         """Time, memory and cost of a training."""
         dataset, warnings = self.check(args, tenant)
+        rows, _, doubt = self._rows(args, dataset, tenant)
+        counted = dataset if args.period is None else narrowed(dataset, rows)
+        found = task_of(args.task, dataset).estimate(args, counted, rows, self.settings)
+        told = [*found.warnings, *warnings, *([doubt] if doubt else [])]
+        return found.model_copy(update={"warnings": told})
+
+    def _rows(
+        self, args: StartTraining | TuneTraining, dataset: Dataset, tenant: str
+    ) -> tuple[list[Row], str, str]:
+        """The rows to learn from; which those are and what to know about it, if that was asked.
+
+        Raises:
+            InvalidInput: if too few rows are of the period asked for.
+        """
         rows = self._datasets.rows(tenant, str(dataset))
-        found = task_of(args.task, dataset).estimate(args, dataset, rows, self.settings)
-        return found.model_copy(update={"warnings": [*found.warnings, *warnings]})
+        if args.period is None:
+            return rows, "", ""
+        what = f"{dataset.name} v{dataset.version}"
+        chosen = rows_of(rows, args.period, what, datetime.now(UTC))
+        return chosen.rows, chosen.told, chosen.warning
 
     # The job
 
@@ -154,7 +170,7 @@ class TrainingService:
         """Write the training's data, open its MLflow run; may be repeated after a crash."""
         job.progress(0.0, "preparing the data")
         dataset, _ = self.check(args, tenant)
-        rows = self._datasets.rows(tenant, str(dataset))
+        rows, told, _ = self._rows(args, dataset, tenant)
         task = task_of(args.task, dataset)
         training = as_training(args)
         made = task.prepare(training, dataset, rows, job.workdir, self.settings)
@@ -164,13 +180,14 @@ class TrainingService:
             str(args.name),
             dataset,
             {"base_model": args.base_model, "method": args.method, "task": task.name},
-            {} if isinstance(args, TuneTraining) else made.parameters,
+            ({} if isinstance(args, TuneTraining) else made.parameters)
+            | ({"rows": told} if told else {}),
         )
         self._datasets.record_use(dataset, tenant, f"training job {job.id}")
         return {
             "task": task.name,
             "spec": made.spec,
-            "parameters": made.parameters,
+            "parameters": made.parameters | ({"rows": told} if told else {}),
             "estimate": self.estimate(training, tenant).model_dump(mode="json"),
             "kind": made.kind,
             "operations": made.operations,
@@ -264,6 +281,8 @@ class TrainingService:
             done = prepared["operations"] * share
             speed = Speedometer(self.settings)
             speed.learn(prepared["kind"], done, measured["compute_seconds"])
+            before = measured["seconds"] - measured["compute_seconds"]
+            speed.learn_startup(prepared["kind"], prepared["estimate"]["startup_seconds"], before)
 
     def run_tuning(self, args: TuneTraining, call: Call) -> TuningResult:
         """Search for good settings as a durable job; see `tools.training.tuning`."""
@@ -312,10 +331,11 @@ class TrainingService:
 
 def estimate_errors(estimate: dict[str, Any], measured: dict[str, Any]) -> dict[str, float | None]:
     """How far the estimate was from what a training took; a part of the epochs counts as such."""
-    from tools.training.estimating import STARTUP_SECONDS, error_of
+    from tools.training.estimating import error_of
 
+    starting = estimate["startup_seconds"]
     share = measured["epochs"] / max(1, estimate["epochs"])
-    expected = STARTUP_SECONDS + share * (estimate["seconds"] - STARTUP_SECONDS)
+    expected = starting + share * (estimate["seconds"] - starting)
     return {
         "estimated_seconds": round(expected, 2),
         "estimate_error": error_of(measured["seconds"], expected),
@@ -335,5 +355,4 @@ def tidy(folder: Path) -> None:
     """Remove what a finished training no longer needs: its artifacts are with MLflow."""
     for name in ("classifier", "language-model", "embedding", "data"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("checkpoint.pt", "before.json"):
-        (folder / name).unlink(missing_ok=True)
+    (folder / "checkpoint.pt").unlink(missing_ok=True)

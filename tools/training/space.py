@@ -50,10 +50,14 @@ SETTINGS = {
     "label_smoothing": Setting(0.0, 0.9, also=("smoothing",)),
     "gradient_accumulation": Setting(1, 256, whole=True, log=True, also=("accumulation",)),
 }
+VARIED = (
+    *("learning_rate", "rank", "batch_size", "epochs", "max_length", "warmup", "weight_decay"),
+)
+"""What every kind of training has."""
 _NUMBER = r"\d+(?:\.\d+)?(?:e-?\d+)?"
 _PART = re.compile(
     rf"^(?P<name>[a-z][a-z _-]*?)\s*(?:[:=]|\bof\b|\bin\b|\bfrom\b|\bbetween\b|\s)\s*[\[(]?\s*"
-    rf"(?P<values>{_NUMBER}(?:\s*(?:\.\.|\||,|\bto\b|\band\b|\bor\b|-|–)\s*{_NUMBER})+)\s*[\])]?$",
+    rf"(?P<values>{_NUMBER}(?:\s*(?:\.\.|\||,|\bto\b|\band\b|\bor\b|-|–)\s*{_NUMBER})*)\s*[\])]?$",
     re.I,
 )
 _RANGE = re.compile(rf"^({_NUMBER})\s*(?:\.\.|\bto\b|\band\b|-|–)\s*({_NUMBER})$", re.I)
@@ -146,6 +150,11 @@ def _known(said: str) -> str:
 
 def _hint() -> str:
     return "For example `learning_rate 1e-5..1e-3, rank 4..32, batch_size 8|16|32`."
+
+
+def around(name: str, value: float, times: float) -> str:
+    """A range from a value's part to its multiple."""
+    return f"{name} {value / times:g}..{value * times:g}"
 
 
 def drawn(dimensions: Sequence[Dimension], trial: optuna.Trial) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,10 +77,9 @@ class State:
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint whole or not at all."""
-    written = io.BytesIO()
-    torch.save(content, written)
     staged = path.with_suffix(".new")
-    staged.write_bytes(written.getbuffer())
+    with staged.open("wb") as file:
+        torch.save(content, file)
     staged.replace(path)
 
 

@@ -46,6 +46,8 @@ class Task(Protocol):
         base_model: where it starts from when nothing is named.
         suffix: what a model is called after its dataset's name.
         methods: the methods that make sense for it.
+        objectives: what a tuning can weigh.
+        varied: the settings that a tuning can vary.
     """
 
     name: str
@@ -53,6 +55,20 @@ class Task(Protocol):
     base_model: str
     suffix: str
     methods: tuple[str, ...]
+    objectives: tuple[str, ...]
+    varied: tuple[str, ...]
+
+    def default_space(self, method: str) -> str:
+        """What a tuning varies when nothing is said."""
+        ...
+
+    def tuned(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a trial's spec that its run names."""
+        ...
+
+    def quality(self, measured: Mapping[str, Any]) -> float:
+        """What a tuning compares trials by, greater is better: the best epoch's quality."""
+        ...
 
     def defaults(self, method: str) -> Mapping[str, Any]:
         """`epochs`, `learning_rate`, `batch_size` and `max_length` when they are not named."""
@@ -163,4 +179,28 @@ def check_method(task: Task, args: StartTraining) -> None:
         raise InvalidInput(
             f"There is nothing to merge: {args.method} makes no low-rank matrices.",
             hint="Leave `merge` out.",
+        )
+
+
+def check_tuning(task: Task, space: Sequence[str], objective: str) -> None:
+    """Refuse to vary or to weigh what a task does not have.
+
+    Args:
+        task: what is learnt.
+        space: the names of the settings to vary.
+        objective: what counts beside quality.
+
+    Raises:
+        InvalidInput: saying what would be right.
+    """
+    wrong = next((name for name in space if name not in task.varied), None)
+    if wrong is not None:
+        raise InvalidInput(
+            f"{_A[task.name].capitalize()} has no {wrong} to vary.",
+            hint=f"These can be: {', '.join(task.varied)}.",
+        )
+    if objective not in task.objectives:
+        raise InvalidInput(
+            f"The trials of {_A[task.name]} are not compared by {objective}.",
+            hint=f"The objective can be {' or '.join(task.objectives)}.",
         )

@@ -13,7 +13,6 @@ from tools.kernel.mlflow_store import artifact_folder, client, experiment
 from tools.kernel.operations import Evidence
 from tools.training.environment import code_commit, code_version, environment
 from tools.training.export import folder_sha256
-from tools.training.preparing import parameters_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from tools.datasets.service import Dataset
     from tools.kernel.settings import Settings
-    from tools.training.spec import TrainingSpec
 
 CLASSIFIER = "classifier"
 _SOURCE = "mlflow tracking"
@@ -82,11 +80,11 @@ class TrainingRuns:
         self._client.log_inputs(run_id, datasets=[DatasetInput(used, context)])
         return run_id
 
-    def describe(self, run_id: str, spec: TrainingSpec, tags: Mapping[str, str]) -> None:
+    def describe(self, run_id: str, settings: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Add the settings that a tuning chose, and tags, to a run; may be repeated."""
         from mlflow.entities import Param
 
-        parameters = [Param(k, str(v)) for k, v in parameters_of(spec).items()]
+        parameters = [Param(k, str(v)) for k, v in settings.items()]
         self._client.log_batch(run_id, params=parameters)
         for name, value in tags.items():
             self._client.set_tag(run_id, f"pilothouse.{name}", value)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import OperationFailed
-from tools.training.spec import DEFAULTS
 
 if TYPE_CHECKING:
     import optuna
@@ -17,20 +16,6 @@ CLOSE = 0.01
 _LEAST_FOR_IMPORTANCE = 4
 
 Outcome = dict[str, Any]
-
-
-def default_space(method: str) -> str:
-    """What is varied when nothing is said: rates around the method's defaults, batch size, rank."""
-    defaults = DEFAULTS[method]
-    head = defaults.head_learning_rate
-    parts = [f"head_learning_rate {head / 5:g}..{head * 5:g}", "batch_size 8|16|32"]
-    if method != "head":
-        parts.append(
-            f"learning_rate {defaults.learning_rate / 4:g}..{defaults.learning_rate * 4:g}"
-        )
-    if method == "lora":
-        parts.append("rank 4|8|16")
-    return ", ".join(parts)
 
 
 def recover(study: optuna.Study) -> None:

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tools.kernel.errors import Cancelled, PilothouseError
 from tools.training import space, trials
 from tools.training.pausing import compute
-from tools.training.preparing import parameters_of
-from tools.training.spec import TrainingSpec
+from tools.training.tasks import by_name
 from tools.training.types import TrialResult, TuneTraining, TuningResult
 
 if TYPE_CHECKING:
@@ -95,13 +94,13 @@ def _run_trial(
     spec = {
         **base,
         **parameters,
-        "output": str(folder / "classifier"),
+        "output": str(folder / Path(base["output"]).name),
         "checkpoint": str(folder / "checkpoint.pt"),
     }
     job.progress(index / args.trials, f"trial {index + 1} of {args.trials}")
     measured, error = _compute(trial, {**spec, "answers": str(folder)}, args, folder, job)
     outcome = {
-        "trial": _described(index, parameters, measured).model_dump(),
+        "trial": _described(args, index, parameters, measured, spec).model_dump(),
         "measured": measured,
         "spec": spec,
         "error": error,
@@ -118,7 +117,7 @@ def _compute(
     prunes = args.pruning and args.objective == "quality"
     answer = partial(_answer, trial, folder, prunes)
     try:
-        return compute(job, "tools.training.child", told, answer), ""
+        return compute(job, by_name(str(args.task)).child, told, answer), ""
     except Cancelled:
         raise
     except PilothouseError as failure:
@@ -157,7 +156,7 @@ def study_name(job: int) -> str:
 
 def suggest(trial: optuna.Trial, args: TuneTraining) -> dict[str, Any]:
     """Draw the settings of a trial from the declared space."""
-    found = space.drawn(space.parse(args.space or trials.default_space(args.method)), trial)
+    found = space.drawn(space.parse(str(args.space)), trial)
     if args.method == "head":
         rate = found.get("head_learning_rate", found.get("learning_rate"))
         if rate is not None:
@@ -178,7 +177,11 @@ def _answer(trial: optuna.Trial, folder: Path, prunes: bool, event: dict[str, An
 
 
 def _described(
-    index: int, parameters: dict[str, Any], measured: dict[str, Any] | None
+    args: TuneTraining,
+    index: int,
+    parameters: dict[str, Any],
+    measured: dict[str, Any] | None,
+    spec: dict[str, Any],
 ) -> TrialResult:
     if measured is None:
         return TrialResult(
@@ -187,13 +190,17 @@ def _described(
     return TrialResult(
         number=index,
         state="pruned" if measured["stopped"] == "pruned" else "complete",
-        value=measured["validation_micro_f1"],
+        value=by_name(str(args.task)).quality(measured),
         parameters=parameters,
         epochs=measured["epochs"],
         seconds=round(measured["seconds"], 3),
-        latency_ms=round(measured["latency_ms"], 4),
-        size_mb=round(measured["size_mb"], 4),
+        latency_ms=round(measured["latency_ms"], 4) if "latency_ms" in measured else None,
+        size_mb=round(_size_mb(Path(spec["output"])), 4),
     )
+
+
+def _size_mb(folder: Path) -> float:
+    return sum(file.stat().st_size for file in folder.rglob("*.safetensors")) / 1e6
 
 
 def _record(
@@ -207,14 +214,14 @@ def _record(
     from tools.training.tuning_plots import draw_tuning
 
     tried = [o["trial"] for o in outcomes]
-    spec = TrainingSpec.from_dict(best["spec"])
-    folder = Path(spec.output).parent
+    folder = Path(best["spec"]["output"]).parent
+    settings = by_name(str(args.task)).tuned(best["spec"])
     (folder / "trials.json").write_text(json.dumps(tried, indent=1))
     importance = trials.importance(open_study(service.settings, job.id, args), args.objective)
     front = trials.front(outcomes, args.objective)
     draw_tuning(tried, importance, front, args.objective, folder / "tuning.png")
-    chosen: dict[str, Any] = {**prepared, "spec": best["spec"], "parameters": parameters_of(spec)}
-    service.runs.describe(chosen["run_id"], spec, {"study": study_name(job.id)})
+    chosen: dict[str, Any] = {**prepared, "spec": best["spec"], "parameters": settings}
+    service.runs.describe(chosen["run_id"], settings, {"study": study_name(job.id)})
     done = service.record(args, chosen, best["measured"], job, folder)
     return {
         **done,
@@ -222,7 +229,7 @@ def _record(
         "study": study_name(job.id),
         "best_trial": best["trial"]["number"],
         "trials": tried,
-        "space": args.space or trials.default_space(args.method),
+        "space": args.space,
         "objective": args.objective,
         "front": front,
         "importance": importance,

@@ -34,6 +34,12 @@ class _What(Args):
     dataset: Annotated[str, Slot(EntityKind.DATASET, "Which dataset should I train on?")] = Field(
         description="A dataset's name, or `name@2` for a certain version of it."
     )
+    period: str | None = Field(
+        None,
+        description="Only rows from then are learnt from, such as `last week` or `since "
+        "2026-01-01`, by the dataset's column of dates; all rows if it has none.",
+        max_length=100,
+    )
     precision: Precision = Field(
         "auto",
         description="`bf16` computes matrix products in bfloat16; `auto` does so where the "
@@ -285,6 +291,7 @@ class TrainingEstimate(Result):
         seconds: likely duration, starting up included.
         seconds_low: when it stops early or the machine is idle.
         seconds_high: when the machine is busy.
+        startup_seconds: the part of them before it computes.
         memory_mb: likely peak memory of the training process.
         disk_mb: likely disk it takes while it runs and afterwards.
         memory_free_mb: what it may take of memory.
@@ -305,6 +312,7 @@ class TrainingEstimate(Result):
     seconds: float
     seconds_low: float
     seconds_high: float
+    startup_seconds: float = 0.0
     memory_mb: int
     disk_mb: int = 0
     memory_free_mb: int = 0

@@ -92,6 +92,10 @@ def test_counterparts_come_nearer_and_the_onnx_file_says_so_too(
     found = measured["metrics"]
     assert measured["final_loss"] < measured["initial_loss"]
     assert found["reciprocal_rank"] > found["reciprocal_rank_before"]
+    assert found["mrr"] == pytest.approx(found["reciprocal_rank"], abs=1e-4)
+    for name in ("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "ndcg_at_10"):
+        assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"]
+    assert found["recall_at_1"] <= found["ndcg_at_10"] <= found["recall_at_10"]
     if method == "lora":
         return
     assert found["triplet_accuracy"] > 0.9

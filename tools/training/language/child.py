@@ -6,6 +6,7 @@ Writes the model's folder and, beside it, `curve.json` and `curve.png`.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import InvalidInput, Unavailable
+from tools.training.asking import Ask, asking
 from tools.training.language.spec import LanguageSpec
 from tools.training.pausing import PAUSED, Paused
 
@@ -31,12 +33,13 @@ _STARTED = time.monotonic()
 _MOST_NEW_TOKENS = 96
 
 
-def train(spec: LanguageSpec, report: Report) -> dict[str, Any]:
+def train(spec: LanguageSpec, report: Report, ask: Ask | None = None) -> dict[str, Any]:
     """Carry out a training and write the model's folder.
 
     Args:
         spec: what to train.
         report: receives the share done, a line, and the figures.
+        ask: of a trial, whether it should end after an epoch.
 
     Returns:
         The measured part of a `TrainingResult`.
@@ -46,7 +49,7 @@ def train(spec: LanguageSpec, report: Report) -> dict[str, Any]:
         Unavailable: if files cannot be written (a full disk).
     """
     try:
-        return _train(spec, report)
+        return _train(spec, report, ask)
     except OSError as error:
         raise Unavailable(
             f"The training could not read or write its files: {error.strerror or error}.",
@@ -54,7 +57,7 @@ def train(spec: LanguageSpec, report: Report) -> dict[str, Any]:
         ) from error
 
 
-def _train(spec: LanguageSpec, report: Report) -> dict[str, Any]:
+def _train(spec: LanguageSpec, report: Report, ask: Ask | None) -> dict[str, Any]:
     import torch
 
     from tools.training.language.bases import load_tokenizer, ready
@@ -68,7 +71,7 @@ def _train(spec: LanguageSpec, report: Report) -> dict[str, Any]:
     chats = {split: _chats(spec, split) for split in ("train", "validation")}
     rows = {split: _rows(spec, tokenizer, chats[split]) for split in chats}
     adapted = _adapted(spec, tokenizer)
-    trainer = LanguageTrainer(spec, adapted, rows["train"], rows["validation"], report)
+    trainer = LanguageTrainer(spec, adapted, rows["train"], rows["validation"], report, ask)
     judge = _Judge(spec, tokenizer, chats["validation"])
     before = judge.before(adapted, report)
     try:
@@ -129,13 +132,14 @@ class _Judge:
 
     def before(self, adapted: Adapted, report: Report) -> tuple[float, float]:
         """Exact match and F1 of the untrained model; measured once, whatever cuts in."""
-        kept = Path(self._spec.checkpoint).with_name("before.json")
+        # Beside the data, so that the trials of a tuning measure it once.
+        kept = Path(self._spec.data) / f"before-{self._spec.max_length}.json"
         if kept.is_file():
             found: list[float] = json.loads(kept.read_text())
             return found[0], found[1]
         report(0.02, "answering with the untrained model", {})
         scores = self.score(adapted, untrained=True)
-        staged = kept.with_suffix(".new")
+        staged = kept.with_suffix(f".{os.getpid()}")
         staged.write_text(json.dumps(scores))
         staged.replace(kept)
         return scores
@@ -203,4 +207,4 @@ def _report(share: float, line: str, figures: dict[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    child_main(lambda spec: train(LanguageSpec.from_dict(spec), _report))
+    child_main(lambda spec: train(LanguageSpec.from_dict(spec), _report, asking(spec)))

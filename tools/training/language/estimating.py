@@ -67,8 +67,10 @@ def estimate(
     from tools.training.estimating import Speedometer
     from tools.training.fitting import room
 
-    computing = operations_of(args, rows, config) / Speedometer(settings).read(kind_of(args))
-    seconds = STARTUP_SECONDS + computing
+    meter, kind = Speedometer(settings), kind_of(args)
+    computing = operations_of(args, rows, config) / meter.read(kind)
+    starting = meter.startup(kind, STARTUP_SECONDS)
+    seconds = starting + computing
     epochs = args.epochs or DEFAULTS[args.method].epochs
     count = dataset.profile.splits.get("train", 0)
     memory, disk, free = memory_mb(args, config), disk_mb(args, config), room(settings)
@@ -82,8 +84,9 @@ def estimate(
         epochs=epochs,
         steps=epochs * math.ceil(count / (args.batch_size * args.gradient_accumulation)),
         seconds=round(seconds, 1),
-        seconds_low=round(STARTUP_SECONDS / 2 + computing / 3, 1),
-        seconds_high=round(1.5 * STARTUP_SECONDS + 3 * computing, 1),
+        seconds_low=round(starting / 2 + computing / 3, 1),
+        seconds_high=round(1.5 * starting + 3 * computing, 1),
+        startup_seconds=round(starting, 1),
         memory_mb=memory,
         disk_mb=disk,
         memory_free_mb=free.memory_mb,

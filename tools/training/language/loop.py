@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tools.training.asking import PRUNED, Ask
 from tools.training.batching import epoch_batches
 from tools.training.language.adapting import Adapted
 from tools.training.language.packing import Pack, packs_of
@@ -71,6 +72,7 @@ class LanguageTrainer:
         train: the training split.
         validation: the validation split.
         report: receives the share done, a line and the figures, twice a second at most.
+        ask: of a trial, whether it should end after an epoch.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class LanguageTrainer:
         train: Sequence[TokenRow],
         validation: Sequence[TokenRow],
         report: Report,
+        ask: Ask | None = None,
     ) -> None:
         self.spec = spec
         self.adapted = adapted
@@ -87,6 +90,7 @@ class LanguageTrainer:
         self.progress = Progress()
         self.best_weights: dict[str, Tensor] = {}
         self._report = report
+        self._ask = ask
         head = shared_prefix([*train, *validation])
         self.head = head if head >= _LEAST_HEAD else 0
         self.validation_count = len(validation)
@@ -136,6 +140,8 @@ class LanguageTrainer:
             self.best_weights = self._weights()
         elif score.epoch - progress.best.epoch >= spec.patience:
             progress.stopped = f"no better for {spec.patience} epochs"
+        if not progress.stopped and self._ask and self._ask(score.epoch, score.validation_accuracy):
+            progress.stopped = PRUNED
         progress.epoch, progress.batch = progress.epoch + 1, 0
         progress.epoch_loss, progress.epoch_learnt = 0.0, 0
         self._save()
@@ -236,7 +242,7 @@ class LanguageTrainer:
             {
                 "fingerprint": self.spec.fingerprint,
                 "progress": {**asdict(self.progress), "seconds": self._elapsed()},
-                "weights": self._weights(),
+                "weights": {n: value.detach() for n, value in self.adapted.trained().items()},
                 "best": self.best_weights,
                 "optimiser": self._optimiser.state_dict(),
                 "random": torch.get_rng_state(),

@@ -14,6 +14,7 @@ from tools.training import base_models
 from tools.training.language import estimating
 from tools.training.language.bases import config_of
 from tools.training.language.spec import BATCH_SIZE, DEFAULTS, MAX_LENGTH, LanguageSpec
+from tools.training.space import VARIED, around
 from tools.training.tasks import Prepared
 from tools.training.types import StartTraining, TrainingEstimate
 
@@ -33,6 +34,23 @@ class LanguageTask:
     base_model = "smollm2"
     suffix = "assistant"
     methods = tuple(DEFAULTS)
+    objectives: tuple[str, ...] = ("quality", "size")
+    varied = (*VARIED, "gradient_accumulation")
+
+    def default_space(self, method: str) -> str:
+        """The rate around the method's default, batch size, rank."""
+        parts = [around("learning_rate", DEFAULTS[method].learning_rate, 4), "batch_size 4|8|16"]
+        if method in ("lora", "qlora"):
+            parts.append("rank 4|8|16")
+        return ", ".join(parts)
+
+    def tuned(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a trial."""
+        return LanguageSpec.from_dict(dict(spec)).parameters
+
+    def quality(self, measured: Mapping[str, Any]) -> float:
+        """The share of the answers' tokens that are foretold rightly."""
+        return measured["metrics"]["token_accuracy"]
 
     def defaults(self, method: str) -> Mapping[str, Any]:
         """What is not named."""

@@ -163,7 +163,7 @@ def candidate_of(result: VariantResult) -> Candidate | None:
 def advise(results: Sequence[VariantResult], constraint: Constraint) -> list[Recommendation]:
     """For every kind of device, what to deploy to it, in words."""
     candidates = [c for c in map(candidate_of, results) if c is not None]
-    versions = {r.variant: r.version for r in results}
+    known = {r.variant: r for r in results}
     found: list[Recommendation] = []
     for profile in RUNTIMES:
         best = choose(profile, candidates, constraint)
@@ -173,14 +173,29 @@ def advise(results: Sequence[VariantResult], constraint: Constraint) -> list[Rec
             continue
         why = (
             f"{best.variant}: {best.loss_points:+.1f} points lost, p95 {best.p95_ms:.1f} ms, "
-            f"{best.cost_ratio:.0%} of the parent's cost"
+            f"{best.cost_ratio:.0%} of the parent's cost; {_sureness(known[best.variant])}"
         )
         found.append(
             Recommendation(
-                profile=profile, variant=best.variant, version=versions[best.variant], why=why
+                profile=profile,
+                variant=best.variant,
+                version=known[best.variant].version,
+                proven=known[best.variant].proven,
+                why=why,
             )
         )
     return found
+
+
+def _sureness(result: VariantResult) -> str:
+    """Whether the loss is known to be within what was asked, or only looks so."""
+    high = result.loss_high or 0.0
+    if result.proven:
+        return f"proven: it loses at most {high:.1f} points (95 % interval)"
+    return (
+        f"a point estimate, not proven: it may lose up to {high:.1f} points (95 % interval), "
+        "which more held-out rows would narrow"
+    )
 
 
 def _quality(measured: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Introduction to the Bootstrap", 1993, chapter 13). Deterministic: the generator'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +35,13 @@ class Loss:
     agreement: float
 
 
-def paired_loss(truth: Sequence[int], parent: Sequence[int], variant: Sequence[int]) -> Loss:
+def paired_loss(
+    truth: Sequence[int | str], parent: Sequence[int | str], variant: Sequence[int | str]
+) -> Loss:
     """Accuracy that the variant loses, in points, with its paired bootstrap interval.
 
     Args:
-        truth: the right class of every row; at least one row.
+        truth: the right class of every row, or a code of its classes; at least one row.
         parent: what the parent predicted.
         variant: what the variant predicted.
     """
@@ -71,6 +73,19 @@ def paired_answers(truth: Sequence[str], parent: Sequence[str], variant: Sequenc
     low, high = np.quantile(100 * lost[drawn].mean(axis=1), [_TAIL, 1 - _TAIL])
     alike = [exact(b, a) for b, a in zip(parent, variant, strict=True)]
     return Loss(100 * float(lost.mean()), float(low), float(high), float(np.mean(alike)))
+
+
+def coded(answer: str | list[str], labels: Sequence[str]) -> int | str:
+    """An answer as variants are compared by: its place, or the places of several labels."""
+    places = {label: place for place, label in enumerate(labels)}
+    if isinstance(answer, str):
+        return places.get(answer, -1)
+    return code_of(places.get(label, -1) for label in answer)
+
+
+def code_of(places: Iterable[int]) -> str:
+    """Several places as one value."""
+    return ",".join(map(str, sorted(places)))
 
 
 def cost_ratio(variant: Mapping[str, Any], parent: Mapping[str, Any]) -> float:

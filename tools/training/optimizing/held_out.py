@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 2000
 MOST_ANSWERS = 200
 _FEW_ROWS = 100
+_TAUGHT = {"student", "pruned"}
 
 
 def is_language_model(folder: Path) -> bool:
@@ -50,9 +51,11 @@ def refuse_unfit(parent: ParentVersion, targets: Sequence[str] = ()) -> None:
             )
     if is_language_model(parent.folder):
         _refuse_unfit_language_model(parent, targets)
-    elif read_facts(parent.folder).get("task") == "multilabel":
+    elif read_facts(parent.folder).get("task") == "multilabel" and _TAUGHT & {*targets}:
         raise InvalidInput(
-            f"{parent} gives several labels to a text; only one label a text can be shrunk yet."
+            f"{parent} gives several labels to a text; {' and '.join(sorted(_TAUGHT))} are made of "
+            "models that give one.",
+            hint="Ask for onnx, onnx-int8, onnx-static-int8, openvino-int8 or executorch-int8.",
         )
 
 
@@ -91,7 +94,7 @@ def rows_of(
             _line(row, chats)
             for row in every
             if row.split == split
-            and (chats or row.label in parent.labels)
+            and (chats or row.labels is not None or row.label in parent.labels)
             and _plain(row.text) not in seen
         ]
         if rows:
@@ -135,7 +138,12 @@ def _language_size(folder: Path) -> int:
 def _line(row: Row, chats: bool) -> dict[str, Any]:
     from tools.datasets.kinds import conversation
 
-    return {"messages": conversation(row)} if chats else {"text": row.text, "label": row.label}
+    return {"messages": conversation(row)} if chats else {"text": row.text, "label": label_of(row)}
+
+
+def label_of(row: Row) -> str | list[str]:
+    """The label of a row, or all of them where a text may have several."""
+    return row.label if row.labels is None else [*row.labels]
 
 
 def _warnings(found: int, most: int, split: str) -> list[str]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from tools.kernel.child import child_main, emit
 from tools.training.optimizing import manifest as manifests
+from tools.training.optimizing.comparing import code_of, coded
 from tools.training.optimizing.runners import Parent, Variant, import_runtime, open_variant
 from tools.training.optimizing.targets import LANGUAGE
 
@@ -51,8 +52,7 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     Path(spec["predictions"]).write_text(json.dumps(predicted))
     seconds = time_single(model, texts, spec["timed"])
     peak = peak_mb()
-    places = {label: place for place, label in enumerate(model.labels)}
-    truth = [places.get(answer, -1) for answer in answers]
+    truth = [coded(answer, model.labels) for answer in answers]
     return {
         "load_ms": round(loaded * 1000, 3),
         "p50_ms": round(float(np.quantile(seconds, 0.50)) * 1000, 4),
@@ -84,7 +84,7 @@ def _measure_answers(spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_rows(path: Path) -> tuple[list[str], list[str]]:
+def read_rows(path: Path) -> tuple[list[str], list[Any]]:
     """Texts and labels of a file of JSON lines."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return [row["text"] for row in rows], [row["label"] for row in rows]
@@ -126,14 +126,21 @@ def _status(name: str) -> float:
     return 0.0
 
 
-def _predict(model: Variant, texts: Sequence[str], spec: dict[str, Any]) -> list[int]:
+def _predict(model: Variant, texts: Sequence[str], spec: dict[str, Any]) -> list[int | str]:
     begin, end = spec.get("span", (0.0, 1.0))
-    found: list[int] = []
+    found: list[int | str] = []
     for start in range(0, len(texts), _BATCH):
-        found.extend(int(i) for i in model.logits(texts[start : start + _BATCH]).argmax(axis=1))
+        found.extend(_answers(model, texts[start : start + _BATCH]))
         share = min(start + _BATCH, len(texts)) / len(texts)
         emit(progress=begin + (end - begin) * share, message=spec.get("message", "measuring"))
     return found
+
+
+def _answers(model: Variant, texts: Sequence[str]) -> list[int | str]:
+    logits = model.logits(texts)
+    if model.several:
+        return [code_of(row.nonzero()[0].tolist()) for row in logits > 0]
+    return [int(i) for i in logits.argmax(axis=1)]
 
 
 if __name__ == "__main__":

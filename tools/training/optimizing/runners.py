@@ -39,6 +39,7 @@ class Variant:
         manifest: its `variant.json`.
         labels: the classes, in the order of the outputs.
         max_length: tokens after which a text is cut.
+        several: True if a text may have any number of the labels.
 
     Args:
         folder: the variant's folder.
@@ -55,6 +56,7 @@ class Variant:
         self.manifest = manifests.read(folder)
         self.labels = tuple(self.manifest.labels)
         self.max_length = self.manifest.max_length
+        self.several = gives_several(folder)
         self.tokenizer = load_tokenizer(folder, self.max_length)
         opener = _OPENERS.get(self.manifest.runtime)
         if opener is None or self.manifest.kind != "classifier":
@@ -82,14 +84,24 @@ class Variant:
         return found
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
-        """The probability of every label, texts × labels; each row sums to 1."""
+        """The probability of every label, texts × labels; a row sums to 1 if classes exclude."""
         logits = self.logits(texts)
+        if self.several:
+            return 1 / (1 + np.exp(-logits))
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         return raised / raised.sum(axis=1, keepdims=True)
 
     def predict(self, texts: Sequence[str]) -> list[str]:
         """The most probable label of each text."""
         return [self.labels[i] for i in self.logits(texts).argmax(axis=1)]
+
+
+def gives_several(folder: Path) -> bool:
+    """True if the classifier in a folder gives any number of labels to a text."""
+    from tools.training.export import read_facts
+
+    has_facts = (folder / "classifier.json").is_file()
+    return has_facts and read_facts(folder).get("task") == "multilabel"
 
 
 def open_variant(folder: Path, threads: int = 1) -> Variant:
@@ -170,6 +182,7 @@ class Parent(Variant):
             return
         self.labels = tuple(read_labels(folder))
         self.max_length = read_facts(folder)["max_length"]
+        self.several = gives_several(folder)
         self.tokenizer = load_tokenizer(folder, self.max_length)
         self._session = _Torch(folder, "", threads)
 
@@ -185,7 +198,9 @@ def classifier_of(folder: Path) -> Classifier:
             return variant.logits(texts)
 
     model: Any = None
-    return InItsRuntime(model, variant.tokenizer, variant.labels, variant.max_length)
+    return InItsRuntime(
+        model, variant.tokenizer, variant.labels, variant.max_length, variant.several
+    )
 
 
 def import_runtime(runtime: str) -> None:

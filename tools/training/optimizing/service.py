@@ -22,10 +22,11 @@ from tools.training.optimizing.choosing import (
     targets_of,
     variant_result,
 )
-from tools.training.optimizing.comparing import Loss, paired_answers, paired_loss
+from tools.training.optimizing.comparing import Loss, coded, paired_answers, paired_loss
 from tools.training.optimizing.held_out import (
     is_language_model,
     kind_of,
+    label_of,
     parent_size,
     refuse_unfit,
     rows_of,
@@ -142,7 +143,9 @@ class OptimizingService:
 
         train = self._kernel.get(DatasetService).rows(tenant, parent.dataset, "train")
         write_rows(job.workdir / "rows.jsonl", rows)
-        write_rows(job.workdir / "train.jsonl", [{"text": r.text, "label": r.label} for r in train])
+        write_rows(
+            job.workdir / "train.jsonl", [{"text": r.text, "label": label_of(r)} for r in train]
+        )
         return {
             "kind": kind_of(parent.folder),
             "split": split,
@@ -328,11 +331,10 @@ def _attempt(work: Any) -> dict[str, Any]:
         return {"error": error.message}
 
 
-def _truth(folder: Path, prepared: dict[str, Any]) -> list[int]:
+def _truth(folder: Path, prepared: dict[str, Any]) -> list[int | str]:
     labels: list[str] = json.loads((Path(prepared["folder"]) / "labels.json").read_text())
-    places = {label: place for place, label in enumerate(labels)}
     lines = (folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()
-    return [places[json.loads(line)["label"]] for line in lines]
+    return [coded(json.loads(line)["label"], labels) for line in lines]
 
 
 def _predicted(folder: Path, name: str) -> list[Any]:

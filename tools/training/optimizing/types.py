@@ -78,7 +78,8 @@ class VariantResult(Result):
         variant: the target's name.
         runtime: what runs it.
         metric: what `accuracy` is: `accuracy` of labels, or `token_f1` of a language model.
-        accuracy: that metric on the held-out rows, 0 to 1.
+        accuracy: that metric on the held-out rows, 0 to 1; of several labels a text the share of
+            rows of which all are right.
         exact_match: share of answers that are right word for word; only of a language model.
         loss_points: points of the metric lost against the parent; below 0 where it gained.
         loss_low: lower end of the paired bootstrap's 95 % interval of the loss.
@@ -128,12 +129,14 @@ class Recommendation(Result):
         profile: phone, laptop or server.
         variant: the variant; None if none keeps the constraint and runs there.
         version: its registered version.
+        proven: True if its loss is within what was asked up to the upper end of its interval.
         why: one line for a person.
     """
 
     profile: str
     variant: str | None
     version: int | None
+    proven: bool = False
     why: str
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import Unavailable
+from tools.training.asking import Ask, asking
 from tools.training.pausing import PAUSED, Paused
 from tools.training.similarity.spec import EmbeddingSpec
 
@@ -40,7 +41,7 @@ rank {before_rank:.3f} and {after_rank:.3f}; triplet accuracy {before_triplet:.1
 """
 
 
-def train(spec: EmbeddingSpec, report: Report) -> dict[str, Any]:
+def train(spec: EmbeddingSpec, report: Report, ask: Ask | None = None) -> dict[str, Any]:
     """Carry out a training and write the embedding's folder.
 
     Returns:
@@ -50,7 +51,7 @@ def train(spec: EmbeddingSpec, report: Report) -> dict[str, Any]:
         Unavailable: if files cannot be written (a full disk).
     """
     try:
-        return _train(spec, report)
+        return _train(spec, report, ask)
     except OSError as error:
         raise Unavailable(
             f"The training could not read or write its files: {error.strerror or error}.",
@@ -58,7 +59,7 @@ def train(spec: EmbeddingSpec, report: Report) -> dict[str, Any]:
         ) from error
 
 
-def _train(spec: EmbeddingSpec, report: Report) -> dict[str, Any]:
+def _train(spec: EmbeddingSpec, report: Report, ask: Ask | None) -> dict[str, Any]:
     import torch
 
     from tools.training.encoder import load_encoder
@@ -75,13 +76,14 @@ def _train(spec: EmbeddingSpec, report: Report) -> dict[str, Any]:
     if spec.method == "lora":
         add_adapter(encoder, LowRank(spec.rank, 0, spec.dora, spec.rslora), spec.seed)
     sizes = counted(encoder)
-    trainer = EmbeddingTrainer(spec, encoder, train_rows, validation, report)
+    trainer = EmbeddingTrainer(spec, encoder, train_rows, validation, report, ask)
     try:
         progress = trainer.run()
     except Paused:
         return {PAUSED: True, "done": trainer.done}
     report(0.93, "writing the encoder", {})
     measured = _summary(spec, progress, sizes, len(validation))
+    measured["metrics"] |= trainer.retrieval()
     measured["seconds"] = progress.seconds + trainer.began - _STARTED
     _write(spec, encoder, measured)
     return measured
@@ -174,4 +176,4 @@ def _report(share: float, line: str, figures: dict[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    child_main(lambda spec: train(EmbeddingSpec.from_dict(spec), _report))
+    child_main(lambda spec: train(EmbeddingSpec.from_dict(spec), _report, asking(spec)))

@@ -17,10 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tools.training.asking import PRUNED, Ask
 from tools.training.batching import epoch_batches, even_batches, pad
 from tools.training.encoder import Encoder, mean_pool
 from tools.training.pausing import Paused
-from tools.training.similarity.ranking import Ranking, measure, ranking_loss
+from tools.training.similarity.ranking import (
+    Ranking,
+    measure,
+    places_of,
+    ranking_loss,
+    retrieval,
+)
 from tools.training.similarity.spec import EmbeddingSpec
 from tools.training.state import load_checkpoint, save_checkpoint
 
@@ -70,10 +77,17 @@ class EmbeddingTrainer:
         train: token ids of each row's texts: anchor, positive, perhaps a negative.
         validation: the same for the held-out rows.
         report: receives the share done, a line and the figures, twice a second at most.
+        ask: of a trial, whether it should end after an epoch.
     """
 
     def __init__(
-        self, spec: EmbeddingSpec, encoder: Encoder, train: Rows, validation: Rows, report: Report
+        self,
+        spec: EmbeddingSpec,
+        encoder: Encoder,
+        train: Rows,
+        validation: Rows,
+        report: Report,
+        ask: Ask | None = None,
     ) -> None:
         self.spec = spec
         self.encoder = encoder
@@ -81,6 +95,7 @@ class EmbeddingTrainer:
         self.progress = Progress()
         self.best_weights: dict[str, Tensor] = {}
         self._report = report
+        self._ask = ask
         self._lengths = [max(map(len, row)) for row in train]
         self._batches = math.ceil(len(train) / spec.batch_size)
         self.began = self._saved = self._reported = time.monotonic()
@@ -136,6 +151,8 @@ class EmbeddingTrainer:
             self.best_weights = self._weights()
         elif score.epoch - progress.best.epoch >= spec.patience:
             progress.stopped = f"no better for {spec.patience} epochs"
+        if not progress.stopped and self._ask and self._ask(score.epoch, score.reciprocal_rank):
+            progress.stopped = PRUNED
         progress.epoch, progress.batch, progress.epoch_loss = progress.epoch + 1, 0, 0.0
         self._save()
         self._tell()
@@ -180,6 +197,12 @@ class EmbeddingTrainer:
             found.reciprocal_rank,
             found.triplet_accuracy,
         )
+
+    def retrieval(self) -> dict[str, float]:
+        """How well the weights as they are retrieve the held-out counterparts; see `retrieval`."""
+        self.encoder.eval()
+        with torch.no_grad():
+            return retrieval(places_of(*self._vectors(self.validation)))
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in self._trained.items()}

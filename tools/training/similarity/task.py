@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tools.training import base_models
 from tools.training.preparing import check_length, precision_of
 from tools.training.similarity.spec import BATCH_SIZE, DEFAULTS, MAX_LENGTH, EmbeddingSpec
+from tools.training.space import VARIED, around
 from tools.training.tasks import Prepared
 from tools.training.types import StartTraining, TrainingEstimate
 
@@ -28,6 +29,21 @@ class EmbeddingTask:
     base_model = "minilm"
     suffix = "embedding"
     methods = tuple(DEFAULTS)
+    objectives: tuple[str, ...] = ("quality",)
+    varied = VARIED
+
+    def default_space(self, method: str) -> str:
+        """The rate around the method's default, batch size, rank."""
+        parts = [around("learning_rate", DEFAULTS[method][1], 4), "batch_size 16|32|64"]
+        return ", ".join([*parts, *(["rank 4|8|16"] if method == "lora" else [])])
+
+    def tuned(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a trial."""
+        return EmbeddingSpec.from_dict(dict(spec)).parameters
+
+    def quality(self, measured: Mapping[str, Any]) -> float:
+        """The mean reciprocal rank of the held-out counterparts."""
+        return measured["metrics"]["reciprocal_rank"]
 
     def defaults(self, method: str) -> Mapping[str, Any]:
         """What is not named."""
@@ -54,7 +70,9 @@ class EmbeddingTask:
         from tools.training.estimating import estimate
 
         full = args.model_copy(update={"method": "full", "batch_size": 2 * args.batch_size})
-        found = estimate(full, dataset, self._config(args), settings, [])
+        found = estimate(
+            full, dataset, self._config(args), settings, [], f"embedding {args.method}"
+        )
         return found.model_copy(update={"method": args.method})
 
     def prepare(

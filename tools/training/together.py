@@ -1,0 +1,103 @@
+"""Several processes that train one classifier: each takes a part of every batch, all step alike.
+
+Gradients are added over all of them before each step, so that a step is that of one process with
+the whole batch. What could differ between hosts (scores, the wish to pause) is decided by the
+first process and told to the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+
+_SILENCE_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The processes of a training; without arguments there is but this one.
+
+    Attributes:
+        rank: the place of this process.
+        size: how many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """True in the process that decides, and keeps the checkpoint."""
+        return self.rank == 0
+
+    def part(self, rows: Sequence[int]) -> list[int]:
+        """The rows of a batch that this process computes."""
+        return list(rows[self.rank :: self.size])
+
+    def add_gradients(self, parameters: Iterable[nn.Parameter], loss: float) -> float:
+        """Add every gradient and the loss over all processes.
+
+        Returns:
+            The sum of the losses.
+        """
+        if self.size == 1:
+            return loss
+        trained = [p for p in parameters if p.requires_grad]
+        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
+        flat = torch.cat([torch.tensor([loss]), *(part.flatten() for part in parts)])
+        distributed.all_reduce(flat)
+        sizes = [p.numel() for p in trained]
+        for parameter, total in zip(trained, flat[1:].split(sizes), strict=True):
+            parameter.grad = total.view_as(parameter).clone()
+        return float(flat[0])
+
+    def agreed(self, figures: Sequence[float]) -> list[float]:
+        """The figures of the first process."""
+        if self.size == 1:
+            return list(figures)
+        told = torch.tensor(figures, dtype=torch.float64)
+        distributed.broadcast(told, 0)
+        return told.tolist()
+
+    def kept(self, pooled: Tensor, rows: int, dropout: float) -> Tensor:
+        """Drop of this process's part what one process would drop of it.
+
+        Args:
+            pooled: vectors of the part, a row each.
+            rows: how many the whole batch has.
+            dropout: the share that is dropped.
+        """
+        if self.size == 1:
+            return nn.functional.dropout(pooled, dropout)
+        whole = torch.ones(rows, pooled.shape[1], dtype=pooled.dtype)
+        return pooled * nn.functional.dropout(whole, dropout)[self.rank :: self.size]
+
+
+@contextmanager
+def joined(told: dict[str, Any] | None) -> Iterator[Group]:
+    """Meet the other processes of a training; leave them at the end.
+
+    Args:
+        told: `rank`, `size` and `meeting` (`host:port` of the first process); None if it is alone.
+    """
+    if told is None:
+        yield Group()
+        return
+    group = Group(int(told["rank"]), int(told["size"]))
+    distributed.init_process_group(
+        "gloo",
+        init_method=f"tcp://{told['meeting']}",
+        rank=group.rank,
+        world_size=group.size,
+        timeout=timedelta(seconds=_SILENCE_SECONDS),
+    )
+    try:
+        yield group
+    finally:
+        distributed.destroy_process_group()
