@@ -14,6 +14,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from edge.wire import content_digest
 from tools.devices.messages import Enrolment, EnrolmentRequest, Renewal
@@ -22,6 +24,8 @@ from tools.devices.tables import DeviceRow
 from tools.kernel.errors import InvalidInput, PilothouseError
 from tools.kernel.kernel import Kernel
 
+_PREFIX = "/device/v1"
+_Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 Authorization = Annotated[str | None, Header()]
 
 
@@ -32,11 +36,10 @@ def device_router(kernel: Kernel) -> APIRouter:
         kernel: the platform's kernel.
     """
     protocol = kernel.get(DeviceProtocol)
-    router = APIRouter(prefix="/device/v1", tags=["devices"], route_class=_Translated)
+    router = APIRouter(prefix=_PREFIX, tags=["devices"], route_class=_Translated)
 
-    async def polling(authorization: str | None) -> int:
-        known_id = protocol.recognise(authorization)
-        return (await known(authorization)).id if known_id is None else known_id
+    async def lately(authorization: str | None) -> DeviceRow:
+        return protocol.recognise(authorization) or await known(authorization)
 
     async def known(authorization: str | None) -> DeviceRow:
         return await asyncio.to_thread(protocol.authenticate, authorization)
@@ -46,17 +49,13 @@ def device_router(kernel: Kernel) -> APIRouter:
         wanted = EnrolmentRequest.model_validate_json(await _body(request))
         return await asyncio.to_thread(protocol.enroll, wanted)
 
-    @router.get("/desired", response_model=None)
-    async def desired(
-        wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0,
-        authorization: Authorization = None,
-        if_none_match: Annotated[str | None, Header()] = None,
-        x_device_report: Annotated[str | None, Header()] = None,
-    ) -> Response:
-        device = await polling(authorization)
-        state = await protocol.desired(device, if_none_match, wait)
-        headers = {"ETag": state.etag if state else if_none_match or ""}
-        if x_device_report is not None and not protocol.still_there(device, x_device_report):
+    async def desired(request: Request) -> Response:
+        asked = request.headers
+        device = (await lately(asked.get("authorization"))).id
+        has, report = asked.get("if-none-match"), asked.get("x-device-report")
+        state = await protocol.desired(device, has, _wait(request))
+        headers = {"ETag": state.etag if state else has or ""}
+        if report is not None and not protocol.still_there(device, report):
             headers["X-Report-Wanted"] = "1"
         if state is None:
             return Response(status_code=304, headers=headers)
@@ -82,40 +81,51 @@ def device_router(kernel: Kernel) -> APIRouter:
         path = await asyncio.to_thread(protocol.bundle_file, device.id, bundle, name)
         return FileResponse(path, media_type="application/octet-stream")
 
-    @router.post("/reports")
-    async def report(
-        request: Request,
-        authorization: Authorization = None,
-        x_device_signature: Annotated[str | None, Header()] = None,
-    ) -> dict[str, Any]:
-        device = await known(authorization)
-        body = await _body(request)
-        taken = await asyncio.to_thread(protocol.report, device, body, x_device_signature)
-        if taken:
-            return {"accepted": True}
+    async def report(request: Request) -> Response:
+        await protocol.catch_up()
+        device = await lately(request.headers.get("authorization"))
+        body, signature = await _body(request), request.headers.get("x-device-signature")
+        if await asyncio.wrap_future(protocol.hand_in(device, body, signature)):
+            return JSONResponse({"accepted": True})
         newest = await asyncio.to_thread(protocol.newest_report, device.id)
-        return {"accepted": False, "newest": newest}
+        return JSONResponse({"accepted": False, "newest": newest})
 
+    for path, method, answer in (("/desired", "GET", desired), ("/reports", "POST", report)):
+        bare: Any = _Bare(answer)
+        router.routes.append(Route(f"{_PREFIX}{path}", bare, methods=[method]))
     return router
+
+
+class _Bare:
+    """A request without the framework's parsing: a large fleet makes thousands of it at once."""
+
+    def __init__(self, answer: _Answer) -> None:
+        self._answer = _translated(answer)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 class _Translated(APIRoute):
     """Answers a device's mistakes in place, whichever application the router is mounted in."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> _Answer:
         """The route's handler, with expected errors as answers."""
-        handler = super().get_route_handler()
+        return _translated(super().get_route_handler())
 
-        async def handle(request: Request) -> Response:
-            try:
-                return _with_digest(await handler(request))
-            except PilothouseError as error:
-                return JSONResponse(error.as_dict(), status_code=error.status)
-            except ValidationError as error:
-                told = InvalidInput(f"The message is malformed: {error.errors()[0]['msg']}.")
-                return JSONResponse(told.as_dict(), status_code=told.status)
 
-        return handle
+def _translated(handler: _Answer) -> _Answer:
+    async def handle(request: Request) -> Response:
+        try:
+            return _with_digest(await handler(request))
+        except PilothouseError as error:
+            return JSONResponse(error.as_dict(), status_code=error.status)
+        except ValidationError as error:
+            told = InvalidInput(f"The message is malformed: {error.errors()[0]['msg']}.")
+            return JSONResponse(told.as_dict(), status_code=told.status)
+
+    return handle
 
 
 def _with_digest(response: Response) -> Response:
@@ -123,6 +133,22 @@ def _with_digest(response: Response) -> Response:
     if response.headers.get("content-type", "").startswith("application/json"):
         response.headers["Content-Digest"] = content_digest(bytes(response.body))
     return response
+
+
+def _wait(request: Request) -> float:
+    """For how many seconds a device would wait for a change.
+
+    Raises:
+        InvalidInput: it is no number of them.
+    """
+    told = request.query_params.get("wait", "0")
+    try:
+        seconds = float(told)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_WAIT_SECONDS:
+        raise InvalidInput(f"A device waits 0 to {MAX_WAIT_SECONDS:g} seconds, not {told}.")
+    return seconds
 
 
 async def _body(request: Request) -> bytes:

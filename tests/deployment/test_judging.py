@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tools.deployment.judging import BREACH, GOOD, HOLD, Former, Judged, Seen, judge
+from tools.deployment.judging import BREACH, GOOD, HOLD, Former, Judged, Seen, Told, judge
 from tools.deployment.sequential import evidence_above, mean_interval
 from tools.deployment.times import moment_said, opens_in
+from tools.evaluation.sequential import Counted
 from tools.kernel.errors import InvalidInput
 
 MANY = 100
@@ -50,6 +51,20 @@ def test_a_model_that_has_become_unsure_or_slow_is_a_breach() -> None:
     assert names(unsure) == ["confidence"] and "confidence" in unsure.reasons
     slow = judge(seen(10, requests=200, confidence=180.0, slower=True), GOOD_FORMER, 30)
     assert names(slow) == ["slower devices"]
+
+
+def test_delayed_labels_that_are_surely_worse_are_a_breach_and_a_few_bad_ones_are_not() -> None:
+    healthy = seen(10, requests=200, confidence=180.0)
+    worse = Told(Counted(180, 200), Counted(110, 200))
+    judged = judge(healthy, GOOD_FORMER, 30, told=worse)
+    assert names(judged) == ["wrong outcomes"]
+    assert "wrong outcomes 45.0%, above the limit of 15.0% (200 outcomes)" in judged.says
+    for told in (
+        Told(Counted(180, 200), Counted(172, 200)),
+        Told(Counted(19, 20), Counted(1, 3)),
+        Told(new=Counted(0, 40)),
+    ):
+        assert judge(healthy, GOOD_FORMER, 30, told=told).verdict == GOOD
 
 
 def test_a_shadow_is_judged_by_how_often_it_agrees() -> None:

@@ -107,6 +107,15 @@ def test_a_breach_puts_every_touched_device_back_with_its_evidence(
     assert broken.evidence >= broken.alarm and broken.sample > 0
 
 
+def test_of_many_devices_that_are_away_a_refusal_names_the_first(
+    phones: SimulatedFleet, call: Call
+) -> None:
+    for number in range(8):
+        call("devices.enroll", name=f"tablet-{number}", group="tablets", profile="phone")
+    with pytest.raises(Conflict, match=r"tablet-4 is pending and 3 more\."):
+        call("deployment.start", model="ticket-router", group="tablets", version=2)
+
+
 def test_a_silent_device_is_a_failure_after_the_deadline(
     phones: SimulatedFleet, approved: Call, kernel: Kernel
 ) -> None:
@@ -280,6 +289,21 @@ def test_what_does_not_go_together_is_said(
 ) -> None:
     with pytest.raises(InvalidInput, match=told):
         call("deployment.start", **MODEL, version=2, **arguments)
+
+
+def test_a_canary_whose_delayed_labels_are_bad_puts_its_devices_back(
+    phones: SimulatedFleet, approved: Call, call: Call, kernel: Kernel
+) -> None:
+    job = start(approved, strategy="canary", percent=50, sample=100_000)
+    phones.until(lambda: len(phones.on(2)) == 3, "half of the phones have version 2")
+    with pytest.raises(Conflict, match="v7 takes no part in the last rollout of phones: v1 and v2"):
+        call("deployment.record_outcome", group="phones", key="t-0", version=7)
+    for number in range(60):
+        old, new = f"old-{number}", f"new-{number}"
+        call("deployment.record_outcome", group="phones", key=old, version=1)
+        call("deployment.record_outcome", group="phones", key=new, version=2, success=False)
+    assert "wrong outcomes 100.0%, above the limit of 5.0%" in message(kernel, job)
+    assert phones.on(2) == set()
 
 
 def test_an_ab_test_records_outcomes_and_its_winner_is_promoted(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tools.devices.views import spellings
+from tools.devices.views import changes_of, spellings
 from tools.kernel.errors import Conflict, InvalidInput, NeedsApproval, NotFound
 from tools.kernel.gate import Outcome
 from tools.kernel.identity import RequestContext
@@ -122,3 +122,13 @@ def test_a_group_is_known_in_its_other_number_and_with_an_article(group: str, ot
 def test_every_operation_has_enough_examples(kernel: Kernel) -> None:
     for operation in kernel.operations.of(("devices", "deployment")):
         assert operation.hidden or len(set(operation.examples)) >= 8, operation.name
+
+
+def test_a_card_for_a_large_fleet_has_a_row_for_each_kind_of_change() -> None:
+    told = [
+        (f"phone-{n}", f"ticket-router v{n % 2 + 1}", "ticket-router v3") for n in range(10_000)
+    ]
+    first, second = changes_of(told)
+    assert first.what == "5,000 devices (phone-0, phone-2, phone-4 and 4,997 more)"
+    assert (second.before, second.after) == ("ticket-router v2", "ticket-router v3")
+    assert [c.what for c in changes_of(told[:3])] == ["phone-0", "phone-1", "phone-2"]

@@ -73,6 +73,21 @@ def test_a_device_is_heard_again_after_a_start_that_was_not_numbered_with_its_cl
     assert fleet.serving("thinkpad-1") == [("router", 2)]
 
 
+def test_a_staged_model_is_ready_again_after_the_device_was_killed(
+    fleet: FleetUnderTest, kernel: Kernel, tmp_path: Path
+) -> None:
+    device = fleet.enroll("thinkpad-1")
+    models = [put_bundle(kernel, tmp_path, n, shift=n, padding=200_000) for n in (1, 2)]
+    want(kernel, models[0], stage=(models[1],))
+    fleet.until(lambda: fleet.device("thinkpad-1").confirmed, "it has staged the second")
+    heard = fleet.device("thinkpad-1").report
+    device.kill()
+    device.start()
+    fleet.until(lambda: fleet.device("thinkpad-1").report != heard, "it is heard again")
+    fleet.until(lambda: fleet.device("thinkpad-1").confirmed, "it has staged it again")
+    assert fleet.serving("thinkpad-1") == [("router", 1)]
+
+
 def test_no_request_fails_while_models_are_swapped(
     fleet: FleetUnderTest, kernel: Kernel, tmp_path: Path
 ) -> None:

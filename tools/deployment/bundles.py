@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from tools.deployment.chunks import chunks_of
+from tools.deployment.measuring import PROBE_TEXTS, measured
 from tools.deployment.tables import BundleRow
 from tools.devices.fit import Variant
 from tools.devices.keyring import Keyring
@@ -30,14 +31,13 @@ from tools.kernel.child import child_main
 from tools.kernel.errors import OperationFailed, PilothouseError, Unavailable
 
 if TYPE_CHECKING:
-    from edge.runtime import Prediction as _Labelled
+    from tools.datasets.columns import Row
     from tools.kernel.jobs import JobContext
     from tools.kernel.kernel import Kernel
     from tools.registry.backend import ModelVersionInfo
 
 FILES = ("model.onnx", "tokenizer.json")
 RUNTIME_MB = 128
-GOLDEN = 6
 PROBES = 100
 MOST_ROWS = 200
 PROFILES_OF = {
@@ -49,20 +49,6 @@ PROFILES_OF = {
 """The classes of device that a variant for a runtime is meant for; none means all."""
 _NOT_SERVED = ("variant.json", "labels.json", "config.json", "classifier.json")
 LEAST_AGREEMENT = 0.7
-_PROBES = (
-    "I was charged twice for my last order and would like the money back.",
-    "The app closes by itself whenever I open the settings page.",
-    "How do I change the e-mail address of my account?",
-    "My parcel was supposed to arrive on Monday and is still not here.",
-    "Please cancel my subscription at the end of the month.",
-    "I cannot log in, the password reset link never arrives!!",
-    "Could you add a dark mode to the dashboard?",
-    "Somebody signed in to my account from another country.",
-    "the screen of the device i got is cracked",
-    "Where can I download the invoice for March?",
-    "Everything is slow since yesterday's update, pages take a minute.",
-    "Just wanted to say thanks, the new release is great.",
-)
 
 
 class Bundles:
@@ -111,6 +97,7 @@ class Bundles:
             "labels": list(version.labels),
             "created": version.created.isoformat(),
             "rows": self._held_out(version),
+            "registered": self._registered(version),
         }
         built = job.child("tools.deployment.bundles", spec)
         try:
@@ -136,8 +123,24 @@ class Bundles:
                 rows = datasets.rows(version.tenant, version.dataset, split)
             except PilothouseError:
                 continue
-            return [(row.text, row.label) for row in rows[:MOST_ROWS]]
+            return [(row.text, _answer(row)) for row in rows[:MOST_ROWS]]
         return []
+
+    def _registered(self, version: ModelVersionInfo) -> tuple[float, int] | None:
+        """The accuracy that was measured when a version was made, and on how many rows."""
+        from tools.datasets.service import DatasetService
+
+        known = version.lineage.metrics
+        found = next((known[n] for n in ("accuracy", "validation_accuracy") if n in known), None)
+        if found is None or version.dataset is None:
+            return None
+        try:
+            rows = self._kernel.get(DatasetService).rows(
+                version.tenant, version.dataset, "validation"
+            )
+        except PilothouseError:
+            return None
+        return (found, len(rows)) if rows else None
 
     def _keep(self, version: ModelVersionInfo, out: Path, built: dict[str, Any]) -> str:
         manifest = (out / "manifest.json").read_bytes()
@@ -198,13 +201,15 @@ def build(spec: dict[str, Any]) -> dict[str, Any]:
     """For the child: export a version and write its manifest.
 
     Args:
-        spec: `source` and `out` folders, `model`, `version`, `labels`, `created`.
+        spec: `source` and `out` folders, `model`, `version`, `labels`, `created`; if known,
+            held-out `rows`, and the accuracy `registered` of the version with its rows.
 
     Returns:
         `size` of all files in bytes, `memory_mb`.
 
     Raises:
-        OperationFailed: the version cannot be exported, or does not run once it is.
+        OperationFailed: the version cannot be exported, or once it is does not run or answers
+            worse than was registered.
     """
     source, out = Path(spec["source"]), Path(spec["out"])
     rows: list[tuple[str, str]] = [(text, label) for text, label in spec.get("rows", [])]
@@ -217,8 +222,10 @@ def build(spec: dict[str, Any]) -> dict[str, Any]:
         "files": {name: _described(out / name) for name in sorted(manifest["files"])},
         "golden": [],
     }
-    if manifest["task"] == "classify":
-        manifest |= measured(out, manifest, rows)
+    if manifest["task"] != "chat":
+        # Rightly answered and micro F1 of several labels are different things.
+        registered = spec.get("registered") if manifest["task"] == "classify" else None
+        manifest |= measured(out, manifest, rows, registered)
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
     size = sum(file["size"] for file in manifest["files"].values())
     return {"size": size, "memory_mb": manifest["memory_mb"]}
@@ -228,9 +235,9 @@ def _classifier(
     source: Path, out: Path, spec: dict[str, Any], texts: Sequence[str]
 ) -> dict[str, Any]:
     """Export a trained classifier; a version that is ONNX already is taken as it is."""
-    _export(source, out, [*texts[:PROBES], *_PROBES])
+    _export(source, out, [*texts[:PROBES], *PROBE_TEXTS])
     return {
-        "task": "classify",
+        "task": _task(source),
         "runtime": "onnx",
         "profiles": [],
         "files": FILES,
@@ -252,7 +259,7 @@ def _variant(source: Path, out: Path) -> dict[str, Any] | None:
     for name in kept:
         shutil.copyfile(source / name, out / name)
     return {
-        "task": "chat" if chats else "classify",
+        "task": "chat" if chats else _task(source),
         "runtime": told["runtime"],
         "profiles": list(PROFILES_OF[told["runtime"]]),
         "files": kept,
@@ -294,81 +301,20 @@ def _export(source: Path, out: Path, texts: Sequence[str]) -> None:
     shutil.copyfile(source / "tokenizer.json", out / "tokenizer.json")
 
 
-def measured(
-    folder: Path, manifest: dict[str, Any], rows: Sequence[tuple[str, str]]
-) -> dict[str, Any]:
-    """Run the bundle on held-out rows: its accuracy with a floor, and its golden inputs.
-
-    Args:
-        folder: the bundle's files.
-        manifest: what is known of it.
-        rows: texts and their labels; without any, fixed sentences give the golden inputs.
-
-    Returns:
-        `golden`: the rows of which the model is surest, as many classes as can be. `metric`: the
-        accuracy measured, and as its floor the lower end of its 99 % Wilson interval: a device that
-        measures less on the same rows does not run the same model.
-
-    Raises:
-        OperationFailed: the model does not run.
-    """
-    from edge.errors import EdgeError
-    from edge.profiles import PROFILES
-    from edge.runtime import LoadedModel
-    from edge.verify import BundleFile, Manifest
-
-    shape = Manifest(
-        model=manifest["model"],
-        version=manifest["version"],
-        runtime=manifest["runtime"],
-        files={n: BundleFile(f["sha256"], f["size"]) for n, f in manifest["files"].items()},
-        labels=tuple(manifest["labels"]),
-        max_length=manifest["max_length"],
-        golden=(),
-        memory_mb=manifest["memory_mb"],
-    )
-    texts = [text for text, _ in rows] or list(_PROBES)
-    try:
-        found = LoadedModel(folder, shape, PROFILES["server"]).predict(texts)
-    except (EdgeError, IndexError) as error:
-        raise OperationFailed(f"The exported model does not run: {error}") from error
-    ranked = sorted(zip(texts, found, strict=True), key=lambda pair: -pair[1].confidence)
-    golden = [{"text": text, "label": p.label} for text, p in _spread(ranked)]
-    if not rows:
-        return {"golden": golden}
-    right = sum(p.label == label for p, (_, label) in zip(found, rows, strict=True))
-    metric = {
-        "name": "accuracy",
-        "value": round(right / len(rows), 4),
-        "floor": round(_wilson_low(right, len(rows)), 4),
-        "rows": len(rows),
-    }
-    return {"golden": golden, "metric": metric}
-
-
-def _spread(ranked: Sequence[tuple[str, _Labelled]]) -> list[tuple[str, _Labelled]]:
-    """The surest inputs, of different classes first."""
-    seen: set[str] = set()
-    first: list[tuple[str, _Labelled]] = []
-    later: list[tuple[str, _Labelled]] = []
-    for pair in ranked:
-        (later if pair[1].label in seen else first).append(pair)
-        seen.add(pair[1].label)
-    return [*first, *later][:GOLDEN]
-
-
-def _wilson_low(right: int, rows: int, z: float = 2.576) -> float:
-    """The lower end of Wilson's interval of a share (Wilson 1927); z = 2.576 is 99 %."""
-    share = right / rows
-    middle = share + z * z / (2 * rows)
-    half = z * ((share * (1 - share) + z * z / (4 * rows)) / rows) ** 0.5
-    return max(0.0, (middle - half) / (1 + z * z / rows))
-
-
 def _described(path: Path) -> dict[str, Any]:
     with path.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     return {"sha256": digest, "size": path.stat().st_size, "chunks": chunks_of(path)}
+
+
+def _answer(row: Row) -> str:
+    """The label as a device says it: several of them joined, in their order."""
+    return row.label if row.labels is None else ", ".join(sorted(row.labels))
+
+
+def _task(source: Path) -> str:
+    several = _read(source / "classifier.json").get("task") == "multilabel"
+    return "classify_several" if several else "classify"
 
 
 def _labels(source: Path) -> list[str]:

@@ -6,15 +6,20 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
-
-from tools.deployment.judging import FAILED_ANSWERS
+from tools.deployment.judging import FAILED_ANSWERS, NOTHING
+from tools.deployment.outcomes import Outcomes
 from tools.deployment.rollouts import AB_TEST, Rollouts
 from tools.deployment.sequential import FALSE_ALARMS
 from tools.deployment.status import StatusReader
-from tools.deployment.tables import OutcomeRow, RolloutRow
-from tools.deployment.types import AbResult, Arm, Guardrail, OutcomeRecorded, RolloutReport
+from tools.deployment.tables import RolloutRow
+from tools.deployment.types import (
+    AbResult,
+    Arm,
+    Guardrail,
+    OutcomeRecorded,
+    RecordOutcome,
+    RolloutReport,
+)
 from tools.devices.fleet import load_models
 from tools.evaluation.sequential import Counted, Look, proportion_difference
 from tools.kernel.errors import Conflict
@@ -35,7 +40,7 @@ class Experiments:
     """
 
     def __init__(self, kernel: Kernel) -> None:
-        self._database = kernel.database
+        self._outcomes = kernel.get(Outcomes)
         self._rollouts = kernel.get(Rollouts)
         self._reader = kernel.get(StatusReader)
 
@@ -50,33 +55,42 @@ class Experiments:
                 return row
         raise Conflict(f"There is no A/B test in {group}.", hint="`deployment.ab_test` begins one.")
 
-    def record(self, tenant: str, group: str, key: str, success: bool) -> OutcomeRecorded:
-        """Note how a request ended; the key tells which version had answered it.
+    def record(self, tenant: str, args: RecordOutcome) -> OutcomeRecorded:
+        """Note how a request ended; a second outcome of the same key changes nothing.
 
-        A second outcome of the same key changes nothing.
+        In an A/B test the key tells which version had answered it; of a rollout in steps it has to
+        be said.
+
+        Raises:
+            Conflict: there was no A/B test and no version was said, or no rollout of that version.
         """
-        row = self.newest(tenant, group)
-        version = self._assigned(row, key)
-        try:
-            with self._database.session() as session:
-                session.add(
-                    OutcomeRow(
-                        tenant=tenant,
-                        rollout=row.id,
-                        key=key,
-                        version=version,
-                        value=float(success),
-                    )
-                )
-        except IntegrityError:
-            return self._outcome(row, key, new=False)
-        return self._outcome(row, key, new=True)
+        if args.version is None:
+            row = self.newest(tenant, args.group)
+            version = self._assigned(row, args.key)
+        else:
+            row, version = self._rolled_out(tenant, args.group, args.version), args.version
+        return self._outcomes.add(row, args.key, version, args.success)
+
+    def _rolled_out(self, tenant: str, group: str, version: int) -> RolloutRow:
+        """The group's newest rollout, which a version takes part in as the old or the new one."""
+        row = self._rollouts.latest(tenant, group)
+        known = {row.version} if row else set[int]()
+        for target in self._rollouts.targets(row.id) if row else ():
+            known |= {model.version for model in load_models(target.before)}
+        if row is None or version not in known:
+            told = " and ".join(f"v{v}" for v in sorted(known)) or "nothing"
+            raise Conflict(
+                f"v{version} takes no part in the last rollout of {group}: {told} does.",
+                hint="The answer of a device says which version gave it.",
+            )
+        return row
 
     def result(self, tenant: str, group: str) -> AbResult:
         """What may be concluded now; looking often does not raise the rate of false alarms."""
         row = self.newest(tenant, group)
         control = self._control(row)
-        counts = [self._counted(row, version) for version in (control, row.version)]
+        counted = self._outcomes.counted(row.id)
+        counts = [counted.get(version, NOTHING) for version in (control, row.version)]
         look = proportion_difference(counts[0], counts[1])
         report = self._reader.report(tenant, row.id)
         guards = [_guardrail(report, control, row.version)]
@@ -108,30 +122,6 @@ class Experiments:
             for model in load_models(target.before):
                 return model.version
         raise Conflict(f"The A/B test {row.id} has no device left.")
-
-    def _counted(self, row: RolloutRow, version: int) -> Counted:
-        query = select(func.count(OutcomeRow.id), func.sum(OutcomeRow.value)).where(
-            OutcomeRow.rollout == row.id, OutcomeRow.version == version
-        )
-        with self._database.session() as session:
-            trials, successes = session.execute(query).one()
-        return Counted(int(successes or 0), trials)
-
-    def _outcome(self, row: RolloutRow, key: str, *, new: bool) -> OutcomeRecorded:
-        query = select(OutcomeRow).where(OutcomeRow.rollout == row.id, OutcomeRow.key == key)
-        with self._database.session() as session:
-            stored = session.scalars(query).one()
-            total = session.scalar(
-                select(func.count(OutcomeRow.id)).where(OutcomeRow.rollout == row.id)
-            )
-        return OutcomeRecorded(
-            rollout=row.id,
-            key=key,
-            version=stored.version,
-            success=bool(stored.value),
-            recorded=new,
-            outcomes=total or 0,
-        )
 
 
 def _arm(report: RolloutReport, version: int, counted: Counted) -> Arm:

@@ -12,13 +12,18 @@ from dataclasses import dataclass, field
 
 from tools.deployment.sequential import FALSE_ALARMS, evidence_above, mean_interval
 from tools.deployment.types import Metric
+from tools.evaluation.sequential import Counted, proportion_difference
 
 FEW = 20
 FAILED_DEVICES, FAILED_ANSWERS, SLOW_DEVICES = 0.01, 0.01, 0.2
-DISAGREEMENT, CONFIDENCE_DROP = 0.2, 0.1
+DISAGREEMENT, CONFIDENCE_DROP, WRONG_OUTCOMES = 0.2, 0.1, 0.05
 LEAST_DEVICES = 3
-METRICS = ("failed devices", "failed answers", "slower devices", "confidence", "disagreement")
+METRICS = (
+    *("failed devices", "failed answers", "slower devices", "confidence", "disagreement"),
+    "wrong outcomes",
+)
 ALARM = len(METRICS) / FALSE_ALARMS
+NOTHING = Counted(0, 0)
 GOOD, HOLD, BREACH = "good", "too little data", "breach"
 
 
@@ -75,7 +80,22 @@ class Judged:
     says: str = ""
 
 
-def judge(seen: Sequence[Seen], former: Former, sample: int, *, shadow: bool = False) -> Judged:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Outcomes that people or other systems told later, such as delayed labels; success counts."""
+
+    former: Counted = NOTHING
+    new: Counted = NOTHING
+
+
+def judge(
+    seen: Sequence[Seen],
+    former: Former,
+    sample: int,
+    *,
+    shadow: bool = False,
+    told: Told | None = None,
+) -> Judged:
     """Judge a step.
 
     Args:
@@ -83,20 +103,24 @@ def judge(seen: Sequence[Seen], former: Former, sample: int, *, shadow: bool = F
         former: what the former model answered on the same group.
         sample: answers (or comparisons, for a shadow) that there have to be.
         shadow: True if the new version answers nobody.
+        told: outcomes that were recorded of both versions.
     """
     metrics = [_devices(seen), *_answers(seen, former, 0 if shadow else sample), _slower(seen)]
     if shadow:
         metrics.append(_agreement(seen, sample))
+    if told is not None and told.new.trials:
+        metrics.append(_outcomes(told))
     failed = {s.device: s.failed for s in seen if s.failed is not None}
     breached = [m for m in metrics if m.verdict == BREACH]
     if breached:
         reasons = failed if any(m.name == METRICS[0] for m in breached) else {}
-        told = {m.name: _told(m) for m in breached if m.name != METRICS[0] or not failed}
-        return Judged(BREACH, tuple(metrics), {**reasons, **told}, "; ".join(map(_told, breached)))
+        others = {m.name: _told(m) for m in breached if m.name != METRICS[0] or not failed}
+        says = "; ".join(map(_told, breached))
+        return Judged(BREACH, tuple(metrics), {**reasons, **others}, says)
     short = [m for m in metrics if m.verdict == HOLD]
     if short:
-        told = ", ".join(f"{m.sample} of {m.needed} {_unit(m.name)}" for m in short)
-        return Judged(HOLD, tuple(metrics), {}, f"too little data: {told}")
+        lacking = ", ".join(f"{m.sample} of {m.needed} {_unit(m.name)}" for m in short)
+        return Judged(HOLD, tuple(metrics), {}, f"too little data: {lacking}")
     return Judged(GOOD, tuple(metrics), {}, "within its limits")
 
 
@@ -187,6 +211,24 @@ def _agreement(seen: Sequence[Seen], sample: int) -> Metric:
     )
 
 
+def _outcomes(told: Told) -> Metric:
+    """Delayed labels: a breach once the new version surely ends badly more often than allowed."""
+    share = FALSE_ALARMS / len(METRICS)
+    look = proportion_difference(told.former, told.new, alpha=share)
+    worse = look.high < -WRONG_OUTCOMES
+    former, new = told.former, told.new
+    usual = 1 - former.successes / former.trials if former.trials else 0.0
+    return Metric(
+        name=METRICS[5],
+        value=1 - new.successes / new.trials,
+        limit=min(1.0, usual + WRONG_OUTCOMES) if former.trials else 1.0,
+        sample=new.trials,
+        evidence=ALARM if worse else 1.0,
+        alarm=ALARM,
+        verdict=BREACH if worse else GOOD,
+    )
+
+
 def _told(metric: Metric) -> str:
     value = 0.0 if metric.value is None else metric.value
     compared = "below" if metric.name == METRICS[3] else "above"
@@ -199,4 +241,6 @@ def _told(metric: Metric) -> str:
 def _unit(name: str) -> str:
     if name == METRICS[4]:
         return "comparisons"
+    if name == METRICS[5]:
+        return "outcomes"
     return "devices" if "devices" in name else "answers"

@@ -12,6 +12,7 @@ from tools.deployment.freezes import Freezes, told
 from tools.deployment.judgements import Judgements
 from tools.deployment.judging import BREACH, GOOD, Judged, Seen, judge
 from tools.deployment.looks import former_of, seen_of
+from tools.deployment.outcomes import Outcomes
 from tools.deployment.rollouts import Rollouts
 from tools.deployment.tables import RolloutRow, TargetRow
 from tools.deployment.times import opens_in
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 1.0
 WHOLE_SECONDS = 1800.0
-LOOKED_SHARE = 0.2
-"""The largest share of the time that is spent on looking at a large fleet."""
+LOOKED_SHARE, MOST_SECONDS = 0.2, 5.0
+"""The largest share of the time spent on looking at a large fleet, and the longest pause."""
 
 
 class PlatformStopping(BaseException):
@@ -80,6 +81,7 @@ class Observer:
         self._rollouts = kernel.get(Rollouts)
         self._freezes = kernel.get(Freezes)
         self._judgements = kernel.get(Judgements)
+        self._outcomes = kernel.get(Outcomes)
         self._patience = kernel.settings.device_report_seconds
 
     def judged(
@@ -112,11 +114,11 @@ class Observer:
 
         Every device is waited for until it confirms, refuses or has been silent for too long.
         """
-        began, seen = now(), self._fleet.watch.reports
+        began, seen, wanted = now(), self._fleet.watch.reports, frozenset(names)
         while True:
             self._check(go_on)
             looked = time.monotonic()
-            there = [d for d in self._fleet.devices(row.tenant, row.group) if d.name in names]
+            there = [d for d in self._fleet.devices(row.tenant, row.group) if d.name in wanted]
             reasons = {d.name: self._stuck(d, began) for d in there if not d.confirmed}
             if all(reason is not None for reason in reasons.values()):
                 return {name: reason for name, reason in reasons.items() if reason is not None}
@@ -173,7 +175,8 @@ class Observer:
         former = former_of(row, devices, targets)
         sample = 0 if step.wave == "stage" else row.plan.get("sample", 0)
         shadow = row.strategy == Strategy.SHADOW
-        judged = judge(seen, former, sample, shadow=shadow)
+        told = self._outcomes.told(row.id, row.version)
+        judged = judge(seen, former, sample, shadow=shadow, told=told)
         return self._decide(row, step, judged, seen, awaited, mine)
 
     def _decide(
@@ -220,7 +223,7 @@ class Observer:
 
     def _pause(self, looked: float) -> None:
         """Leave time to others between two looks: a large fleet reports all the time."""
-        time.sleep(min(looked / LOOKED_SHARE, LOOK_SECONDS))
+        time.sleep(min(looked / LOOKED_SHARE, MOST_SECONDS))
 
 
 def _counts(target: TargetRow | None, step: _Step) -> bool:

@@ -18,6 +18,7 @@ from tools.deployment.types import (
     StartRollout,
     StatusOf,
 )
+from tools.devices.views import few
 from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
 from tools.registry.usage import usage_source
@@ -128,7 +129,7 @@ def _(args: StartRollout, result: RolloutReport) -> str:
     confirmed = [d.device for d in result.devices if d.touched and d.confirmed]
     held = f", canary at {result.percent} %" if result.state == "canary" else ""
     return (
-        f"{', '.join(confirmed) or 'No device'} of {result.group} "
+        f"{few(confirmed) or 'No device'} of {result.group} "
         f"{'serves' if len(confirmed) == 1 else 'serve'} {result.model} v{result.version}"
         f"{held}, by their own report."
     )
@@ -372,7 +373,7 @@ def _(args: RollBack, result: RolloutReport) -> str:
         for d in result.devices
         if d.touched
     ]
-    return f"{result.group} is rolled back, by the devices' own report: {', '.join(lines)}."
+    return f"{result.group} is rolled back, by the devices' own report: {few(lines)}."
 
 
 @operation(

@@ -24,27 +24,34 @@ def wanted_of(row: RolloutRow, wave: str, target: TargetRow) -> Desired:
     """What a device is to serve and to stage in a wave; always the same for the same wave."""
     before = load_models(target.before)
     if wave == "stage":
-        return Desired(serve=before, stage=(new_model(row),))
+        return Desired(serve=before, stage=(new_model(row, target.form),))
     if row.strategy in (AB_TEST, Strategy.SHADOW):
         share = row.percent if row.strategy == AB_TEST else 0
         control = before[0].model_copy(update={"weight": 100 - share})
-        return Desired(serve=(control, new_model(row).model_copy(update={"weight": share})))
-    return Desired(serve=(new_model(row),))
+        new = new_model(row, target.form).model_copy(update={"weight": share})
+        return Desired(serve=(control, new))
+    return Desired(serve=(new_model(row, target.form),))
 
 
-def new_model(row: RolloutRow) -> ServedModel:
+def new_model(row: RolloutRow, form: str | None = None) -> ServedModel:
     """The model that a rollout brings.
+
+    Args:
+        row: the rollout.
+        form: the form that a device gets; None for what devices get that join the group later.
 
     Raises:
         RuntimeError: before its bundle is built.
     """
-    if row.bundle is None:
+    bundle = row.bundles.get(form or "", row.bundle)
+    if bundle is None:
         raise RuntimeError(f"rollout {row.id} has no bundle yet")
-    return ServedModel(model=row.model, version=row.version, bundle=row.bundle)
+    return ServedModel(model=row.model, version=row.version, bundle=bundle)
 
 
 def target_of(plan: Plan, device: Device) -> NewTarget:
     """A device of a plan, as the rollout's record keeps it."""
+    variant = plan.fit.variant_of(device.name)
     return NewTarget(
         device=device.name,
         before=dump_models(plan.before[device.name]),
@@ -53,6 +60,7 @@ def target_of(plan: Plan, device: Device) -> NewTarget:
         awaited=device.state == DeviceState.ONLINE,
         traffic=[t.model_dump() for t in device.report.traffic] if device.report else [],
         facts=_facts(device),
+        form=variant.name if variant else None,
     )
 
 

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tools.deployment.bundles import Bundles, needed_memory_mb, variant_of
+from tools.deployment.forms import Form, Forms, fitted, kept
 from tools.deployment.freezes import Freezes
 from tools.deployment.rollouts import AB_TEST, HOLDING, Rollouts
 from tools.deployment.select import meant, why_not
 from tools.deployment.select import told as filter_told
 from tools.deployment.tables import RolloutRow
 from tools.deployment.types import RolloutState, Selection, StartAbTest, StartRollout, Strategy
-from tools.devices.fit import fit
+from tools.devices.fit import FleetFit
 from tools.devices.fleet import Device, Fleet, load_models
 from tools.devices.types import DeviceState, ServedModel
-from tools.devices.views import named
+from tools.devices.views import few, named
 from tools.kernel.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ DEFAULT_CANARY_PERCENT = 34
 STEP_SAMPLE = 30
 """Answers of the new version that a step is judged on, where several steps follow each other."""
 MOST_WARNINGS = 5
-USUAL_BYTES = 25 << 20
-"""Size of an int8 bundle; an adapter alone says little about it, full fp32 weights are thrice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,7 @@ class Plan:
         baseline: what devices that join the group were to serve before.
         takes_over: the holding canary or test that it goes on from.
         warnings: what a person should know.
+        fit: which form of the version each device gets.
         options: what else was said, as the rollout's record keeps it.
     """
 
@@ -61,6 +60,7 @@ class Plan:
     baseline: tuple[ServedModel, ...]
     takes_over: RolloutRow | None
     warnings: tuple[str, ...]
+    fit: FleetFit
     options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -146,7 +146,9 @@ class Planner:
         held: RolloutRow | None,
         options: dict[str, Any],
     ) -> Plan:
-        warnings = self._fit(version, [d for d in devices if d.name in chosen])
+        forms = self._forms(version, held)
+        fit = fitted([d for d in devices if d.name in chosen], forms)
+        warnings = _warnings(version, [d for d in devices if d.name in chosen], fit)
         before = {d.name: d.serve for d in devices}
         group = self._fleet.group(tenant, devices[0].group)
         baseline = load_models(group.baseline) if group else ()
@@ -167,7 +169,8 @@ class Planner:
             baseline=baseline,
             takes_over=held,
             warnings=tuple(warnings),
-            options=options,
+            fit=fit,
+            options=options | {"forms": {n: f.registered for n, f in forms.items()}},
         )
 
     def _version(self, tenant: str, model: str, version: int) -> ModelVersionInfo:
@@ -185,14 +188,13 @@ class Planner:
         if wanted is not None and not meant(devices, wanted) and devices:
             reasons = [why for d in devices if (why := why_not(d, wanted))]
             raise Conflict(
-                f"No device of {group} is meant by {filter_told(wanted)!r}: "
-                f"{', '.join(reasons[:5])}.",
+                f"No device of {group} is meant by {filter_told(wanted)!r}: {few(reasons)}.",
                 hint="`devices.describe` shows what a device reports of itself.",
             )
         devices = meant(devices, wanted) if wanted is not None else devices
         enrolled = [d for d in devices if d.state != DeviceState.PENDING]
         if not any(d.state == DeviceState.ONLINE for d in enrolled):
-            told = ", ".join(f"{d.name} is {d.state}" for d in devices) or "it has no devices"
+            told = few([f"{d.name} is {d.state}" for d in devices]) or "it has no devices"
             raise Conflict(
                 f"No device of {group} is online: {told}.",
                 hint="Start the devices; `devices.health` shows who is silent.",
@@ -234,8 +236,7 @@ class Planner:
         empty = [d.name for d in devices if len(d.serve) != 1]
         if empty:
             raise Conflict(
-                f"{', '.join(empty[:5])} of {group} serves no single model that {version} could "
-                "shadow.",
+                f"{few(empty)} of {group} serves no single model that {version} could shadow.",
                 hint="Roll one version out to the whole group first.",
             )
 
@@ -251,31 +252,32 @@ class Planner:
     def _has(self, device: Device, version: ModelVersionInfo) -> bool:
         return [(s.model, s.version) for s in device.serve] == [(version.model, version.version)]
 
-    def _fit(self, version: ModelVersionInfo, devices: Sequence[Device]) -> list[str]:
-        """Check runtime, memory and disk of every chosen device.
+    def _forms(self, version: ModelVersionInfo, held: RolloutRow | None) -> dict[str, Form]:
+        forms = self._kernel.get(Forms).of(version)
+        if held is None or (held.model, held.version) != (version.model, version.version):
+            return forms
+        return kept(forms, held.plan.get("forms", {}))
 
-        Returns:
-            Warnings: who is silent, and who is short of battery or on a metered network.
 
-        Raises:
-            Conflict: naming those on which it does not fit.
-        """
-        known = self._kernel.get(Bundles).known(version)
-        size = known.size if known else max(version.lineage.size_bytes // 3, USUAL_BYTES)
-        memory = known.memory_mb if known else needed_memory_mb(size)
-        misfits = fit(devices, [variant_of(version, size, memory)]).misfits.values()
-        lasting = [m.reason for m in misfits if not m.passing]
-        if lasting:
-            raise Conflict(f"{version} does not fit: {'; '.join(lasting)}.")
-        waiting = [f"{m.reason}." for m in misfits]
-        warnings = waiting[:MOST_WARNINGS]
-        if more := len(waiting) - len(warnings):
-            warnings.append(f"{more} more devices are short of battery or on a metered network.")
-        silent = [d.name for d in devices if d.state == DeviceState.SILENT]
-        if silent:
-            verb = "is" if len(silent) == 1 else "are"
-            warnings.append(f"{', '.join(silent)} {verb} silent and will follow when back.")
-        return warnings
+def _warnings(version: ModelVersionInfo, devices: Sequence[Device], fit: FleetFit) -> list[str]:
+    """Who is silent, and who is short of battery or on a metered network.
+
+    Raises:
+        Conflict: naming those on which the version does not fit.
+    """
+    misfits = fit.misfits.values()
+    lasting = [m.reason for m in misfits if not m.passing]
+    if lasting:
+        raise Conflict(f"{version} does not fit: {few(lasting, joint='; ')}.")
+    waiting = [f"{m.reason}." for m in misfits]
+    warnings = waiting[:MOST_WARNINGS]
+    if more := len(waiting) - len(warnings):
+        warnings.append(f"{more} more devices are short of battery or on a metered network.")
+    silent = [d.name for d in devices if d.state == DeviceState.SILENT]
+    if silent:
+        verb = "is" if len(silent) == 1 else "are"
+        warnings.append(f"{few(silent)} {verb} silent and will follow when back.")
+    return warnings
 
 
 def choose(group: str, names: Sequence[str], percent: int) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tools.deployment.tables import RolloutRow, TargetRow
@@ -29,6 +29,10 @@ OPEN = (
 )
 HOLDING = (RolloutState.CANARY, RolloutState.TESTING, RolloutState.SHADOW)
 AB_TEST = "ab_test"
+MOST_KNOWN = 8
+"""Rollouts whose targets are kept in memory."""
+AT_ONCE = 500
+"""Targets that are marked by one statement; databases bound what one may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class NewTarget:
     traffic: list[dict[str, Any]]
     wave: int = 0
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    form: str | None = None
 
 
 class Rollouts:
@@ -55,6 +60,7 @@ class Rollouts:
 
     def __init__(self, kernel: Kernel) -> None:
         self._database = kernel.database
+        self._targets: dict[int, tuple[int, list[TargetRow]]] = {}
 
     def create(
         self, row: RolloutRow, targets: Sequence[NewTarget], takes_over: int | None
@@ -70,7 +76,8 @@ class Rollouts:
                     self._take_over(session, takes_over)
                 session.add(row)
                 session.flush()
-                session.add_all(_target(row, target) for target in targets)
+                if targets:
+                    session.execute(insert(TargetRow), [_target(row, t) for t in targets])
         except IntegrityError as error:
             raise Conflict(f"Another rollout of {row.group} has just begun.") from error
         return row
@@ -124,10 +131,25 @@ class Rollouts:
             return session.scalar(query)
 
     def targets(self, rollout: int) -> list[TargetRow]:
-        """A rollout's devices, by name."""
-        query = select(TargetRow).where(TargetRow.rollout == rollout).order_by(TargetRow.device)
+        """A rollout's devices, by name; they are read again only after a fence has let one through.
+
+        `touches` grows in the transaction of every change of them. It is read first: targets that
+        are newer than it are read once more, none is ever older.
+        """
         with self._database.session() as session:
-            return list(session.scalars(query))
+            touches = session.scalar(select(RolloutRow.touches).where(RolloutRow.id == rollout))
+            known = self._targets.get(rollout)
+            if touches is not None and known is not None and known[0] == touches:
+                return list(known[1])
+            query = select(TargetRow).where(TargetRow.rollout == rollout)
+            found = list(session.scalars(query.order_by(TargetRow.device)))
+        if touches is not None:
+            self._remember(rollout, touches, found)
+        return list(found)
+
+    def _remember(self, rollout: int, touches: int, targets: list[TargetRow]) -> None:
+        known = {**self._targets, rollout: (touches, targets)}
+        self._targets = dict(list(known.items())[-MOST_KNOWN:])
 
     def fence(
         self,
@@ -164,13 +186,8 @@ class Rollouts:
             values = {"touches": RolloutRow.touches + 1, **(become or {})}
             if session.execute(query.values(**values).returning(RolloutRow.id)).first() is None:
                 return False
-            for names, marked in ((touch, {"touched": True}), (exclude, {"excluded": True})):
-                if names:
-                    session.execute(
-                        update(TargetRow)
-                        .where(TargetRow.rollout == rollout, TargetRow.device.in_(list(names)))
-                        .values(**marked)
-                    )
+            _mark(session, rollout, touch, touched=True)
+            _mark(session, rollout, exclude, excluded=True)
             return True
 
         return check
@@ -203,15 +220,28 @@ def closing(state: RolloutState, **values: Any) -> dict[str, Any]:
     return {"state": state.value, "open_group": None, "ended": now(), **values}
 
 
-def _target(row: RolloutRow, target: NewTarget) -> TargetRow:
-    return TargetRow(
-        tenant=row.tenant,
-        rollout=row.id,
-        device=target.device,
-        before=target.before,
-        chosen=target.chosen,
-        awaited=target.awaited,
-        traffic_before=target.traffic,
-        facts_before=target.facts,
-        wave=target.wave,
-    )
+def _mark(session: Session, rollout: int, names: Sequence[str], **marks: bool) -> None:
+    """Mark targets of a rollout, many in a few statements."""
+    for start in range(0, len(names), AT_ONCE):
+        some = list(names[start : start + AT_ONCE])
+        session.execute(
+            update(TargetRow)
+            .where(TargetRow.rollout == rollout, TargetRow.device.in_(some))
+            .values(**marks),
+            execution_options={"synchronize_session": False},
+        )
+
+
+def _target(row: RolloutRow, target: NewTarget) -> dict[str, Any]:
+    return {
+        "tenant": row.tenant,
+        "rollout": row.id,
+        "device": target.device,
+        "before": target.before,
+        "chosen": target.chosen,
+        "awaited": target.awaited,
+        "traffic_before": target.traffic,
+        "facts_before": target.facts,
+        "wave": target.wave,
+        "form": target.form,
+    }

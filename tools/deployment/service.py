@@ -26,6 +26,7 @@ from tools.deployment.types import (
 )
 from tools.deployment.workflow import Workflow
 from tools.devices.fleet import Fleet, load_models
+from tools.devices.views import changes_of, few
 from tools.kernel.entities import EntityName
 from tools.kernel.errors import Conflict
 from tools.kernel.operations import Call, Change, Evidence, Inverse, Preview
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
 
 _PAUSABLE = (RolloutState.RUNNING, *HOLDING)
 _TYPICAL_SECONDS = 30.0
+
+
+def _form_told(plan: Plan, device: str) -> str:
+    """How a person reads the form that a device gets; nothing where all get the version's own."""
+    own = next(iter(plan.options["forms"]))
+    variant = plan.fit.variant_of(device)
+    return "" if variant is None or variant.name == own else f" as {variant.name}"
 
 
 class DeploymentService:
@@ -102,15 +110,17 @@ class DeploymentService:
         if narrows(args):
             some = set(self._steering.meant(call.tenant, row, args))
             touched = [t for t in touched if t.device in some]
-        changes = [
-            Change(
-                what=t.device,
-                before=described(devices[t.device].serve),
-                after=described(load_models(t.before)),
-            )
-            for t in touched
-            if t.device in devices
-        ]
+        changes = changes_of(
+            [
+                (
+                    t.device,
+                    described(devices[t.device].serve),
+                    described(load_models(t.before)),
+                )
+                for t in touched
+                if t.device in devices
+            ]
+        )
         done = row.state == RolloutState.ROLLED_BACK
         return Preview(
             summary=f"Roll {told(args) + ' of ' if narrows(args) else ''}{group} back from "
@@ -209,12 +219,16 @@ class DeploymentService:
         self, plan: Plan, call: Call, group: str, summary: str, after: str | None
     ) -> Preview:
         chosen = [d for d in plan.devices if d.name in plan.chosen]
+        forms = {d.name: _form_told(plan, d.name) for d in chosen}
+        gets = f": {plan.fit.told()}" if any(forms.values()) else ""
         return Preview(
-            summary=f"{summary} ({', '.join(plan.chosen)}).",
-            changes=[
-                Change(what=d.name, before=described(d.serve), after=after or str(plan.version))
-                for d in chosen
-            ],
+            summary=f"{summary} ({few([*plan.chosen])}){gets}.",
+            changes=changes_of(
+                [
+                    (d.name, described(d.serve), (after or str(plan.version)) + forms[d.name])
+                    for d in chosen
+                ]
+            ),
             risk=f"{len(chosen)} of {len(plan.devices)} devices change what they answer; if one "
             "fails or falls silent, all of them are put back by themselves.",
             seconds=_TYPICAL_SECONDS,

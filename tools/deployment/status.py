@@ -9,7 +9,7 @@ from tools.deployment.judgements import Judgements
 from tools.deployment.looks import traffic_since
 from tools.deployment.plan import described
 from tools.deployment.rollouts import AB_TEST, Rollouts
-from tools.deployment.tables import TargetRow
+from tools.deployment.tables import RolloutRow, TargetRow
 from tools.deployment.types import (
     DeploymentStatus,
     DeviceOutcome,
@@ -80,7 +80,8 @@ class StatusReader:
         ]
         for target in self._rollouts.targets(rollout):
             if target.touched or row.takes_over:
-                found.extend(_device_evidence(target.device, devices.get(target.device)))
+                device = devices.get(target.device)
+                found.extend(_device_evidence(target.device, device, _forms(row)))
         return found
 
     def _group(self, tenant: str, group: str, protected: bool) -> GroupStatus:
@@ -101,11 +102,13 @@ def _outcome(device: Device | None, target: TargetRow | None) -> DeviceOutcome:
     touched = target.touched if target else False
     step = target.wave + 1 if target and target.chosen else None
     excluded = target.excluded if target else False
+    form = target.form if target and target.chosen else None
     if device is None:
         return DeviceOutcome(
             device=target.device if target else "",
             step=step,
             excluded=excluded,
+            form=form,
             touched=touched,
             before=before,
             desired=[],
@@ -117,6 +120,7 @@ def _outcome(device: Device | None, target: TargetRow | None) -> DeviceOutcome:
         device=device.name,
         step=step,
         excluded=excluded,
+        form=form,
         touched=touched,
         before=before,
         desired=list(device.serve),
@@ -142,13 +146,22 @@ def _exposures(targets: Sequence[TargetRow], devices: Mapping[str, Device]) -> l
     return [t for t in merge_traffic(counts) if t.requests]
 
 
-def _device_evidence(name: str, device: Device | None) -> list[Evidence]:
+def _forms(row: RolloutRow) -> dict[str, str]:
+    """Names of the forms that a rollout brings, by bundle; none where all devices get the same."""
+    if len(row.bundles) < 2:
+        return {}
+    return {bundle: name for name, bundle in row.bundles.items()}
+
+
+def _device_evidence(name: str, device: Device | None, forms: Mapping[str, str]) -> list[Evidence]:
     if device is None or device.report is None:
         return [Evidence(fact=f"model served by {name}", value=None, source=f"device {name}")]
     report = device.report
     return [
         Evidence(
-            fact=f"model served by {name}", value=_told(report.serving), source=f"device {name}"
+            fact=f"model served by {name}",
+            value=_told(report.serving, forms),
+            source=f"device {name}",
         ),
         Evidence(
             fact=f"{name} reported this after the change",
@@ -164,9 +177,11 @@ def _device_evidence(name: str, device: Device | None) -> list[Evidence]:
     ]
 
 
-def _told(served: Sequence[ServedModel]) -> str:
+def _told(served: Sequence[ServedModel], forms: Mapping[str, str]) -> str:
     if not served:
         return "none"
     if len(served) == 1:
-        return f"{described(served)} (sha256 {served[0].bundle})"
+        form = forms.get(served[0].bundle)
+        as_form = f" as {form}" if form else ""
+        return f"{described(served)}{as_form} (sha256 {served[0].bundle})"
     return " and ".join(f"{s.model} v{s.version} at {s.weight} % ({s.bundle})" for s in served)

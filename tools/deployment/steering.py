@@ -35,6 +35,7 @@ from tools.deployment.types import (
 )
 from tools.deployment.workflow import Workflow
 from tools.devices.fleet import Fleet, load_models
+from tools.devices.views import changes_of, few
 from tools.kernel.errors import Conflict, InvalidInput
 from tools.kernel.operations import Call, Change, Evidence, Preview
 from tools.kernel.storage import now
@@ -110,9 +111,9 @@ class Steering:
         return Preview(
             summary=f"End rollout {row.id} of {row.model} v{row.version} on {args.group}; "
             f"{len(touched)} touched devices go back.",
-            changes=[
-                Change(what=t.device, after=described(load_models(t.before))) for t in touched
-            ],
+            changes=changes_of(
+                [(t.device, None, described(load_models(t.before))) for t in touched]
+            ),
             risk="The devices serve their former model again, or none if they had none.",
             confirm=args.group,
             second_person=self._protected(call.tenant, args.group),
@@ -134,12 +135,14 @@ class Steering:
         )
         return Preview(
             summary=f"Try the last rollout again: {plan.version} to {args.group}, "
-            f"{plan.strategy.replace('_', '-')} ({', '.join(sorted(plan.chosen))}).",
-            changes=[
-                Change(what=d.name, before=described(d.serve), after=str(plan.version))
-                for d in plan.devices
-                if d.name in plan.chosen
-            ],
+            f"{plan.strategy.replace('_', '-')} ({few(sorted(plan.chosen))}).",
+            changes=changes_of(
+                [
+                    (d.name, described(d.serve), str(plan.version))
+                    for d in plan.devices
+                    if d.name in plan.chosen
+                ]
+            ),
             confirm=args.group,
             second_person=self._protected(call.tenant, args.group),
             warnings=list(plan.warnings),
@@ -299,10 +302,11 @@ class Steering:
             stands = f"rollout {row.id} is {row.state}" if row else "nothing was rolled out"
             raise Conflict(f"No device of {args.group} can be put back: {stands}.")
         names = self.meant(tenant, row, args)
+        some = frozenset(names)
         others = [
             t
             for t in self._rollouts.targets(row.id)
-            if t.chosen and not t.excluded and t.device not in names
+            if t.chosen and not t.excluded and t.device not in some
         ]
         return row.id, names if others else []
 

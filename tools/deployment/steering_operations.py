@@ -345,20 +345,22 @@ def _(args: AbResultOf, result: AbResult) -> str:
     ),
 )
 def record_outcome(args: RecordOutcome, call: Call) -> OutcomeRecorded:
-    """Record how a request of an A/B test ended: a delayed label, a solved ticket.
+    """Record how a request ended: a delayed label, a solved ticket.
 
-    The key that the device was asked with tells which version had answered. A second outcome of a
-    key changes nothing.
+    In an A/B test the key that the device was asked with tells which version had answered; a
+    rollout in steps is judged by what is said of its version and the former one. A second outcome
+    of a key changes nothing.
 
     Args:
-        group: the group that runs the test.
-        key: the key with which the device was asked.
+        group: the group whose devices were asked.
+        key: what the device was asked with, or what tells this request from others.
         success: True if it ended well.
+        version: the version that had answered; only needed where no A/B test tells it.
 
     Raises:
-        Conflict: there never was an A/B test in the group.
+        Conflict: there never was an A/B test in the group, or no rollout of that version.
     """
-    return _experiments(call).record(call.tenant, args.group, args.key, args.success)
+    return _experiments(call).record(call.tenant, args)
 
 
 @record_outcome.read_back

@@ -12,7 +12,11 @@ from tools.kernel.storage.base import Base, Record
 
 
 class RolloutRow(Record, Base):
-    """One rollout or A/B test of one group; `strategy` is `ab_test` for the latter."""
+    """One rollout or A/B test of one group; `strategy` is `ab_test` for the latter.
+
+    `bundles` holds the bundle of every form of the version that a device of it gets; `bundle` is
+    what devices get that join the group later.
+    """
 
     __tablename__ = "ph_deployment_rollouts"
     __table_args__ = (
@@ -37,6 +41,7 @@ class RolloutRow(Record, Base):
     open_group: Mapped[str | None] = mapped_column(String(64))
     takes_over: Mapped[int | None]
     bundle: Mapped[str | None] = mapped_column(String(64))
+    bundles: Mapped[dict[str, Any]] = mapped_column(default=dict)
     reason: Mapped[str | None] = mapped_column(Text)
     baseline_before: Mapped[list[Any]] = mapped_column(default=list)
     touches: Mapped[int] = mapped_column(default=0)
@@ -51,7 +56,8 @@ class TargetRow(Record, Base):
     """One device of a rollout: what it was to serve before, and whether the rollout changed it.
 
     `wave` is the step that reaches it, counted from 0. `excluded` devices were put back by
-    themselves, and are left alone by the rollout that goes on.
+    themselves, and are left alone by the rollout that goes on. `form` is the form of the version
+    that suits it.
     """
 
     __tablename__ = "ph_deployment_targets"
@@ -68,6 +74,7 @@ class TargetRow(Record, Base):
     facts_before: Mapped[dict[str, Any]] = mapped_column(default=dict)
     wave: Mapped[int] = mapped_column(default=0)
     excluded: Mapped[bool] = mapped_column(default=False)
+    form: Mapped[str | None] = mapped_column(String(64))
 
 
 class JudgementRow(Record, Base):

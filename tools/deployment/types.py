@@ -238,7 +238,7 @@ class AbResultOf(Args):
 
 
 class RecordOutcome(Args):
-    """How a request of an A/B test ended."""
+    """How a request of a rollout or an A/B test ended."""
 
     group: GroupName = Field(description="The group that runs the test.")
     key: Annotated[str, Slot(None, "Which key was asked with?")] = Field(
@@ -248,6 +248,12 @@ class RecordOutcome(Args):
     )
     success: Annotated[bool, Slot(None, "Did it end well, yes or no?")] = Field(
         True, description="True if it ended well (the label was right, the ticket solved)."
+    )
+    version: Version | None = Field(
+        None,
+        description="The version that had answered, as the device said; needed unless an A/B test "
+        "runs, where the key tells it.",
+        ge=1,
     )
 
 
@@ -264,9 +270,9 @@ class OutcomeRecorded(Result):
     """An outcome as it is stored.
 
     Attributes:
-        version: the version that answers this key.
+        version: the version that had answered this key.
         recorded: False if an outcome of the key was known; then nothing changed.
-        outcomes: how many the test has.
+        outcomes: how many the rollout has.
     """
 
     rollout: int
@@ -343,11 +349,13 @@ class DeviceOutcome(Result):
         error: why the device refused, if it did.
         step: the step that reaches it, from 1; none if no step does.
         excluded: True if it was put back by itself while the rollout went on.
+        form: the form of the version that suits it, such as `openvino-int8`.
     """
 
     device: str
     step: int | None = None
     excluded: bool = False
+    form: str | None = None
     touched: bool
     before: list[ServedModel]
     desired: list[ServedModel]

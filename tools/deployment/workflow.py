@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tools.deployment.bundles import Bundles
+from tools.deployment.forms import Forms, kept
 from tools.deployment.observe import Observer, Verdict
 from tools.deployment.orders import dump_models, new_model, target_of, wanted_of, waves_of
 from tools.deployment.plan import Planner
@@ -19,6 +20,7 @@ from tools.deployment.tables import RolloutRow
 from tools.deployment.types import RolloutState, StartAbTest, StartRollout, Strategy
 from tools.devices.fleet import Desired, Fleet, load_models
 from tools.devices.types import ServedModel
+from tools.devices.views import few
 from tools.kernel.errors import Cancelled, Conflict, OperationFailed
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 BAKE_SECONDS = 3.0
 BATCHES_A_MINUTE = 6
-MOST_NAMED = 5
 WHOLE = 100
 _LIVE = (RolloutState.RUNNING, *HOLDING, RolloutState.DONE)
 
@@ -56,7 +57,7 @@ class Workflow:
         """
         rollout: int = job.step("plan", self._begin, tenant, args, job.id)
         try:
-            job.progress(0.05, "building the bundle")
+            job.progress(0.05, "building what the devices get")
             job.step("bundle", self._build, tenant, rollout, job)
             for wave in waves_of(self._rollouts.get(tenant, rollout).strategy):
                 self._in_steps(tenant, rollout, wave, job)
@@ -78,9 +79,9 @@ class Workflow:
         missing = job.step("confirm", self._restored, tenant, rollout, job)
         job.step("settle", self._settle, tenant, rollout, missing)
         if missing:
-            told = "; ".join(f"{name}: {why}" for name, why in missing.items())
             raise OperationFailed(
-                f"Rollout {rollout} is rolled back, but not every device has confirmed: {told}.",
+                f"Rollout {rollout} is rolled back, but not every device has confirmed: "
+                f"{reasons_told(missing)}.",
                 hint="They get the former model as soon as they are back.",
             )
 
@@ -100,17 +101,17 @@ class Workflow:
         )
         if missing:
             raise OperationFailed(
-                f"{', '.join(names)} are put back, but not every one has confirmed: "
+                f"{few(names)} are put back, but not every one has confirmed: "
                 f"{reasons_told(missing)}.",
                 hint="They get the former model as soon as they are back.",
             )
 
     def _put_some_back(self, tenant: str, rollout: int, names: Sequence[str], meant: str) -> None:
-        row = self._rollouts.get(tenant, rollout)
+        row, some = self._rollouts.get(tenant, rollout), frozenset(names)
         former = {
             t.device: Desired(load_models(t.before))
             for t in self._rollouts.targets(rollout)
-            if t.device in names
+            if t.device in some
         }
         fence = self._rollouts.fence(rollout, exclude=names, states=_LIVE, paused=None)
         cause = f"partial rollback of rollout {rollout}"
@@ -160,13 +161,19 @@ class Workflow:
             self._rollouts.change(rollout, OPEN, **closing(RolloutState.FAILED))
 
     def _build(self, tenant: str, rollout: int, job: JobContext) -> str:
+        """Build every form that a device gets, and the version's own for those that join later."""
         from tools.registry.service import RegistryService
 
         row = self._rollouts.get(tenant, rollout)
         version = self._kernel.get(RegistryService).version(row.model, row.version, tenant)
-        bundle = self._kernel.get(Bundles).ensure(version, job)
-        self._rollouts.change(rollout, OPEN, bundle=bundle)
-        return bundle
+        planned: dict[str, int] = row.plan.get("forms", {})
+        forms = kept(self._kernel.get(Forms).of(version), planned)
+        own = next(iter(forms))
+        wanted = {t.form for t in self._rollouts.targets(rollout) if t.chosen}
+        needed = [name for name in forms if name == own or name in wanted]
+        bundles = {n: self._kernel.get(Bundles).ensure(forms[n].source, job) for n in needed}
+        self._rollouts.change(rollout, OPEN, bundle=bundles[own], bundles=bundles)
+        return bundles[own]
 
     def _in_steps(self, tenant: str, rollout: int, wave: str, job: JobContext) -> None:
         row = self._rollouts.get(tenant, rollout)
@@ -247,7 +254,7 @@ class Workflow:
         job.step("put back", self._put_back, tenant, rollout, told, (RolloutState.RUNNING,))
         missing = job.step("confirm put back", self._restored, tenant, rollout, job)
         job.step("settle", self._settle, tenant, rollout, missing)
-        later = f" Not confirmed yet by {', '.join(sorted(missing))}." if missing else ""
+        later = f" Not confirmed yet by {few(sorted(missing))}." if missing else ""
         raise OperationFailed(
             f"Rollout {rollout} was rolled back by itself: {told}. "
             f"The touched devices are back on their former model.{later}",
@@ -329,7 +336,7 @@ class Workflow:
         row = self._rollouts.get(tenant, rollout)
         reason = row.reason
         if missing:
-            reason = f"{reason}; not confirmed by {', '.join(sorted(missing))}"
+            reason = f"{reason}; not confirmed by {few(sorted(missing))}"
         become = closing(RolloutState.ROLLED_BACK, reason=reason)
         if self._rollouts.change(rollout, (RolloutState.ROLLING_BACK,), **become):
             self._publish(row, "rollout.rolled_back", {"missing": sorted(missing or {})})
@@ -348,9 +355,7 @@ class Workflow:
 
 def reasons_told(reasons: Mapping[str, str]) -> str:
     """Why a step is a breach, for a person; of many devices the first few are named."""
-    named = sorted(reasons.items())
-    told = "; ".join(f"{name}: {why}" for name, why in named[:MOST_NAMED])
-    return told if len(named) <= MOST_NAMED else f"{told}; and {len(named) - MOST_NAMED} more"
+    return few([f"{name}: {why}" for name, why in sorted(reasons.items())], joint="; ")
 
 
 def _holds_as(row: RolloutRow) -> RolloutState | None:

@@ -46,7 +46,7 @@ class Credentials:
         changed: told the ids of devices whose credential changed.
     """
 
-    def __init__(self, kernel: Kernel, changed: Callable[[list[int]], None]) -> None:
+    def __init__(self, kernel: Kernel, changed: Callable[[list[int]], object]) -> None:
         self._kernel = kernel
         self._changed = changed
 

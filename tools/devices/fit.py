@@ -52,11 +52,16 @@ class Misfit:
 
     Attributes:
         reason: for a person, with the figures that decide.
-        passing: True if it may fit later as it is (low battery, metered network).
+        later: the variant that it gets then; None if it never fits.
     """
 
     reason: str
-    passing: bool = False
+    later: Variant | None = None
+
+    @property
+    def passing(self) -> bool:
+        """True if it may fit later as it is (low battery, metered network)."""
+        return self.later is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,11 @@ class FleetFit:
     classes: Mapping[Profile, Mapping[str, int]] = field(
         default_factory=dict[Profile, Mapping[str, int]]
     )
+
+    def variant_of(self, device: str) -> Variant | None:
+        """The variant that a device gets, now or when it can; None for no such device."""
+        misfit = self.misfits.get(device)
+        return self.fits.get(device) or (misfit and misfit.later)
 
     def told(self) -> str:
         """One line for a person: `phones get executorch-int8 (3), laptops get openvino-int8 (2)`.
@@ -161,10 +171,10 @@ def _not_now(device: Device, machine: Machine | None, variant: Variant) -> Misfi
         return None
     battery = machine.battery_percent
     if battery is not None and battery < LOW_BATTERY_PERCENT and not machine.charging:
-        return Misfit(f"the battery of {device.name} is at {battery:.0f} %", passing=True)
+        return Misfit(f"the battery of {device.name} is at {battery:.0f} %", variant)
     size = variant.size_bytes >> 20
     if machine.network == "cellular" and size > METERED_MB:
         return Misfit(
-            f"{device.name} is on a cellular network, {variant.name} has {size} MB", passing=True
+            f"{device.name} is on a cellular network, {variant.name} has {size} MB", variant
         )
     return None

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 
 from tools.devices.mqtt import Bell
 from tools.devices.presence import Changes, Presence
+from tools.devices.snapshot import Snapshot
 from tools.devices.standing import Standings
 from tools.devices.tables import DeviceRow, GroupRow, ReportRow
 from tools.devices.types import DeviceState, Machine, Profile, ServedModel, Traffic
@@ -21,6 +22,7 @@ from tools.devices.watch import Watch
 from tools.kernel.storage import now
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select, Update
     from sqlalchemy.orm import Session
 
     from tools.kernel.kernel import Kernel
@@ -112,6 +114,9 @@ class Desired:
     stage: tuple[ServedModel, ...] = ()
 
 
+MANY = 500
+"""Devices of a group beyond which all of it is read, rather than these by name."""
+
 COUNTED = ("requests", "errors", "compared", "agreed")
 """What is counted of a model's traffic, beside its confidence and labels."""
 
@@ -130,8 +135,10 @@ class Fleet:
         self._kernel = kernel
         self.standings = Standings()
         self._bell = Bell(kernel.database, kernel.settings.mqtt_url)
+        self._snapshot = Snapshot(kernel.database, self.standings, _view)
         self.presence = Presence(kernel.database)
-        self.watch = Watch(Changes(kernel.database, self.standings), self.presence.flush)
+        self._changes = Changes(kernel.database, self.standings)
+        self.watch = Watch(self._changes, self.presence.flush)
 
     def close(self) -> None:
         """Wake everybody who waits."""
@@ -140,23 +147,17 @@ class Fleet:
     def changed(self, devices: Sequence[int]) -> None:
         """Tell devices, and whoever waits for them, that their record has changed."""
         self.standings.drop(devices)
+        self._tell(devices)
+
+    def _tell(self, devices: Sequence[int]) -> None:
         self.watch.wake(devices)
         self._bell.ring(devices)
         self.watch.reported()
 
     def devices(self, tenant: str, group: str | None = None) -> list[Device]:
         """The devices that are not retired, by group and name."""
-        query = (
-            select(DeviceRow, ReportRow)
-            .outerjoin(ReportRow, ReportRow.device == DeviceRow.id)
-            .where(DeviceRow.tenant == tenant, DeviceRow.retired.is_(None))
-            .order_by(DeviceRow.group, DeviceRow.name)
-        )
-        if group is not None:
-            query = query.where(DeviceRow.group == group)
-        with self._kernel.database.session() as session:
-            rows = session.execute(query).all()
-        return [self._view(row, report) for row, report in rows]
+        moment = now()
+        return [self._now(device, moment) for device in self._snapshot.devices(tenant, group)]
 
     def groups(self, tenant: str) -> list[GroupRow]:
         """All groups that have a device, by name."""
@@ -194,52 +195,57 @@ class Fleet:
         Returns:
             The devices whose state was changed, or None if the fence said no.
         """
-        with self._kernel.database.session() as session:
-            if not fence(session):
-                return None
-            changed = [
-                row
-                for row in session.scalars(
-                    select(DeviceRow).where(
-                        DeviceRow.tenant == tenant,
-                        DeviceRow.group == group,
-                        DeviceRow.retired.is_(None),
-                        DeviceRow.name.in_(list(wanted)),
-                    )
-                )
-                if _change(row, wanted[row.name], cause)
-            ]
-            if baseline is not None:
-                session.execute(
-                    update(GroupRow)
-                    .where(GroupRow.tenant == tenant, GroupRow.name == group)
-                    .values(baseline=_dump(baseline))
-                )
-        self.changed([row.id for row in changed])
+        with self._changes.held_back():
+            mark = self.standings.mark
+            with self._kernel.database.session() as session:
+                if not fence(session):
+                    return None
+                query = _named(tenant, group, wanted)
+                rows = [row for row in session.scalars(query) if row.name in wanted]
+                changed = [row for row in rows if _change(row, wanted[row.name], cause)]
+                if baseline is not None:
+                    session.execute(_group(tenant, group).values(baseline=_dump(baseline)))
+            self.standings.renew(changed, mark)  # all of them ask at once now
+        self._tell([row.id for row in changed])
         return [row.name for row in changed]
 
-    def _view(self, row: DeviceRow, report: ReportRow | None) -> Device:
-        return Device(
-            id=row.id,
-            name=row.name,
-            group=row.group,
-            profile=Profile(row.profile),
-            state=self._state(row, report),
-            generation=row.generation,
-            serve=load_models(row.serve),
-            stage=load_models(row.stage),
-            changed=row.changed,
-            enrolled=row.enrolled,
-            report=_reported(report) if report else None,
-            locked=row.locked,
-        )
-
-    def _state(self, row: DeviceRow, report: ReportRow | None) -> DeviceState:
-        if row.enrolled is None:
-            return DeviceState.PENDING
+    def _now(self, device: Device, moment: datetime) -> Device:
+        """A device as it stands at a moment: it falls silent without telling."""
+        if device.enrolled is None:
+            return device
         patience = timedelta(seconds=self._kernel.settings.device_report_seconds)
-        last = report.at if report else row.enrolled
-        return DeviceState.ONLINE if now() - last <= patience else DeviceState.SILENT
+        last = device.report.at if device.report else device.enrolled
+        state = DeviceState.ONLINE if moment - last <= patience else DeviceState.SILENT
+        return device if state == device.state else replace(device, state=state)
+
+
+def _group(tenant: str, name: str) -> Update:
+    return update(GroupRow).where(GroupRow.tenant == tenant, GroupRow.name == name)
+
+
+def _named(tenant: str, group: str, names: Collection[str]) -> Select[DeviceRow]:
+    """Devices of a group by name; of very many, all that could be meant."""
+    query = select(DeviceRow).where(
+        DeviceRow.tenant == tenant, DeviceRow.group == group, DeviceRow.retired.is_(None)
+    )
+    return query.where(DeviceRow.name.in_(list(names))) if len(names) <= MANY else query
+
+
+def _view(row: DeviceRow, report: ReportRow | None) -> Device:
+    return Device(
+        id=row.id,
+        name=row.name,
+        group=row.group,
+        profile=Profile(row.profile),
+        state=DeviceState.SILENT if row.enrolled else DeviceState.PENDING,
+        generation=row.generation,
+        serve=load_models(row.serve),
+        stage=load_models(row.stage),
+        changed=row.changed,
+        enrolled=row.enrolled,
+        report=_reported(report) if report else None,
+        locked=row.locked,
+    )
 
 
 def load_models(data: Sequence[Any]) -> tuple[ServedModel, ...]:

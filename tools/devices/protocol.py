@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-from sqlalchemy import and_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, update
 
 from tools.devices.credentials import Credentials, RetiredDevice, bearer, digest, wake_topic
-from tools.devices.fleet import COUNTED, Fleet
+from tools.devices.fleet import Fleet
+from tools.devices.inbox import Inbox
 from tools.devices.keyring import Keyring
 from tools.devices.messages import DeviceReport, Enrolment, EnrolmentRequest, Renewal
 from tools.devices.proofs import check_signature
-from tools.devices.standing import Standing
+from tools.devices.standing import standing_of
 from tools.devices.tables import DeviceRow, GroupRow, ReportRow
 from tools.kernel.errors import InvalidInput, NotFound, Unauthenticated
 from tools.kernel.storage import now
@@ -31,9 +31,8 @@ from tools.kernel.storage import now
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
-REPORT_PREFIX = b"pilothouse-report-v1\n"
 MAX_MESSAGE = 256 * 1024
-MAX_WAIT_SECONDS = 20.0
+MAX_WAIT_SECONDS = 60.0
 _SHA = re.compile(r"^[0-9a-f]{64}$")
 _FILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
 
@@ -66,6 +65,7 @@ class DeviceProtocol:
         self._fleet = kernel.get(Fleet)
         self.keyring = Keyring(kernel)
         self._credentials = Credentials(kernel, self._fleet.standings.drop)
+        self._inbox = Inbox(kernel.database, kernel.events, self._fleet.standings, self._taken)
 
     def enroll(self, request: EnrolmentRequest) -> Enrolment:
         """Trade a one-time token for a credential.
@@ -115,14 +115,18 @@ class DeviceProtocol:
             Unauthenticated: nobody has this credential, or it is expired or replaced.
             RetiredDevice: its device was retired.
         """
-        return self._credentials.holder(authorization)
+        mark = self._fleet.standings.mark
+        row = self._credentials.holder(authorization)
+        if self._fleet.standings.of(row.id) is None:
+            self._fleet.standings.keep(standing_of(row, self._latest(row.id)), mark)
+        return row
 
-    def recognise(self, authorization: str | None) -> int | None:
-        """The id of a device that polled lately with this credential; never reads the database."""
+    def recognise(self, authorization: str | None) -> DeviceRow | None:
+        """A device that polled lately with this credential; never reads the database."""
         standing = self._fleet.standings.holder(digest(bearer(authorization)))
         if standing is None or (standing.expires is not None and standing.expires < now()):
             return None
-        return standing.device
+        return standing.row
 
     def renew(self, authorization: str | None, signature: str | None) -> Renewal:
         """A device's next credential, in exchange for the one that it has; see `Credentials`."""
@@ -138,28 +142,16 @@ class DeviceProtocol:
         mark = self._fleet.standings.mark
         with self._kernel.database.session() as session:
             row = session.get_one(DeviceRow, device)
-            newest = session.execute(
-                select(ReportRow.boot, ReportRow.sequence).where(ReportRow.device == device)
-            ).first()
+            newest = session.get(ReportRow, device)
         if row.retired is not None:
             raise RetiredDevice(f"{row.name} was retired.")
-        body = {"generation": row.generation, "serve": row.serve, "stage": row.stage}
-        state = DesiredState(f'"{row.generation}"', json.dumps(body).encode())
-        if row.credential_hash is not None:
-            report = (newest.boot, newest.sequence) if newest else None
-            self._fleet.standings.keep(
-                Standing(
-                    device=device,
-                    credential=row.credential_hash,
-                    expires=row.credential_expires,
-                    etag=state.etag,
-                    body=state.content,
-                    report=report,
-                    touched=row.touched,
-                ),
-                mark,
-            )
-        return state
+        standing = standing_of(row, newest)
+        self._fleet.standings.keep(standing, mark)
+        return DesiredState(standing.etag, standing.body)
+
+    async def catch_up(self) -> None:
+        """See what other processes changed, unless that was done in the last half second."""
+        await self._fleet.watch.catch_up()
 
     async def desired(self, device: int, etag: str | None, wait: float) -> DesiredState | None:
         """What a device is to serve, as soon as it is not what `etag` names.
@@ -167,7 +159,7 @@ class DeviceProtocol:
         Args:
             device: the device's id.
             etag: what it has; None answers at once.
-            wait: seconds to wait for a change, at most 20. No thread is held meanwhile.
+            wait: seconds to wait for a change, at most 60. No thread is held meanwhile.
 
         Returns:
             None if nothing changed in that time.
@@ -235,7 +227,7 @@ class DeviceProtocol:
         return path
 
     def report(self, device: DeviceRow, body: bytes, signature: str | None) -> bool:
-        """Take in a device's report.
+        """Take in a device's report; returns once it is on disk.
 
         Returns:
             False if it is older than, or the same as, one that is known; then nothing changes.
@@ -244,37 +236,34 @@ class DeviceProtocol:
             InvalidInput: it is malformed.
             Unauthenticated: it is not signed with the device's own key.
         """
+        return self.hand_in(device, body, signature).result()
+
+    def hand_in(self, device: DeviceRow, body: bytes, signature: str | None) -> Future[bool]:
+        """Like `report`, but returns at once; many reports that wait are stored together.
+
+        Raises:
+            InvalidInput: it is too large.
+        """
         if len(body) > MAX_MESSAGE:
             raise InvalidInput(f"A report has at most {MAX_MESSAGE} bytes.")
-        check_signature(device.public_key or "", signature or "", REPORT_PREFIX + body)
-        try:
-            report = DeviceReport.model_validate_json(body)
-        except ValidationError as error:
-            raise InvalidInput(f"The report is malformed: {error.errors()[0]['msg']}.") from error
-        before = self._latest(device.id)
-        _check_plausible(report, before)
-        if before is not None and (report.boot, report.sequence) <= (before.boot, before.sequence):
-            return False
-        if not self._store(device.id, report, before):
-            return self.report(device, body, signature)  # another report came between: look again
-        self._reached(device, report)
-        self._tell(device, report.stored(), before.body if before else None)
-        return True
+        return self._inbox.put(device, body, signature)
+
+    def _taken(self, reports: Sequence[tuple[DeviceRow, DeviceReport]]) -> None:
+        for device, report in reports:
+            self._go_past(device, report)
+        self._fleet.watch.reported()
 
     def newest_report(self, device: int) -> tuple[int, int] | None:
         """The start and the sequence of the newest report of a device, None without any."""
         newest = self._latest(device)
         return None if newest is None else (newest.boot, newest.sequence)
 
-    def _reached(self, device: DeviceRow, report: DeviceReport) -> None:
-        """Remember the newest report; go past a device that has seen more than is desired here.
+    def _go_past(self, device: DeviceRow, report: DeviceReport) -> None:
+        """Go past a device that has seen more than is desired here.
 
         That happens when the platform's database was put back to an older state: the device rightly
         ignores what is older than what it has.
         """
-        standing = self._fleet.standings.of(device.id)
-        if standing is not None:
-            standing.report = (report.boot, report.sequence)
         seen = max(report.generation, report.attempted)
         if seen <= device.generation:
             return
@@ -298,75 +287,9 @@ class DeviceProtocol:
         with self._kernel.database.session() as session:
             return session.get(ReportRow, device)
 
-    def _store(self, device: int, report: DeviceReport, before: ReportRow | None) -> bool:
-        values: dict[str, Any] = {
-            "boot": report.boot,
-            "sequence": report.sequence,
-            "at": now(),
-            "body": report.stored(),
-            "earlier": [] if before is None else _earlier(before, report.boot),
-        }
-        try:
-            with self._kernel.database.session() as session:
-                if before is None:
-                    session.add(ReportRow(device=device, **values))
-                    return True
-                same = and_(
-                    ReportRow.device == device,
-                    ReportRow.boot == before.boot,
-                    ReportRow.sequence == before.sequence,
-                )
-                stored = session.execute(
-                    update(ReportRow).where(same).values(**values).returning(ReportRow.device)
-                )
-                return stored.first() is not None
-        except IntegrityError:
-            return False
-
-    def _tell(
-        self, device: DeviceRow, body: Mapping[str, Any], before: Mapping[str, Any] | None
-    ) -> None:
-        fields = ("generation", "phase", "healthy", "serving", "staged", "error")
-        if before is None or any(body[f] != before.get(f) for f in fields):
-            data = {"device": device.name, "group": device.group, **{f: body[f] for f in fields}}
-            self._publish(device.tenant, "device.changed", data)
-        self._fleet.watch.reported()
-
     def _publish(self, tenant: str, kind: str, data: dict[str, Any]) -> None:
         self._kernel.events.publish("devices", kind, data, tenant)
 
 
-def _check_plausible(report: DeviceReport, before: ReportRow | None) -> None:
-    """Refuse counts that shrink within one boot: a device cannot take back what it answered.
-
-    Raises:
-        InvalidInput: naming the model.
-    """
-    if before is None or (report.boot, report.sequence) <= (before.boot, before.sequence):
-        return
-    if report.boot != before.boot:
-        return
-    told = {t["bundle"]: t for t in before.body["traffic"]}
-    for now_told in report.traffic:
-        old = told.get(now_told.bundle)
-        if old and (now_told.requests < old["requests"] or now_told.errors < old["errors"]):
-            raise InvalidInput(f"The report takes back what {now_told.model} answered.")
-
-
 def _group_of(row: DeviceRow) -> Any:
     return select(GroupRow).where(GroupRow.tenant == row.tenant, GroupRow.name == row.group)
-
-
-def _earlier(before: ReportRow, boot: int) -> list[Any]:
-    """Totals of the boots before this one: folded in when the boot number changes."""
-    if boot == before.boot:
-        return before.earlier
-    totals: dict[str, dict[str, Any]] = {}
-    for count in (*before.earlier, *before.body["traffic"]):
-        empty = {**count, **dict.fromkeys(COUNTED, 0), "confidence_sum": 0.0, "labels": {}}
-        total = totals.setdefault(count["bundle"], empty)
-        for field in (*COUNTED, "confidence_sum"):
-            total[field] += count.get(field, 0)
-        for label, times in count["labels"].items():
-            total["labels"][label] = total["labels"].get(label, 0) + times
-    return list(totals.values())

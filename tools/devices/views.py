@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tools.devices.fleet import Device
 from tools.devices.types import DeviceHealth, DeviceSummary, ServedModel
+from tools.kernel.operations import Change
+
+if TYPE_CHECKING:
+    from tools.devices.fleet import Device
+
+MOST_TOLD, MOST_ROWS = 5, 50
 
 
 def summary(device: Device) -> DeviceSummary:
@@ -52,6 +58,30 @@ def health_of(device: Device) -> DeviceHealth:
 def named(models: Sequence[ServedModel]) -> str:
     """Served models as a person writes them."""
     return " and ".join(f"{m.model} v{m.version}" for m in models)
+
+
+def few(told: Sequence[str], most: int = MOST_TOLD, joint: str = ", ") -> str:
+    """Names or phrases in one line: of a large fleet the first `most`, and how many more."""
+    more = len(told) - most
+    shown = joint.join(told[:most] if more > 0 else told)
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def changes_of(told: Sequence[tuple[str, str | None, str]]) -> list[Change]:
+    """Differences for a preview, of (device, before, after); those of a large fleet by kind.
+
+    A person approves what fits on a card: past `MOST_ROWS` devices, one row stands for all that
+    change alike.
+    """
+    if len(told) <= MOST_ROWS:
+        return [Change(what=name, before=before, after=after) for name, before, after in told]
+    alike: dict[tuple[str | None, str], list[str]] = {}
+    for name, before, after in told:
+        alike.setdefault((before, after), []).append(name)
+    return [
+        Change(what=f"{len(names):,} devices ({few(names, 3)})", before=before, after=after)
+        for (before, after), names in alike.items()
+    ]
 
 
 def spellings(group: str) -> tuple[str, ...]:

@@ -34,6 +34,12 @@ class Waiter:
         return True
 
 
+def _rouse(waiters: Iterable[Waiter]) -> None:
+    """In their own loop: thousands are woken by one message to it."""
+    for waiter in waiters:
+        waiter.woken.set()
+
+
 class Watch:
     """Who waits for what; safe to use from several threads and event loops.
 
@@ -75,9 +81,10 @@ class Watch:
         wanted = None if devices is None else set(devices)
         with self._lock:
             woken = [w for w in self._waiters if wanted is None or w.device in wanted]
-        for waiter in woken:
-            if not waiter.loop.is_closed():
-                waiter.loop.call_soon_threadsafe(waiter.woken.set)
+        for loop in {waiter.loop for waiter in woken}:
+            if not loop.is_closed():
+                mine = [waiter for waiter in woken if waiter.loop is loop]
+                loop.call_soon_threadsafe(_rouse, mine)
 
     def reported(self) -> None:
         """Tell rollouts that a report has arrived, or that a decision was made."""
