@@ -13,9 +13,11 @@ from tests.registry.trained import add_training
 from tools.evaluation.report_types import SliceScore
 from tools.evaluation.store import ResultStore
 from tools.evaluation.types import EvaluationResult
-from tools.kernel.errors import InvalidInput, PolicyDenied
+from tools.kernel.errors import ApprovalInvalid, InvalidInput, NeedsApproval, PolicyDenied
 from tools.kernel.gate import Outcome
+from tools.kernel.identity import Principal
 from tools.kernel.kernel import Kernel
+from tools.kernel.roles import ROLES
 from tools.kernel.undo import undo
 from tools.registry.promotion_policy import SHIPPED, rules_of
 
@@ -174,6 +176,34 @@ def test_a_required_approver_is_another_person(kernel, context, evaluated, write
     assert "four eyes (somebody other than the proposer approves)" in preview.summary
 
 
+def test_only_the_required_approver_can_let_a_champion_through(
+    kernel, context, evaluated, write_rules
+):
+    write_rules("rules: [{name: owner, alias: champion, approver: ['role:admin', 'user:marta']}]")
+    arguments = {"model": "ticket-router", "version": evaluated(0.9), "alias": "champion"}
+
+    def asked() -> str:
+        with pytest.raises(NeedsApproval) as wait:
+            kernel.gate.call("registry.promote", arguments, context)
+        assert "somebody with the role admin or marta" in wait.value.message
+        return wait.value.approval["id"]
+
+    request = asked()
+    for_all = ROLES["approver"]
+    with pytest.raises(PolicyDenied, match="ben may not approve this: somebody with the role"):
+        kernel.approvals.grant(request, Principal("ben", for_all))
+    kernel.approvals.grant(request, Principal("marta", for_all))
+    write_rules("rules: [{name: owner, alias: champion, approver: 'user:ines'}]")
+    with pytest.raises(ApprovalInvalid, match="when other people had to approve"):
+        kernel.gate.call("registry.promote", arguments, context, approval=request)
+    with pytest.raises(NeedsApproval) as wait:
+        kernel.gate.call("registry.promote", arguments, context)
+    again = wait.value.approval["id"]
+    kernel.approvals.grant(again, Principal("ines", for_all))
+    done = kernel.gate.call("registry.promote", arguments, context, approval=again)
+    assert done.result.version == arguments["version"]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -181,6 +211,7 @@ def test_a_required_approver_is_another_person(kernel, context, evaluated, write
         ("rules: [{name: x, mesure: accuracy, at_least: 1}]", "mesure"),
         ("rules: [{name: x}]", "either `measure` or `approver`"),
         ("rules: [{name: x, approver: second_person}]", "other aliases ask nobody"),
+        ("rules: [{name: x, alias: champion, approver: boss}]", "approver"),
         ("rules: {", "cannot be read"),
         ("nothing", "promotion.yaml"),
     ],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, and_, or_
 
 from tools.kernel.canonical import digest
-from tools.kernel.identity import RequestContext
+from tools.kernel.errors import PolicyDenied
+from tools.kernel.identity import Principal, RequestContext
 from tools.kernel.keys import Keys
 from tools.kernel.operations import Preview
 from tools.kernel.storage import now
@@ -89,9 +92,47 @@ def confirmation(row: ApprovalRow) -> str:
     return Preview.model_validate(row.preview).confirm or row.operation
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who has to approve a call as things stand now; see `Preview`."""
+
+    second_person: bool
+    approvers: Sequence[Sequence[str]]
+
+
+def approvers_of(row: ApprovalRow) -> list[list[str]]:
+    """Who may approve, as it stood when the approval was asked for."""
+    return Preview.model_validate(row.preview).approvers
+
+
+def named(approvers: Sequence[Sequence[str]]) -> str:
+    """Those who may approve, in words: `somebody with the role admin or marta`."""
+    return " and ".join(" or ".join(_who(entry) for entry in entries) for entries in approvers)
+
+
+def _who(entry: str) -> str:
+    kind, _, name = entry.partition(":")
+    return f"somebody with the role {name}" if kind == "role" else name
+
+
+def refuse_unnamed(row: ApprovalRow, principal: Principal) -> None:
+    """Refuse an approver who is not among those who must approve.
+
+    Raises:
+        PolicyDenied: naming who may.
+    """
+    known = {f"user:{principal.name}", *(f"role:{role.value}" for role in principal.roles)}
+    asked = approvers_of(row)
+    if not all(known & set(entries) for entries in asked):
+        raise PolicyDenied(
+            f"{principal.name} may not approve this: {named(asked)} must.",
+            hint=f"They run `pilothouse approvals grant {row.id}`.",
+        )
+
+
 def shown(row: ApprovalRow) -> Approval:
     """A row as doors show it."""
-    who = (
+    who = named(approvers_of(row)) or (
         "somebody other than the proposer"
         if row.second_person
         else "the proposer or another person"

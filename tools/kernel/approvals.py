@@ -18,11 +18,14 @@ from sqlalchemy.orm import Session
 
 from tools.kernel.approval_records import (
     Approval,
+    Asked,
     Status,
+    approvers_of,
     bound_digest,
     call_digest,
     confirmation,
     grant_seal,
+    refuse_unnamed,
     request_seal,
     shown,
     standing,
@@ -68,7 +71,8 @@ class Approvals:
                 stands("pending"),
             )
             for waiting in session.scalars(query):
-                if waiting.seal == request_seal(self._keys, waiting):
+                same = approvers_of(waiting) == preview.approvers
+                if same and waiting.seal == request_seal(self._keys, waiting):
                     return shown(waiting)
             row = self._new(operation, arguments, preview, context, bound)
             session.add(row)
@@ -145,6 +149,7 @@ class Approvals:
         row = self._pending(approval, principal)
         if row.seal != request_seal(self._keys, row) or row.digest != bound_digest(row):
             raise ApprovalInvalid(f"Request {row.id} does not bear this home's seal.")
+        refuse_unnamed(row, principal)
         own = row.proposer == principal.name
         if own and row.second_person:
             raise PolicyDenied(
@@ -190,6 +195,7 @@ class Approvals:
         context: RequestContext,
         *,
         second_person: bool = False,
+        approvers: Sequence[Sequence[str]] = (),
     ) -> Approval | None:
         """The grant for exactly this call, checked; None if nobody has granted it yet.
 
@@ -200,32 +206,31 @@ class Approvals:
             context: who calls, as which step of which plan.
             second_person: True if the call, as things stand now, needs another approver than
                 its proposer, whatever the grant says.
+            approvers: who may approve it, as things stand now; see `Preview.approvers`.
 
         Raises:
             ApprovalInvalid: if the named approval does not fit this call, or was tampered with.
         """
-        bound = call_digest(operation, arguments, context)
+        bound, asked = call_digest(operation, arguments, context), Asked(second_person, approvers)
         if approval is None:
-            return self._any_grant(bound, context, second_person)
+            return self._any_grant(bound, context, asked)
         try:
             row = self._row(str(approval), context.tenant)
         except NotFound as error:
             raise ApprovalInvalid(error.message, hint=error.hint) from error
         if standing(row) == "pending" and row.digest == bound:
             return None
-        self._require_fit(row, bound, context, second_person)
+        self._require_fit(row, bound, context, asked)
         return shown(row)
 
-    def _any_grant(
-        self, bound: str, context: RequestContext, second_person: bool
-    ) -> Approval | None:
+    def _any_grant(self, bound: str, context: RequestContext, asked: Asked) -> Approval | None:
         query = select(ApprovalRow).where(
             ApprovalRow.digest == bound, ApprovalRow.tenant == context.tenant, stands("granted")
         )
         with self._database.session() as session:
             rows = session.scalars(query.order_by(ApprovalRow.decided.desc())).all()
         for row in rows:
-            if self._misfit(row, context, second_person) is None:
+            if self._misfit(row, context, asked) is None:
                 return shown(row)
         return None
 
@@ -246,7 +251,7 @@ class Approvals:
             raise ApprovalInvalid(f"Approval {approval.id} was used already; nothing was done.")
 
     def _require_fit(
-        self, row: ApprovalRow, bound: str, context: RequestContext, second_person: bool
+        self, row: ApprovalRow, bound: str, context: RequestContext, asked: Asked
     ) -> None:
         if row.digest != bound:
             raise ApprovalInvalid(
@@ -260,19 +265,21 @@ class Approvals:
         if row.status != "granted":
             why = f": {row.reason}" if row.reason else ""
             raise ApprovalInvalid(f"Approval {row.id} is {row.status}{why}; nothing was done.")
-        misfit = self._misfit(row, context, second_person)
+        misfit = self._misfit(row, context, asked)
         if misfit:
             raise ApprovalInvalid(f"Approval {row.id} {misfit}; nothing was done.")
 
-    def _misfit(self, row: ApprovalRow, context: RequestContext, second_person: bool) -> str | None:
+    def _misfit(self, row: ApprovalRow, context: RequestContext, asked: Asked) -> str | None:
         """Why a granted row does not let this caller act, whatever its columns say."""
         own = row.decided_by == context.principal.name
         if row.decided_by is None or row.seal is None:
             return "does not bear this home's seal"
         if row.seal != grant_seal(self._keys, row, row.decided_by, own):
             return "does not bear this home's seal"
-        if own and (second_person or row.second_person):
+        if own and (asked.second_person or row.second_person):
             return "was given by its proposer, but a second person must approve this"
+        if approvers_of(row) != [list(entries) for entries in asked.approvers]:
+            return "was asked for when other people had to approve this"
         return None
 
     def _row(self, approval: str, tenant: str) -> ApprovalRow:

@@ -71,17 +71,7 @@ def run_child(
     mark = hashlib.sha256(told.encode()).hexdigest()[:8]  # several may run at once
     path = job.workdir / f"{module.rpartition('.')[2]}.{mark}.spec.json"
     path.write_text(told)
-    command = [sys.executable, "-m", __name__, str(os.getpid()), module, str(path)]
-    with (job.workdir / "child.log").open("ab") as log:
-        process = _nursery.start(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            env=_environment(settings),
-            cwd=Path(__file__).parents[2],
-            start_new_session=True,  # a terminal's Ctrl-C is the platform's to answer
-        )
+    process = start_child(module, path, job.workdir / "child.log", _environment(settings))
     watcher = _Watcher(job, process)
     watcher.start()
     try:
@@ -93,6 +83,33 @@ def run_child(
     if watcher.stopped_by is not None:
         raise watcher.stopped_by
     return _outcome(outcome, process.returncode, job)
+
+
+def start_child(
+    module: str, spec: Path, log: Path, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a child that dies with this process.
+
+    Args:
+        module: what it runs.
+        spec: the file that it is told by.
+        log: where its standard error is added to.
+        environment: its variables.
+
+    Returns:
+        The process; its standard output is a pipe of events.
+    """
+    command = [sys.executable, "-m", __name__, str(os.getpid()), module, str(spec)]
+    with log.open("ab") as errors_to:
+        return _nursery.start(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors_to,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            start_new_session=True,  # a terminal's Ctrl-C is the platform's to answer
+        )
 
 
 class _Nursery:
@@ -177,7 +194,7 @@ def _listen(
 ) -> dict[str, Any] | None:
     outcome: dict[str, Any] | None = None
     for line in process.stdout or ():
-        event = _event(line)
+        event = event_of(line)
         if event is None:
             continue
         if "result" in event or "error" in event:
@@ -194,7 +211,7 @@ def _listen(
     return outcome
 
 
-def _event(line: bytes) -> dict[str, Any] | None:
+def event_of(line: bytes) -> dict[str, Any] | None:
     """The event that a line holds; None for anything else, such as a library's stray print."""
     try:
         event = json.loads(line)
@@ -223,7 +240,7 @@ def _is_figure(value: Any) -> bool:
 
 def _outcome(event: dict[str, Any] | None, code: int | None, job: JobContext) -> dict[str, Any]:
     if event is not None and "error" in event:
-        raise _raised(event["error"])
+        raise raised(event["error"])
     if event is None:
         raise OperationFailed(
             f"The computing process of job {job.id} ended with code {code} and no result.",
@@ -232,7 +249,8 @@ def _outcome(event: dict[str, Any] | None, code: int | None, job: JobContext) ->
     return event["result"]
 
 
-def _raised(data: dict[str, Any]) -> PilothouseError:
+def raised(data: dict[str, Any]) -> PilothouseError:
+    """The error that an event tells of, of its own class."""
     known = {
         c.code: c
         for c in vars(errors).values()
@@ -258,15 +276,21 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    threads = str(settings.threads)
-    pinned = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     database = {"PILOTHOUSE_DATABASE_URL": settings.database_url} if settings.database_url else {}
     return {
         **os.environ,
-        **dict.fromkeys(pinned, threads),
+        **quiet_environment(settings.threads),
         **database,
         "PILOTHOUSE_HOME": str(settings.home),
-        "PILOTHOUSE_THREADS": threads,
+        "PILOTHOUSE_THREADS": str(settings.threads),
+    }
+
+
+def quiet_environment(threads: int) -> dict[str, str]:
+    """What keeps libraries to their threads and off the network."""
+    pinned = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return {
+        **dict.fromkeys(pinned, str(threads)),
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -233,7 +233,12 @@ class Gate:
         name, arguments = admitted.operation.name, admitted.arguments
         preview, context = admitted.preview, admitted.call.context
         grant = self._kernel.approvals.find_grant(
-            approval, name, arguments, context, second_person=preview.second_person
+            approval,
+            name,
+            arguments,
+            context,
+            second_person=preview.second_person,
+            approvers=preview.approvers,
         )
         if grant is not None:
             return grant

@@ -25,11 +25,13 @@ class JobContext:
     Attributes:
         id: the job's number.
         workdir: a folder of its own that survives restarts; checkpoints go there.
+        settings: of the home.
     """
 
     def __init__(self, jobs: Jobs, job: int, tenant: str, workdir: Path) -> None:
         self.id = job
         self.workdir = workdir
+        self.settings = jobs.settings
         self._jobs = jobs
         self._tenant = tenant
         self._worked_until = time.monotonic()
@@ -114,7 +116,7 @@ class JobContext:
         from tools.kernel.child import run_child
 
         self.check_cancelled()
-        return run_child(self, self._jobs.settings, module, spec, on_event)
+        return run_child(self, self.settings, module, spec, on_event)
 
 
 def _deadline(seconds: float) -> float:

@@ -119,6 +119,8 @@ class Preview(BaseModel):
         cost: estimated money, in the configured currency, if known.
         confirm: what a self-approving person types (a name from the act, such as the group).
         second_person: True if somebody other than the proposer must approve.
+        approvers: who approves must fit one entry of each of these lists: `role:admin` or
+            `user:marta`.
         warnings: what the person should know before deciding.
     """
 
@@ -129,6 +131,7 @@ class Preview(BaseModel):
     cost: float | None = None
     confirm: str | None = None
     second_person: bool = False
+    approvers: list[list[str]] = Field(default_factory=list[list[str]])
     warnings: list[str] = Field(default_factory=list)
 
 

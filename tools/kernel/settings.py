@@ -44,6 +44,10 @@ class Settings(BaseSettings):
             that commands speak to.
         port: the platform process's port on 127.0.0.1; 0 takes a free one.
         threads: compute threads of a training or evaluation child process.
+        ray_address: `host:port` of a Ray cluster, of which this machine is a node; trainings and
+            trials compute there when it is set.
+        ray_workers: processes of that cluster that train one classifier together, each a part of
+            every batch; fewer where the cluster has no room for them.
         training_memory_mb: megabytes that a training may take; most of what is free when not set.
         hourly_rate: money an hour of compute costs, for estimates and reports.
         daily_budget: money that one principal may spend in a day; none means no limit.
@@ -102,6 +106,8 @@ class Settings(BaseSettings):
     worker: int = Field(0, ge=0, le=999)
     port: int = Field(0, ge=0, le=65535)
     threads: int = Field(1, ge=1, le=256)
+    ray_address: str | None = Field(None, pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s/:]+):\d{1,5}$")
+    ray_workers: int = Field(1, ge=1, le=64)
     training_memory_mb: int | None = Field(None, ge=1)
     hourly_rate: float = Field(0.40, ge=0)
     daily_budget: float | None = Field(None, ge=0)

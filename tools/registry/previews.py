@@ -56,6 +56,7 @@ class Previews:
             risk="What follows the champion serves this version from now on." if champion else None,
             confirm=model if champion else None,
             second_person=checked.second_person and not checked.had_it_before,
+            approvers=[] if checked.had_it_before else checked.approvers,
             warnings=[] if evaluated else [f"No evaluation of {found} is recorded."],
         )
 

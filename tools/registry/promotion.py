@@ -46,7 +46,8 @@ class PromotionGate:
             alias=alias,
             passes=back or all(c.passed for c in checked),
             had_it_before=back,
-            second_person=any(r.approver is not None for r in rules),
+            second_person=any("second_person" in r.approver for r in rules),
+            approvers=[list(r.approver) for r in rules if r.names_approvers],
             rules=checked,
             policy=str(path),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,6 +20,13 @@ SHIPPED = Path(__file__).parent / "policies" / "promotion.yaml"
 
 def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+Approver = Annotated[
+    str,
+    Field(pattern=r"^(second_person|role:(approver|admin)|user:\S+)$", max_length=140),
+]
+"""Who approves: another person than the proposer, a role's holder, or a user."""
 
 
 class PromotionRule(BaseModel):
@@ -41,15 +48,17 @@ class PromotionRule(BaseModel):
     column: str | None = None
     min_rows: int = Field(20, ge=1)
     if_measured: bool = False
-    approver: Literal["second_person"] | None = None
+    approver: Annotated[tuple[Approver, ...], BeforeValidator(_listed)] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> PromotionRule:
-        if (self.measure is None) == (self.approver is None):
+        if (self.measure is None) == (not self.approver):
             raise ValueError("give either `measure` or `approver`")
+        if "second_person" in self.approver and len(self.approver) > 1:
+            raise ValueError("give `second_person` in a rule of its own: every rule must be met")
         if self.measure is not None and self.at_least is None and self.at_most is None:
             raise ValueError(f"`{self.measure}` needs `at_least` or `at_most`")
-        if self.approver is not None and self.alias != ("champion",):
+        if self.approver and self.alias != ("champion",):
             raise ValueError("`approver` is for `alias: champion`: other aliases ask nobody")
         return self
 
@@ -58,16 +67,28 @@ class PromotionRule(BaseModel):
         return alias in self.alias and fnmatchcase(model, self.model)
 
     @property
+    def names_approvers(self) -> bool:
+        """True if a role's holder or a user must approve."""
+        return bool(self.approver) and "second_person" not in self.approver
+
+    @property
     def limit(self) -> str:
         """What would pass, in words."""
-        if self.approver is not None:
-            return "somebody other than the proposer approves"
+        if self.approver:
+            return f"{' or '.join(_in_words(entry) for entry in self.approver)} approves"
         ends = [
             f"{word} {value:g}"
             for word, value in (("at least", self.at_least), ("at most", self.at_most))
             if value is not None
         ]
         return f"{self.measure} {' and '.join(ends)}"
+
+
+def _in_words(approver: str) -> str:
+    kind, _, name = approver.partition(":")
+    if kind == "role":
+        return f"somebody with the role {name}"
+    return name if kind == "user" else "somebody other than the proposer"
 
 
 class _Policy(BaseModel):

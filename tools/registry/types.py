@@ -267,6 +267,7 @@ class PromotionCheck(Result):
         passes: True if it would be let through.
         had_it_before: True if it had the alias before, and so may always have it back.
         second_person: True if somebody other than the proposer must approve.
+        approvers: who approves must fit one of each list: `role:admin`, `user:marta`.
         rules: every rule that is about this promotion.
         policy: the file that the rules are in.
     """
@@ -277,5 +278,6 @@ class PromotionCheck(Result):
     passes: bool
     had_it_before: bool = False
     second_person: bool = False
+    approvers: list[list[str]] = Field(default_factory=list[list[str]])
     rules: list[RuleCheck] = Field(default_factory=list)
     policy: str
