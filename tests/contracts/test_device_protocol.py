@@ -20,7 +20,7 @@ from edge.errors import Refused, Retired, Unreachable
 from edge.identity import Identity, device_key, enrolment_request
 from edge.wire import Client
 from tests.support.fleet import DeviceServer
-from tools.devices.fleet import Desired, Fleet
+from tools.devices.fleet import MANY, Desired, Fleet
 from tools.devices.messages import EnrolmentRequest
 from tools.devices.protocol import DeviceProtocol, RetiredDevice
 from tools.devices.tables import DeviceRow
@@ -28,6 +28,7 @@ from tools.devices.types import DeviceEnrolled, ServedModel
 from tools.kernel.errors import InvalidInput, NotFound, Unauthenticated
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
+from tools.kernel.settings import Settings
 from tools.kernel.storage import now
 
 SHA = "ab" * 32
@@ -247,6 +248,16 @@ class TestEnrolment:
         with pytest.raises(NOT_KNOWN):
             transport.enroll(body)
 
+    def test_a_token_is_spent_by_the_first_use_of_its_credential_after_a_change_of_many(
+        self, transport: Transport, token: Callable[..., str], key: Any, kernel: Kernel
+    ) -> None:
+        body = enrolment_request("thinkpad-1", token(), key)
+        got = transport.enroll(body)["credential"]
+        kernel.get(Fleet).changed(range(1, MANY + 3))
+        transport.desired(got, None, 0)
+        with pytest.raises(NOT_KNOWN):
+            transport.enroll(body)
+
     def test_a_token_is_of_no_use_under_another_name(
         self, transport: Transport, token: Callable[..., str], key: Any
     ) -> None:
@@ -452,6 +463,19 @@ class TestReports:
         transport.report(credential, key, a_report(1, traffic=[answered(5)]))
         with pytest.raises(MALFORMED):
             transport.report(credential, key, a_report(2, traffic=[answered(4)]))
+
+    def test_a_newer_one_that_another_process_took_stands(
+        self, transport: Transport, credential: str, key: Any, kernel: Kernel
+    ) -> None:
+        transport.desired(credential, None, 0)
+        transport.report(credential, key, a_report(1, traffic=[answered(5)]))
+        other = Kernel(Settings(home=kernel.settings.home))
+        InProcess(other).report(credential, key, a_report(3, traffic=[answered(9)]))
+        transport.report(credential, key, a_report(2, traffic=[answered(7)]))
+        assert kernel.get(Fleet).devices("default")[0].report.requests == 9
+        transport.report(credential, key, a_report(4, traffic=[answered(11)]))
+        assert other.get(Fleet).devices("default")[0].report.requests == 11
+        other.stop()
 
     def test_the_newest_stands_and_older_or_repeated_ones_are_ignored(
         self, transport: Transport, credential: str, key: Any, kernel: Kernel

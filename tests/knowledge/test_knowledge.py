@@ -201,9 +201,9 @@ def test_files_of_the_same_name_are_kept_apart(call: Calling, tmp_path: Path) ->
 def test_a_wrong_path_is_refused_before_anything_happens(call: Calling, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         call("knowledge.ingest", path=str(tmp_path / "nope.md"))
-    (tmp_path / "x.pdf").write_bytes(b"%PDF")
+    (tmp_path / "x.docx").write_bytes(b"PK")
     with pytest.raises(InvalidInput, match="Markdown"):
-        call("knowledge.ingest", path=str(tmp_path / "x.pdf"))
+        call("knowledge.ingest", path=str(tmp_path / "x.docx"))
 
 
 def test_forgetting_needs_approval_and_leaves_no_passage(

@@ -41,7 +41,8 @@ def test_jsonl_gives_a_section_for_each_record(tmp_path: Path) -> None:
         ("d.md", b"\xff\xfe\x00", "not UTF-8"),
         ("e.txt", b"a\x00b", "zero bytes"),
         ("f.md", b"  \n", "holds no text"),
-        ("g.pdf", b"%PDF-1.7", ".pdf files are not read"),
+        ("g.pdf", b"%PDF-1.7", "cannot be read as a PDF"),
+        ("h.docx", b"PK", ".docx files are not read"),
         ("noending", b"text", "without an ending"),
     ],
 )

@@ -35,9 +35,14 @@ def put_bundle(
     return ServedModel(model="router", version=version, bundle=sha256)
 
 
-def want(kernel: Kernel, *models: ServedModel, devices: tuple[str, ...] = ("thinkpad-1",)) -> None:
-    """Say what devices of the group `thinkpads` are to serve."""
-    wanted = {name: Desired(models) for name in devices}
+def want(
+    kernel: Kernel,
+    *models: ServedModel,
+    devices: tuple[str, ...] = ("thinkpad-1",),
+    stage: tuple[ServedModel, ...] = (),
+) -> None:
+    """Say what devices of the group `thinkpads` are to serve, and to have ready beside it."""
+    wanted = {name: Desired(models, stage) for name in devices}
     told = kernel.get(Fleet).change_desired(
         "default", "thinkpads", wanted, "test", fence=lambda _: True
     )

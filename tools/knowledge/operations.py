@@ -135,8 +135,8 @@ def _(args: SearchDocuments, result: SearchResults) -> str:
 def ingest(args: IngestDocuments, call: Call) -> IngestResult:
     """Read a document, or all documents of a folder, so that they can be searched and asked.
 
-    Markdown, plain text, HTML and JSONL (one text a line) are read; other files of a folder are
-    skipped and named. The same content again changes nothing; changed content replaces the old.
+    Markdown, plain text, HTML, PDF and JSONL (one text a line) are read; other files of a folder
+    are skipped and named. The same content again changes nothing; changed content replaces the old.
     """
     return _service(call.kernel).ingest(call.tenant, args.path)
 

@@ -15,9 +15,12 @@ from typing import Any
 
 from tools.kernel.errors import InvalidInput, NotFound
 from tools.knowledge.outline import clean
+from tools.knowledge.pdf import read_pdf
 
 MOST_BYTES = 20_000_000
 MOST_FILES = 2_000
+Reader = Callable[[bytes, Path], tuple[str, str]]
+"""A file's bytes and its name to its text and its title, which is empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Document:
 
     Attributes:
         path: the file, absolute.
-        kind: `markdown`, `text`, `html` or `jsonl`.
+        kind: `markdown`, `text`, `html`, `jsonl` or `pdf`.
         title: its first heading, or its name.
         sha256: hash of the file's bytes.
         text: what passages are cut from; their offsets count its characters.
@@ -83,7 +86,7 @@ def read(path: Path) -> Document:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
-    text, title = reader(_decode(data, path), path)
+    text, title = reader(data, path)
     if not text.strip():
         raise InvalidInput(f"{path} holds no text.")
     kind = _NAMES[path.suffix.lower()]
@@ -98,7 +101,7 @@ def file_sha256(path: str) -> str | None:
         return None
 
 
-def _check_kind(path: Path) -> Callable[[str, Path], tuple[str, str]]:
+def _check_kind(path: Path) -> Reader:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         kind = f"{path.suffix} files" if path.suffix else "Files without an ending"
@@ -218,20 +221,28 @@ def _html(text: str, path: Path) -> tuple[str, str]:
     return "\n".join(joined).strip() + "\n", clean(parser.title)
 
 
-_READERS: dict[str, Callable[[str, Path], tuple[str, str]]] = {
-    ".md": _markdown,
-    ".markdown": _markdown,
-    ".txt": _plain,
-    ".html": _html,
-    ".htm": _html,
-    ".jsonl": _jsonl,
+def _decoded(reader: Callable[[str, Path], tuple[str, str]]) -> Reader:
+    return lambda data, path: reader(_decode(data, path), path)
+
+
+_READERS: dict[str, Reader] = {
+    ".md": _decoded(_markdown),
+    ".markdown": _decoded(_markdown),
+    ".txt": _decoded(_plain),
+    ".rst": _decoded(_plain),
+    ".html": _decoded(_html),
+    ".htm": _decoded(_html),
+    ".jsonl": _decoded(_jsonl),
+    ".pdf": read_pdf,
 }
 _NAMES = {
     ".md": "markdown",
     ".markdown": "markdown",
     ".txt": "text",
+    ".rst": "text",
     ".html": "html",
     ".htm": "html",
     ".jsonl": "jsonl",
+    ".pdf": "pdf",
 }
-_KINDS = "Markdown (.md), text (.txt), HTML (.html) and JSONL (.jsonl) are read."
+_KINDS = "Markdown (.md), text (.txt, .rst), HTML (.html), JSONL (.jsonl) and PDF (.pdf) are read."

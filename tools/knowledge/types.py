@@ -34,7 +34,7 @@ class IngestDocuments(Args):
     """A file or a folder to read."""
 
     path: Annotated[str, Slot(None, "Which file or folder should I read?")] = Field(
-        description="A .md, .txt, .html or .jsonl file, or a folder that holds such files.",
+        description="A .md, .txt, .html, .jsonl or .pdf file, or a folder that holds such files.",
         min_length=1,
         max_length=4096,
     )

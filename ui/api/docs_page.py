@@ -1,4 +1,8 @@
-"""The OpenAPI document as a page for people: no script, one style sheet, nothing from elsewhere."""
+"""The OpenAPI document as a page for people, on which each request can be sent.
+
+One style sheet and one small script, nothing from elsewhere; without the script it is all there to
+read.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +57,8 @@ def _card(path: str, verb: str, method: Json) -> Json:
         "parameters": [_parameter(p) for p in method.get("parameters", ())],
         "body": _reference(body.get("schema", {})),
         "curl": _curl(path, verb, examples[0] if examples else None),
+        "example": _pretty(examples[0] if examples else {}),
+        "endless": "text/event-stream" in method["responses"].get("200", {}).get("content", {}),
         "answers": [
             (status, answer.get("description", ""), _answered(answer))
             for status, answer in method["responses"].items()

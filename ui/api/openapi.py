@@ -1,7 +1,7 @@
 """`/openapi.json` and `/docs`: the REST door described, each operation on a path of its own.
 
 Made at the first request and kept: it takes a second, and starting must not wait for it. The page
-is rendered here, with no script and nothing from elsewhere.
+is rendered here, with nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -74,6 +74,10 @@ def add_to(app: FastAPI, door: Door) -> None:
     @router.get("/docs.css")
     def style() -> Response:
         return Response((PAGES / "docs.css").read_bytes(), media_type="text/css")
+
+    @router.get("/docs.js")
+    def script() -> Response:
+        return Response((PAGES / "docs.js").read_bytes(), media_type="text/javascript")
 
     app.include_router(router)
     app.openapi = described.schema

@@ -29,6 +29,7 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
+        pattern=r"^[^\x00-\x1f\x7f-\xa0\xad]+$",
         min_length=1,
         max_length=200,
         description="A second call with the same key and body is answered with the first one's "
@@ -98,7 +99,11 @@ def describe_operation(name: Name, context: Caller, door: TheDoor) -> OperationT
     )
 
 
-@router.post("/operations/{name}", include_in_schema=False)
+@router.post(
+    "/operations/{name}",
+    response_model=None,
+    responses={202: {"description": "A job was started, which goes on by itself."}},
+)
 def call_operation(
     name: Name,
     body: CallBody,

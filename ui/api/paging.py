@@ -8,8 +8,6 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Query, Request, Response
 
-from tools.kernel.errors import InvalidInput
-
 T = TypeVar("T")
 LARGEST = 1000
 BIGGEST = 2**31 - 1
@@ -77,14 +75,11 @@ def paging(
     limit: Annotated[int, Query(ge=1, le=LARGEST, description="How many at most.")] = 50,
     cursor: Annotated[
         str | None,
-        Query(pattern=r"^[0-9]{1,10}$", description="From the `Link` of the page before."),
+        Query(pattern=r"^[0-9]{1,9}$", description="From the `Link` of the page before."),
     ] = None,
 ) -> Paging:
     """The page that a request asks for."""
-    after = None if cursor is None else int(cursor)
-    if after is not None and after > BIGGEST:
-        raise InvalidInput(f"{cursor} is no page's cursor.", hint="Take it from the `Link` header.")
-    return Paging(request, response, limit, after)
+    return Paging(request, response, limit, None if cursor is None else int(cursor))
 
 
 Page = Annotated[Paging, Depends(paging)]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tools.kernel.canonical import digest
 from tools.kernel.errors import InvalidInput, PilothouseError
@@ -26,10 +27,18 @@ router = APIRouter(prefix=PREFIX, tags=["conversations"])
 CATALOGUES_KEPT = 4
 LINES_A_TURN = 16
 """Lines after which a long request lets others pass."""
+DATED = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
 # More threads than processors would only make every sentence wait for every other.
 _processors = CapacityLimiter(max(2, os.cpu_count() or 1))
 Names = dict[str, list[str | int | dict[str, Any]]]
+
+
+def _written(moment: object) -> object:
+    """A time as RFC 3339 writes it: seconds since 1970, which pydantic takes too, are a slip."""
+    if (isinstance(moment, str) and not DATED.match(moment)) or isinstance(moment, int | float):
+        raise ValueError("a time is written like 2026-01-31T09:00:00Z")
+    return moment
 
 
 class Line(BaseModel):
@@ -49,7 +58,7 @@ class Parse(BaseModel):
     lines: list[Line] = Field(max_length=1000)
     catalogue: Names | None = None
     explain: bool = Field(False, strict=True)
-    now: AwareDatetime | None = None
+    now: Annotated[AwareDatetime, BeforeValidator(_written)] | None = None
 
 
 @router.post("/parse")

@@ -24,7 +24,13 @@ from ui.api.door import PREFIX, Caller, Door, TheDoor
 
 router = APIRouter(prefix=f"{PREFIX}/uploads", tags=["uploads"])
 OCTETS = "application/octet-stream"
-Name = Annotated[str, Path(min_length=1, max_length=255)]
+# OpenAPI takes two templates of one path for the same path, so that both have one parameter.
+Name = Annotated[
+    str, Path(alias="upload", min_length=1, max_length=255, description="The file's name.")
+]
+Id = Annotated[
+    str, Path(min_length=1, max_length=255, description="What a file's upload was answered with.")
+]
 _UNSAFE = re.compile(r"[^\w.-]+")
 _UPLOAD = re.compile(r"^[0-9a-f]{12}$")
 
@@ -44,7 +50,7 @@ class Upload(BaseModel):
 
 
 @router.put(
-    "/{name}",
+    "/{upload}",
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -67,7 +73,7 @@ async def upload(name: Name, request: Request, context: Caller, door: TheDoor) -
 
 
 @router.delete("/{upload}", status_code=204)
-def discard(upload: Annotated[str, Path(max_length=64)], context: Caller, door: TheDoor) -> None:
+def discard(upload: Id, context: Caller, door: TheDoor) -> None:
     """Delete a file that was brought along."""
     if not _UPLOAD.match(upload) or not _known(door, context, upload):
         raise NotFound(f"There is no upload {upload[:40]!r}.")

@@ -76,6 +76,12 @@ class Handlers:
 
     # Sessions.
 
+    def has_open(self, session: str) -> bool:
+        """True if a tab is connected, and its conversation open in it."""
+        from chainlit.session import WebsocketSession
+
+        return session in self._live and WebsocketSession.get_by_id(session) is not None
+
     async def connected(self, sid: str) -> None:
         """A browser connected; one that had lost its connection is told what it missed."""
         from chainlit.session import WebsocketSession
@@ -254,7 +260,9 @@ class Handlers:
         try:
             context = live.context()
             await live.tell("said", id=f"pressed-{context.request_id}", text=text)
-            await self._ask(live, text, context)
+            edits = live.expected is not None and live.expected.what == "edit"
+            if not (edits and await self._expected(live, text, context)):
+                await self._ask(live, text, context)
         except PilothouseError as error:
             await self._refused(live, error)
 
@@ -328,15 +336,14 @@ class Handlers:
             await self._stop(self._of(session), None)
 
     async def _stop(self, live: LiveChat, number: int | None) -> None:
-        if number is None and live.transcript.running:
-            number = live.transcript.running[-1].number
+        running = live.transcript.running
+        turn = live.transcript.turns.get(number or 0) or (running[-1] if running else None)
         try:
             assistant = await self._door.assistant()
             told = await assistant.cancel(live.thread, live.context(), number)
         except PilothouseError as error:
             await self._refused(live, error)
             return
-        turn = live.transcript.turns.get(number or 0)
         named = {w.id: w.operation for w in turn.works.values()} if turn else {}
         done = ", ".join(code(named.get(s, s)) for s in told["done"]) or "nothing"
         rest = ", ".join(code(named.get(s, s)) for s in told["not_done"]) or "nothing"
@@ -364,12 +371,18 @@ class Handlers:
     async def _plan_anew(
         self, live: LiveChat, approval: str, text: str, context: RequestContext
     ) -> None:
-        """Plan the edited sentence; withdraw the request if it led to steps of its own."""
+        """Plan the edited sentence; withdraw the request if it led to steps of its own.
+
+        If it led to a question, the answer to that is still part of the edit.
+        """
         before = len(live.transcript.turns)
         await self._ask(live, text, context)
         assistant = await self._door.assistant()
         turns = await asyncio.to_thread(assistant.history, live.thread, context)
-        planned = len(turns) > before and bool((turns[-1]["plan"] or {}).get("steps"))
+        plan = (turns[-1]["plan"] or {}) if len(turns) > before else {}
+        planned = bool(plan.get("steps")) and not plan.get("question")
+        if plan.get("question"):
+            live.expected = Expected("edit", approval)
         found = self._door.kernel.approvals.get(approval, context.tenant)
         if planned and found.status == "pending":
             await self._deny(live, approval, f"planned anew: {text[:200]}", context)

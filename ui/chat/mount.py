@@ -17,6 +17,7 @@ from ui.chat.doorman import Doorman
 from ui.chat.loading import ROOT
 from ui.chat.page import POLICY, page
 from ui.chat.people import identifier
+from ui.chat.reconnecting import Reconnecting
 
 if TYPE_CHECKING:
     from ui.api.door import Door
@@ -57,8 +58,9 @@ class Loaded:
         server = load(self._door.kernel.settings.home)
         from ui.chat.handlers import Handlers
 
-        Handlers(self._door, server).register()
-        return server.app, page(ROOT, Path(server.build_dir))
+        handlers = Handlers(self._door, server)
+        handlers.register()
+        return Reconnecting(server.app, handlers.has_open), page(ROOT, Path(server.build_dir))
 
 
 def _token(context: RequestContext) -> str:

@@ -12,6 +12,7 @@ _COLOURS = ("#1b8ea3", "#e4572e", "#2a9d5c", "#b8860b", "#8e5bd0", "#0f8b8d")
 CURVES_SHOWN = 6
 _NO_CURVES = frozenset({"epoch", "learning_rate", "examples_per_second", "eta_seconds"})
 _SHARES = ("accuracy", "f1", "recall", "precision")
+_MOST_CLASSES = 20
 
 
 def data_url(figure: Json) -> str:
@@ -215,6 +216,28 @@ def amounts(figures: list[Json], title: str) -> Json | None:
     return {"data": [bars], "layout": layout, "config": _CONFIG}
 
 
+def class_balance(dataset: Json) -> Json | None:
+    """The rows of each class of a dataset, the largest first; None where rows have no class."""
+    counts: dict[str, int] = dataset["profile"].get("classes") or {}
+    if len(counts) < 2:
+        return None
+    shown = [*counts.items()][:_MOST_CLASSES]
+    if more := len(counts) - len(shown):
+        shown.append((f"{more} more", sum([*counts.values()][_MOST_CLASSES:])))
+    title = f"{dataset.get('name')} version {dataset.get('version')}: rows of each class"
+    layout = _layout(title, 120 + 24 * len(shown))
+    layout["yaxis"] |= {"automargin": True, "autorange": "reversed"}
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [rows for _, rows in shown],
+        "y": [_text(name) for name, _ in shown],
+        "text": [str(rows) for _, rows in shown],
+        "marker": {"color": _COLOURS[0]},
+    }
+    return {"data": [bars], "layout": layout, "config": _CONFIG}
+
+
 def of_result(operation: str, result: Json) -> tuple[str, Json] | None:
     """The figure that goes with a result, and its name; None if none does."""
     if result.get("confusion") and result.get("labels"):
@@ -232,6 +255,9 @@ def of_result(operation: str, result: Json) -> tuple[str, Json] | None:
     if operation.startswith("deployment.") and result.get("devices"):
         title = f"Rollout {result.get('rollout')}: {result.get('model')} v{result.get('version')}"
         return "rollout", devices(result["devices"], title)
+    if operation.startswith("datasets.") and isinstance(result.get("profile"), dict):
+        drawn = class_balance(result)
+        return ("classes", drawn) if drawn else None
     drawn = amounts(result.get("figures") or [], "Cost") if "figures" in result else None
     return ("cost", drawn) if drawn else None
 

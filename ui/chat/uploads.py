@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
 DATA = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".pq"})
-DOCUMENTS = frozenset({".md", ".markdown", ".txt", ".html", ".htm", ".rst"})
-UNREAD = frozenset({".pdf", ".docx"})
+DOCUMENTS = frozenset({".md", ".markdown", ".txt", ".html", ".htm", ".rst", ".pdf"})
+UNREAD = frozenset({".docx"})
 _UPLOAD = re.compile(r"^[0-9a-f]{12}$")
 _NAMED = re.compile(
     r"\b(?:as|called|named|name it|call it|under the name)\s+(?:a\s+)?[\"'“]?([\w.-]+)", re.I

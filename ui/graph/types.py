@@ -456,6 +456,7 @@ class RolloutDevice:
     confirmed: bool
     state: str
     error: str | None
+    form: str | None
 
     @strawberry.field
     async def device(self, info: Graph) -> Device | None:
@@ -522,6 +523,7 @@ class Rollout:
                 confirmed=d.confirmed,
                 state=d.state.value,
                 error=d.error,
+                form=d.form,
             )
             for d in page(self.report.devices, limit, offset)
         ]

@@ -64,13 +64,17 @@ class Gateway:
         """The owner's own client."""
         return self.home.client()
 
-    def start(self, port: int = 0) -> None:
+    def start(self, port: int = 0, **environment: str) -> None:
         """Start it, and wait until it takes requests."""
         command = [sys.executable, "-m", "ui.cli", "serve", "--port", str(port)]
         self.home.files.prepare()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=ROOT, env=self.home.environment, stdout=log, stderr=log
+                command,
+                cwd=ROOT,
+                env={**self.home.environment, **environment},
+                stdout=log,
+                stderr=log,
             )
         deadline = time.monotonic() + 120
         while not self._ready():

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
+import socket
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.ui.chat.browsers import Chat, Gateway
+from tests.ui.chat.browsers import Chat, Gateway, tab
 
 DOCUMENT = "device-onboarding-guide.md"
+INCIDENT = "incident-2026-06-label-drift.md"
 KEPT = "data-retention-policy.md"
 
 
@@ -102,3 +106,47 @@ def test_after_kill_9_the_card_is_still_there_and_can_be_decided(
     chat.say("never mind")
     chat.sees(re.compile("Denied by admin.*never mind"))
     assert gateway.client().get(f"/api/v1/approvals/{approval}")["status"] == "denied"
+
+
+@pytest.mark.slow
+def test_an_edited_request_is_planned_anew_and_the_old_one_withdrawn(
+    chat: Chat, gateway: Gateway
+) -> None:
+    chat.say(f"forget the document {KEPT}")
+    chat.sees("Approval needed")
+    old = pending(gateway)
+    chat.press("Edit and plan anew")
+    chat.sees("Say it as it should be")
+    chat.say("forget the incident document")  # there are three
+    chat.press(INCIDENT)
+    chat.sees(re.compile("Denied by admin"))
+    assert gateway.client().get(f"/api/v1/approvals/{old}")["status"] == "denied"
+    new = gateway.client().get(f"/api/v1/approvals/{pending(gateway)}")
+    assert new["arguments"] == {"source": INCIDENT}
+    chat.press("Deny, with a reason")
+    chat.sees("Why not?")
+    chat.say("enough")
+    chat.sees(re.compile("Denied by admin.*enough"))
+
+
+@pytest.mark.slow
+def test_the_stop_button_ends_a_turn_that_waits_for_a_slow_model(
+    browser: Browser, template_home: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(template_home, tmp_path / "home")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        own = Gateway(tmp_path / "home")
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        own.start(PILOTHOUSE_MODEL="silent", PILOTHOUSE_MODEL_URL=address)
+        try:
+            with tab(browser, own) as chat:
+                chat.sign_in("admin", own.password)
+                chat.ready().say("which datasets are there?")
+                chat.sees(re.compile(r"There (is 1|are \d) dataset"))
+                chat.say("ponder the weather of machine learning with the fleet in mind")
+                chat.page.locator("#stop-button").click()
+                chat.sees("Stopped before there was a plan; nothing was done.")
+                chat.say("who am I?")
+                chat.sees(re.compile("admin"))
+        finally:
+            own.stop()

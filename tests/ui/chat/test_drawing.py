@@ -214,6 +214,17 @@ def test_variants_are_drawn_by_what_they_cost_and_lose_and_failures_are_left_out
     assert of_result("training.optimize", {"variants": made[1:]}) is None
 
 
+def test_a_dataset_is_drawn_by_its_classes_and_many_small_ones_are_summed_up() -> None:
+    counts = {f"c{n}": 100 - n for n in range(30)}
+    told = {"name": "calls", "version": 2, "profile": {"classes": counts}}
+    name, figure = of_result("datasets.describe", told) or ("", {})
+    (bars,) = figure["data"]
+    assert name == "classes" and bars["y"][0] == "c0" and bars["y"][-1] == "10 more"
+    assert sum(bars["x"]) == sum(counts.values())
+    chats = {"name": "chats", "version": 1, "profile": {"classes": {}}}
+    assert of_result("datasets.add", chats) is None
+
+
 def test_every_list_of_records_is_a_table_and_pictures_are_named() -> None:
     result: Json = {
         "slices": [{"slice": "short", "accuracy": 0.5}],

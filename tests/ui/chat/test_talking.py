@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -248,3 +249,24 @@ def test_logging_out_ends_the_session_for_open_tabs_too(browser: Browser, gatewa
         second.page.get_by_label("Password").wait_for()
     said = [r["operation"] for r in gateway.client().get("/api/v1/receipts")]
     assert said.count("datasets.list") == before
+
+
+def test_a_request_of_the_api_page_is_sent_as_whoever_is_signed_in_or_by_a_token(
+    browser: Browser, gateway: Gateway
+) -> None:
+    told = gateway.home.json("tokens", "create", "for-the-page", "--scope", "datasets:read")
+    with tab(browser, gateway) as chat:
+        chat.sign_in("admin", gateway.password)
+        chat.ready().page.goto("/docs")
+        card = chat.page.locator("details", has=chat.page.locator('[data-path$="/datasets.list"]'))
+        card.locator("summary").click()
+        card.get_by_role("button", name="Send").click()
+        expect(card.locator("output")).to_contain_text("200 OK")
+        expect(card.locator("output")).to_contain_text('"receipt"')
+        chat.page.locator("#token").fill(f"{told['result']['token']}-forged")
+        card.get_by_role("button", name="Send").click()
+        expect(card.locator("output")).to_contain_text("401")
+        chat.page.locator("#token").fill(told["result"]["token"])
+        card.get_by_role("button", name="Send").click()
+        expect(card.locator("output")).to_contain_text("200 OK")
+        assert {urlsplit(a).netloc for a in chat.requested} == {urlsplit(gateway.url).netloc}

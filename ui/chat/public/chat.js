@@ -65,4 +65,31 @@
     const path = `/chat/thread/${encodeURIComponent(place.thread)}`;
     if (window.location.pathname === '/chat/') window.history.replaceState(null, '', path);
   });
+
+  // Chainlit's script at times connects before it has read which conversation the address names;
+  // the page then stays empty. Loading it anew, after longer and longer waits, is what helps.
+  const TRIED = 'pilothouse-empty';
+  let emptySince = null;
+
+  function isEmpty() {
+    return window.location.pathname.startsWith('/chat/thread/') && document.querySelector('main')
+      && !document.querySelector('#chat-input, [data-step-type]');
+  }
+
+  setInterval(() => {
+    if (!isEmpty()) {
+      emptySince = null;
+      window.sessionStorage.removeItem(TRIED);
+      return;
+    }
+    emptySince = emptySince || Date.now();
+    const tried = Number(window.sessionStorage.getItem(TRIED) || 0);
+    if (tried > 4 || Date.now() - emptySince < 3000 * 2 ** tried) return;
+    emptySince = Date.now();
+    fetch('/healthz').then((answer) => {
+      if (!answer.ok || !isEmpty()) return;
+      window.sessionStorage.setItem(TRIED, String(tried + 1));
+      window.location.reload();
+    }).catch(() => {}); // nobody is there to ask: the next look tries again
+  }, 500);
 })();
