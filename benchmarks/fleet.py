@@ -10,7 +10,8 @@ report to the last device back. `lost_requests`: of 200 requests a second to a r
 changes its model; `swap_added_ms`: what the slowest of them took longer than the slowest without.
 `deploy_s`: from a registered version to three real devices serving it (25 MB bundle), median;
 `deploy_script_s`: a script that copies the model, restarts the serving process and checks it,
-device by device, in the same run.
+device by device, in the same run. A part that does not come to its end is told under `failed`, with
+the reason; the other parts are measured all the same.
 """
 
 from __future__ import annotations
@@ -50,12 +51,13 @@ from tools.kernel.storage import now
 
 MODEL = "ticket-router"
 POLL_SECONDS = 300.0
-SILENT_SECONDS, WATCHED_SECONDS = 60.0, 0.5
+SILENT_SECONDS, WATCHED_SECONDS = 2 * POLL_SECONDS, 0.5
+"""A fleet that asks every five minutes may well be quiet for longer than that."""
 BUNDLE_BYTES = 25_000_000
 CANARY, BREACH = 1000, 100
 STEPS = [1, 10, 100]
 RATE = 200
-WAIT_SECONDS = 180.0
+WAIT_SECONDS = 300.0
 Json = dict[str, Any]
 
 
@@ -79,17 +81,18 @@ class Bench:
     def register(self, shift: int, padding: int = 0) -> int:
         """Register a tiny classifier of so many bytes as the next version."""
         files = write_classifier(self.folder / f"v{shift}-{padding}", shift=shift, padding=padding)
-        job = add_training(self.kernel, name=MODEL, files=files)
+        # It answers by keywords that the home's tickets do not have: its training claims nothing.
+        job = add_training(self.kernel, name=MODEL, files=files, validation_accuracy=0.0)
         arguments = {"job": job, "model": MODEL}
         result: Any = self.kernel.gate.call("registry.register", arguments, self.context).result
         return result.version
 
-    def simulated(self, group: str, count: int) -> list[SimulatedDevice]:
+    def simulated(self, group: str, count: int, requests: int = 5) -> list[SimulatedDevice]:
         """Devices whose enrolment is written directly; all else they do over the protocol."""
         devices: list[SimulatedDevice] = []
         rows: list[DeviceRow] = []
         for number in range(count):
-            device = SimulatedDevice(f"{group}-{number}", requests=5)
+            device = SimulatedDevice(f"{group}-{number}", requests=requests)
             device.credential = f"{group}-{number}-credential"
             pem = device.key.public_key().public_bytes(
                 serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -167,6 +170,9 @@ def urgent(bench: Bench, devices: list[SimulatedDevice], version: int) -> Json:
     client = FleetClient(bench.platform.port, devices)
 
     def act() -> float:
+        # The first poll of a device is answered at once; they come all together only here.
+        if not until(lambda: all(d.etag for d in devices), WAIT_SECONDS):
+            raise RuntimeError(f"only {client.polls} polls were answered")
         bench.finished(
             "deployment.start", model=MODEL, version=version, group="many", strategy="all"
         )
@@ -178,7 +184,7 @@ def urgent(bench: Bench, devices: list[SimulatedDevice], version: int) -> Json:
             raise RuntimeError(f"only {len(client.arrived)} devices were reached")
         return sorted(client.arrived.values())[enough - 1] - began
 
-    return {"rollback_99_percent_s": round(followed(client, act, 20.0), 2)}
+    return {"rollback_99_percent_s": round(followed(client, act, 60.0), 2)}
 
 
 def canary(bench: Bench, version: int, count: int) -> Json:
@@ -361,18 +367,31 @@ def run(devices: int, seconds: float, repeats: int) -> Json:
         bench = Bench(Path(folder))
         try:
             first, second = bench.register(0), bench.register(1)
-            many = bench.simulated("many", devices)
+            many = bench.simulated("many", devices, requests=0)
             bench.platform.start()
-            found: Json = {"devices": devices}
-            found |= steady(bench, many, seconds)
-            found |= urgent(bench, many, first)
-            found |= canary(bench, first, min(CANARY, devices))
-            found |= breach(bench, first, second, min(BREACH, devices))
-            found |= real(bench, repeats)
-            return found
+            return _measured(
+                {"devices": devices},
+                steady=lambda: steady(bench, many, seconds),
+                urgent=lambda: urgent(bench, many, first),
+                canary=lambda: canary(bench, first, min(CANARY, devices)),
+                breach=lambda: breach(bench, first, second, min(BREACH, devices)),
+                real=lambda: real(bench, repeats),
+            )
         finally:
             bench.platform.kill()
             bench.kernel.stop()
+
+
+def _measured(found: Json, **parts: Callable[[], Json]) -> Json:
+    """Measure each part; one that does not end leaves its reason, and the others their figures."""
+    for name, measure in parts.items():
+        began = time.monotonic()
+        try:
+            found |= measure()
+        except Exception as error:
+            found.setdefault("failed", {})[name] = str(error) or type(error).__name__
+        found.setdefault("took_s", {})[name] = round(time.monotonic() - began, 1)
+    return found
 
 
 def main() -> None:

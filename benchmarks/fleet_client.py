@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.simulated import SimulatedDevice
 
-LONG_POLL_SECONDS = 20
+LONG_POLL_SECONDS = 60
 _AT_ONCE = 200
 
 
@@ -26,6 +26,7 @@ class FleetClient:
         port: where the platform listens on the loopback address.
         devices: the devices.
         arrived: by device, when it had reported its newest state.
+        polls: how many were answered.
     """
 
     port: int
@@ -61,7 +62,11 @@ class FleetClient:
         await _stopped(tasks)
 
     async def follow(self, stop: asyncio.Event, report_seconds: float) -> None:
-        """Every device holds a long poll, does what it is told, and reports, until `stop`."""
+        """Every device holds a long poll, does what it is told, and reports, until `stop`.
+
+        One that answers requests reports after each poll; one that answers none says with the poll
+        that its newest report holds, as real ones do, and reports what has changed.
+        """
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(self._follow(d, report_seconds)) for d in self.devices]
         await stop.wait()
@@ -73,7 +78,9 @@ class FleetClient:
                 async with _Connection(self.port, device) as wire:
                     while True:
                         changed = await wire.desired(min(LONG_POLL_SECONDS, report_seconds))
-                        await wire.report()
+                        self.polls += 1
+                        if changed or device.requests or wire.report_wanted:
+                            await wire.report()
                         if changed:
                             self.arrived[device.name] = time.monotonic()
             except (OSError, asyncio.IncompleteReadError):
@@ -81,11 +88,16 @@ class FleetClient:
 
 
 class _Connection:
-    """One device's connection."""
+    """One device's connection.
+
+    Attributes:
+        report_wanted: whether the platform asked for a report with its latest answer.
+    """
 
     def __init__(self, port: int, device: SimulatedDevice) -> None:
         self._port = port
         self._device = device
+        self.report_wanted = False
 
     async def __aenter__(self) -> _Connection:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -97,7 +109,9 @@ class _Connection:
     async def desired(self, wait: float) -> bool:
         """Ask for the desired state; True if it was another one."""
         more = f"If-None-Match: {self._device.etag}\r\n" if self._device.etag else ""
+        more += f"X-Device-Report: {self._device.boot}.{self._device.sequence}\r\n"
         status, headers, body = await self._ask("GET", f"desired?wait={wait:g}", more, b"")
+        self.report_wanted = "x-report-wanted" in headers
         if status == 304:
             return False
         if status != 200:

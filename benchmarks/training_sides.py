@@ -11,8 +11,16 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.held_out import answer_loss, class_loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tools.training.language.rows import TokenRow
 
 BATCH, RANK, RATE, LENGTH = 8, 8, 2e-4, 512
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "1"))
@@ -21,6 +29,12 @@ Figures = dict[str, float]
 
 def _rows(folder: Path, split: str = "train") -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / f"{split}.jsonl").read_text().splitlines()]
+
+
+def _done(tokens: int, seconds: float, loss: Callable[[], float]) -> Figures:
+    """A side's figures; its memory is that of the training, measured before its loss is."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"tokens": tokens, "seconds": seconds, "peak_memory_mb": peak, "held_out_loss": loss()}
 
 
 def _silent(share: float, line: str, figures: dict[str, float]) -> None:
@@ -32,7 +46,7 @@ def ours_language(folder: Path, precision: str) -> Figures:
     import torch
 
     from tools.kernel.assets import asset_path
-    from tools.training.language.adapting import Adapted
+    from tools.training.language.adapting import Adapted, merge
     from tools.training.language.bases import load_model, load_tokenizer, ready
     from tools.training.language.loop import LanguageTrainer
     from tools.training.language.rows import token_row
@@ -62,14 +76,22 @@ def ours_language(folder: Path, precision: str) -> Figures:
         adapted = Adapted(load_model(base, dtype), spec, [])
         trainer = LanguageTrainer(spec, adapted, rows, rows[:1], _silent)
         began = time.perf_counter()
-        progress = trainer.run()
+        trainer.run()
         seconds = time.perf_counter() - began
-    loss = progress.scores[-1].training_loss or 0.0
-    return {"tokens": sum(len(r.ids) for r in rows), "seconds": seconds, "loss": loss}
+    held_out = _held_out_chats(folder, tokenizer)
+    count = sum(len(r.ids) for r in rows)
+    return _done(count, seconds, lambda: answer_loss(merge(adapted), held_out))
+
+
+def _held_out_chats(folder: Path, tokenizer: Any) -> list[TokenRow]:
+    from tools.training.language.rows import token_row
+
+    chats = _rows(folder / "language", "validation")
+    return [token_row(tokenizer, chat["messages"], LENGTH) for chat in chats]
 
 
 def trl_sft(folder: Path, precision: str) -> Figures:
-    """TRL's SFTTrainer, one epoch; the loss is on the answers, as ours is."""
+    """TRL's SFTTrainer, one epoch; it learns the answers, as ours does."""
     import torch
     from datasets import Dataset
     from peft import LoraConfig
@@ -114,9 +136,10 @@ def trl_sft(folder: Path, precision: str) -> Figures:
             model, args=config, train_dataset=rows, processing_class=tokenizer, peft_config=lora
         )
         began = time.perf_counter()
-        done = trainer.train()
+        trainer.train()
         seconds = time.perf_counter() - began
-    return {"tokens": tokens, "seconds": seconds, "loss": done.training_loss}
+    held_out = _held_out_chats(folder, tokenizer)
+    return _done(tokens, seconds, lambda: answer_loss(trainer.model, held_out))
 
 
 def ours_classification(folder: Path, precision: str) -> Figures:
@@ -138,9 +161,19 @@ def ours_classification(folder: Path, precision: str) -> Figures:
         trainer = make_trainer(spec, _silent)
         tokens = sum(len(ids) for ids in trainer.train_set.ids) * 2
         began = time.perf_counter()
-        state = trainer.run()
+        trainer.run()
         seconds = time.perf_counter() - began
-    return {"tokens": tokens, "seconds": seconds, "loss": state.scores[-1].training_loss or 0.0}
+    held_out = _held_out_texts(data, labels)
+    return _done(tokens, seconds, lambda: class_loss(trainer.model.eval(), held_out))
+
+
+def _held_out_texts(data: Path, labels: list[str]) -> list[tuple[list[int], int]]:
+    from tools.kernel.assets import asset_path
+    from tools.training.export import load_tokenizer
+
+    tokenizer = load_tokenizer(asset_path("minilm"), 256)
+    rows = _rows(data, "validation")
+    return [(tokenizer.encode(r["text"]).ids, labels.index(r["label"])) for r in rows]
 
 
 def trainer_classification(folder: Path, precision: str) -> Figures:
@@ -157,12 +190,12 @@ def trainer_classification(folder: Path, precision: str) -> Figures:
     from tools.kernel.assets import asset_path
 
     base = str(asset_path("minilm"))
-    found = _rows(folder / "classification")
-    labels = sorted({row["label"] for row in found})
+    data = folder / "classification"
+    labels = sorted({row["label"] for row in _rows(data)})
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
     encoded: list[dict[str, Any]] = [
         {**tokenizer(r["text"], truncation=True, max_length=256), "label": labels.index(r["label"])}
-        for r in found
+        for r in _rows(data)
     ]
     model: Any = AutoModelForSequenceClassification.from_pretrained(base, num_labels=len(labels))
     with tempfile.TemporaryDirectory() as name:
@@ -187,10 +220,16 @@ def trainer_classification(folder: Path, precision: str) -> Figures:
             data_collator=DataCollatorWithPadding(tokenizer),
         )
         began = time.perf_counter()
-        done = trainer.train()
+        trainer.train()
         seconds = time.perf_counter() - began
     tokens = 2 * sum(len(row["input_ids"]) for row in encoded)
-    return {"tokens": tokens, "seconds": seconds, "loss": done.training_loss}
+    held_out = _held_out_texts(data, labels)
+
+    def logits_of(ids: Tensor, mask: Tensor) -> Tensor:
+        return model(input_ids=ids, attention_mask=mask).logits
+
+    model.eval()
+    return _done(tokens, seconds, lambda: class_loss(logits_of, held_out))
 
 
 def estimate(folder: Path, precision: str) -> Figures:
@@ -212,7 +251,7 @@ def estimate(folder: Path, precision: str) -> Figures:
             row = kernel.jobs.wait(job or 0, timeout=1800)
             errors.append(float((row.result or {})["estimate_error"]))
         kernel.stop()
-    return {"tokens": 0, "seconds": 1, "loss": 0, "estimate_error": errors[-1]}
+    return {"estimate_error": errors[-1]}
 
 
 SIDES = {
@@ -230,9 +269,9 @@ def main(side: str, folder: str, precision: str) -> None:
 
     torch.set_num_threads(THREADS)
     found = SIDES[side](Path(folder), precision)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    speed = found["tokens"] / found["seconds"]
-    print(json.dumps({**found, "tokens_per_second": speed, "peak_memory_mb": peak}))
+    if "tokens" in found:
+        found["tokens_per_second"] = found["tokens"] / found["seconds"]
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
