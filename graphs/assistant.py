@@ -185,9 +185,8 @@ class Assistant:
         """What a sentence meets in its conversation, and what the parser makes of it."""
         conversation = str(context.conversation)
         self._turns.mark_failed()
-        with self._kernel.database.session() as session:
-            row = self._conversations.open(conversation, text, context, session)
-            waiting = self._conversations.waiting(conversation, session=session)
+        row = self._conversations.open(conversation, text, context)
+        waiting = self._conversations.waiting(conversation)
         state = ConversationState.model_validate(row.state or {})
         meant = corrected(text)
         if meant is not None:

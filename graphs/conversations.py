@@ -58,30 +58,29 @@ class Conversations:
         with self._database.session() as own:
             yield own
 
-    def open(
-        self,
-        conversation: str,
-        text: str,
-        context: RequestContext,
-        session: Session | None = None,
-    ) -> ConversationRow:
+    def open(self, conversation: str, text: str, context: RequestContext) -> ConversationRow:
         """The conversation of that id, made when new.
+
+        A page and the first thing said in it may open it at the same moment: one of them makes it.
 
         Raises:
             NotFound: if it belongs to somebody else.
         """
-        with self._within(session) as session:
+        with self._database.session() as session:
             row = session.get(ConversationRow, conversation)
-            if row is None:
-                row = ConversationRow(
-                    id=conversation,
-                    tenant=context.tenant,
-                    principal=context.principal.name,
-                    title=text.strip()[:80],
-                    state={},
-                    updated=now(),
-                )
-                session.add(row)
+        if row is None:
+            with self._database.writing() as session:
+                row = session.get(ConversationRow, conversation)
+                if row is None:
+                    row = ConversationRow(
+                        id=conversation,
+                        tenant=context.tenant,
+                        principal=context.principal.name,
+                        title=text.strip()[:80],
+                        state={},
+                        updated=now(),
+                    )
+                    session.add(row)
         return self._own(row, conversation, context)
 
     def get(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -98,3 +99,20 @@ def test_a_fleet_that_is_told_something_needs_no_look_at_the_database(
     standings = [fleet.standings.of(row.id) for row in rows]
     assert [s is not None and s.row.generation for s in standings] == [1] * len(rows)
     assert [d.generation for d in fleet.devices("default", "phones")] == [1] * len(rows)
+
+
+def test_devices_that_found_a_group_together_are_all_enrolled(
+    kernel: Kernel, context: RequestContext
+) -> None:
+    together = Barrier(6)
+
+    def enrolled(number: int) -> str:
+        arguments = {"name": f"kiosk-{number}", "group": "kiosks", "profile": "phone"}
+        together.wait(SOON)
+        kernel.gate.call("devices.enroll", arguments, context)
+        return arguments["name"]
+
+    with ThreadPoolExecutor(6) as pool:
+        names = set(pool.map(enrolled, range(6)))
+    fleet = kernel.gate.call("devices.list", {}, context).result.model_dump()
+    assert names <= {d["name"] for d in fleet["devices"]}

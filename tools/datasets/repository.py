@@ -160,7 +160,7 @@ class DatasetRepository:
     def record_use(self, dataset: Dataset, tenant: str, used_by: str) -> None:
         """Note that something was made from a version; noting it twice changes nothing."""
         query = select(DatasetUseRow).filter_by(dataset=dataset.id, used_by=used_by)
-        with self._database.session() as session:
+        with self._database.writing() as session:
             if session.scalar(query) is None:
                 row = DatasetUseRow(dataset=dataset.id, used_by=used_by, tenant=tenant)
                 session.add(row)

@@ -151,7 +151,7 @@ class Bundles:
         if not self._is_whole(sha256):
             shutil.rmtree(target, ignore_errors=True)
             shutil.move(out, target)
-        with self._kernel.database.session() as session:
+        with self._kernel.database.writing() as session:
             key = {
                 "tenant": version.tenant,
                 "model": version.model,

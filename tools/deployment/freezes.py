@@ -56,7 +56,7 @@ class Freezes:
         self, tenant: str, group: str | None, reason: str, until: datetime | None, by: str
     ) -> FreezeRow:
         """Declare a freeze; one that stands for the same group is replaced."""
-        with self._database.session() as session:
+        with self._database.writing() as session:
             self._lift(session, tenant, group)
             row = FreezeRow(tenant=tenant, group=group, reason=reason, until=until, declared_by=by)
             session.add(row)

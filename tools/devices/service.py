@@ -143,7 +143,7 @@ class DeviceService:
         self.check_enroll(tenant, name, group)
         token = secrets.token_hex(32)  # no dash in front that a command line would misread
         expires = now() + timedelta(hours=TOKEN_HOURS)
-        with self._kernel.database.session() as session:
+        with self._kernel.database.writing() as session:
             if not session.scalar(select(GroupRow.id).where(_named(GroupRow, tenant, group))):
                 session.add(GroupRow(tenant=tenant, name=group))
             row = session.scalar(select(DeviceRow).where(_named(DeviceRow, tenant, name)))
