@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
@@ -40,7 +40,10 @@ class Gateway:
     Attributes:
         home: its home.
         password: the admin's, as it was printed.
+        begun: all that this process has started, for what is told of a failure.
     """
+
+    begun: ClassVar[list[Gateway]] = []
 
     def __init__(self, path: Path) -> None:
         self.home = Home(path)
@@ -60,6 +63,11 @@ class Gateway:
         """Where it listens."""
         return self.state.url
 
+    @property
+    def logged(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
     def client(self) -> Client:
         """The owner's own client."""
         return self.home.client()
@@ -67,6 +75,7 @@ class Gateway:
     def start(self, port: int = 0, **environment: str) -> None:
         """Start it, and wait until it takes requests."""
         command = [sys.executable, "-m", "ui.cli", "serve", "--port", str(port)]
+        self.begun.append(self)
         self.home.files.prepare()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -78,10 +87,10 @@ class Gateway:
             )
         deadline = time.monotonic() + 120
         while not self._ready():
-            assert self._process.poll() is None, self._log.read_text()
-            assert time.monotonic() < deadline, self._log.read_text()
+            assert self._process.poll() is None, self.logged
+            assert time.monotonic() < deadline, self.logged
             time.sleep(0.1)
-        shown = _SECRET.search(self._log.read_text())
+        shown = _SECRET.search(self.logged)
         assert shown is not None
         self.password = shown[1]
 
@@ -103,7 +112,7 @@ class Gateway:
         state = self.home.files.read()
         if state is None or self._process is None or state.pid != self._process.pid:
             return False
-        return _SECRET.search(self._log.read_text()) is not None
+        return _SECRET.search(self.logged) is not None
 
     def user(self, name: str, role: str) -> str:
         """Add a user; returns the password."""

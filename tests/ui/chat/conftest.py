@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.ui.chat.browsers import CHROMIUM, FLAGS, Chat, Gateway, tab
+
+TOLD_OF_A_LOG = 8_000  # characters
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure tells what the gateways logged, beside what the browser showed."""
+    report = yield
+    if report.failed:
+        for gateway in Gateway.begun:
+            told = gateway.logged[-TOLD_OF_A_LOG:]
+            report.sections.append((f"log of {gateway.home.path.name}", told))
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
