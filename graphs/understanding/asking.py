@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphs.plan import Question
+from graphs.understanding.lexicon import fields
 from graphs.understanding.link import version_names
 from graphs.understanding.names import NameView
 from graphs.understanding.values import choices_of
@@ -40,6 +41,8 @@ def ask(
     if not candidates and info and info.kind is EntityKind.MODEL_VERSION:
         candidates = [entry.name for entry in version_names(of, names)[:_SHOWN]] if of else []
         text = f"Which version of {of}?" if of else text
+    elif not candidates and info and info.kind is EntityKind.JOB:
+        candidates = _fitting_jobs(operation.name, names)
     elif not candidates and info:
         candidates = known_names(info.kind, names)
     return Question(
@@ -48,6 +51,13 @@ def ask(
         text=f"{said} {text}".strip(),
         candidates=candidates[:_SHOWN],
     )
+
+
+def _fitting_jobs(operation: str, names: NameView) -> list[str]:
+    """The jobs that an operation can be about: those of the operations that make such jobs."""
+    makers: list[str] = fields()["jobs"].get(operation, [])
+    jobs = names.names(EntityKind.JOB)
+    return [j.name for j in jobs if j.of is None or not makers or j.of in makers]
 
 
 def known_names(kind: EntityKind | None, names: NameView) -> list[str]:

@@ -81,7 +81,7 @@ class Reading:
         self.fields: dict[str, FieldInfo] = operation.input.model_fields
         self.slots = operation.slots
         self.referrer = Referrer(
-            operation, clause, scope.steps, scope.conversation, scope.operations
+            operation, clause, scope.steps, scope.conversation, scope.operations, scope.names
         )
 
     def answered(self) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from graphs.plan import Step
 from graphs.understanding.clause import Clause
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
 from graphs.understanding.lexicon import fields, lexicon, phrases
+from graphs.understanding.names import NameView
+from graphs.understanding.newest import newest_job
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Operation, OperationSet
 
@@ -28,12 +30,14 @@ class Referrer:
         steps: list[Step],
         conversation: ConversationState,
         operations: OperationSet,
+        names: NameView,
     ) -> None:
         self.operation = operation
         self.clause = clause
         self.steps = steps
         self.conversation = conversation
         self.operations = operations
+        self.names = names
         self.makers: list[str] | None = fields()["jobs"].get(operation.name)
 
     def points_at(self, *kinds: EntityKind) -> bool:
@@ -87,7 +91,7 @@ class Referrer:
             for n in ("model", "job")
             if n in slots
         ) or {"model", "job"} <= set(slots)
-        if pointer is None and not (required and self.steps):
+        if pointer is None and not required:
             return
         if pointer is not None and self._take_side(out):
             self._claim(pointer, out)
@@ -96,12 +100,17 @@ class Referrer:
             if self._take_from_step(step, out):
                 self._claim(pointer, out)
                 return
-        if pointer is None:
-            return
-        for item in self.conversation.focus:
+        for item in self.conversation.focus if pointer is not None else ():
             if self._take_from_focus(item, out):
                 self._claim(pointer, out)
                 return
+        if required:
+            self._newest_job(out)
+
+    def _newest_job(self, out: Filled) -> None:
+        found = newest_job(self.clause, self.makers or _trainers(), self.names)
+        if found is not None and self._set_job(out, found[0]):
+            self._claim(found[1], out)
 
     def _take_side(self, out: Filled) -> bool:
         """`the first one`, `the newer one`: a side of the comparison that was made last."""

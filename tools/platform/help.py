@@ -18,6 +18,7 @@ TITLES = {
     "deployment": "Rollouts",
     "knowledge": "Documents",
     "reporting": "Reports",
+    "schedules": "Schedules",
     "platform": "The platform",
 }
 _ALSO = {
@@ -29,6 +30,7 @@ _ALSO = {
     "deployment": "deploy deployments rollout rollouts roll rolling back canary release ab test",
     "knowledge": "document documents docs question questions runbook policy search",
     "reporting": "report reports summary roi risks board",
+    "schedules": "schedule scheduled nightly trigger cron",
     "platform": "approval approvals audit undo jobs receipts users help",
 }
 _PLAIN = (

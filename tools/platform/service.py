@@ -212,13 +212,13 @@ class PlatformService:
         return ReceiptList(receipts=[receipt_view(r) for r in kept[:limit]])
 
     def job_names(self, tenant: str) -> list[EntityName]:
-        """Every job by its number."""
+        """Every job by its number, of its operation."""
         from tools.kernel.tables import JobRow
 
-        query = select(JobRow.id).where(JobRow.tenant == tenant).order_by(JobRow.id.desc())
+        query = select(JobRow.id, JobRow.operation).where(JobRow.tenant == tenant)
         with self._kernel.database.session() as session:
-            numbers = session.scalars(query.limit(MOST_NAMES)).all()
-        return [EntityName(str(n), (f"job {n}", f"#{n}")) for n in numbers]
+            jobs = session.execute(query.order_by(JobRow.id.desc()).limit(MOST_NAMES)).all()
+        return [EntityName(str(n), (f"job {n}", f"#{n}"), operation) for n, operation in jobs]
 
     def receipt_names(self, tenant: str) -> list[EntityName]:
         """Every receipt as `R12`, also as `12` and by its id."""
