@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ui import words
+from ui.records import records
 from ui.tables import pictures, tables, text_table
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def _draw_tables(screen: Console, result: Json) -> None:
     for given in found:
         rows = [[_cell(row.get(c)) for c in given.columns] for row in given.rows]
         title = given.name.replace("_", " ") if len(found) > 1 else None
-        screen.print(table(given.columns, rows, title))
+        screen.print(records(screen, given.columns, rows, title))
 
 
 def _draw_report(screen: Console, result: Json) -> None:

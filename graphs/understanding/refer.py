@@ -11,7 +11,7 @@ from graphs.understanding.lexicon import fields, lexicon, phrases
 from graphs.understanding.names import NameView
 from graphs.understanding.newest import newest_job
 from tools.kernel.entities import EntityKind
-from tools.kernel.operations import Operation, OperationSet
+from tools.kernel.operations import Effect, Operation, OperationSet
 
 if TYPE_CHECKING:
     from graphs.understanding.reading import Filled
@@ -108,6 +108,8 @@ class Referrer:
             self._newest_job(out)
 
     def _newest_job(self, out: Filled) -> None:
+        if "job" not in self.operation.slots and self.operation.effect is Effect.READ:
+            return  # nothing is registered only so that it can be read of
         found = newest_job(self.clause, self.makers or _trainers(), self.names)
         if found is not None and self._set_job(out, found[0]):
             self._claim(found[1], out)

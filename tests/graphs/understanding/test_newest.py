@@ -73,3 +73,10 @@ def test_a_question_for_a_training_offers_trainings_alone(
 ) -> None:
     question = understanding.parse("register a training as support-router", names).question
     assert question is not None and question.candidates == ["8", "3"]
+
+
+def test_nothing_is_registered_only_to_be_read_of(
+    understanding: Understanding, names: NameView
+) -> None:
+    plan = understanding.parse("show the evaluation results of the last run", names)
+    assert all(step.operation != "registry.register" for step in plan.steps)
