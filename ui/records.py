@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 FEW = 5
-"""Records that are read one by one; more of them are looked over, in a table even where it folds words."""
+"""As many are read one by one; more are looked over, in a table even where it folds words."""
 
 
 def records(
