@@ -63,6 +63,7 @@ def bundles(fleet: FleetUnderTest) -> dict[str, str]:
     return {name: fleet.device(name).serving[0].bundle for name in fleet.devices}
 
 
+@pytest.mark.slow
 def test_a_laptop_gets_the_openvino_variant_beside_a_server_and_each_its_own_bundle_back(
     fleet: FleetUnderTest, mixed: int, kernel: Kernel, finished: Any, call: Any, tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_canary_that_goes_on_brings_what_was_judged_not_a_variant_made_since(
     assert {d["form"] for d in done["devices"]} == {"onnx-int8"}
 
 
+@pytest.mark.slow
 def test_a_variant_rolled_out_by_its_own_number_goes_to_every_device(
     fleet: FleetUnderTest, mixed: int, kernel: Kernel, finished: Any, tmp_path: Path
 ) -> None:

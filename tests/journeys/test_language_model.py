@@ -92,6 +92,7 @@ def test_what_the_parser_knows_never_reaches_the_model(assisted: Assisted) -> No
     assert assisted.asked == []
 
 
+@pytest.mark.slow
 def test_a_valid_plan_is_carried_out_through_the_gate(assisted: Assisted) -> None:
     assisted.says(draft(("datasets.list", {}), ("datasets.describe", {"dataset": "tickets"})))
     told = assisted.person.asks(UNKNOWN, "valid")

@@ -35,6 +35,7 @@ def test_two_commands_on_a_fresh_home_are_served_by_one_platform(person: Person)
     assert person.runs("up")["started"] is False
 
 
+@pytest.mark.slow
 def test_files_that_are_no_dataset_are_named_and_nothing_is_added(
     person: Person, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def became_due(kernel: Kernel) -> int:
     return [e.kind for e in kernel.events.read(TOPIC)].count("plan.due")
 
 
+@pytest.mark.slow
 def test_a_moment_to_come_is_kept_over_a_crash(killed, again):
     moment = killed("KEPT", 8)
     kernel = again()
@@ -90,6 +91,7 @@ def test_a_moment_that_passed_while_nothing_ran_is_due_at_the_next_start(killed,
     assert run.number == 1
 
 
+@pytest.mark.slow
 def test_what_was_due_when_the_process_was_killed_is_carried_out_once(killed, again):
     killed("DUE", 0.2)
     understanding = make_understanding(load_operations())

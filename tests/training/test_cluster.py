@@ -83,6 +83,7 @@ def test_a_training_leaves_its_files_where_the_driver_wants_them(
     assert not (tmp_path / "spec.json").exists()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_fetched_once_and_another_worker_goes_on_from_it(
     worker: Worker, spec: dict[str, Any]
 ):

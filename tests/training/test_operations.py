@@ -146,6 +146,7 @@ def test_an_estimate_grows_with_the_work(call: Caller):
     assert short["memory_mb"] > 300
 
 
+@pytest.mark.slow
 def test_a_cancelled_training_stops_its_child_and_leaves_no_model(
     kernel: Kernel, call: Caller, base: Path, tmp_path: Path
 ):

@@ -64,6 +64,7 @@ def free_port() -> int:
         {"method": "lora", "epochs": 3, "batch_size": 8, "gradient_accumulation": 2},
     ],
 )
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives(tmp_path: Path, base: Path, told: dict[str, Any]):
     from safetensors.torch import load_file
 
