@@ -14,8 +14,9 @@ from tools.kernel.entities import EntityKind, fold
 _INTO = frozenset(["into", "in", "to", "join", "joins", "joining", "onto", "within", "under"])
 _GROUP = frozenset(["group", "fleet", "cluster"])
 _PASSED = frozenset(["device", "existing", "called", "named", ":", "=", "name"])
+_ONE_MORE = frozenset(["and", "too", "also", "well"])
 _NO_NAME = frozenset(
-    ["laptop", "laptops", "phone", "server", "device", "devices", "service", "system", "platform"]
+    ["laptop", "phone", "server", "device", "devices", "service", "system", "platform"]
 )
 
 
@@ -30,7 +31,13 @@ def open_groups(r: Reading) -> None:
 
 
 def new_group(tokens: Sequence[Token]) -> str | None:
-    """The name in an answer to "which group?": `into the warehouse group`."""
+    """The name in an answer to "which group?": `into the warehouse group`.
+
+    Returns:
+        None for what is no answer: `and l2 too` names one more device.
+    """
+    if any(t.low in _ONE_MORE for t in tokens):
+        return None
     small = words("words", "determiners") | _INTO | _GROUP | _PASSED | words("words", "stop")
     said = [t for t in tokens if t.kind in ("word", "quote") and t.low not in small]
     return slug([t.text for t in said]) if 0 < len(said) < 4 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphs.understanding.lexicon import words
+from graphs.understanding.name_lists import further_names
 from graphs.understanding.reading import Reading
 from graphs.understanding.text import slug
 from tools.kernel.entities import EntityKind
@@ -91,3 +92,4 @@ def _bare_name(r: Reading, name: str) -> None:
     if candidates:
         best = -max(candidates)[1]
         r.set(name, tokens[best].text, (best, best + 1))
+        further_names(r, name, best + 1)

@@ -10,6 +10,7 @@ from graphs.understanding.asking import ask
 from graphs.understanding.clause import join, polite
 from graphs.understanding.lexicon import phrases, words
 from graphs.understanding.limits import out_of_range
+from graphs.understanding.name_lists import further_names
 from graphs.understanding.read_space import read_space
 from graphs.understanding.reading import Reading
 from graphs.understanding.text import Token, find_phrase
@@ -65,6 +66,8 @@ def _given_name(r: Reading, name: str) -> None:
     given = values.read_new_name(r.clause, _also_before(r, name))
     if given and given[0] not in _ALIAS_WORDS and given[0] not in words("naming", "generic"):
         r.set(name, _known_as(r, name, given[0]), given[1])
+        if r.spec(name).get("bare"):
+            further_names(r, name, given[1][1])
 
 
 def _also_before(r: Reading, name: str) -> tuple[tuple[str, ...], ...]:
