@@ -320,6 +320,7 @@ class Referrer:
                 kind.value in table
                 and (span := self.clause.find(phrases("references", kind.value)))
                 and not self._named_after(span)
+                and not self._existential(span)
             ):
                 return span
         return None if only_own else self.clause.find(phrases("references", "it"))
@@ -329,6 +330,11 @@ class Referrer:
         tokens = self.clause.tokens
         return span[1] < len(tokens) and any(m.start == span[1] for m in self.clause.mentions)
 
+    def _existential(self, span: tuple[int, int]) -> bool:
+        """True for the last word of `which devices are there`, which is no place."""
+        low = [t.low for t in self.clause.tokens]
+        return low[span[0]] == "there" and span[0] > 0 and low[span[0] - 1] in _BEING
+
     def _claim(self, pointer: tuple[int, int] | None, out: Filled) -> None:
         if pointer is None:
             return
@@ -336,6 +342,7 @@ class Referrer:
 
 
 _THINGS = frozenset([_MODEL, _VERSION, _JOB, EntityKind.DEVICE])
+_BEING = frozenset(["are", "is", "were", "was"])
 _REGISTER = "registry.register"
 _COMPARE = "evaluation.compare"
 _TAKES_AWAY = frozenset(["deployment.rollback"])

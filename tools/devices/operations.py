@@ -82,7 +82,8 @@ def list_devices(args: ListDevices, call: Call) -> DeviceList:
 def _(args: ListDevices, result: DeviceList) -> str:
     where = f" in {args.group}" if args.group else ""
     online = sum(device.state == "online" for device in result.devices)
-    return f"{len(result.devices)} devices{where}, {online} of them online."
+    devices = "1 device" if len(result.devices) == 1 else f"{len(result.devices)} devices"
+    return f"{devices}{where}, {online} of them online."
 
 
 @operation(

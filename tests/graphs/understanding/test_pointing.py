@@ -1,4 +1,4 @@
-"""`the last run` means the newest training, also where nothing was spoken of before."""
+"""What words point at: `the last run` is the newest training, `are there` is no place."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from graphs.understanding import Understanding
+from graphs.understanding.conversation import ConversationState, Focus
 from graphs.understanding.names import NameView
 from tools.kernel.entities import EntityKind, EntityName
 
@@ -80,3 +81,13 @@ def test_nothing_is_registered_only_to_be_read_of(
 ) -> None:
     plan = understanding.parse("show the evaluation results of the last run", names)
     assert all(step.operation != "registry.register" for step in plan.steps)
+
+
+def test_there_is_a_place_only_where_it_is_one(
+    understanding: Understanding, names: NameView
+) -> None:
+    group = Focus(kind=EntityKind.DEVICE_GROUP, value="laptops", via="devices.enroll", made=True)
+    state = ConversationState(focus=[group])
+    (listed,) = understanding.parse("which devices are there?", names, state).steps
+    (asked,) = understanding.parse("how are the devices there?", names, state).steps
+    assert (listed.arguments, asked.arguments) == ({}, {"group": "laptops"})
