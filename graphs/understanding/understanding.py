@@ -23,6 +23,7 @@ from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.hanging import hanging
 from graphs.understanding.helping import asks_for_help
 from graphs.understanding.join_reads import ReadJoiner
+from graphs.understanding.leftover import Leftovers
 from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, UNKNOWN, mask_clause
@@ -116,6 +117,7 @@ class Understanding:
         self._segmenter = Segmenter(self.verbs)
         self._orders = Orders(operations, sentences, self.verbs)
         self._refit = Refit(operations, sentences)
+        self._leftovers = Leftovers(operations, sentences, self.verbs)
         self._joiner = ReadJoiner(operations, self._given, self.linker, self.verbs)
         self._parallels = Parallels(operations, self._given, self.linker, self.verbs)
         self._planner = Planner(operations, self.linker, self.verbs, self.known)
@@ -295,7 +297,7 @@ class Understanding:
             return self._abstained(reads, draft.reads[-1], cut)
         if not dry and draft.question is None and draft.unclear is None:
             draft.unclear = unkept_condition(tokens, draft, self.operations)
-            draft.unread = unread(draft, self.operations)
+            draft.unread = unread(draft, self.operations) or self._leftovers.of(draft, answers)
         return self._finish(draft, text, dry, answers)
 
     def _with_named(

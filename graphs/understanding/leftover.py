@@ -1,0 +1,224 @@
+"""The words of an act that nothing accounts for: what they ask for would be dropped in silence.
+
+Every word of an order must be an argument, a name, a filler, a remark on the side, or one that
+people use for this very act. `roll back the kiosks and dance` and `roll back the kiosks in berlin`
+hold a word that is none of these, and doing the rest would be doing something else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphs.understanding.clause import Clause, join, polite
+from graphs.understanding.guards import stems
+from graphs.understanding.lexicon import fields, phrases, words
+from graphs.understanding.names import split_name
+from graphs.understanding.planner import Draft
+from graphs.understanding.router import Sentence
+from graphs.understanding.text import Token, phrase_at, tokenise
+from graphs.understanding.values import number_at
+from graphs.understanding.written import read_version
+from tools.kernel.operations import Effect, Operation, OperationSet
+
+_TEXTS = frozenset(["question", "query", "topic"])
+"""Arguments that take the words as they are."""
+_CONTENT = frozenset(["word", "path", "quote"])
+_ENDINGS = ("ings", "ing", "ers", "er", "ed", "es", "s", "e", "d")
+_SHORTEST = 3
+_PAUSE = ".pause"
+_PARTS = frozenset(".,;:!?–—\n(")
+
+
+class Leftovers:
+    """Knows in which words people ask for each act.
+
+    Args:
+        operations: what can be asked for.
+        sentences: how people ask for it.
+        verbs: the words that begin commands.
+    """
+
+    def __init__(
+        self, operations: OperationSet, sentences: Sequence[Sentence], verbs: frozenset[str]
+    ) -> None:
+        self._operations = operations
+        self._verbs = verbs
+        self._own: dict[str, set[str]] = defaultdict(set)
+        for sentence in sentences:
+            said = {_root(token.low) for token in tokenise(sentence.text)}
+            self._own[sentence.label] |= said
+            self._own[sentence.label.partition(".")[0]] |= said
+        for operation in operations:
+            self._own[operation.name] |= _field_words(operation)
+
+    def of(self, draft: Draft, answers: Mapping[str, Any]) -> str | None:
+        """The first words of a plan's acts that nothing accounts for; None if all are.
+
+        Args:
+            draft: the plan with the clauses that it was made of.
+            answers: what was answered about it: each stands for a name that was not understood.
+        """
+        values = {part for step in draft.steps for part in _name_parts(step.arguments)}
+        for read in draft.reads:
+            known = self._operations.get(read.operation) if read.operation else None
+            if known is None or known.effect is Effect.READ:
+                continue
+            if not _TEXTS & set(known.input.model_fields):
+                answered = sum(key.startswith(f"{known.name}.") for key in answers)
+                found = self._strange(read.clause, known, values, read is draft.reads[0])[answered:]
+                if found:
+                    return _with_neighbours(read.clause, found[0], known)
+        return None
+
+    def _strange(
+        self, clause: Clause, act: Operation[Any, Any], values: set[str], first: bool
+    ) -> list[int]:
+        own = self._own[act.name] | values
+        if act.effect is not Effect.DANGEROUS:
+            own = own | self._own[act.domain]
+        aside = _asides(clause.tokens, self._verbs) | _mentioned(clause) | _held(clause.tokens, act)
+        return [
+            at
+            for at, token in enumerate(clause.tokens)
+            if token.kind in _CONTENT
+            and not (at in aside or clause.claimed[at] or self._leads(clause, at))
+            and (_changes(clause.tokens, at, act) or _strange(clause.tokens, at, own))
+        ] or (self._told(clause, first) if act.effect is Effect.DANGEROUS else [])
+
+    def _told(self, clause: Clause, first: bool) -> list[int]:
+        """Where something is told of a name that follows an order: `…, the depots are fine`."""
+        tokens, found = clause.tokens, list[int]()
+        small = words("words", "determiners")
+        for at, token in enumerate(tokens):
+            begin = _part_begin(tokens, at)
+            lead = all(clause.claimed[i] or tokens[i].low in small for i in range(begin, at))
+            follows = begin < at and lead and token.low in words("leftover", "finite")
+            if follows and (begin or not first) and not self._orders(tokens[at:]):
+                found.append(at - 1)
+        return found
+
+    def _orders(self, rest: Sequence[Token]) -> bool:
+        """True if a command follows in any form: `… must be rolled back`, `…, undo it`."""
+        return any(t.low in self._verbs or set(stems(t.low)) & self._verbs for t in rest)
+
+    def _leads(self, clause: Clause, at: int) -> bool:
+        """True for the word that a part begins with, which says what is to be done."""
+        before = clause.tokens[at - 1].low if at else ""
+        return not at or (before in _PARTS and clause.tokens[at].low in self._verbs)
+
+
+def _changes(tokens: Sequence[Token], at: int, act: Operation[Any, Any]) -> int:
+    """The size of words at `at` that make an act another one: `slowly`, `the others`, `until`."""
+    bounds = phrase_at(tokens, at, phrases("leftover", "bounding"))
+    dangerous = act.effect is Effect.DANGEROUS
+    return bounds or (phrase_at(tokens, at, phrases("leftover", "changing")) if dangerous else 0)
+
+
+def _strange(tokens: Sequence[Token], at: int, own: set[str]) -> bool:
+    token = tokens[at]
+    if token.kind == "path":
+        return True
+    if (said := _number(tokens, at)) is not None:
+        return said not in own
+    plain = words("words", "stop") | words("words", "determiners") | words("words", "prepositions")
+    low = token.low.removesuffix("'s")
+    return low not in plain and low not in words("leftover", "fillers") and _root(low) not in own
+
+
+def _number(tokens: Sequence[Token], at: int) -> str | None:
+    """A number in words or in a version, as the digits that an argument would have."""
+    if isinstance(version := read_version(tokens[at].low), int):
+        return str(version)
+    found = number_at(tokens, at) if tokens[at].low not in {"one", "a", "an"} else None
+    return f"{found[0]:g}" if found else None
+
+
+def _root(word: str) -> str:
+    """A word without its ending, so that `variant` and `variants` are one."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST:
+            return word[: -len(ending)]
+    return word
+
+
+def _name_parts(arguments: dict[str, Any]) -> set[str]:
+    """The words that the names among arguments are made of: `the field ones`, `phones-field`."""
+    said = [str(value) for value in arguments.values() if isinstance(value, str | int)]
+    return {_root(part) for value in said for part in (value.casefold(), *split_name(value))}
+
+
+def _field_words(act: Operation[Any, Any]) -> set[str]:
+    """The words by which the arguments of an act are said."""
+    found: set[str] = set()
+    for name in act.input.model_fields:
+        found |= set(name.split("_"))
+        _collect(fields()["fields"].get(name, {}), found)
+    return {_root(word) for word in found}
+
+
+def _collect(entry: Any, found: set[str]) -> None:
+    if isinstance(entry, str):
+        found |= set(entry.casefold().split())
+    elif isinstance(entry, dict | list):
+        for part in entry.values() if isinstance(entry, dict) else entry:  # pyright: ignore[reportUnknownVariableType]
+            _collect(part, found)
+
+
+def _mentioned(clause: Clause) -> set[int]:
+    return {at for m in clause.mentions for at in range(m.start, m.end)}
+
+
+def _asides(tokens: Sequence[Token], verbs: frozenset[str]) -> set[int]:
+    """The places of what is told beside the order: remarks, reasons and what is polite."""
+    found: set[int] = set()
+    begin = 0
+    for at in range(len(tokens) + 1):
+        if at < len(tokens) and tokens[at].low not in _PARTS:
+            continue
+        if _remark(tokens[begin:at], verbs):
+            found |= set(range(begin, at))
+        begin = at + 1
+    for at in range(len(tokens)):
+        found |= set(range(at, at + phrase_at(tokens, at, polite())))
+        if phrase_at(tokens, at, phrases("leftover", "reasons")):
+            found |= set(range(at, _part_end(tokens, at)))
+    return found
+
+
+def _held(tokens: Sequence[Token], act: Operation[Any, Any]) -> set[int]:
+    """The places of how long something is held: a pause lasts until somebody ends it anyway."""
+    if not act.name.endswith(_PAUSE):
+        return set()
+    bounds = phrases("leftover", "bounding")
+    begins = [at for at in range(len(tokens)) if phrase_at(tokens, at, bounds)]
+    return {place for at in begins for place in range(at, _part_end(tokens, at))}
+
+
+def _remark(part: Sequence[Token], verbs: frozenset[str]) -> bool:
+    """True for `customers are calling`, `hh-33 fell into the freezer`: it tells, and orders not."""
+    low = [token.low for token in part]
+    if not low or low[0] in verbs or set(low) & words("leftover", "limiting"):
+        return False
+    return any(word in words("leftover", "telling") or word.endswith("'s") for word in low)
+
+
+def _part_begin(tokens: Sequence[Token], at: int) -> int:
+    return next((i + 1 for i in range(at - 1, -1, -1) if tokens[i].low in _PARTS), 0)
+
+
+def _part_end(tokens: Sequence[Token], at: int) -> int:
+    return next((i for i in range(at, len(tokens)) if tokens[i].low in _PARTS), len(tokens))
+
+
+def _with_neighbours(clause: Clause, at: int, act: Operation[Any, Any]) -> str:
+    """The word with the small words before it, or with those that it is said with: `and dance`."""
+    small = words("words", "prepositions") | words("words", "determiners") | {"and"}
+    told = clause.claimed[at] != ""
+    begin, end = at, at + max(1 + told, _changes(clause.tokens, at, act))
+    if clause.tokens[at].low in words("leftover", "bounding"):
+        end = _part_end(clause.tokens, at)
+    while begin and not clause.claimed[begin - 1] and clause.tokens[begin - 1].low in small:
+        begin -= 1
+    return join(clause.tokens[begin:end])

@@ -1,0 +1,66 @@
+"""No word of an act is dropped in silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphs.understanding import Understanding
+from graphs.understanding.parse_lines import FileNames, parse_turns
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("roll back the kiosks and dance", "dance"),
+        ("roll back the kiosks in berlin", "berlin"),
+        ("roll back the kiosks slowly", "slowly"),
+        ("roll back the red kiosks", "red"),
+        ("retire tp-14 quietly", "quietly"),
+        ("roll back the kiosks, thinkpads and the moon", "moon"),
+        ("archive ticket-router v1 but keep v2", "keep"),
+        ("archive ticket-router v1, v2 is better", "v2"),
+        ("roll back the kiosks, the thinkpads are fine", "thinkpads"),
+        ("roll back the kiosks; the thinkpads can wait", "thinkpads"),
+        ("we should maybe roll back the kiosks at some point", "at some point"),
+        ("train on tickets until it stops getting better", "better"),
+        ("add a.csv and b.csv as datasets", "b.csv"),
+    ],
+)
+def test_an_act_with_words_that_nothing_takes_in_is_not_planned_without_them(
+    understanding: Understanding, names: FileNames, said: str, told: str
+) -> None:
+    plan = understanding.parse(said, names)
+    assert plan.abstained and not plan.steps
+    assert told in (plan.reply or "")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "roll the damn kiosks back plz",
+        "roll back the kiosks, customers are calling",
+        "the kiosks are broken, roll them back",
+        "the kiosks must be rolled back",
+        "tp-14 fell into the freezer. retire it",
+        "retire tp-14 because it smells funny",
+        "pause training 31, i need the gpu",
+        "stop job 31, the loss diverged",
+    ],
+)
+def test_remarks_reasons_and_temper_are_no_part_of_an_order(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    assert len(understanding.parse(said, names).steps) == 1
+
+
+def test_what_is_only_read_may_hold_words_that_say_nothing(
+    understanding: Understanding, names: FileNames
+) -> None:
+    assert understanding.parse("show the blinking kiosks", names).steps
+
+
+def test_a_name_that_was_asked_about_is_accounted_for_by_its_answer(
+    understanding: Understanding, names: FileNames
+) -> None:
+    plan = parse_turns(["retire tp-41", "tp-14"], understanding, names)
+    assert [s.arguments for s in plan.steps] == [{"device": "tp-14"}]
