@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from graphs.understanding.clause import Clause, join, polite
@@ -70,6 +71,25 @@ class Leftovers:
                 found = self._strange(read.clause, known, values, read is draft.reads[0])[answered:]
                 if found:
                     return _with_neighbours(read.clause, found[0], known)
+        return None
+
+    def of_condition(self, draft: Draft) -> str | None:
+        """A condition of a plan's acts that speaks of what its measurement knows nothing of.
+
+        Args:
+            draft: the plan with the clauses that it was made of.
+
+        Returns:
+            The words: `if the weather is fine`, which says nothing of the health of devices.
+        """
+        steps = {step.id: step for step in draft.steps}
+        measured = [steps[s.condition.left.step] for s in draft.steps if s.condition is not None]
+        own = {part for step in draft.steps for part in _name_parts(step.arguments)}
+        own = own.union(_measures(), *(self._own[step.operation] for step in measured))
+        for read in draft.reads:
+            said = read.clause.condition if measured else None
+            if any(_strange(said, at, own) for at in _content(said or ())):
+                return join(said or ())
         return None
 
     def _strange(
@@ -147,6 +167,21 @@ def _name_parts(arguments: dict[str, Any]) -> set[str]:
     """The words that the names among arguments are made of: `the field ones`, `phones-field`."""
     said = [str(value) for value in arguments.values() if isinstance(value, str | int)]
     return {_root(part) for value in said for part in (value.casefold(), *split_name(value))}
+
+
+@lru_cache(maxsize=1)
+def _measures() -> frozenset[str]:
+    """The words for figures and states, and for how they compare."""
+    found: set[str] = set()
+    for table in ("metrics", "states", "comparisons", "versus"):
+        _collect(fields()[table], found)
+    return frozenset(_root(word) for word in found)
+
+
+def _content(tokens: Sequence[Token]) -> list[int]:
+    """The places of a condition's words; its numbers are what it compares with."""
+    content = [at for at, t in enumerate(tokens) if t.kind in _CONTENT]
+    return [at for at in content[1:] if _number(tokens, at) is None]
 
 
 def _field_words(act: Operation[Any, Any]) -> set[str]:

@@ -70,6 +70,13 @@ class Replies:
             "for, for example 'with rank 16', 'for 30 minutes each' or 'on the group NAME'."
         )
 
+    def single_device(self, name: str) -> str:
+        """For one device, where an act is on a whole group."""
+        return (
+            f"{name} is one device, and that is done to a whole group of devices, so I planned "
+            f"nothing. Name the group, or enrol {name} into a group of its own."
+        )
+
     def no_such_time(self, said: str, problem: str) -> str:
         """For a time that cannot be kept."""
         return (

@@ -42,7 +42,7 @@ from graphs.understanding.self_correction import corrected_at
 from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.supposing import supposed, without_asides
 from graphs.understanding.text import Token, phrase_at, tokenise
-from graphs.understanding.unkept import unkept_condition, unread
+from graphs.understanding.unkept import single_device, unkept_condition, unread
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -295,8 +295,12 @@ class Understanding:
         draft = self._planner.plan(reads, names, state, answers, text)
         if draft.question is not None and not answers and self._alien(draft):
             return self._abstained(reads, draft.reads[-1], cut)
+        if (device := single_device(draft, self.operations)) is not None:
+            reply = self.replies.single_device(device)
+            return ParsedPlan(text=text, abstained=True, final=True, reply=reply, confidence=0.9)
         if not dry and draft.question is None and draft.unclear is None:
             draft.unclear = unkept_condition(tokens, draft, self.operations)
+            draft.unclear = draft.unclear or self._leftovers.of_condition(draft)
             draft.unread = unread(draft, self.operations) or self._leftovers.of(draft, answers)
         return self._finish(draft, text, dry, answers)
 

@@ -182,6 +182,27 @@ def unread_name(draft: Draft, operations: OperationSet) -> str | None:
     return None
 
 
+def single_device(draft: Draft, operations: OperationSet) -> str | None:
+    """The device that an act on groups was said of, where it would be asked for the group.
+
+    Args:
+        draft: a plan that ends in a question.
+        operations: tells which of them take a device.
+
+    Returns:
+        The words: `laptop-1` in `put v2 on laptop-1 only`.
+    """
+    read, known = draft.asked, draft.question
+    if read is None or known is None or known.slot != "group":
+        return None
+    if "device" in operations.get(known.operation).input.model_fields:
+        return None
+    for mention in read.clause.mentions:
+        if mention.kind is EntityKind.DEVICE and mention.how == "exact":
+            return join(read.clause.tokens[mention.start : mention.end])
+    return None
+
+
 _TARGETS = frozenset([EntityKind.DEVICE, EntityKind.DEVICE_GROUP])
 
 

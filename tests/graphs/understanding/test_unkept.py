@@ -222,3 +222,28 @@ def test_an_act_without_its_condition_counts_as_false(understanding: Understandi
     assert operations.get("deployment.rollback").effect is Effect.DANGEROUS
     assert bare.false_steps(operations) and bare.false_dangerous(operations)
     assert not kept.false_steps(operations) and not kept.false_dangerous(operations)
+
+
+@pytest.mark.parametrize(
+    "said", ["put ticket-router v2 on tp-14 only", "deploy ticket-router v4 to kiosk-3"]
+)
+def test_what_is_done_to_groups_is_told_so_where_a_single_device_is_named(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    plan = understanding.parse(said, names)
+    assert plan.abstained and plan.question is None
+    assert "one device" in (plan.reply or "")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "deploy ticket-router v4 to the kiosks if the weather is fine",
+        "roll back the kiosks if the moon is healthy",
+    ],
+)
+def test_a_condition_on_what_nothing_measures_is_none(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    plan = understanding.parse(said, names)
+    assert not plan.steps
