@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ui import words
 from ui.records import records
-from ui.tables import pictures, tables, text_table
+from ui.tables import pictures, rollout_devices, tables, text_table
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -252,6 +252,10 @@ def _draw_access(screen: Console, result: Json) -> None:
         screen.print(table(columns, [[_access(c, row.get(c)) for c in columns] for row in rows]))
 
 
+def _draw_rollouts(screen: Console, result: Json) -> None:
+    _draw_tables(screen, rollout_devices(result))
+
+
 def _access(column: str, value: Any) -> str:
     if column == "scopes" and value is None:
         return "everything"
@@ -301,7 +305,6 @@ _LISTS = (
     "evaluation.results",
     "devices.list",
     "devices.health",
-    "deployment.status",
     "knowledge.sources",
     "platform.approvals",
     "platform.jobs",
@@ -315,5 +318,6 @@ _DRAWERS = {
     "schedules.list": _draw_schedules,
     "platform.users": _draw_access,
     "platform.tokens": _draw_access,
+    "deployment.status": _draw_rollouts,
     **dict.fromkeys(_LISTS, _draw_tables),
 }

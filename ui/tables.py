@@ -50,6 +50,37 @@ def pictures(result: Json) -> list[tuple[str, str]]:
     ]
 
 
+def rollout_devices(result: Json) -> Json:
+    """The devices of a rollout's groups, flat: what each shall serve, and what it says it serves.
+
+    Args:
+        result: `groups` of `deployment.status`.
+    """
+    groups = result.get("groups") or []
+    return {str(g["group"]): [_device(d) for d in g.get("devices") or []] for g in groups}
+
+
+def _device(device: Json) -> Json:
+    return {
+        "device": device["device"],
+        "state": device["state"],
+        "step": device.get("step"),
+        "shall_serve": _models(device.get("desired")),
+        "serves": _models(device.get("reported")),
+        "form": device.get("form"),
+        "last_report": device.get("reported_at"),
+        "error": device.get("error"),
+    }
+
+
+def _models(served: list[Json] | None) -> str:
+    shares = [m["weight"] for m in served or []]
+    return ", ".join(
+        f"{m['model']} v{m['version']}" + (f" ({m['weight']} %)" if len(shares) > 1 else "")
+        for m in served or []
+    )
+
+
 def text_table(result: Json) -> str | None:
     """A table that an operation has set as text itself."""
     drawn = result.get("table")

@@ -79,13 +79,19 @@ def test_a_canary_goes_step_by_step_to_the_whole_group(
 
 
 def test_too_little_data_holds_a_step_until_it_is_promoted(
-    phones: SimulatedFleet, approved: Call, kernel: Kernel
+    phones: SimulatedFleet, approved: Call, kernel: Kernel, call: Call
 ) -> None:
     for device in phones.devices.values():
         device.requests = 0
     job = start(approved, steps=[20, 100])
     phones.until(lambda: "0 of 30 answers" in (phones.latest().hold or ""), "it says so")
     assert len(phones.on(2)) == 1
+    says = call("deployment.status", group="phones").receipt.says
+    assert "at 20 % (step 1 of 2), holds: too little data: 0 of 30 answers" in says
+    assert "1 of 6 devices serves it" in says
+    phones.until(
+        lambda: "too little data" in kernel.jobs.get(job, "default").message, "its job says so"
+    )
     approved("deployment.promote", group="phones")
     phones.until(lambda: len(phones.on(2)) == 6, "the next step")
     approved("deployment.promote", group="phones")

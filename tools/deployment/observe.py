@@ -85,7 +85,13 @@ class Observer:
         self._patience = kernel.settings.device_report_seconds
 
     def judged(
-        self, row: RolloutRow, number: int, wave: str, seconds: float, go_on: Callable[[], None]
+        self,
+        row: RolloutRow,
+        number: int,
+        wave: str,
+        seconds: float,
+        go_on: Callable[[], None],
+        tell: Callable[[str | None], None],
     ) -> Verdict:
         """Watch a step until it is good, breaks, or is ended; too little data holds it.
 
@@ -95,15 +101,18 @@ class Observer:
             wave: what was ordered.
             seconds: for how long the devices are watched once they are there.
             go_on: called between looks; raises when the job is to end.
+            tell: called with what the step waits for after every look; None if for nothing.
         """
         step = _Step(number, wave, seconds)
         while True:
             seen_reports = self._fleet.watch.reports
             self._check(go_on)
             looked = time.monotonic()
-            verdict = self._look(self._rollouts.get(row.tenant, row.id), step)
+            current = self._rollouts.get(row.tenant, row.id)
+            verdict = self._look(current, step)
             if verdict is not None:
                 return verdict
+            tell(current.hold)
             self._pause(time.monotonic() - looked)
             self._fleet.watch.wait_report(seen_reports, LOOK_SECONDS)
 

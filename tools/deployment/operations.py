@@ -167,15 +167,9 @@ def rollout_status(args: StatusOf, call: Call) -> DeploymentStatus:
 def _(args: StatusOf, result: DeploymentStatus) -> str:
     if not result.groups:
         return "There are no devices yet."
-    lines = [
-        f"{g.group}: {g.rollout.model} v{g.rollout.version} "
-        f"{'paused' if g.rollout.paused else g.rollout.state.value.replace('_', ' ')}, "
-        f"{sum(d.confirmed for d in g.devices)} of {len(g.devices)} devices in step"
-        if g.rollout
-        else f"{g.group}: nothing rolled out yet"
-        for g in result.groups
-    ]
-    return "; ".join(lines) + "."
+    from tools.deployment.telling import told
+
+    return ". ".join(told(group) for group in result.groups) + "."
 
 
 @operation(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.deployment.bundles import Bundles
 from tools.deployment.forms import Forms, kept
+from tools.deployment.holding import Holding
 from tools.deployment.observe import Observer, Verdict
 from tools.deployment.orders import dump_models, new_model, target_of, wanted_of, waves_of
 from tools.deployment.plan import Planner
@@ -182,16 +183,25 @@ class Workflow:
             if number in reached:
                 name = wave if len(reached) == 1 else f"{wave} {percent} %"
                 share = (number + 1) / (len(row.plan.get("steps", [100])) + 1)
-                job.progress(0.1 + 0.8 * share, f"{name}: telling the devices")
-                self._carry(tenant, rollout, wave, number, name, job)
+                at = 0.1 + 0.8 * share
+                job.progress(at, f"{name}: telling the devices")
+                self._carry(tenant, rollout, wave, number, name, job, at)
 
     def _carry(
-        self, tenant: str, rollout: int, wave: str, number: int, name: str, job: JobContext
+        self,
+        tenant: str,
+        rollout: int,
+        wave: str,
+        number: int,
+        name: str,
+        job: JobContext,
+        at: float = 0.1,
     ) -> None:
         told = job.step(f"{name}: order", self._order, tenant, rollout, wave, number, job)
         self._unless_stopped(rollout, told)
-        job.progress(0.1, f"{name}: judged by the devices' own reports")
-        watched = job.step(f"{name}: judge", self._watch, tenant, rollout, wave, number, job)
+        job.progress(at, f"{name}: judged by the devices' own reports")
+        tell = Holding(job, at, name)
+        watched = job.step(f"{name}: judge", self._watch, tenant, rollout, wave, number, job, tell)
         self._judge(tenant, rollout, job, watched)
 
     def _order(self, tenant: str, rollout: int, wave: str, number: int, job: JobContext) -> bool:
@@ -234,7 +244,7 @@ class Workflow:
         return {"devices": names, "step": number + 1}
 
     def _watch(
-        self, tenant: str, rollout: int, wave: str, number: int, job: JobContext
+        self, tenant: str, rollout: int, wave: str, number: int, job: JobContext, tell: Holding
     ) -> dict[str, Any]:
         row = self._rollouts.get(tenant, rollout)
         seconds: float | None = row.plan.get("seconds")
@@ -242,7 +252,8 @@ class Workflow:
             seconds = 0.0
         elif seconds is None:
             seconds = self.bake_seconds
-        return self._observer.judged(row, number, wave, seconds, job.check_cancelled).as_data()
+        watch = self._observer.judged
+        return watch(row, number, wave, seconds, job.check_cancelled, tell).as_data()
 
     def _judge(self, tenant: str, rollout: int, job: JobContext, data: dict[str, Any]) -> None:
         verdict = Verdict(**data)

@@ -8,7 +8,7 @@ from ui import words
 from ui.cards import receipt_name
 from ui.chat.links import linked
 from ui.chat.markdown import cell, code, facts, plain, prose, table
-from ui.tables import Records, pictures, tables, text_table
+from ui.tables import Records, pictures, rollout_devices, tables, text_table
 
 Json = dict[str, Any]
 COLUMNS_SHOWN = 7
@@ -75,7 +75,8 @@ def _tables(operation: str, result: Json) -> str:
     if text is not None:
         drawn = [f"```text\n{text.replace('```', '')}\n```"]
     else:
-        found = tables(result, COLUMNS_SHOWN)
+        shown = rollout_devices(result) if operation == "deployment.status" else result
+        found = tables(shown, COLUMNS_SHOWN)
         drawn = [_drawn(operation, one, titled=len(found) > 1) for one in found]
     drawn += [f"{name}: {code(path)}" for name, path in pictures(result)]
     return "\n\n".join(drawn)
