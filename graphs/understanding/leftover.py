@@ -87,9 +87,9 @@ class Leftovers:
         own = {part for step in draft.steps for part in _name_parts(step.arguments)}
         own = own.union(_measures(), *(self._own[step.operation] for step in measured))
         for read in draft.reads:
-            said = read.clause.condition if measured else None
-            if any(_strange(said, at, own) for at in _content(said or ())):
-                return join(said or ())
+            said = (read.clause.condition if measured else None) or []
+            if any(_strange(said, at, own) for at in _content(said)):
+                return join(said)
         return None
 
     def _strange(

@@ -29,7 +29,9 @@ def choices(r: Reading) -> None:
 def _choice(r: Reading, name: str, info: FieldInfo) -> None:
     if name == "alias" and _last_alias(r, name, info):
         return
-    found = values.read_choice(r.clause, name, values.choices_of(info))
+    unsaid = r.spec(name).get("unsaid", ())
+    known = [value for value in values.choices_of(info) if value not in unsaid]
+    found = values.read_choice(r.clause, name, known)
     if not found:
         return
     if values.is_list(info):

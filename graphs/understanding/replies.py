@@ -77,6 +77,15 @@ class Replies:
             f"nothing. Name the group, or enrol {name} into a group of its own."
         )
 
+    def not_by_time(self, said: str, operation: str) -> str:
+        """For a list that cannot be narrowed to a time."""
+        known = self._operations.get(operation)
+        return (
+            f"I cannot narrow that to {said!r}: {known.name} takes no time. Without it I can "
+            f"{known.summary[:1].lower()}{known.summary[1:].rstrip('.')}; jobs, receipts and "
+            "reports can be narrowed to a time."
+        )
+
     def no_such_time(self, said: str, problem: str) -> str:
         """For a time that cannot be kept."""
         return (

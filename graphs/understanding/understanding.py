@@ -42,7 +42,7 @@ from graphs.understanding.self_correction import corrected_at
 from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.supposing import supposed, without_asides
 from graphs.understanding.text import Token, phrase_at, tokenise
-from graphs.understanding.unkept import single_device, unkept_condition, unread
+from graphs.understanding.unkept import single_device, unkept_condition, unread, unread_time
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -297,6 +297,9 @@ class Understanding:
             return self._abstained(reads, draft.reads[-1], cut)
         if (device := single_device(draft, self.operations)) is not None:
             reply = self.replies.single_device(device)
+            return ParsedPlan(text=text, abstained=True, final=True, reply=reply, confidence=0.9)
+        if (span := unread_time(draft, self.operations)) and not draft.question:
+            reply = self.replies.not_by_time(span, draft.steps[-1].operation)
             return ParsedPlan(text=text, abstained=True, final=True, reply=reply, confidence=0.9)
         if not dry and draft.question is None and draft.unclear is None:
             draft.unclear = unkept_condition(tokens, draft, self.operations)

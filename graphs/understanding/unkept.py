@@ -16,7 +16,7 @@ from graphs.understanding.cut_conditions import NOT_CONDITIONS, condition_at
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.planner import Draft
 from graphs.understanding.text import Token, phrase_at
-from graphs.understanding.values import read_rows_period
+from graphs.understanding.values import read_period, read_rows_period
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
 
@@ -102,6 +102,25 @@ def unread_period(draft: Draft, operations: OperationSet) -> str | None:
             and "period" not in taken
             and (found := read_rows_period(read.clause))
         ):
+            return found[0]
+    return None
+
+
+def unread_time(draft: Draft, operations: OperationSet) -> str | None:
+    """A span of time by which a list cannot be narrowed.
+
+    Args:
+        draft: the plan with the clauses that it was made of.
+        operations: tells which of them are lists, and which take a period.
+
+    Returns:
+        The words: `yesterday` in `approvals of yesterday`.
+    """
+    for read in draft.reads:
+        taken = operations.get(read.operation).input.model_fields if read.operation else {}
+        lists = "limit" in taken and not {"period", "dataset", *_TEXTS} & set(taken)
+        found = read_period(read.clause) if lists else None
+        if found is not None and read.clause.free(*found[1]):
             return found[0]
     return None
 

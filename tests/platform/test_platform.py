@@ -288,3 +288,20 @@ def test_names_of_jobs_receipts_approvals_and_users_are_in_the_catalogue(
     wanted = needed.value.approval["id"]
     assert resolve(EntityKind.APPROVAL, wanted, "default") == wanted
     assert resolve(EntityKind.USER, "Owner", "default") == "owner"
+
+
+def test_jobs_and_receipts_are_listed_by_how_they_ended_and_by_time(
+    kernel: Kernel, call: Calling, document: Path
+) -> None:
+    call("knowledge.ingest", path=str(document))
+    (today,) = _result(call("platform.receipts", period="today", status="done")).receipts
+    assert today.operation == "knowledge.ingest"
+    assert _result(call("platform.receipts", status="failed")).receipts == []
+    assert _result(call("platform.receipts", period="yesterday")).receipts == []
+    assert _result(call("platform.jobs", period="yesterday")).jobs == []
+    assert call("platform.receipts", status="failed").receipt.says == "There is no such receipt."
+
+
+def test_a_period_that_nobody_understands_is_refused(call: Calling) -> None:
+    with pytest.raises(InvalidInput):
+        call("platform.jobs", period="the other day")

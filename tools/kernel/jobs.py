@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tools.kernel.errors import Conflict, NotFound, Unavailable
 from tools.kernel.identity import Channel, Principal, RequestContext, Role
 from tools.kernel.job_context import Interrupted, JobContext
+from tools.kernel.periods import Span
 from tools.kernel.tables import JobRow
 
 if TYPE_CHECKING:
@@ -123,11 +124,12 @@ class Jobs:
         *,
         operation: str | None = None,
         status: str | None = None,
+        span: Span | None = None,
         before: int | None = None,
         limit: int = 100,
     ) -> list[JobRow]:
         """The newest jobs that match, newest first; with `before`, those numbered lower."""
-        query = select(JobRow).where(JobRow.tenant == tenant)
+        query = select(JobRow).where(JobRow.tenant == tenant, *JobRow.made_within(span))
         if operation is not None:
             query = query.where(JobRow.operation == operation)
         if status is not None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tools.kernel.errors import NotFound
 from tools.kernel.operations import Evidence, Inverse
+from tools.kernel.periods import Span
 from tools.kernel.storage import Database, now
 from tools.kernel.tables import JobReferenceRow, ReceiptCounterRow, ReceiptRow
 
@@ -141,12 +142,16 @@ class Receipts:
         principal: str | None = None,
         operation: str | None = None,
         job: int | None = None,
+        status: str | None = None,
+        span: Span | None = None,
         effects: tuple[str, ...] = (),
         before: int | None = None,
         limit: int = 100,
     ) -> list[Receipt]:
         """The newest receipts that match, newest first; with `before`, those numbered lower."""
-        query = select(ReceiptRow).where(ReceiptRow.tenant == tenant)
+        query = select(ReceiptRow).where(ReceiptRow.tenant == tenant, *ReceiptRow.made_within(span))
+        if status is not None:
+            query = query.where(ReceiptRow.status == status)
         if conversation is not None:
             query = query.where(ReceiptRow.conversation == conversation)
         if principal is not None:

@@ -284,13 +284,14 @@ def _(args: UndoArgs, result: UndoResult) -> str:
 )
 def jobs(args: JobsArgs, call: Call) -> JobList:
     """List jobs with status and progress, newest first."""
-    return _service(call.kernel).jobs(call.tenant, args.status, args.limit)
+    return _service(call.kernel).jobs(call.tenant, args)
 
 
 @jobs.says
 def _(args: JobsArgs, result: JobList) -> str:
     if not result.jobs:
-        return f"There is no {args.status + ' ' if args.status else ''}job."
+        when = f" of {args.period}" if args.period else ""
+        return f"There is no {args.status + ' ' if args.status else ''}job{when}."
     told = "; ".join(f"job {j.job} {j.operation} {j.status}" for j in result.jobs[:5])
     return f"{len(result.jobs)} job(s): {told}."
 
@@ -359,12 +360,13 @@ def _(args: CancelJobArgs, result: JobCancelled) -> str:
 )
 def receipts(args: ReceiptsArgs, call: Call) -> ReceiptList:
     """List receipts, newest first: what was done, by whom, and whether it can be undone."""
-    return _service(call.kernel).receipts(call.tenant, args.operation, args.reads, args.limit)
+    return _service(call.kernel).receipts(call.tenant, args)
 
 
 @receipts.says
 def _(args: ReceiptsArgs, result: ReceiptList) -> str:
     if not result.receipts:
-        return "There is no receipt yet."
+        kept = any((args.status, args.period, args.operation))
+        return "There is no such receipt." if kept else "There is no receipt yet."
     told = "; ".join(f"{r.number} {r.operation} {r.status}" for r in result.receipts[:5])
     return f"{len(result.receipts)} receipt(s): {told}."

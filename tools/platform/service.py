@@ -10,7 +10,9 @@ from tools.kernel.entities import EntityName
 from tools.kernel.errors import Conflict, NotFound, PolicyDenied
 from tools.kernel.identity import RequestContext
 from tools.kernel.operations import Change, Effect, Evidence, Preview
+from tools.kernel.periods import parse_period
 from tools.kernel.policy import authorise
+from tools.kernel.storage import now
 from tools.kernel.undo import check_undoable, last_undoable, undo
 from tools.platform.help import write_help
 from tools.platform.types import (
@@ -21,7 +23,9 @@ from tools.platform.types import (
     Identity,
     JobCancelled,
     JobList,
+    JobsArgs,
     ReceiptList,
+    ReceiptsArgs,
     UndoResult,
 )
 from tools.platform.views import approval_view, entry_view, job_view, receipt_view
@@ -145,9 +149,14 @@ class PlatformService:
             *by.evidence,
         ]
 
-    def jobs(self, tenant: str, status: str | None, limit: int) -> JobList:
-        """Jobs, newest first."""
-        rows = self._kernel.jobs.list(tenant, status=status, limit=limit)
+    def jobs(self, tenant: str, args: JobsArgs) -> JobList:
+        """Jobs, newest first.
+
+        Raises:
+            InvalidInput: if the period is not understood.
+        """
+        span = parse_period(args.period, now())
+        rows = self._kernel.jobs.list(tenant, status=args.status, span=span, limit=args.limit)
         return JobList(jobs=[job_view(r) for r in rows])
 
     def job_to_cancel(self, tenant: str, job: int | None) -> int:
@@ -201,15 +210,24 @@ class PlatformService:
         row = self._kernel.jobs.get(job, tenant)
         return [Evidence(fact=f"status of job {job}", value=row.status, source="jobs")]
 
-    def receipts(self, tenant: str, operation: str | None, reads: bool, limit: int) -> ReceiptList:
-        """Receipts, newest first; those of reads if asked, or if only theirs are wanted."""
-        wanted = self._kernel.operations.get(operation) if operation else None
-        all_effects = reads or (wanted is not None and wanted.effect is Effect.READ)
-        effects = () if all_effects else ("write", "dangerous")
-        most = limit if wanted is None else MOST_NAMES
-        found = self._kernel.receipts.list(tenant, effects=effects, limit=most)
-        kept = [r for r in found if wanted is None or r.operation == wanted.name]
-        return ReceiptList(receipts=[receipt_view(r) for r in kept[:limit]])
+    def receipts(self, tenant: str, args: ReceiptsArgs) -> ReceiptList:
+        """Receipts, newest first; those of reads if asked, or if only theirs are wanted.
+
+        Raises:
+            InvalidInput: if the period is not understood.
+            NotFound: if there is no such operation.
+        """
+        wanted = self._kernel.operations.get(args.operation) if args.operation else None
+        all_effects = args.reads or (wanted is not None and wanted.effect is Effect.READ)
+        found = self._kernel.receipts.list(
+            tenant,
+            operation=wanted.name if wanted else None,
+            status=args.status,
+            span=parse_period(args.period, now()),
+            effects=() if all_effects else ("write", "dangerous"),
+            limit=args.limit,
+        )
+        return ReceiptList(receipts=[receipt_view(r) for r in found])
 
     def job_names(self, tenant: str) -> list[EntityName]:
         """Every job by its number, of its operation."""

@@ -11,7 +11,16 @@ from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
 
 ApprovalStatus = Literal["pending", "granted", "used", "denied", "revoked", "expired"]
+ReceiptStatus = Literal["done", "started", "failed", "cancelled"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+Period = Annotated[
+    str | None,
+    Field(
+        description="Only those begun in this time (UTC), such as `today`, `last week` or `since "
+        "2026-01-01`; all when left out.",
+        max_length=100,
+    ),
+]
 Limit = Annotated[int, Field(ge=1, le=500, description="At most this many, newest first.")]
 
 
@@ -65,6 +74,7 @@ class JobsArgs(Args):
     status: Annotated[JobStatus | None, Slot(None, "With which status?")] = Field(
         None, description="Only jobs with this status; all when left out."
     )
+    period: Period = None
     limit: Limit = 20
 
 
@@ -82,6 +92,10 @@ class ReceiptsArgs(Args):
     operation: str | None = Field(
         None, description="Only of this operation, such as `training.start`.", max_length=128
     )
+    status: ReceiptStatus | None = Field(
+        None, description="Only receipts of what ended so; all when left out."
+    )
+    period: Period = None
     reads: bool = Field(False, description="Also those of calls that only read.")
     limit: Limit = 20
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, MetaData, String
+from sqlalchemy import JSON, ColumnElement, DateTime, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+from tools.kernel.periods import Span
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -63,3 +65,13 @@ class Record:
 
     tenant: Mapped[str] = mapped_column(String(64), default="default", index=True)
     created: Mapped[datetime] = mapped_column(default=now)
+
+    @classmethod
+    def made_within(cls, span: Span | None) -> list[ColumnElement[bool]]:
+        """The conditions for rows that were made within a stretch of time; none for all time."""
+        bounds: list[ColumnElement[bool]] = []
+        if span is not None and span.start is not None:
+            bounds.append(cls.created >= span.start)
+        if span is not None and span.end is not None:
+            bounds.append(cls.created < span.end)
+        return bounds
