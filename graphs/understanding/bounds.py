@@ -7,6 +7,7 @@ the last day on which it may run, one with `before` does not.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
@@ -26,10 +27,12 @@ _END = re.compile(
     r"(?:and\s+including\s+)?(?:on\s+)?"
 )
 _LENGTH = re.compile(
-    r"\s*,?\s*for\s+(?:the\s+)?(?:next\s+|coming\s+)?(?:an?|\d{1,3}|"
+    r"\bfor\s+(?:the\s+)?(?:next\s+|coming\s+)?(?:(?P<count>an?|\d{1,3}|"
     + "|".join(HOURS)
-    + r")\s+(?:day|night|week|month)s?\b"
+    + r")\s+)?(?P<unit>hour|day|night|week|month)s?\b"
 )
+_DAILY = re.compile(r"(\d+) (\d+) ")
+"""A cron that is due once on each of its days."""
 _FREEZE = re.compile(r"\bfreeze\b")
 _LEFT = re.compile(
     r"\b(?:until|till|starting|beginning|except|excluding|but\s+not\s+on|other\s+than\s+on)\b"
@@ -37,8 +40,8 @@ _LEFT = re.compile(
 _FROM = re.compile(r"\b(?:from|between|since)\s+(?:the\s+)?")
 _TO_DAY = re.compile(rf"{DAY}\s*(?:to|through|till|-|–)\s*{DAY}\b")
 _UNKEPT = (
-    "I keep a first and a last day of it (`starting 1 march`, `until 24 december`), but no other "
-    "beginning or end and no exception"
+    "I keep a first and a last day of it and how long it goes on (`starting 1 march`, `until 24 "
+    "december`, `for two weeks`), but no other beginning or end and no exception"
 )
 
 
@@ -63,9 +66,9 @@ class Bounds:
 
 def bounds_in(text: str, now: datetime) -> Bounds:
     """The bounds in a sentence (in lower case) that wants something again and again."""
-    found = _ended(_begun(Bounds(text), now), now)
+    found = _lasting(_ended(_begun(Bounds(text), now), now), now)
     left = (m.start() for m in _LEFT.finditer(found.text))
-    unread = _lasts(found.text) or any(not _of_period(found.text, at, now) for at in left)
+    unread = any(not _of_period(found.text, at, now) for at in left)
     if unread and not found.problem:
         return replace(found, problem=_UNKEPT)
     if found.until is not None and _FREEZE.search(text):
@@ -105,10 +108,41 @@ def _ended(bounds: Bounds, now: datetime) -> Bounds:
     return bounds
 
 
-def _lasts(text: str) -> bool:
-    """True for `every night for two weeks`: right after the clock, elsewhere it is an amount."""
+def _lasting(bounds: Bounds, now: datetime) -> Bounds:
+    """The end in `every night for two weeks`: beside the clock, elsewhere it is an amount."""
+    for found in _LENGTH.finditer(bounds.text):
+        if not _beside(bounds.text, found.start(), found.end()):
+            continue
+        if bounds.until is not None:
+            return replace(bounds, problem="you say its end twice")
+        said = found["count"] or "one"
+        count = HOURS.get(said) or (1 if said in {"a", "an"} else int(said))
+        kept = _without(bounds, found.start(), found.end())
+        end = _after(bounds.start or now, count, found["unit"])
+        return replace(kept, until=_whole_day(end, kept.text))
+    return bounds
+
+
+def _whole_day(end: datetime, text: str) -> datetime:
+    """The end of the last day on which it is due, for what is due once a day."""
     again = recurring(text)
-    return again is not None and _LENGTH.match(text, again.end) is not None
+    daily = _DAILY.match(again.cron) if again is not None and again.cron else None
+    if daily is None:
+        return end
+    due = time(int(daily[2]), int(daily[1])) <= end.time()
+    return datetime.combine(end.date() - timedelta(days=not due), time(23, 59, 59), end.tzinfo)
+
+
+def _after(begin: datetime, count: int, unit: str) -> datetime:
+    """The moment before which something is due that goes on for so long from `begin` on."""
+    if unit == "month":
+        months = begin.month - 1 + count
+        year, month = begin.year + months // 12, months % 12 + 1
+        end = begin.replace(year=year, month=month, day=min(begin.day, monthrange(year, month)[1]))
+    else:
+        kind = {"hour": "hours", "week": "weeks"}.get(unit, "days")
+        end = begin + timedelta(**{kind: count})
+    return end - timedelta(seconds=1)
 
 
 _VAGUE = frozenset(["to", "before", "through", "thru"])

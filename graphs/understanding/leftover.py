@@ -7,7 +7,7 @@ hold a word that is none of these, and doing the rest would be doing something e
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -62,6 +62,7 @@ class Leftovers:
             answers: what was answered about it: each stands for a name that was not understood.
         """
         values = {part for step in draft.steps for part in _name_parts(step.arguments)}
+        values |= {str(times) for times in Counter(s.operation for s in draft.steps).values()}
         for read in draft.reads:
             known = self._operations.get(read.operation) if read.operation else None
             if known is None or known.effect is Effect.READ:

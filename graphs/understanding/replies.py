@@ -102,6 +102,13 @@ class Replies:
             "`pilothouse schedules`."
         )
 
+    def one_run(self, name: str) -> str:
+        """For one run of a schedule that is to be left out."""
+        return (
+            f"I cannot leave out a single run of a schedule, so nothing was changed. Say `pause "
+            f"{name}` before that run is due and `resume {name}` after it."
+        )
+
     def still_scheduled(self, names: Sequence[str]) -> str:
         """For "do not …" where schedules stand."""
         told = ", ".join(names[:5])

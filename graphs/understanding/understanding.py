@@ -39,6 +39,7 @@ from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Needs, Route, Router
 from graphs.understanding.segment import Segmenter, nouns_listed
 from graphs.understanding.self_correction import corrected_at
+from graphs.understanding.skipping import skips_a_run
 from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.supposing import supposed, without_asides
 from graphs.understanding.text import Token, phrase_at, tokenise
@@ -197,6 +198,9 @@ class Understanding:
         spelt = self._spelt(tokens, names)
         if corrected := self._self_corrected(spelt, text, names, state, answers, cut):
             return corrected
+        if name := self._skipped(spelt, names):
+            reply = self.replies.one_run(name)
+            return ParsedPlan(text=text, abstained=True, final=True, reply=reply, confidence=0.9)
         act = supposed(spelt, self.verbs)
         tokens, dry = (act, True) if act else guards.hypothetical(spelt)
         tokens = without_asides(tokens) if dry else tokens
@@ -211,6 +215,13 @@ class Understanding:
         if plan.reply == self.replies.negated() and kept:
             plan.reply = self.replies.still_scheduled([entry.name for entry in kept])
         return taken.given(plan)
+
+    def _skipped(self, tokens: Sequence[Token], names: NameView) -> str | None:
+        """The schedule of which a single run is to be left out; None for any other request."""
+        mentions = self.linker.mentions(tokens, names)
+        named = [m.names[0].name for m in mentions if m.kind is EntityKind.SCHEDULE]
+        skips = skips_a_run(tokens, bool(named))
+        return next(iter(named), "the schedule") if skips else None
 
     def _self_corrected(
         self,

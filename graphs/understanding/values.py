@@ -402,7 +402,8 @@ def _name_words(clause: Clause, at: int) -> tuple[str, int] | None:
         end += 1
         if any(c in tokens[end - 1].text for c in "-_0123456789"):
             break
-    if end == at:
+    compares = end < len(tokens) and tokens[end].low == "as"  # `as fast as possible`
+    if end == at or compares:
         return None
     return slug([t.text for t in tokens[at:end]]), end
 

@@ -221,3 +221,24 @@ def _seconds(understanding: Understanding, sentence: str, catalogue: _Many) -> f
     started = time.process_time()
     understanding.parse(sentence, catalogue)
     return time.process_time() - started
+
+
+@pytest.mark.parametrize(
+    ("said", "made"),
+    [
+        ("train on tickets as alpha", [("tickets", "alpha")]),
+        (
+            "train on tickets as alpha and on chat-turns as beta",
+            [("tickets", "alpha"), ("chat-turns", "beta")],
+        ),
+        ("train on tickets as fast as possible", [("tickets", None)]),
+    ],
+)
+def test_each_training_keeps_the_name_that_it_is_given(
+    understanding: Understanding,
+    names: FileNames,
+    said: str,
+    made: list[tuple[str, str | None]],
+) -> None:
+    steps = understanding.parse(said, names).steps
+    assert [(s.arguments["dataset"], s.arguments.get("name")) for s in steps] == made

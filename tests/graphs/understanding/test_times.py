@@ -197,7 +197,6 @@ def test_what_is_no_time_of_the_act_stays_an_argument(planned: Any, said: str):
         "every monday freeze the kiosks until friday",
         "every night until 1 march 2026 train on tickets",
         "train on tickets every day until it is good enough",
-        "score ticket-router v3 on tickets each evening for ten days",
         "pause the rollout on the kiosks until tomorrow",
         "train on tickets tomorrow and evaluate it on friday",
         "train on tickets, then deploy it to the kiosks tomorrow at 9",
@@ -265,3 +264,40 @@ def test_not_to_run_it_tonight_says_what_stays_scheduled(planned: Any):
 def test_a_dry_run_keeps_its_time(planned: Any):
     plan = planned("what would happen if I deployed ticket-router v4 to the kiosks every night?")
     assert plan.dry_run and schedule(plan) == {"every": "0 2 * * *"}
+
+
+@pytest.mark.parametrize(
+    ("said", "until"),
+    [
+        ("train on tickets every night for two weeks", "2026-12-09T23:59:59+01:00"),
+        ("every day at 16:00 for 3 days train on tickets", "2026-11-27T23:59:59+01:00"),
+        ("for the next month, every friday, train on tickets", "2026-12-25T23:59:59+01:00"),
+        ("every hour for 6 hours train on tickets", "2026-11-25T20:09:59+01:00"),
+    ],
+)
+def test_a_length_beside_a_clock_is_its_end(planned: Any, said: str, until: str):
+    assert schedule(planned(said))["until"] == until
+
+
+def test_a_length_and_an_end_are_one_too_many(planned: Any):
+    plan = planned("every night for two weeks until friday train on tickets")
+    assert plan.abstained and "twice" in plan.reply
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "skip tomorrow's run of nightly-training",
+        "skip nightly-training tomorrow",
+        "don't run nightly-training tonight",
+        "please skip the next run",
+    ],
+)
+def test_a_single_run_is_not_left_out_and_the_way_round_is_told(planned: Any, said: str):
+    plan = planned(said)
+    assert plan.steps == [] and plan.final and "resume" in plan.reply
+
+
+def test_a_limit_in_time_is_told_to_be_none_that_can_be_kept(planned: Any):
+    plan = planned("deploy ticket-router v3 to the kiosks by tomorrow")
+    assert plan.steps == [] and "limit in time" in plan.reply
