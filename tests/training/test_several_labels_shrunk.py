@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+import torch
 
 from edge.profiles import PROFILES
 from edge.runtime import LoadedModel
 from edge.verify import BundleFile, Manifest
 from tests.training.conftest import rows
 from tools.deployment.bundles import build
-from tools.kernel.errors import InvalidInput
 from tools.kernel.gate import Outcome
+from tools.training.export import Classifier
+from tools.training.objectives import objective
+from tools.training.optimizing.targets import Source
 
 Caller = Callable[..., Outcome]
 Finisher = Callable[..., dict[str, Any]]
@@ -56,16 +60,24 @@ def test_all_labels_survive_quantising_and_reach_the_device(
         learning_rate=0.01,
     )
     model = call("registry.register", job=trained["job"]).result
-    with pytest.raises(InvalidInput, match="student"):
-        call("training.optimize", model=model.model, targets="student")
     shrunk = finished(
-        "training.optimize", model=model.model, targets="onnx,onnx-int8", max_loss_points=100
+        "training.optimize",
+        model=model.model,
+        targets="onnx,onnx-int8,pruned,student",
+        max_loss_points=100,
     )
-    plain, small = shrunk["variants"]
+    plain, small, *taught = shrunk["variants"]
     assert plain["error"] is None
     assert plain["agreement"] == 1.0
     assert small["error"] is None
     assert small["agreement"] > 0.8
+    for one in taught:
+        assert one["error"] is None
+        assert one["size_ratio"] < 1, one
+    pruned, student = taught
+    assert pruned["accuracy"] > shrunk["parent"]["accuracy"] - 0.1
+    # Guessing one of the 24 sets of labels is right 4 % of the time.
+    assert student["accuracy"] > 0.3
     assert shrunk["parent"]["accuracy"] > 0.3, trained
     served = tmp_path / "bundle"
     build(
@@ -96,3 +108,17 @@ def test_all_labels_survive_quantising_and_reach_the_device(
     assert answer.label == ", ".join(answer.labels)
     assert "red" in answer.labels
     assert len(answer.labels) >= 2
+
+
+def test_a_student_that_says_what_its_teacher_says_has_nothing_to_learn():
+    several = objective(3, 0.0, several=True)
+    teacher = torch.tensor([[2.0, -1.0, 0.5], [-3.0, 4.0, 0.0]])
+    assert several.softened(teacher, teacher, 2.0).item() == pytest.approx(0, abs=1e-6)
+    assert several.softened(-teacher, teacher, 2.0).item() > 0.5
+
+
+def test_rows_are_learnt_with_all_their_labels_or_left_out(tmp_path: Path):
+    parent = SimpleNamespace(labels=["red", "slow"], multilabel=True)
+    rows = [("a", ["slow", "red"]), ("b", []), ("c", ["red", "unheard"])]
+    source = Source(cast("Classifier", parent), tmp_path, [], rows)
+    assert source.learnable() == [("a", [1, 0]), ("b", [])]

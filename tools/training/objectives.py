@@ -30,6 +30,10 @@ class Objective(Protocol):
         """The mean loss that is trained on, its targets smoothed."""
         ...
 
+    def softened(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """How far a student's softened probabilities are from its teacher's, a mean over rows."""
+        ...
+
     def predicted(self, logits: Tensor) -> Sequence[Target]:
         """What the outputs say of each row."""
         ...
@@ -37,9 +41,18 @@ class Objective(Protocol):
 
 def objective_of(spec: TrainingSpec) -> Objective:
     """The objective of a spec's task."""
-    if spec.task == "multilabel":
-        return ManyLabels(len(spec.labels), spec.label_smoothing)
-    return OneClass(spec.label_smoothing)
+    return objective(len(spec.labels), spec.label_smoothing, several=spec.task == "multilabel")
+
+
+def objective(labels: int, smoothing: float, *, several: bool) -> Objective:
+    """The objective of a classifier.
+
+    Args:
+        labels: how many there are.
+        smoothing: share of the target spread over the others, 0 to 1.
+        several: whether a text may have any number of them.
+    """
+    return ManyLabels(labels, smoothing) if several else OneClass(smoothing)
 
 
 class OneClass:
@@ -63,6 +76,14 @@ class OneClass:
     def smoothed(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy with smoothed labels."""
         return functional.cross_entropy(logits, targets, label_smoothing=self._smoothing)
+
+    def softened(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Divergence of the softened probabilities of all classes."""
+        return functional.kl_div(
+            functional.log_softmax(student / temperature, dim=-1),
+            functional.softmax(teacher / temperature, dim=-1),
+            reduction="batchmean",
+        )
 
     def predicted(self, logits: Tensor) -> Sequence[Target]:
         """The most probable class."""
@@ -96,6 +117,13 @@ class ManyLabels:
         """The same with smoothed targets, a sum over labels so that many of them do not slow it."""
         soft = targets * (1 - self._smoothing) + self._smoothing / 2
         return self._labels * functional.binary_cross_entropy_with_logits(logits, soft)
+
+    def softened(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Divergence of each label's softened probability, a sum over labels."""
+        wanted = torch.sigmoid(teacher / temperature)
+        cross = functional.binary_cross_entropy_with_logits(student / temperature, wanted)
+        own = functional.binary_cross_entropy(wanted, wanted)
+        return self._labels * (cross - own)
 
     def predicted(self, logits: Tensor) -> Sequence[Target]:
         """The labels that are more probable than not."""

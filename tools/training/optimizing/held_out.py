@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 2000
 MOST_ANSWERS = 200
 _FEW_ROWS = 100
-_TAUGHT = {"student", "pruned"}
 
 
 def is_language_model(folder: Path) -> bool:
@@ -40,8 +39,6 @@ def refuse_unfit(parent: ParentVersion, targets: Sequence[str] = ()) -> None:
     Raises:
         InvalidInput: with what would fit.
     """
-    from tools.training.export import read_facts
-
     if manifests.is_variant(parent.folder):
         told = manifests.read(parent.folder)
         if told.runtime != "torch":
@@ -51,12 +48,6 @@ def refuse_unfit(parent: ParentVersion, targets: Sequence[str] = ()) -> None:
             )
     if is_language_model(parent.folder):
         _refuse_unfit_language_model(parent, targets)
-    elif read_facts(parent.folder).get("task") == "multilabel" and _TAUGHT & {*targets}:
-        raise InvalidInput(
-            f"{parent} gives several labels to a text; {' and '.join(sorted(_TAUGHT))} are made of "
-            "models that give one.",
-            hint="Ask for onnx, onnx-int8, onnx-static-int8, openvino-int8 or executorch-int8.",
-        )
 
 
 def _refuse_unfit_language_model(parent: ParentVersion, targets: Sequence[str]) -> None:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tools.kernel.errors import InvalidInput
 from tools.training.batching import pad
@@ -80,14 +79,13 @@ def importance(model: TextClassifier, source: Source) -> list[tuple[Tensor, Tens
         for name, module in (("heads", layer.attention.self), ("neurons", layer.intermediate)):
             hooks.append(module.register_forward_hook(_keeper(kept[place], name)))
     model.requires_grad_(True)
-    places = {label: i for i, label in enumerate(source.classifier.labels)}
-    rows = [(t, places[a]) for t, a in source.rows if a in places][:_ROWS]
+    rows, objective = source.learnable()[:_ROWS], source.objective()
     ids = source.classifier.encode([text for text, _ in rows])
     for start in range(0, len(rows), _BATCH):
         model.zero_grad()
         logits = model(*pad(ids[start : start + _BATCH]))
-        truth = torch.tensor([answer for _, answer in rows[start : start + _BATCH]])
-        functional.cross_entropy(logits, truth).backward()
+        truth = objective.targets([target for _, target in rows[start : start + _BATCH]])
+        objective.loss(logits, truth).backward()
         for place, (heads, neurons) in enumerate(sums):
             heads += _needed(kept[place]["heads"], len(heads))
             neurons += _needed(kept[place]["neurons"], len(neurons))

@@ -1,7 +1,8 @@
 """Teaching a smaller classifier what the larger one says, and writing it as a trained one.
 
 Hinton et al., "Distilling the Knowledge in a Neural Network", 2015: the student's softened
-probabilities are drawn to its teacher's, and a share of the loss is the true label.
+probabilities are drawn to its teacher's, and a share of the loss is the true label. Where a text
+may have several labels, each of them is a yes or no with a softened probability of its own.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tools.training.batching import epoch_batches, pad
 
 if TYPE_CHECKING:
     from tools.training.modelling import TextClassifier
+    from tools.training.objectives import Objective
     from tools.training.optimizing.targets import Source
 
 TEMPERATURE = 2.0
@@ -39,13 +40,11 @@ def teach(
         rate: peak learning rate; linear warm-up, then linear to zero.
         seed: same seed, same result.
     """
-    known = set(source.classifier.labels)
-    rows = [(text, label) for text, label in source.rows if label in known]
+    rows, objective = source.learnable(), source.objective()
     texts = [text for text, _ in rows]
     ids = source.classifier.encode(texts)
     teacher = torch.from_numpy(source.classifier.logits(texts)).float()
-    places = {label: place for place, label in enumerate(source.classifier.labels)}
-    truth = torch.tensor([places[label] for _, label in rows])
+    truth = objective.targets([target for _, target in rows])
     torch.manual_seed(seed)
     for parameter in student.parameters():
         parameter.requires_grad_(True)
@@ -58,7 +57,7 @@ def teach(
             for group in optimiser.param_groups:
                 group["lr"] = rate * _schedule(step, total)
             logits = student(*pad([ids[i] for i in chosen]))
-            loss = distillation_loss(logits, teacher[chosen], truth[chosen])
+            loss = distillation_loss(objective, logits, teacher[chosen], truth[chosen])
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(student.parameters(), 1.0)
@@ -69,14 +68,19 @@ def teach(
     student.eval().requires_grad_(False)
 
 
-def distillation_loss(student: Tensor, teacher: Tensor, truth: Tensor) -> Tensor:
-    """Divergence of the softened probabilities, and cross-entropy with the labels."""
-    soft = functional.kl_div(
-        functional.log_softmax(student / TEMPERATURE, dim=-1),
-        functional.softmax(teacher / TEMPERATURE, dim=-1),
-        reduction="batchmean",
-    )
-    hard = functional.cross_entropy(student, truth)
+def distillation_loss(
+    objective: Objective, student: Tensor, teacher: Tensor, truth: Tensor
+) -> Tensor:
+    """Divergence of the softened probabilities, and cross-entropy with the labels.
+
+    Args:
+        objective: of the teacher, without smoothing.
+        student: logits, batch × labels.
+        teacher: the same of the teacher.
+        truth: as the objective takes it.
+    """
+    soft = objective.softened(student, teacher, TEMPERATURE)
+    hard = objective.smoothed(student, truth)
     return (1 - LABEL_SHARE) * TEMPERATURE**2 * soft + LABEL_SHARE * hard
 
 

@@ -12,6 +12,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tools.training.export import Classifier
+    from tools.training.objectives import Objective
+    from tools.training.objectives import Target as Truth
 
 CALIBRATION_TEXTS = 128
 LANGUAGE = "language-model"
@@ -26,7 +28,8 @@ class Source:
         classifier: the parent, loaded in torch.
         folder: its files.
         texts: calibration texts, of the split that it was trained on.
-        rows: the training split as (text, label), for what learns again.
+        rows: the training split as (text, label), for what learns again; a list of labels where a
+            text may have several.
         report: receives the share done of this variant, 0 to 1, and a line.
         options: settings of single targets.
     """
@@ -34,9 +37,28 @@ class Source:
     classifier: Classifier
     folder: Path
     texts: Sequence[str]
-    rows: Sequence[tuple[str, str]] = ()
+    rows: Sequence[tuple[str, str | list[str]]] = ()
     report: Callable[[float, str], None] = lambda _share, _line: None
     options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def learnable(self) -> list[tuple[str, Truth]]:
+        """The training texts with the places of their labels, those with unknown ones left out."""
+        places = {label: place for place, label in enumerate(self.classifier.labels)}
+        found: list[tuple[str, Truth]] = []
+        for text, told in self.rows:
+            if isinstance(told, str):
+                if told in places:
+                    found.append((text, places[told]))
+            elif places.keys() >= {*told}:
+                found.append((text, [places[label] for label in told]))
+        return found
+
+    def objective(self) -> Objective:
+        """What the parent was trained for, without smoothing."""
+        from tools.training.objectives import objective
+
+        several = self.classifier.multilabel
+        return objective(len(self.classifier.labels), 0.0, several=several)
 
     def batches(self, size: int = 1) -> Iterator[dict[str, Any]]:
         """The calibration texts as the exported graph takes them."""
