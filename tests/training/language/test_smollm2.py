@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tools.kernel.assets import AssetMissing, asset_path
+from tests.training.language.smollm2 import fetched
 from tools.training.language.child import train
 from tools.training.language.folder import load_language_model
 from tools.training.language.spec import LanguageSpec
@@ -36,10 +36,7 @@ def chat(seed: int) -> dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_lora_on_500_pairs_answers_unseen_questions_that_the_base_model_gets_wrong(tmp_path: Path):
-    try:
-        base = asset_path("smollm2")
-    except AssetMissing:
-        pytest.skip("scripts/bootstrap.sh smollm2 fetches the model")
+    base = fetched()
     data = tmp_path / "data"
     data.mkdir()
     for name, seeds in (("train", range(500)), ("validation", range(5000, 5048))):
