@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 
 from graphs.understanding.clock import HOURS, NO_CLOCK, PARTS, Clock, clock_at, later
@@ -37,6 +37,7 @@ class Recurring:
         cron: the five fields; None if no clock can say it.
         problem: why not, for a person.
         adjective: True for `nightly` and the like before a noun.
+        apart: where the time of day stands that belongs to it: `a nightly training … at 3`.
     """
 
     start: int
@@ -44,6 +45,7 @@ class Recurring:
     cron: str | None
     problem: str = ""
     adjective: bool = False
+    apart: tuple[int, int] | None = None
 
 
 def recurring(text: str) -> Recurring | None:
@@ -165,7 +167,19 @@ def _adverb(text: str, found: re.Match[str]) -> Recurring:
         read = Recurring(found.start(), read.end, read.cron)
     else:
         read = _unit(text, found, _UNITS[word])
-    return Recurring(read.start, read.end, read.cron, read.problem, adjective)
+    read = Recurring(read.start, read.end, read.cron, read.problem, adjective)
+    at_its_own_hour = adjective and word != "hourly" and read.end == found.end()
+    return _with_last_clock(text, read, _UNITS.get(word)) if at_its_own_hour else read
+
+
+def _with_last_clock(text: str, read: Recurring, part: str | None) -> Recurring:
+    """`a nightly training … at 3`: the time of day stands at the end."""
+    last = _last_clock(text)
+    if last is None or read.cron is None:
+        return read
+    at = in_part(last, part)
+    cron = " ".join([str(at.minute), str(at.hour), *read.cron.split()[2:]])
+    return replace(read, cron=cron, apart=(last.start, last.end))
 
 
 def _timed(
@@ -188,6 +202,18 @@ def _clock_before(text: str, start: int) -> Clock | None:
     for match in re.finditer(r"(?:\bat|@)\s*", text[:start]):
         clock = clock_at(text, match.start())
         if clock is not None and not text[clock.end : start].strip(" ,"):
+            return clock
+    return None
+
+
+_PLEASE = re.compile(r"[\s.,!]*(?:please|thanks|thank you)?[\s.!?]*")
+
+
+def _last_clock(text: str) -> Clock | None:
+    """The time of day with which a text ends: `… at 3`."""
+    for match in re.finditer(r"(?:\bat|@)\s*", text):
+        clock = clock_at(text, match.start())
+        if clock is not None and _PLEASE.fullmatch(text, clock.end):
             return clock
     return None
 
@@ -276,6 +302,15 @@ _READERS: list[tuple[re.Pattern[str], Callable[[str, re.Match[str]], Recurring]]
         re.compile(
             rf"\b(?:on\s+a\s+)?(?P<adverb>nightly|daily|hourly|weekly|monthly|quarterly|yearly|annually)"
             rf"(?!\s+(?:rates?|costs?|wages?|pay|fees?|price|salary)\b)(?:\s+basis)?\b{_OTHER}"
+        ),
+        _adverb,
+    ),
+    # A daily report is of a day, and one with a time of day is wanted every day.
+    (
+        re.compile(
+            r"\b(?P<adverb>nightly|daily|weekly|monthly)"
+            r"(?=\s+(?:report|digest|summary|overview)\b.*(?:\bat|@)\s*"
+            rf"(?:\d|noon|midnight|(?:{'|'.join(HOURS)})\b))"
         ),
         _adverb,
     ),

@@ -134,7 +134,8 @@ def _again(text: str, now: datetime) -> When | None:
     if again is None:
         return None
     outer = (again.start, again.end)
-    spans = sorted([outer, *(s for s in bounds.spans if not outer[0] <= s[0] < outer[1])])
+    apart = [again.apart] if again.apart else []
+    spans = sorted([outer, *apart, *(s for s in bounds.spans if not outer[0] <= s[0] < outer[1])])
     said = " ".join(" ".join(text[a:b].split()) for a, b in spans)
     problem = again.problem or bounds.problem
     if problem or again.cron is None:
