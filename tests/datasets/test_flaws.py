@@ -116,8 +116,14 @@ def test_very_long_texts_and_one_class_are_warned_of(tmp_path: Path):
     assert "one class only (only)" in told
     assert profile.tokens is not None
     assert profile.tokens.longest > 10_000
-    assert "1 texts are longer than 512 tokens" in told
+    assert "1 text is longer than 512 tokens" in told
     assert "line 5" in told
+
+
+def test_a_label_that_is_an_amount_is_warned_of(tmp_path: Path):
+    rows = [{"text": f"a parcel with number {i}", "label": f"{i * 1.37:.2f}"} for i in range(40)]
+    warned = prepare(jsonl(tmp_path / "amounts.jsonl", rows)).profile.warnings
+    assert any("40 classes in 40 rows: the label may be an amount" in told for told in warned)
 
 
 def test_personal_data_is_counted_and_not_shown(tmp_path: Path):
@@ -175,7 +181,7 @@ def test_spellings_disagreements_and_repeated_ids_are_named_by_line(tmp_path: Pa
     rows = [{**row, "id": i % 60} for i, row in enumerate(rows)]
     told = " ".join(prepare(jsonl(tmp_path / "mails.jsonl", rows)).profile.warnings)
     assert "several spellings: a, A (line 61)." in told
-    assert "1 texts occur with different labels (a at line 1 and b at line 62)." in told
+    assert "1 text occurs with different labels (a at line 1 and b at line 62)." in told
     assert "2 rows repeat the id of an earlier row (lines 61, 62)." in told
 
 
@@ -183,7 +189,7 @@ def test_long_texts_are_named_wherever_they_stand(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(lengths, "_SAMPLE", 10)
     rows = [*ROWS, {"text": "refund " * 10_000, "label": "a"}]
     profile = prepare(jsonl(tmp_path / "mails.jsonl", rows)).profile
-    assert any("1 texts are longer than 512 tokens" in told for told in profile.warnings)
+    assert any("1 text is longer than 512 tokens" in told for told in profile.warnings)
     assert "line 61" in " ".join(profile.warnings)
     assert profile.tokens is not None
     assert profile.tokens.longest > 10_000

@@ -52,6 +52,7 @@ def test_the_kind_follows_from_the_columns(
         CHAT,
         json.dumps(CHAT),
         [{"from": "human", "value": "two and two"}, {"from": "gpt", "value": "four"}],
+        [{"role": "user", "content": [{"type": "text", "text": "two and two"}]}, CHAT[1]],
     ],
 )
 def test_chats_of_several_writings_become_one(
@@ -88,6 +89,15 @@ def test_bad_rows_are_named_and_nothing_is_added(call: Caller, tmp_path: Path):
     missing = [{"prompt": "x", "completion": ""}, {"prompt": "y", "completion": "z"}]
     with pytest.raises(InvalidInput, match="no completion at line 1"):
         call("datasets.add", path=str(write(tmp_path / "empty.jsonl", missing)))
+
+
+def test_a_part_of_a_message_that_is_no_text_is_named_by_its_kind_and_line(
+    call: Caller, tmp_path: Path
+):
+    picture = [{"type": "text", "text": "what is this"}, {"type": "image_url", "image_url": "x"}]
+    rows = [{"messages": CHAT}, {"messages": [{"role": "user", "content": picture}, CHAT[1]]}]
+    with pytest.raises(InvalidInput, match="part of type image_url; only text is learnt at line 2"):
+        call("datasets.add", path=str(write(tmp_path / "seen.jsonl", rows)))
 
 
 def test_a_classifier_is_not_trained_on_answers(call: Caller, tmp_path: Path):

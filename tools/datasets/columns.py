@@ -260,7 +260,13 @@ def label_warnings(rows: Sequence[Row]) -> list[str]:
     small = [label for label, count in counts.items() if count < 5]
     if small:
         shown = ", ".join(sorted(small)[:5])
-        warnings.append(f"{len(small)} classes have fewer than 5 rows ({shown}).")
+        have = "class has" if len(small) == 1 else "classes have"
+        warnings.append(f"{len(small)} {have} fewer than 5 rows ({shown}).")
+    if len(counts) > max(10, len(rows) / 2):
+        warnings.append(
+            f"There are {len(counts)} classes in {len(rows)} rows: the label may be an amount, an "
+            "id or a free text, of which no classifier can be trained."
+        )
     most, least = max(counts.values()), min(counts.values())
     if most > 10 * least:
         warnings.append(f"The classes are uneven: from {least} to {most} rows.")

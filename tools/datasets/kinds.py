@@ -163,12 +163,27 @@ def _message(item: Any) -> Message:
         raise ValueError("a message that is no object")
     told = cast("dict[str, Any]", item)
     role = _ROLES.get(str(told.get("role") or told.get("from")).casefold())
-    content = told.get("content", told.get("value"))
+    content = _content(told.get("content", told.get("value")))
     if role is None:
         raise ValueError("a message without a known role (system, user, assistant, tool)")
-    if not isinstance(content, str) or not content.strip():
+    if not content.strip():
         raise ValueError("a message without content")
     return {"role": role, "content": content}
+
+
+def _content(value: Any) -> str:
+    """The words of a message; a list of parts is joined, as long as all of them are text."""
+    if not isinstance(value, list):
+        return value if isinstance(value, str) else ""
+    texts: list[str] = []
+    for part in cast("list[Any]", value):
+        told = cast("dict[str, Any]", part) if isinstance(part, dict) else {"text": part}
+        kind = str(told.get("type") or "text")
+        if kind != "text":
+            raise ValueError(f"a message with a part of type {kind}; only text is learnt")
+        if isinstance(told.get("text"), str):
+            texts.append(told["text"])
+    return "\n".join(texts)
 
 
 def conversation(row: Row) -> list[Message]:

@@ -107,7 +107,7 @@ def _(args: AddDataset, call: Call) -> Preview:
 
 def _of_what(profile: DatasetProfile) -> str:
     if profile.kind == "classification":
-        return f"in {len(profile.classes)} classes"
+        return f"in {len(profile.classes)} class{'es' * (len(profile.classes) != 1)}"
     if profile.kind == "multilabel":
         return f"with any of {len(profile.classes)} labels"
     return {

@@ -142,7 +142,8 @@ def _split_source(table: Table, columns: Columns) -> str:
 
 
 def _skipped(problems: Sequence[Problem]) -> list[str]:
-    return [f"{len(problems)} rows were left out: {told(problems)}."] if problems else []
+    were = "row was" if len(problems) == 1 else "rows were"
+    return [f"{len(problems)} {were} left out: {told(problems)}."] if problems else []
 
 
 def _leak_warnings(leaks: Sequence[splits.Leak]) -> list[str]:
@@ -152,10 +153,14 @@ def _leak_warnings(leaks: Sequence[splits.Leak]) -> list[str]:
         if chosen:
             shown = "; ".join(str(leak) for leak in chosen[:_LINES_SHOWN])
             warnings.append(
-                f"{len(chosen)} held-out rows {what} a row of another split ({shown}): "
+                f"{_repeating(len(chosen), what)} a row of another split ({shown}): "
                 "scores on them measure memory."
             )
     return warnings
+
+
+def _repeating(count: int, what: str) -> str:
+    return f"1 held-out row {what}s" if count == 1 else f"{count} held-out rows {what}"
 
 
 def _complete(rows: Sequence[Row], group: Sequence[int]) -> list[str]:
@@ -181,8 +186,9 @@ def _long(rows: Sequence[Row], too_long: Mapping[int, int]) -> list[str]:
     if not too_long:
         return []
     shown = ", ".join(rows[i].place for i in [*too_long][:_LINES_SHOWN])
+    are = "text is" if len(too_long) == 1 else "texts are"
     return [
-        f"{len(too_long)} texts are longer than {lengths.LONGEST} tokens, the longest "
+        f"{len(too_long)} {are} longer than {lengths.LONGEST} tokens, the longest "
         f"{max(too_long.values())} ({shown}): an encoder reads only their beginning."
     ]
 
@@ -234,7 +240,8 @@ def _disagreements(rows: Sequence[Row]) -> list[str]:
         " and ".join(f"{row.label} at {row.place}" for row in found[:_LINES_SHOWN])
         for found in unsure[:_LINES_SHOWN]
     )
-    return [f"{len(unsure)} texts occur with different labels ({shown})."]
+    occur = "text occurs" if len(unsure) == 1 else "texts occur"
+    return [f"{len(unsure)} {occur} with different labels ({shown})."]
 
 
 def _repeated_ids(table: Table) -> list[str]:
@@ -248,4 +255,5 @@ def _repeated_ids(table: Table) -> list[str]:
             repeated.append(record.place)
     if not repeated:
         return []
-    return [f"{len(repeated)} rows repeat the {column} of an earlier row ({listed(repeated)})."]
+    repeat = "row repeats" if len(repeated) == 1 else "rows repeat"
+    return [f"{len(repeated)} {repeat} the {column} of an earlier row ({listed(repeated)})."]
