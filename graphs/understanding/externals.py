@@ -34,6 +34,21 @@ def external_models(clause: Clause) -> list[tuple[int, str]]:
     ]
 
 
+def compared_by_name(clause: Clause) -> Clause:
+    """A clause that compares with `openai/gpt-4o`, in which that is a name and not a file."""
+    paths = {i for i, _ in external_models(clause) if clause.tokens[i].kind == "path"}
+    if not paths or not any(t.low in _COMPARING for t in clause.tokens):
+        return clause
+    tokens = [replace(t, kind="word") if i in paths else t for i, t in enumerate(clause.tokens)]
+    return replace(clause, tokens=tokens)
+
+
+_COMPARING = frozenset(
+    ["compare", "compares", "compared", "comparison", "vs", "vs.", "versus", "against", "than",
+     "beat", "beats"]
+)  # fmt: skip
+
+
 def with_externals(route: Route, clause: Clause) -> Route:
     """The route of a comparison that names a language model: the one that takes it in."""
     if route.operation not in _COMPARES - {FRONTIER} or not external_models(clause):

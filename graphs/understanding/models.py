@@ -137,10 +137,11 @@ def _among_amounts(clause: Clause, start: int, at: int) -> bool:
     tokens = clause.tokens
     if any(token.kind == "number" for token in tokens[start:at]):
         return True
-    end = at + 1
-    between = _JOINING | {"then"}
+    end, between = at + 1, _JOINING | {"then"}
     while end < len(tokens) and (tokens[end].kind == "number" or tokens[end].low in between):
         end += 1
+    if "then" in [t.low for t in tokens[at:end]] and tokens[end - 1].kind == "number":
+        return True
     return end < len(tokens) and tokens[end].low in {"%", "percent", "pct"}
 
 

@@ -61,7 +61,7 @@ class Orders:
         """True if a clause orders this operation in words that are known for it."""
         effect = self._operations.get(operation).effect
         first = clause.tokens[0].low
-        if self._elsewhere(operation, clause):
+        if self._elsewhere(operation, clause) or _opposed(operation, clause):
             return False
         if any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "exceptions")):
             return False  # what is left when some are taken out is not known here
@@ -126,6 +126,12 @@ class Orders:
             and token.low not in fields()["numbers"]
             and not any(c.isdigit() for c in token.low)
         ]
+
+
+def _opposed(operation: str, clause: Clause) -> bool:
+    """True for `take staging off ticket-router`, which is about aliases and promotes nothing."""
+    contrary = split_phrases(fields()["opposed"].get(operation, ()))
+    return clause.find(contrary) is not None
 
 
 _PEOPLE = frozenset(["i", "you", "we", "they", "he", "she", "people", "users", "anyone"])

@@ -62,6 +62,9 @@ _HELD_FOR = re.compile(
     rf"(?:(?<=% )|(?<=percent ))for {_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)"
     r"(?=(?: ,)?(?: and)? then\b)"
 )
+_SHADOW = re.compile(r"\bshadow")
+_LASTS = re.compile(rf"\bfor {_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)\b")
+"""How long a shadow, which has one step only, is watched."""
 _WATCHED = re.compile(
     r"\b(?:watch\w*|hold\w*|wait\w*|observ\w*|soak\w*|bak\w*)"
     r"(?: (?:each|every|them|it|step|stage|of|one|all|the|at|in|between|steps|stages|for))*"
@@ -177,7 +180,8 @@ def _shares_at(tokens: list[Token], at: int) -> tuple[list[int], int] | None:
 
 
 def _minutes(r: Reading) -> None:
-    ways = (_MINUTES, _WATCHED, _HELD_FOR)
+    shadow = _SHADOW.search(_text(r.clause.tokens)) is not None
+    ways = (_MINUTES, _WATCHED, _HELD_FOR, *((_LASTS,) if shadow else ()))
     if (found := next((f for way in ways if (f := _numbered(r, way))), None)) is not None:
         value, match, span = found
         r.set("minutes", round(value * _UNITS[match[2][0]], 4), span)

@@ -20,6 +20,7 @@ from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
 from graphs.understanding.courtesies import without_courtesies
 from graphs.understanding.examples import command_verbs, training_sentences
+from graphs.understanding.externals import compared_by_name
 from graphs.understanding.hanging import hanging
 from graphs.understanding.helping import asks_for_help
 from graphs.understanding.join_reads import ReadJoiner
@@ -501,6 +502,7 @@ class Understanding:
         return None
 
     def _masked(self, clause: Clause, names: NameView) -> str:
+        clause = compared_by_name(clause)
         slips = self.linker.misspelt(clause.tokens, clause.mentions, self.known, names)
         return mask_clause(clause, slips, self.known)
 
