@@ -299,6 +299,8 @@ def test_jobs_and_receipts_are_listed_by_how_they_ended_and_by_time(
     assert _result(call("platform.receipts", status="failed")).receipts == []
     assert _result(call("platform.receipts", period="yesterday")).receipts == []
     assert _result(call("platform.jobs", period="yesterday")).jobs == []
+    assert _result(call("platform.audit", period="yesterday")).entries == []
+    assert _result(call("platform.audit", period="today")).entries
     assert call("platform.receipts", status="failed").receipt.says == "There is no such receipt."
 
 

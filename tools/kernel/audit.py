@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from sqlalchemy.orm import Session
 from tools.kernel.canonical import canonical
 from tools.kernel.errors import Unavailable
 from tools.kernel.keys import Keys
+from tools.kernel.periods import Span
 from tools.kernel.storage import Database, now
 from tools.kernel.tables import AuditRow
 
@@ -124,9 +126,19 @@ class Audit:
             if ledger.tip is not None:
                 self._keep_head(ledger.tip)
 
-    def tail(self, tenant: str, limit: int = 20, before: int | None = None) -> list[AuditRecord]:
+    def tail(
+        self,
+        tenant: str,
+        limit: int = 20,
+        before: int | None = None,
+        span: Span | None = None,
+    ) -> list[AuditRecord]:
         """The newest records of a tenant, oldest first; with `before`, those numbered lower."""
         query = select(AuditRow).where(AuditRow.tenant == tenant)
+        if span is not None and span.start is not None:
+            query = query.where(AuditRow.at >= stamp(span.start))
+        if span is not None and span.end is not None:
+            query = query.where(AuditRow.at < stamp(span.end))
         if before is not None:
             query = query.where(AuditRow.sequence < before)
         with self._database.session() as session:
@@ -254,9 +266,9 @@ class Audit:
             os.close(handle)
 
 
-def stamp() -> str:
-    """The time as audit records carry it: ISO 8601, in UTC, with microseconds."""
-    return now().isoformat(timespec="microseconds")
+def stamp(at: datetime | None = None) -> str:
+    """A time, or the present one, as audit records carry it: ISO 8601, UTC, with microseconds."""
+    return (at or now()).astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _head_problem(head: _Tip | None, exists: bool, records: int, at_head: str) -> str | None:

@@ -203,7 +203,7 @@ def _(args: ApprovalsArgs, result: ApprovalList) -> str:
 )
 def audit(args: AuditArgs, call: Call) -> AuditView:
     """Show the newest audit records and verify that none was altered or removed."""
-    return _service(call.kernel).audit(call.tenant, args.limit, args.verify)
+    return _service(call.kernel).audit(call.tenant, args)
 
 
 @audit.says

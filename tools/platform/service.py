@@ -18,6 +18,7 @@ from tools.platform.help import write_help
 from tools.platform.types import (
     ApprovalList,
     ApprovalStatus,
+    AuditArgs,
     AuditView,
     HelpText,
     Identity,
@@ -76,10 +77,15 @@ class PlatformService:
         found = self._kernel.approvals.list(tenant, status, limit)
         return ApprovalList(approvals=[approval_view(a) for a in found])
 
-    def audit(self, tenant: str, limit: int, verify: bool) -> AuditView:
-        """The newest audit records, oldest first; the chain verified if asked."""
-        entries = [entry_view(r) for r in self._kernel.audit.tail(tenant, limit)]
-        if not verify:
+    def audit(self, tenant: str, args: AuditArgs) -> AuditView:
+        """The newest audit records, oldest first; the chain verified if asked.
+
+        Raises:
+            InvalidInput: if the period is not understood.
+        """
+        span = parse_period(args.period, now())
+        entries = [entry_view(r) for r in self._kernel.audit.tail(tenant, args.limit, span=span)]
+        if not args.verify:
             return AuditView(entries=entries, verified=False)
         verdict = self._kernel.audit.verify()
         return AuditView(

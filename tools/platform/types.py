@@ -51,6 +51,7 @@ class ApprovalsArgs(Args):
 class AuditArgs(Args):
     """How much of the audit to show."""
 
+    period: Period = None
     limit: Limit = 20
     verify: bool = Field(True, description="Also walk the whole chain and say if it is intact.")
 

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 
 from tools.kernel.errors import Conflict, InvalidInput, NotFound, PilothouseError
 from tools.kernel.jobs import OPEN
+from tools.kernel.periods import Span, parse_period
+from tools.kernel.storage import now
 from tools.training.pausing import PAUSED, is_paused, marker
-from tools.training.types import TrainingCancelled, TrainingList, TrainingPaused, TrainingState
+from tools.training.types import (
+    ListTrainings,
+    TrainingCancelled,
+    TrainingList,
+    TrainingPaused,
+    TrainingState,
+)
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
@@ -40,9 +48,15 @@ class TrainingJobs:
             raise NotFound("Nothing has been trained yet.", hint="`training.start` trains.")
         return self._state(rows[0])
 
-    def list(self, tenant: str, limit: int) -> TrainingList:
-        """Training and tuning jobs, newest first."""
-        return TrainingList(trainings=[self._state(row) for row in self._rows(tenant, limit)])
+    def list(self, tenant: str, args: ListTrainings) -> TrainingList:
+        """Training and tuning jobs, newest first.
+
+        Raises:
+            InvalidInput: if the period is not understood.
+        """
+        span = parse_period(args.period, now())
+        rows = self._rows(tenant, args.limit, args.status, span)
+        return TrainingList(trainings=[self._state(row) for row in rows])
 
     def running(self, job: int | None, tenant: str, what: str, paused: bool | None = None) -> int:
         """The number of the open job that is meant.
@@ -131,9 +145,16 @@ class TrainingJobs:
             raise InvalidInput(f"Job {job} is no training but {row.operation}.")
         return row
 
-    def _rows(self, tenant: str, limit: int) -> Sequence[JobRow]:
-        jobs = self._kernel.jobs
-        found = [r for o in OPERATIONS for r in jobs.list(tenant, operation=o, limit=limit)]
+    def _rows(
+        self, tenant: str, limit: int, status: str | None = None, span: Span | None = None
+    ) -> Sequence[JobRow]:
+        found = [
+            row
+            for operation in OPERATIONS
+            for row in self._kernel.jobs.list(
+                tenant, operation=operation, status=status, span=span, limit=limit
+            )
+        ]
         return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
 
 

@@ -394,13 +394,16 @@ def _(args: ResumeTraining, result: TrainingPaused) -> str:
 )
 def list_(args: ListTrainings, call: Call) -> TrainingList:
     """List training and tuning jobs, newest first, with status and metrics."""
-    return _jobs(call.kernel).list(call.tenant, args.limit)
+    return _jobs(call.kernel).list(call.tenant, args)
+
+
+_NOTHING = "Nothing has been trained yet."
 
 
 @list_.says
 def _(args: ListTrainings, result: TrainingList) -> str:
     if not result.trainings:
-        return "Nothing has been trained yet."
+        return "There is no such training." if args.status or args.period else _NOTHING
     shown = "; ".join(
         f"job {t.job} {t.model_name} on {t.dataset}: {t.status}" for t in result.trainings[:5]
     )

@@ -165,8 +165,17 @@ class ResumeTraining(Args):
 
 
 class ListTrainings(Args):
-    """How many trainings to list."""
+    """Which trainings to list."""
 
+    status: Literal["queued", "running", "done", "failed", "cancelled"] | None = Field(
+        None, description="Only those with this status; all when left out."
+    )
+    period: str | None = Field(
+        None,
+        description="Only those begun in this time (UTC), such as `today`, `last week` or `since "
+        "2026-01-01`; all when left out.",
+        max_length=100,
+    )
     limit: int = Field(20, ge=1, le=200, description="At most this many, newest first.")
 
 

@@ -17,6 +17,9 @@ from graphs.understanding.parse_lines import FileNames
         ("jobs since monday", "platform.jobs", {"period": "since monday"}),
         ("receipts that failed", "platform.receipts", {"status": "failed"}),
         ("receipts of today", "platform.receipts", {"period": "today"}),
+        ("trainings of last week", "training.list", {"period": "last week"}),
+        ("which trainings failed", "training.list", {"status": "failed"}),
+        ("audit of yesterday", "platform.audit", {"period": "yesterday"}),
         ("what have you done so far", "platform.receipts", {}),
     ],
 )
@@ -32,7 +35,7 @@ def test_jobs_and_receipts_are_narrowed_to_what_was_said(
 
 
 @pytest.mark.parametrize(
-    "said", ["approvals of today", "audit of yesterday", "trainings of last week"]
+    "said", ["approvals of today", "rollouts of last week", "approvals since monday"]
 )
 def test_a_list_that_takes_no_time_says_so(
     understanding: Understanding, names: FileNames, said: str
