@@ -18,6 +18,7 @@ from edge.agent import Agent, Options
 from edge.errors import EdgeError, Refused, Unreachable
 from edge.handover import Policy
 from edge.identity import Identity, device_key, enrolment_request
+from edge.machine import machine_of
 from edge.profiles import PROFILES
 from edge.samples import PRIVACY
 from edge.serve import ServeOptions
@@ -88,7 +89,8 @@ def enroll(options: Any, home: Path) -> Identity:
     if not token or not options.name:
         raise Refused("this device is not enrolled: --name and --token are needed")
     key = device_key(home)
-    answer = Client(options.server).enroll(enrolment_request(options.name, token, key))
+    told = enrolment_request(options.name, token, key, machine_of(home))
+    answer = Client(options.server).enroll(told)
     if answer["profile"] not in PROFILES:
         raise Refused(f"unknown profile {answer['profile']!r}")
     identity = Identity(

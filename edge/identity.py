@@ -6,11 +6,13 @@ import base64
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.files import write_atomic
+from edge.machine import Machine
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,17 @@ def device_key(home: Path) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(base64.b64decode(path.read_bytes()))
 
 
-def enrolment_request(name: str, token: str, key: Ed25519PrivateKey) -> dict[str, str]:
-    """An enrolment's body: the public key, and a proof that the device holds its other half."""
+def enrolment_request(
+    name: str, token: str, key: Ed25519PrivateKey, machine: Machine | None = None
+) -> dict[str, Any]:
+    """An enrolment's body: the public key, and a proof that the device holds its other half.
+
+    Args:
+        name: the device's name.
+        token: its one-time token.
+        key: its key pair.
+        machine: what it is; decides in which form it gets what its group serves.
+    """
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -86,4 +97,5 @@ def enrolment_request(name: str, token: str, key: Ed25519PrivateKey) -> dict[str
         "token": token,
         "public_key": public.decode(),
         "proof": base64.b64encode(proof).decode(),
+        "machine": None if machine is None else asdict(machine),
     }

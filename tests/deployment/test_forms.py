@@ -105,6 +105,39 @@ def test_a_canary_that_goes_on_brings_what_was_judged_not_a_variant_made_since(
 
 
 @pytest.mark.slow
+def test_a_device_that_joins_later_gets_the_form_that_the_rollout_brought_to_its_like(
+    fleet: FleetUnderTest, mixed: int, kernel: Kernel, finished: Any, tmp_path: Path
+) -> None:
+    openvino_variant(kernel, mixed, tmp_path, shift=1)
+    finished("deployment.start", **ROUTER, version=mixed, strategy="all")
+    served = bundles(fleet)
+    plain = tmp_path / "devices" / "laptop-3"
+    plain.mkdir(parents=True)
+    (plain / "machine.json").write_text('{"runtimes": ["onnx"]}')
+    for name, profile in (("laptop-2", "laptop"), ("laptop-3", "laptop"), ("server-2", "server")):
+        fleet.enroll(name, profile=profile)
+    joined = ("laptop-2", "laptop-3", "server-2")
+    fleet.until(lambda: all(fleet.device(n).serving for n in joined), "those that joined serve", 60)
+    alike = {"laptop-2": "laptop-1", "laptop-3": "server-1", "server-2": "server-1"}
+    assert {n: fleet.device(n).serving[0].bundle for n in joined} == {
+        name: served[like] for name, like in alike.items()
+    }
+
+    finished("deployment.rollback", group="thinkpads")
+    first = fleet.device("server-1").serving
+    fleet.until(lambda: all(fleet.device(n).serving == first for n in joined), "they went back", 60)
+
+
+def test_a_device_that_joins_later_gets_no_variant_made_since_the_rollout(
+    fleet: FleetUnderTest, mixed: int, kernel: Kernel, tmp_path: Path
+) -> None:
+    openvino_variant(kernel, 1, tmp_path)
+    fleet.enroll("laptop-2")
+    fleet.until(lambda: bool(fleet.device("laptop-2").serving), "it serves")
+    assert fleet.device("laptop-2").serving == fleet.device("laptop-1").serving
+
+
+@pytest.mark.slow
 def test_a_variant_rolled_out_by_its_own_number_goes_to_every_device(
     fleet: FleetUnderTest, mixed: int, kernel: Kernel, finished: Any, tmp_path: Path
 ) -> None:

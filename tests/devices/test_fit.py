@@ -8,7 +8,8 @@ import pytest
 
 from tools.devices.fit import Misfit, Variant, fit, fit_device
 from tools.devices.fleet import Device, Reported
-from tools.devices.types import DeviceState, Machine, Profile
+from tools.devices.joining import Offer, joined, load_offers
+from tools.devices.types import DeviceState, Machine, Profile, ServedModel
 from tools.kernel.storage import now
 
 ALL: tuple[str, ...] = ("onnx", "openvino", "executorch", "llamacpp")
@@ -91,3 +92,28 @@ def test_a_device_that_never_reported_is_judged_by_its_class() -> None:
     huge = Variant("onnx-fp32", "onnx", 1 << 30, 2200)
     assert isinstance(fit_device(silent, [huge]), Misfit)
     assert isinstance(fit_device(silent, []), Misfit)
+
+
+def offer(variant: Variant, bundle: str) -> Offer:
+    return Offer.of(ServedModel(model="router", version=2, bundle=bundle), variant)
+
+
+def test_a_device_that_joins_gets_the_form_that_suits_what_it_said_when_it_was_enrolled() -> None:
+    baseline = [offer(ONNX, "a" * 64), offer(VINO, "b" * 64)]
+    new = Device(1, "tp-9", "g", Profile.LAPTOP, DeviceState.PENDING, 0, (), (), None, None, None)
+    able = Machine.model_validate({"runtimes": ALL})
+    assert joined(new, baseline, able) == (baseline[1].served,)
+    assert joined(new, baseline) == (baseline[0].served,)
+    assert joined(device("tp-1"), baseline) == (baseline[1].served,)
+    assert joined(new, []) == ()
+
+
+def test_what_fits_nowhere_is_still_told_to_a_device_that_joins_so_that_it_says_why() -> None:
+    only = offer(VINO, "b" * 64)
+    assert joined(device("tp-1", runtimes=("onnx",)), [only]) == (only.served,)
+
+
+def test_a_baseline_from_before_forms_were_noted_is_the_versions_own() -> None:
+    stored = {"model": "router", "version": 2, "bundle": "a" * 64, "weight": 100}
+    baseline = load_offers([stored])
+    assert joined(device("tp-1"), baseline) == (ServedModel.model_validate(stored),)

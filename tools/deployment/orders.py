@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tools.deployment.forms import Form
 from tools.deployment.plan import Plan
 from tools.deployment.rollouts import AB_TEST, NewTarget
 from tools.deployment.tables import RolloutRow, TargetRow
 from tools.deployment.types import Strategy
 from tools.devices.fleet import Desired, Device, load_models
+from tools.devices.joining import Offer, load_offers
 from tools.devices.types import DeviceState, ServedModel
 
 
@@ -38,7 +40,7 @@ def new_model(row: RolloutRow, form: str | None = None) -> ServedModel:
 
     Args:
         row: the rollout.
-        form: the form that a device gets; None for what devices get that join the group later.
+        form: the form that a device gets; None for the version's own.
 
     Raises:
         RuntimeError: before its bundle is built.
@@ -47,6 +49,29 @@ def new_model(row: RolloutRow, form: str | None = None) -> ServedModel:
     if bundle is None:
         raise RuntimeError(f"rollout {row.id} has no bundle yet")
     return ServedModel(model=row.model, version=row.version, bundle=bundle)
+
+
+def offers_built(
+    row: RolloutRow, bundles: Mapping[str, str], forms: Mapping[str, Form]
+) -> list[dict[str, Any]]:
+    """The forms that a rollout brings, as its record keeps them.
+
+    Args:
+        row: the rollout.
+        bundles: the bundle of each form, the version's own first.
+        forms: what devices are fitted with.
+    """
+    served = {
+        name: ServedModel(model=row.model, version=row.version, bundle=bundle)
+        for name, bundle in bundles.items()
+    }
+    return dump_models([Offer.of(model, forms[n].variant) for n, model in served.items()])
+
+
+def offers_of(row: RolloutRow) -> tuple[Offer, ...]:
+    """The forms that a rollout brings, the version's own first."""
+    known = load_offers(row.plan.get("offers", []))
+    return known or ((Offer(**new_model(row).model_dump()),) if row.bundle else ())
 
 
 def target_of(plan: Plan, device: Device) -> NewTarget:

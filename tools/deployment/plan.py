@@ -19,6 +19,7 @@ from tools.deployment.tables import RolloutRow
 from tools.deployment.types import RolloutState, Selection, StartAbTest, StartRollout, Strategy
 from tools.devices.fit import FleetFit
 from tools.devices.fleet import Device, Fleet, load_models
+from tools.devices.joining import Offer, load_offers
 from tools.devices.types import DeviceState, ServedModel
 from tools.devices.views import few, named
 from tools.kernel.errors import Conflict, InvalidInput
@@ -57,7 +58,7 @@ class Plan:
     devices: tuple[Device, ...]
     chosen: dict[str, int]
     before: dict[str, tuple[ServedModel, ...]]
-    baseline: tuple[ServedModel, ...]
+    baseline: tuple[Offer, ...]
     takes_over: RolloutRow | None
     warnings: tuple[str, ...]
     fit: FleetFit
@@ -151,14 +152,14 @@ class Planner:
         warnings = _warnings(version, [d for d in devices if d.name in chosen], fit)
         before = {d.name: d.serve for d in devices}
         group = self._fleet.group(tenant, devices[0].group)
-        baseline = load_models(group.baseline) if group else ()
+        baseline = load_offers(group.baseline) if group else ()
         if held is not None:
             before |= {
                 t.device: load_models(t.before)
                 for t in self._rollouts.targets(held.id)
                 if t.touched
             }
-            baseline = load_models(held.baseline_before)
+            baseline = load_offers(held.baseline_before)
         return Plan(
             version=version,
             strategy=strategy,

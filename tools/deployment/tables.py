@@ -14,8 +14,8 @@ from tools.kernel.storage.base import Base, Record
 class RolloutRow(Record, Base):
     """One rollout or A/B test of one group; `strategy` is `ab_test` for the latter.
 
-    `bundles` holds the bundle of every form of the version that a device of it gets; `bundle` is
-    what devices get that join the group later.
+    `bundles` holds the bundle of every form of the version that a device of it gets, `bundle` that
+    of the version's own. `offers` in its plan are those forms, as devices that join later get them.
     """
 
     __tablename__ = "ph_deployment_rollouts"

@@ -14,13 +14,20 @@ from tools.deployment.bundles import Bundles
 from tools.deployment.forms import Forms, kept
 from tools.deployment.holding import Holding
 from tools.deployment.observe import Observer, Verdict
-from tools.deployment.orders import dump_models, new_model, target_of, wanted_of, waves_of
+from tools.deployment.orders import (
+    dump_models,
+    offers_built,
+    offers_of,
+    target_of,
+    wanted_of,
+    waves_of,
+)
 from tools.deployment.plan import Planner
 from tools.deployment.rollouts import AB_TEST, HOLDING, OPEN, Rollouts, closing
 from tools.deployment.tables import RolloutRow
 from tools.deployment.types import RolloutState, StartAbTest, StartRollout, Strategy
 from tools.devices.fleet import Desired, Fleet, load_models
-from tools.devices.types import ServedModel
+from tools.devices.joining import Offer, joined, load_offers
 from tools.devices.views import few
 from tools.kernel.errors import Cancelled, Conflict, OperationFailed
 
@@ -173,7 +180,9 @@ class Workflow:
         wanted = {t.form for t in self._rollouts.targets(rollout) if t.chosen}
         needed = [name for name in forms if name == own or name in wanted]
         bundles = {n: self._kernel.get(Bundles).ensure(forms[n].source, job) for n in needed}
-        self._rollouts.change(rollout, OPEN, bundle=bundles[own], bundles=bundles)
+        built = self._kernel.get(Forms).of(version)  # their sizes are known now
+        plan = row.plan | {"offers": offers_built(row, bundles, built)}
+        self._rollouts.change(rollout, OPEN, bundle=bundles[own], bundles=bundles, plan=plan)
         return bundles[own]
 
     def _in_steps(self, tenant: str, rollout: int, wave: str, job: JobContext) -> None:
@@ -284,7 +293,7 @@ class Workflow:
             {},
             f"rollout {rollout}",
             fence=self._rollouts.fence(rollout, become=become, paused=None),
-            baseline=[new_model(row)] if whole else None,
+            baseline=offers_of(row) if whole else None,
         )
         ended = done is not None or self._rollouts.get(tenant, rollout).state in (
             *HOLDING,
@@ -298,7 +307,7 @@ class Workflow:
     ) -> bool:
         """Give every touched device its former desired state; doing it twice changes nothing."""
         row = self._rollouts.get(tenant, rollout)
-        baseline = load_models(row.baseline_before)
+        baseline = load_offers(row.baseline_before)
         former = self._joined_since(row, baseline) | {
             t.device: Desired(load_models(t.before))
             for t in self._rollouts.targets(rollout)
@@ -331,16 +340,14 @@ class Workflow:
         row = self._rollouts.get(tenant, rollout)
         return [t.device for t in self._rollouts.targets(rollout) if t.touched or row.takes_over]
 
-    def _joined_since(
-        self, row: RolloutRow, baseline: tuple[ServedModel, ...]
-    ) -> dict[str, Desired]:
+    def _joined_since(self, row: RolloutRow, baseline: tuple[Offer, ...]) -> dict[str, Desired]:
         """Devices that joined the group after the rollout and took its model from the group."""
         known = {t.device for t in self._rollouts.targets(row.id)}
-        new = (new_model(row),) if row.bundle else ()
+        new = [(offer.served,) for offer in offers_of(row)]
         return {
-            d.name: Desired(baseline)
+            d.name: Desired(joined(d, baseline))
             for d in self._fleet.devices(row.tenant, row.group)
-            if d.name not in known and new and d.serve == new
+            if d.name not in known and d.serve in new
         }
 
     def _settle(self, tenant: str, rollout: int, missing: dict[str, str] | None = None) -> None:

@@ -119,17 +119,25 @@ def fit(devices: Sequence[Device], variants: Sequence[Variant]) -> FleetFit:
     return FleetFit(fits, misfits, {profile: dict(counts) for profile, counts in classes.items()})
 
 
-def fit_device(device: Device, variants: Sequence[Variant]) -> Variant | Misfit:
+def fit_device(
+    device: Device, variants: Sequence[Variant], machine: Machine | None = None
+) -> Variant | Misfit:
     """The variant that suits one device best, or why none does.
 
     Of several reasons the one of the best-suited variant is told; one that may pass goes last.
+
+    Args:
+        device: as it last reported.
+        variants: the forms in which the version can be had.
+        machine: what a device that has not reported said of itself otherwise.
     """
+    machine = device.report.machine if device.report else machine
     order = PREFERRED[device.profile]
     known = [v for v in variants if v.runtime in order]
     ranked = sorted(known, key=lambda v: (order.index(v.runtime), v.size_bytes))
     misfits: list[Misfit] = []
     for variant in ranked:
-        why = _misfit(device, variant)
+        why = _misfit(device, machine, variant)
         if why is None:
             return variant
         misfits.append(why)
@@ -138,8 +146,7 @@ def fit_device(device: Device, variants: Sequence[Variant]) -> Variant | Misfit:
     return next((m for m in misfits if m.passing), misfits[0])
 
 
-def _misfit(device: Device, variant: Variant) -> Misfit | None:
-    machine = device.report.machine if device.report else None
+def _misfit(device: Device, machine: Machine | None, variant: Variant) -> Misfit | None:
     if variant.profiles and device.profile not in variant.profiles:
         meant = " and ".join(f"{p.value}s" for p in variant.profiles)
         return Misfit(f"{variant.name} is meant for {meant}, {device.name} is a {device.profile}")

@@ -135,7 +135,7 @@ class Fleet:
         self._kernel = kernel
         self.standings = Standings()
         self._bell = Bell(kernel.database, kernel.settings.mqtt_url)
-        self._snapshot = Snapshot(kernel.database, self.standings, _view)
+        self._snapshot = Snapshot(kernel.database, self.standings, view)
         self.presence = Presence(kernel.database)
         self._changes = Changes(kernel.database, self.standings)
         self.watch = Watch(self._changes, self.presence.flush)
@@ -190,7 +190,8 @@ class Fleet:
             wanted: by device name; names that are retired or of another group are passed over.
             cause: who changes it, such as `rollout 3`.
             fence: runs first in the same transaction, with a write that takes the lock.
-            baseline: what devices that join the group later are to serve; None leaves it.
+            baseline: the forms of what devices that join the group later are to serve, of which
+                each gets one (see `joining`); None leaves it.
 
         Returns:
             The devices whose state was changed, or None if the fence said no.
@@ -231,7 +232,8 @@ def _named(tenant: str, group: str, names: Collection[str]) -> Select[DeviceRow]
     return query.where(DeviceRow.name.in_(list(names))) if len(names) <= MANY else query
 
 
-def _view(row: DeviceRow, report: ReportRow | None) -> Device:
+def view(row: DeviceRow, report: ReportRow | None) -> Device:
+    """A device from its record and its newest report."""
     return Device(
         id=row.id,
         name=row.name,

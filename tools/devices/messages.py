@@ -25,16 +25,30 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class ReportedMachine(_Message):
+    """What kind of machine a device says it is."""
+
+    memory_mb: Megabytes | None
+    disk_mb: Megabytes | None
+    accelerator: Literal["none", "gpu", "npu"]
+    battery_percent: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None
+    charging: bool | None
+    network: Literal["ethernet", "wifi", "cellular", "unknown"]
+    runtimes: Annotated[list[RuntimeName], Field(max_length=4)]
+
+
 class EnrolmentRequest(_Message):
     """A device asks to be let in: its token, its public key, and a proof that the key is its own.
 
     The proof is the key's Ed25519 signature of `pilothouse-enroll-v1\\n<name>\\n<token>`, base64.
+    What it says of its machine decides in which form it gets what its group serves.
     """
 
     name: Short
     token: Short
     public_key: Annotated[str, Field(max_length=1000)]
     proof: Short
+    machine: ReportedMachine | None = None
 
 
 class Enrolment(_Message):
@@ -81,18 +95,6 @@ class ReportedTraffic(_Message):
     compared: Count = 0
     agreed: Count = 0
     labels: Annotated[dict[Short, Count], Field(max_length=500)]
-
-
-class ReportedMachine(_Message):
-    """What kind of machine a device says it is."""
-
-    memory_mb: Megabytes | None
-    disk_mb: Megabytes | None
-    accelerator: Literal["none", "gpu", "npu"]
-    battery_percent: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] | None
-    charging: bool | None
-    network: Literal["ethernet", "wifi", "cellular", "unknown"]
-    runtimes: Annotated[list[RuntimeName], Field(max_length=4)]
 
 
 class DeviceReport(_Message):

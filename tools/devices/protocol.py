@@ -18,13 +18,21 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from tools.devices.credentials import Credentials, RetiredDevice, bearer, digest, wake_topic
-from tools.devices.fleet import Fleet
+from tools.devices.fleet import Fleet, view
 from tools.devices.inbox import Inbox
+from tools.devices.joining import joined, load_offers
 from tools.devices.keyring import Keyring
-from tools.devices.messages import DeviceReport, Enrolment, EnrolmentRequest, Renewal
+from tools.devices.messages import (
+    DeviceReport,
+    Enrolment,
+    EnrolmentRequest,
+    Renewal,
+    ReportedMachine,
+)
 from tools.devices.proofs import check_signature
 from tools.devices.standing import standing_of
 from tools.devices.tables import DeviceRow, GroupRow, ReportRow
+from tools.devices.types import Machine
 from tools.kernel.errors import InvalidInput, NotFound, Unauthenticated
 from tools.kernel.storage import now
 
@@ -93,7 +101,7 @@ class DeviceProtocol:
             if row.public_key not in (None, request.public_key):
                 raise Unauthenticated("The enrolment token was used already.")
             if row.enrolled is None:
-                self._join(row, session.scalar(_group_of(row)))
+                self._join(row, session.scalar(_group_of(row)), request.machine)
             credential = self._credentials.issue(row, request.public_key)
         self._fleet.standings.drop([row.id])
         data = {"device": row.name, "group": row.group}
@@ -277,10 +285,12 @@ class DeviceProtocol:
         if moved is not None:
             self._fleet.changed([device.id])
 
-    def _join(self, row: DeviceRow, group: GroupRow | None) -> None:
+    def _join(self, row: DeviceRow, group: GroupRow | None, told: ReportedMachine | None) -> None:
         row.enrolled = now()
         if group is not None and group.baseline:
-            row.serve, row.stage = group.baseline, []
+            machine = None if told is None else Machine.model_validate(told.model_dump())
+            serve = joined(view(row, None), load_offers(group.baseline), machine)
+            row.serve, row.stage = [model.model_dump() for model in serve], []
             row.generation, row.changed, row.cause = row.generation + 1, now(), "joined the group"
 
     def _latest(self, device: int) -> ReportRow | None:

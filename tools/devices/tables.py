@@ -12,7 +12,7 @@ from tools.kernel.storage.base import Base, Record, now
 
 
 class GroupRow(Record, Base):
-    """A group of devices; `baseline` is what a device that joins it is to serve."""
+    """A group of devices; `baseline` has the forms of what a device that joins it is to serve."""
 
     __tablename__ = "ph_devices_groups"
     __table_args__ = (UniqueConstraint("tenant", "name"),)
