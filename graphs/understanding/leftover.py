@@ -15,6 +15,7 @@ from typing import Any
 from graphs.understanding.clause import Clause, join, polite
 from graphs.understanding.guards import stems
 from graphs.understanding.lexicon import fields, phrases, words
+from graphs.understanding.models import model_mentions
 from graphs.understanding.names import split_name
 from graphs.understanding.planner import Draft
 from graphs.understanding.router import Sentence
@@ -203,7 +204,9 @@ def _collect(entry: Any, found: set[str]) -> None:
 
 
 def _mentioned(clause: Clause) -> set[int]:
-    return {at for m in clause.mentions for at in range(m.start, m.end)}
+    versions = (m for m in model_mentions(clause) if m.mention is not None)
+    named = [*clause.mentions, *versions]
+    return {at for m in named for at in range(m.start, m.end)}
 
 
 def _asides(tokens: Sequence[Token], verbs: frozenset[str]) -> set[int]:
@@ -217,7 +220,8 @@ def _asides(tokens: Sequence[Token], verbs: frozenset[str]) -> set[int]:
             found |= set(range(begin, at))
         begin = at + 1
     for at in range(len(tokens)):
-        found |= set(range(at, at + phrase_at(tokens, at, polite())))
+        fixed = (*polite(), *phrases("leftover", "fixed"))
+        found |= set(range(at, at + phrase_at(tokens, at, fixed)))
         if phrase_at(tokens, at, phrases("leftover", "reasons")):
             found |= set(range(at, _part_end(tokens, at)))
     return found

@@ -44,6 +44,8 @@ def test_an_act_with_words_that_nothing_takes_in_is_not_planned_without_them(
         "tp-14 fell into the freezer. retire it",
         "retire tp-14 because it smells funny",
         "pause training 31, i need the gpu",
+        "take ticket-router v3 off the thinkpads again",
+        "the kiosks should need two people from now on",
         "stop job 31, the loss diverged",
     ],
 )
