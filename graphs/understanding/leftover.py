@@ -21,7 +21,7 @@ from graphs.understanding.planner import Draft
 from graphs.understanding.router import Sentence
 from graphs.understanding.text import Token, phrase_at, tokenise
 from graphs.understanding.values import number_at
-from graphs.understanding.written import read_version
+from graphs.understanding.written import alias_of, read_version
 from tools.kernel.operations import Effect, Operation, OperationSet
 
 _TEXTS = frozenset(["question", "query", "topic"])
@@ -106,7 +106,11 @@ class Leftovers:
             for at, token in enumerate(clause.tokens)
             if token.kind in _CONTENT
             and not (at in aside or clause.claimed[at] or self._leads(clause, at))
-            and (_changes(clause.tokens, at, act) or _strange(clause.tokens, at, own))
+            and (
+                _changes(clause.tokens, at, act)
+                or _either(clause, at, act)
+                or _strange(clause.tokens, at, own)
+            )
         ] or (self._told(clause, first) if act.effect is Effect.DANGEROUS else [])
 
     def _told(self, clause: Clause, first: bool) -> list[int]:
@@ -136,6 +140,16 @@ def _changes(tokens: Sequence[Token], at: int, act: Operation[Any, Any]) -> int:
     bounds = phrase_at(tokens, at, phrases("leftover", "bounding"))
     dangerous = act.effect is Effect.DANGEROUS
     return bounds or (phrase_at(tokens, at, phrases("leftover", "changing")) if dangerous else 0)
+
+
+def _either(clause: Clause, at: int, act: Operation[Any, Any]) -> bool:
+    """True where a dangerous act leaves open which: `tp-14 or tp-15`, a champion in staging."""
+    if act.effect is not Effect.DANGEROUS:
+        return False
+    if "alias" in act.input.model_fields and alias_of(clause.tokens[at].low) is not None:
+        return True
+    beside = clause.claimed[at - 1 : at] + clause.claimed[at + 1 : at + 2]
+    return clause.tokens[at].low == "or" and len(beside) == 2 and all(beside)
 
 
 def _strange(tokens: Sequence[Token], at: int, own: set[str]) -> bool:

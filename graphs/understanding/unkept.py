@@ -175,6 +175,7 @@ _TERM = re.compile(
     r"|\b(?:after|once|when|as soon as) (?:[\w'-]+ ){1,4}"
     r"(?:approves?|approved|agrees?|agreed|confirms?|confirmed|signs? off|says (?:so|ok|yes))\b"
     r"|\b(?:and|then) (?:then |also )?[a-z]+ (?:it|them|everything)\b"
+    r"|\bfor (?:the next |another )?(?:an?|one|two|three|\d+) (?:hour|day|night|week|month)s?\b"
 )
 _GOAL = re.compile(r"\b(?:back (?:to|on|onto)|to) (?:[\w-]+ )?v(?:ersion )?\d+\b")
 

@@ -24,6 +24,10 @@ from graphs.understanding.parse_lines import FileNames, parse_turns
         ("we should maybe roll back the kiosks at some point", "at some point"),
         ("train on tickets until it stops getting better", "better"),
         ("add a.csv and b.csv as datasets", "b.csv"),
+        ("retire tp-14 or tp-15", "or"),
+        ("archive every ticket-router below v3", "below"),
+        ("promote ticket-router v3 to champion for a week", "for a week"),
+        ("make ticket-router v3 champion in staging", "champion"),
     ],
 )
 def test_an_act_with_words_that_nothing_takes_in_is_not_planned_without_them(
