@@ -27,6 +27,7 @@ from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
+from graphs.understanding.other_branch import told_of_what_is_there
 from graphs.understanding.pairs import against_each_other, subjects
 from graphs.understanding.reading import Evidence, Filled, Reading, Scope
 from graphs.understanding.router import Route
@@ -158,6 +159,7 @@ class Planner:
             if draft.question is not None:
                 return draft
         self._without_vaguer(draft)
+        draft.steps[:] = told_of_what_is_there(draft.steps)
         return draft
 
     def _of_winner(
