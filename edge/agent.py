@@ -24,6 +24,7 @@ from edge.runtime import Runtime
 from edge.samples import Samples
 from edge.serve import PredictionServer, ServeOptions
 from edge.slots import SlotStore
+from edge.states import States
 from edge.throttle import Throttle
 from edge.trust import Trust
 from edge.updater import Updater
@@ -104,6 +105,8 @@ class Agent:
         self._handover = handover
         self._wanted: Desired | None = None
         self._no_good: str | None = None
+        self._states = States(self._trust, identity.public_pem, self._renew_keys)
+        self._refused: str | None = None
         self._changed = threading.Condition()
         self._report_now = threading.Event()
         self._poll_now = threading.Event()
@@ -182,24 +185,29 @@ class Agent:
                 found = self._client.desired(
                     etag, 0 if quiet else LONG_POLL_SECONDS, self._reporter.holds if quiet else None
                 )
+                desired = None if found is None else self._states.read(found)
             except Retired:
                 raise
             except EdgeError as error:
+                if isinstance(error, Refused):
+                    self._doubt(str(error))
                 trouble = _LOCKED_OUT_TROUBLE if isinstance(error, LockedOut) else trouble + 1
                 self._stopping.wait(back_off(trouble))
                 continue
             trouble = 0
+            self._doubt(None)
             if self._client.report_wanted:
                 self._reporter.forget()
                 self._report_now.set()
-            if found is not None:
-                etag = self._want(*found)
+            if found is not None and desired is not None:
+                etag = self._want(desired, found.etag)
             if quiet:
                 self._poll_now.wait(self._options.poll_seconds * random.uniform(0.8, 1.2))  # noqa: S311
 
     def _want(self, desired: Desired, etag: str) -> str:
         """Take over what is desired, unless the device has seen something newer already."""
-        if desired.generation < self._slots.pointer().seen:
+        heard = -1 if self._wanted is None else self._wanted.generation
+        if desired.generation < max(self._slots.pointer().seen, heard):
             self._reporter.forget()
             self._report_now.set()  # the server goes past what the report says was seen
             return etag
@@ -207,6 +215,15 @@ class Agent:
             self._wanted = desired
             self._changed.notify_all()
         return etag
+
+    def _doubt(self, refused: str | None) -> None:
+        """Tell in the report why what is desired is not believed, until it is again."""
+        if refused == self._refused:
+            return
+        if refused is not None or self._state.error == self._refused:
+            self._state.error = refused
+        self._refused = refused
+        self._report_now.set()
 
     def _apply_loop(self) -> None:
         trouble = 0

@@ -41,8 +41,16 @@ class Identity:
 
     def sign(self, data: bytes) -> bytes:
         """The device's signature of `data`."""
-        key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(self.private_key))
-        return key.sign(data)
+        return self._key.sign(data)
+
+    @property
+    def public_pem(self) -> str:
+        """The device's public key."""
+        return _public_pem(self._key)
+
+    @property
+    def _key(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(base64.b64decode(self.private_key))
 
     @classmethod
     def load(cls, home: Path) -> Identity | None:
@@ -88,14 +96,18 @@ def enrolment_request(
         key: its key pair.
         machine: what it is; decides in which form it gets what its group serves.
     """
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
     proof = key.sign(f"pilothouse-enroll-v1\n{name}\n{token}".encode())
     return {
         "name": name,
         "token": token,
-        "public_key": public.decode(),
+        "public_key": _public_pem(key),
         "proof": base64.b64encode(proof).decode(),
         "machine": None if machine is None else asdict(machine),
     }
+
+
+def _public_pem(key: Ed25519PrivateKey) -> str:
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return public.decode()

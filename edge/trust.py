@@ -12,6 +12,7 @@ import base64
 import binascii
 import contextlib
 import json
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ class TrustedKey:
 
 
 class Trust:
-    """The keys of one device.
+    """The keys of one device; safe to use from several threads.
 
     Args:
         pinned: the platform's key in PEM, as enrolment gave it.
@@ -49,6 +50,7 @@ class Trust:
         self.serial = serial
         self._keys = [TrustedKey(pinned)]
         self._known = 0.0
+        self._lock = threading.Lock()
         if self._path is not None and self._path.exists():
             self._take(json.loads(self._path.read_bytes()))
 
@@ -76,6 +78,10 @@ class Trust:
         Raises:
             Refused: it is not signed by a key that is trusted, or malformed.
         """
+        with self._lock:
+            return self._adopt(document, signature)
+
+    def _adopt(self, document: bytes, signature: bytes) -> bool:
         self.check(signature, KEYS_PREFIX + document, held=True)
         try:
             data = json.loads(document)

@@ -64,6 +64,15 @@ class Desired:
             raise Refused(f"the desired state is malformed: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A desired state as it was sent: its JSON, the platform's signature, and its ETag."""
+
+    content: bytes
+    signature: bytes
+    etag: str
+
+
 def _assignment(data: dict[str, Any]) -> Assignment:
     return Assignment(
         str(data["bundle"]), str(data["model"]), int(data["version"]), int(data["weight"])
@@ -148,10 +157,8 @@ class Client:
         with self._open(request, _ANSWER_SECONDS) as (_, answer):
             return _whole(answer)
 
-    def desired(
-        self, etag: str | None, wait: float, holds: str | None = None
-    ) -> tuple[Desired, str] | None:
-        """The desired state with its ETag, or None if it is still what `etag` names.
+    def desired(self, etag: str | None, wait: float, holds: str | None = None) -> Stated | None:
+        """The desired state as it was sent, or None if it is still what `etag` names.
 
         Args:
             etag: the ETag of the state that the device has; None asks for whatever there is.
@@ -167,8 +174,8 @@ class Client:
             self.report_wanted = answer.headers.get("X-Report-Wanted") == "1"
             if status == 304:
                 return None
-            data = _whole(answer)
-            return Desired.parse(data), str(answer.headers["ETag"])
+            signature = answer.headers.get("X-State-Signature", "").encode()
+            return Stated(_arrived(answer), signature, str(answer.headers["ETag"]))
 
     @contextmanager
     def bundle_file(
@@ -278,7 +285,12 @@ class Client:
 
 
 def _whole(answer: HTTPResponse) -> dict[str, Any]:
-    """The JSON of an answer that arrived as it was sent (RFC 9530, `Content-Digest`).
+    """The JSON of an answer that arrived as it was sent."""
+    return cast(dict[str, Any], json.loads(_arrived(answer)))
+
+
+def _arrived(answer: HTTPResponse) -> bytes:
+    """An answer that arrived as it was sent (RFC 9530, `Content-Digest`).
 
     One changed letter would otherwise be kept: as a credential that nobody knows, or as what is
     desired until the next change.
@@ -290,7 +302,7 @@ def _whole(answer: HTTPResponse) -> dict[str, Any]:
     sent = answer.headers.get("Content-Digest")
     if sent is not None and sent != content_digest(data):
         raise Unreachable("the answer arrived damaged")
-    return cast(dict[str, Any], json.loads(data))
+    return data
 
 
 def content_digest(data: bytes) -> str:

@@ -51,7 +51,8 @@ def device_router(kernel: Kernel) -> APIRouter:
 
     async def desired(request: Request) -> Response:
         asked = request.headers
-        device = (await lately(asked.get("authorization"))).id
+        row = await lately(asked.get("authorization"))
+        device = row.id
         has, report = asked.get("if-none-match"), asked.get("x-device-report")
         state = await protocol.desired(device, has, _wait(request))
         headers = {"ETag": state.etag if state else has or ""}
@@ -59,6 +60,9 @@ def device_router(kernel: Kernel) -> APIRouter:
             headers["X-Report-Wanted"] = "1"
         if state is None:
             return Response(status_code=304, headers=headers)
+        headers["X-State-Signature"] = protocol.keyring.sign_state(
+            row.public_key or "", state.content
+        )
         return Response(state.content, headers=headers, media_type="application/json")
 
     @router.post("/credential")

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.errors import Refused, Retired, Unreachable
 from edge.identity import Identity, device_key, enrolment_request
+from edge.states import States
+from edge.trust import Trust
 from edge.wire import Client
 from tests.support.fleet import DeviceServer
 from tools.devices.fleet import MANY, Desired, Fleet
@@ -112,9 +114,7 @@ class OverHttp(Transport):
         found = self._client(credential).desired(etag, wait)
         if found is None:
             return None
-        state, tag = found
-        serve = [{**_fields(a)} for a in state.serve]
-        return {"generation": state.generation, "serve": serve, "stage": []}, tag
+        return json.loads(found.content), found.etag
 
     def fetch(self, credential: str, bundle: str, name: str, start: int = 0) -> bytes:
         with self._client(credential).bundle_file(bundle, name, start) as (resumed, answer):
@@ -138,10 +138,6 @@ class OverHttp(Transport):
     ) -> Client:
         raw = base64.b64encode((key or Ed25519PrivateKey.generate()).private_bytes_raw()).decode()
         return Client(self._url, Identity("any", "laptop", credential, "", raw), keep)
-
-
-def _fields(assignment: Any) -> dict[str, Any]:
-    return {name: getattr(assignment, name) for name in ("model", "version", "bundle", "weight")}
 
 
 @pytest.fixture(params=["in process", "over http"])
@@ -218,6 +214,31 @@ def answered(requests: int) -> dict[str, Any]:
         "confidence_sum": requests * 0.5,
         "labels": {"billing": requests},
     }
+
+
+def test_the_state_that_is_sent_is_signed_for_the_device_also_by_a_new_key(
+    kernel: Kernel, key: Ed25519PrivateKey, token: Callable[..., str]
+) -> None:
+    server = DeviceServer(kernel)
+    given = Client(server.url).enroll(enrolment_request("thinkpad-1", token(), key))
+    raw = base64.b64encode(key.private_bytes_raw()).decode()
+    identity = Identity("thinkpad-1", "laptop", given["credential"], given["platform_key"], raw)
+    client = Client(server.url, identity)
+    trust = Trust(identity.platform_key)
+
+    def renew() -> None:
+        for document, signature in client.keys(trust.serial):
+            trust.adopt(document, signature)
+
+    def read() -> int:
+        found = client.desired(None, 0)
+        assert found is not None
+        return States(trust, identity.public_pem, renew).read(found).generation
+
+    assert read() == 0
+    kernel.get(DeviceProtocol).keyring.replace(grace_days=0)
+    assert read() == 0 and trust.serial == 1
+    server.stop()
 
 
 class TestEnrolment:

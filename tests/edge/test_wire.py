@@ -71,4 +71,4 @@ def test_a_damaged_desired_state_is_asked_for_again(platform: Platform) -> None:
         client.desired(None, 0)
     platform.damaged = False
     found = client.desired(None, 0)
-    assert found is not None and found[0].generation == 7
+    assert found is not None and json.loads(found.content)["generation"] == 7

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.states import STATE_PREFIX
 from edge.trust import KEYS_PREFIX
 from edge.verify import MANIFEST, SIGNATURE, SIGNED_PREFIX
 from tools.kernel.errors import Unauthenticated
@@ -54,6 +55,14 @@ class Keyring:
     def sign(self, manifest: bytes) -> bytes:
         """The signature of a bundle's manifest, as `manifest.sig` holds it."""
         return _signed(self._kernel.keys.signing(), SIGNED_PREFIX + manifest)
+
+    def sign_state(self, public_key: str, state: bytes) -> str:
+        """The signature of a desired state, by the key in force, for the device with this key.
+
+        A device asks for each of its states once, so it is made when one is sent.
+        """
+        signed = STATE_PREFIX + public_key.encode() + state
+        return _signed(self._kernel.keys.signing(), signed).decode()
 
     def replace(self, grace_days: float) -> int:
         """Replace the signing key; answers with the new document's number.
