@@ -56,7 +56,9 @@ def _group(group: Json, health: Json) -> Iterable[RenderableType]:
 
 
 def _rollout(rollout: Json) -> str:
-    devices: Sequence[Json] = [d for d in rollout["devices"] if d["step"] is not None]
+    devices: Sequence[Json] = [
+        d for d in rollout["devices"] if d["step"] is not None and not d["excluded"]
+    ]
     there = sum(d["touched"] and d["confirmed"] for d in devices)
     full = round(BAR * there / len(devices)) if devices else 0
     bar = "█" * full + "░" * (BAR - full)

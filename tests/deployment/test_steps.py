@@ -12,6 +12,7 @@ from tests.registry.trained import add_training
 from tests.support.classifier import write_classifier
 from tests.support.simulated import SimulatedFleet
 from tools.deployment.bundles import Bundles
+from tools.deployment.observe import ALL_PUT_BACK
 from tools.deployment.workflow import Workflow
 from tools.devices.fleet import Fleet
 from tools.kernel.errors import Conflict, InvalidInput, NeedsApproval
@@ -173,6 +174,44 @@ def test_some_devices_are_put_back_in_the_middle_and_the_others_go_on(
     assert kernel.jobs.wait(job, timeout=60).status == "done"
     assert phones.on(2) == {d.name for d in laptops}
     assert sum(d["excluded"] for d in report["devices"]) == 6
+
+
+def test_a_step_whose_devices_were_all_put_back_holds_until_the_next_one_is_taken(
+    phones: SimulatedFleet, approved: Call, finished: Any, kernel: Kernel
+) -> None:
+    laptops = {d.name for d in phones.enroll(2, profile="laptop", requests=20)}
+    phones.until(lambda: len(phones.on(1)) == 8, "they joined")
+    for device in phones.devices.values():
+        device.requests = 0
+    job = start(approved, steps=[25, 100])
+    phones.until(lambda: phones.latest().hold is not None and len(phones.on(2)) == 2, "it holds")
+    first = phones.on(2)
+    assert not first & laptops, "only phones are in the first step of this group"
+    outcome = approved("deployment.rollback", group="phones", profile="phone")
+    assert outcome.job is not None
+    row = kernel.jobs.wait(outcome.job, timeout=60)
+    assert row.status == "done"
+    assert "Phones of phones are out of rollout 2, the others are left to it" in {
+        receipt.says.split(";")[0] for receipt in kernel.receipts.list("default")
+    }
+    phones.until(lambda: phones.latest().hold == ALL_PUT_BACK, "it waits for a person")
+    assert phones.latest().step == 0 and not phones.on(2)
+    approved("deployment.promote", group="phones")
+    for device in phones.devices.values():
+        device.requests = 20
+    assert kernel.jobs.wait(job, timeout=60).status == "done"
+    assert phones.on(2) == laptops
+
+
+def test_the_preview_counts_the_minutes_for_which_every_step_is_watched(
+    phones: SimulatedFleet, kernel: Kernel
+) -> None:
+    arguments = {**MODEL, "version": 2, "steps": [50, 100], "minutes": 10}
+    asked = kernel.gate.preview("deployment.start", arguments, phones.context)
+    assert asked.seconds is not None and asked.seconds >= 20 * 60
+    whole = {**MODEL, "version": 2, "strategy": "all"}
+    said = kernel.gate.preview("deployment.start", whole, phones.context).summary
+    assert "v2 out to phones all at once (" in said
 
 
 def test_a_filter_means_devices_by_what_they_report(

@@ -46,6 +46,7 @@ class Verdict:
 
 
 WENT_WELL = Verdict("good", {})
+ALL_PUT_BACK = "every device of this step was put back; the next step waits to be taken"
 STOPPED = Verdict("stopped", {})
 
 
@@ -176,7 +177,7 @@ class Observer:
         devices = self._fleet.devices(row.tenant, row.group)
         mine = [d for d in devices if _counts(targets.get(d.name), step)]
         if not mine:
-            return self._nobody(targets, step)
+            return self._nobody(row, targets, step)
         seen = [seen_of(row, d, targets[d.name], self._stuck(d, step.began)) for d in mine]
         awaited = [s.device for s in seen if not s.there and s.failed is None]
         if awaited and time.monotonic() > step.deadline:
@@ -209,12 +210,20 @@ class Observer:
         self._rollouts.holds(row, hold)
         return WENT_WELL if good else None
 
-    def _nobody(self, targets: Mapping[str, TargetRow], step: _Step) -> Verdict:
-        """A step whose devices are all gone: good if they were put back on request, else not."""
+    def _nobody(
+        self, row: RolloutRow, targets: Mapping[str, TargetRow], step: _Step
+    ) -> Verdict | None:
+        """A step whose devices are all gone: not good unless they were put back on request.
+
+        Nobody has judged such a step, so a person decides whether the next one is taken.
+        """
         left = [t for t in targets.values() if t.chosen and t.awaited and t.wave <= step.number]
         if any(not t.excluded for t in left):
             return Verdict(BREACH, {t.device: "it was retired" for t in left if not t.excluded})
-        return WENT_WELL
+        ahead = any(t.chosen and not t.excluded and t.wave > step.number for t in targets.values())
+        hold = ALL_PUT_BACK if left and ahead and row.skip <= step.number else None
+        self._rollouts.holds(row, hold)
+        return WENT_WELL if hold is None else None
 
     def _stuck(self, device: Device, began: datetime) -> str | None:
         """Why a device will not get there: it refused, or it is silent."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tools.deployment import steering_operations
+from tools.deployment.rollouts import OPEN
+from tools.deployment.select import narrows, told
 from tools.deployment.types import (
     DeploymentStatus,
     ListRollouts,
@@ -14,6 +16,7 @@ from tools.deployment.types import (
     RolloutList,
     RolloutPaused,
     RolloutReport,
+    RolloutState,
     StartAbTest,
     StartRollout,
     StatusOf,
@@ -362,12 +365,20 @@ def _(args: RollBack, result: RolloutReport, call: Call) -> Inverse:
 
 @roll_back.says
 def _(args: RollBack, result: RolloutReport) -> str:
+    some = narrows(args) and result.state != RolloutState.ROLLED_BACK
     lines = [
         f"{d.device} serves {' and '.join(f'{s.model} v{s.version}' for s in d.reported) or 'none'}"
         for d in result.devices
-        if d.touched
+        if d.touched and (d.excluded or not some)
     ]
-    return f"{result.group} is rolled back, by the devices' own report: {few(lines)}."
+    by_report = f"by the devices' own report: {few(lines)}" if lines else "none had changed"
+    if not some:
+        return f"{result.group} is rolled back, {by_report}."
+    rest = ", the others are left to it" if result.state in OPEN else ""
+    return (
+        f"{told(args).capitalize()} of {result.group} are out of rollout {result.rollout}{rest}; "
+        f"{by_report}."
+    )
 
 
 @operation(

@@ -45,6 +45,11 @@ def _form_told(plan: Plan, device: str) -> str:
     return "" if variant is None or variant.name == own else f" as {variant.name}"
 
 
+def _takes(plan: Plan) -> float:
+    """Seconds that a rollout takes: every step is watched for as long as was said."""
+    return _TYPICAL_SECONDS + len(plan.options["steps"]) * (plan.options.get("seconds") or 0)
+
+
 class DeploymentService:
     """Rollouts of every tenant; safe to use from several threads.
 
@@ -78,7 +83,7 @@ class DeploymentService:
         share = f" at {' %, '.join(map(str, plan.options['steps']))} %"
         how = {
             "blue_green": "blue-green",
-            "all": "to all at once",
+            "all": "all at once",
             "shadow": "as a shadow",
         }.get(plan.strategy, f"as a canary{share}")
         if plan.options["meant"]:
@@ -231,7 +236,7 @@ class DeploymentService:
             ),
             risk=f"{len(chosen)} of {len(plan.devices)} devices change what they answer; if one "
             "fails or falls silent, all of them are put back by themselves.",
-            seconds=_TYPICAL_SECONDS,
+            seconds=_takes(plan),
             confirm=group,
             second_person=self._protected(call.tenant, group),
             warnings=list(plan.warnings),
