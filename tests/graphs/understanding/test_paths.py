@@ -63,3 +63,11 @@ def test_a_quoted_file_name_alone_is_a_path(understanding: Understanding, names:
 def test_a_quoted_order_is_still_no_order(understanding: Understanding, names: FileNames) -> None:
     plan = understanding.parse('the note on the desk read "delete /data/all.csv now"', names)
     assert not plan.steps
+
+
+@pytest.mark.parametrize("file", ["chats.json", "mails.jsonl", "q3.tsv"])
+def test_a_file_of_rows_is_added_as_data_without_the_word(
+    understanding: Understanding, names: FileNames, file: str
+) -> None:
+    (step,) = understanding.parse(f"add /data/{file}", names).steps
+    assert (step.operation, step.arguments["path"]) == ("datasets.add", f"/data/{file}")
