@@ -141,7 +141,9 @@ def _append_named(parts: list[str], name: str) -> None:
 def _plain(token: Token, known: frozenset[str] | None) -> str:
     if token.kind == "path":
         return (
-            "file.txt" if not token.low.endswith(("csv", "json", "jsonl", "parquet", "tsv")) else "file.csv"
+            "file.txt"
+            if not token.low.endswith(("csv", "json", "jsonl", "parquet", "tsv"))
+            else "file.csv"
         )
     if token.kind == "number" or (token.low in fields()["numbers"] and token.low != "one"):
         return "5"
