@@ -238,3 +238,26 @@ def test_a_device_that_joins_later_gets_what_its_group_serves(
     fleet.until(lambda: fleet.serving("thinkpad-3") == now_served, "it has the group's model")
     finished("deployment.rollback", group="thinkpads")
     fleet.until(lambda: fleet.serving("thinkpad-3") == [], "it follows the rollback")
+
+
+def test_a_bundle_that_was_altered_on_the_platforms_disk_is_built_anew(
+    fleet: FleetUnderTest, kernel: Kernel, finished: Callable[..., Any]
+) -> None:
+    fleet.enroll("thinkpad-1")
+    fleet.enroll("kiosk-1", group="kiosks")
+    version = fleet.register()
+    first = finished(
+        "deployment.start",
+        model="ticket-router",
+        version=version,
+        group="thinkpads",
+        strategy="all",
+    )
+    model = kernel.settings.home / "bundles" / first["bundle"] / "model.onnx"
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    finished(
+        "deployment.start", model="ticket-router", version=version, group="kiosks", strategy="all"
+    )
+    assert fleet.serving("kiosk-1") == [("ticket-router", version)]

@@ -151,6 +151,8 @@ def test_an_aborted_rollout_can_be_tried_again(
         kernel.gate.call("deployment.abort", {"group": "phones"}, phones.context)
     for device in phones.devices.values():
         device.requests = 20
+    asked = kernel.gate.preview("deployment.retry", {"group": "phones"}, phones.context)
+    assert asked.seconds and asked.risk.startswith("6 of 6 devices change")
     assert finished("deployment.retry", group="phones")["state"] == "done"
     assert phones.on(2) == set(phones.devices)
     with pytest.raises(Conflict, match="nothing to try again"):

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from edge.files import sha256_of
 from tools.deployment.chunks import chunks_of
 from tools.deployment.measuring import PROBE_TEXTS, measured
 from tools.deployment.tables import BundleRow
@@ -79,13 +80,13 @@ class Bundles:
         return row if row is not None and self._is_whole(row.sha256) else None
 
     def ensure(self, version: ModelVersionInfo, job: JobContext) -> str:
-        """The SHA-256 of the version's bundle, built if there is none yet.
+        """The SHA-256 of the version's bundle, built if there is none yet, or it was altered.
 
         Raises:
             OperationFailed: the export failed.
         """
         known = self.known(version)
-        if known is not None:
+        if known is not None and self._is_unaltered(known.sha256):
             return known.sha256
         out = job.workdir / "bundle"
         shutil.rmtree(out, ignore_errors=True)
@@ -148,7 +149,7 @@ class Bundles:
         (out / "manifest.sig").write_bytes(self.sign(manifest))
         target = self.folder(sha256)
         self._kernel.settings.folder("bundles")
-        if not self._is_whole(sha256):
+        if not (self._is_whole(sha256) and self._is_unaltered(sha256)):
             shutil.rmtree(target, ignore_errors=True)
             shutil.move(out, target)
         with self._kernel.database.writing() as session:
@@ -162,6 +163,12 @@ class Bundles:
             row.sha256, row.size, row.memory_mb = sha256, built["size"], built["memory_mb"]
             session.add(row)
         return sha256
+
+    def _is_unaltered(self, sha256: str) -> bool:
+        """True if every file of a whole bundle is what its manifest says; reads all of it."""
+        folder = self.folder(sha256)
+        files: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())["files"]
+        return all(sha256_of(folder / n) == f["sha256"] for n, f in files.items())
 
     def _is_whole(self, sha256: str) -> bool:
         folder = self.folder(sha256)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from tools.deployment.plan import Plan, Planner, described
+from tools.deployment.previews import TYPICAL_SECONDS, risk_of, takes
 from tools.deployment.rollouts import AB_TEST, HOLDING, OPEN, Rollouts
 from tools.deployment.select import narrows, told
 from tools.deployment.status import StatusReader
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
 _PAUSABLE = (RolloutState.RUNNING, *HOLDING)
-_TYPICAL_SECONDS = 30.0
 
 
 def _form_told(plan: Plan, device: str) -> str:
@@ -43,11 +43,6 @@ def _form_told(plan: Plan, device: str) -> str:
     own = next(iter(plan.options["forms"]))
     variant = plan.fit.variant_of(device)
     return "" if variant is None or variant.name == own else f" as {variant.name}"
-
-
-def _takes(plan: Plan) -> float:
-    """Seconds that a rollout takes: every step is watched for as long as was said."""
-    return _TYPICAL_SECONDS + len(plan.options["steps"]) * (plan.options.get("seconds") or 0)
 
 
 class DeploymentService:
@@ -132,7 +127,7 @@ class DeploymentService:
             f"{row.model} v{row.version} (rollout {row.id}).",
             changes=changes,
             risk="The devices serve their former model again, or none if they had none.",
-            seconds=_TYPICAL_SECONDS / 3,
+            seconds=TYPICAL_SECONDS / 3,
             confirm=group,
             second_person=self._protected(call.tenant, group),
             warnings=["It is rolled back already; nothing will change."] if done else [],
@@ -234,9 +229,8 @@ class DeploymentService:
                     for d in chosen
                 ]
             ),
-            risk=f"{len(chosen)} of {len(plan.devices)} devices change what they answer; if one "
-            "fails or falls silent, all of them are put back by themselves.",
-            seconds=_takes(plan),
+            risk=risk_of(plan),
+            seconds=takes(plan),
             confirm=group,
             second_person=self._protected(call.tenant, group),
             warnings=list(plan.warnings),

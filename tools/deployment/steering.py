@@ -8,6 +8,7 @@ from tools.deployment.experiments import Experiments
 from tools.deployment.freezes import Freezes
 from tools.deployment.judgements import Judgements
 from tools.deployment.plan import Planner, described
+from tools.deployment.previews import risk_of, takes
 from tools.deployment.rollouts import AB_TEST, HOLDING, Rollouts
 from tools.deployment.select import meant, narrows
 from tools.deployment.select import told as filter_told
@@ -143,6 +144,8 @@ class Steering:
                     if d.name in plan.chosen
                 ]
             ),
+            risk=risk_of(plan),
+            seconds=takes(plan),
             confirm=args.group,
             second_person=self._protected(call.tenant, args.group),
             warnings=list(plan.warnings),
