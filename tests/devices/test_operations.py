@@ -33,6 +33,7 @@ def test_the_token_is_shown_once_and_stored_nowhere(enroll: Enroll, kernel: Kern
     token: str = result.token.get_secret_value()
     assert token.isalnum() and "--name thinkpad-1" in result.command
     assert token not in result.command
+    assert outcome.receipt is not None and outcome.receipt.says.endswith(result.command)
     assert token not in json.dumps(outcome.receipt.model_dump(mode="json"))
     with kernel.database.engine.connect() as connection:
         tables = connection.execute(text("select name from sqlite_master where type = 'table'"))

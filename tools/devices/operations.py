@@ -226,7 +226,8 @@ def _(args: EnrollDevice, result: DeviceEnrolled, call: Call) -> Inverse:
 def _(args: EnrollDevice, result: DeviceEnrolled) -> str:
     return (
         f"{result.name} may join {result.group} as a {result.profile}; "
-        f"its token works once, until {result.expires:%Y-%m-%d %H:%M} UTC."
+        f"its token works once, until {result.expires:%Y-%m-%d %H:%M} UTC. "
+        f"On the device, with the token for TOKEN: {result.command}"
     )
 
 
