@@ -249,3 +249,13 @@ class IndexCache:
         if owner is not None:
             self._newest[owner] = index
         return index
+
+
+class NameWords:
+    """The words that names of a catalogue have, as something to ask `in` of."""
+
+    def __init__(self, indices: Sequence[NameIndex]) -> None:
+        self._indices = indices
+
+    def __contains__(self, word: str) -> bool:
+        return any(index.has_word(word) for index in self._indices)

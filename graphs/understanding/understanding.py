@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -29,7 +28,8 @@ from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, UNKNOWN, mask_clause
 from graphs.understanding.models import model_mentions
-from graphs.understanding.names import NameIndex, NameView
+from graphs.understanding.names import NameView, NameWords
+from graphs.understanding.once_more import once_more
 from graphs.understanding.order_of_acts import in_order
 from graphs.understanding.orders import Orders
 from graphs.understanding.parallel import Parallels
@@ -367,7 +367,7 @@ class Understanding:
             begins = fields()["begins"].get(before.operation or "")
             said = " ".join(t.low for t in read.clause.tokens if t.kind != "punctuation")
             agreed = said == "it" or guards.act(read.clause.tokens) == "yes"
-            if same := _once_more(read.clause):
+            if same := once_more(read.clause):
                 link(same, self.linker, names)
                 read.operation, read.clause, read.goes_on = before.operation, same, True
             elif read.operation is None and begins and agreed:
@@ -382,8 +382,8 @@ class Understanding:
         kept = frozenset(t.low for t in tokens if t.low in known)
         return self._speller.correct(in_full(tokens, kept), known)
 
-    def _name_words(self, names: NameView) -> _NameWords:
-        return _NameWords(
+    def _name_words(self, names: NameView) -> NameWords:
+        return NameWords(
             [
                 self.linker.index(k, names)
                 for k in EntityKind
@@ -570,27 +570,6 @@ class Understanding:
     def answers_question(self, question: Question, tokens: Sequence[Token], names: NameView) -> Any:
         """The value by which a sentence answers a question; None if it does not."""
         return dialogue.value_for(self, question, tokens, names)
-
-
-class _NameWords:
-    """The words that names of a catalogue have, as something to ask `in` of."""
-
-    def __init__(self, indices: Sequence[NameIndex]) -> None:
-        self._indices = indices
-
-    def __contains__(self, word: str) -> bool:
-        return any(index.has_word(word) for index in self._indices)
-
-
-def _once_more(clause: Clause) -> Clause | None:
-    """What follows `do the same with`: the act before, once more, with another value."""
-    size = phrase_at(clause.tokens, 0, phrases("references", "once_more"))
-    rest = clause.tokens[size:]
-    if not size or not rest or clause.condition is not None:
-        return None
-    if rest[0].kind == "number":
-        rest = [replace(rest[0], text="version", low="version", kind="word"), *rest]
-    return Clause(rest, clause.link)
 
 
 def _asks_what(clause: Clause) -> bool:
