@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tools.deployment import steering_operations
-from tools.deployment.rollouts import OPEN
-from tools.deployment.select import narrows, told
 from tools.deployment.types import (
     DeploymentStatus,
     ListRollouts,
@@ -365,6 +363,9 @@ def _(args: RollBack, result: RolloutReport, call: Call) -> Inverse:
 
 @roll_back.says
 def _(args: RollBack, result: RolloutReport) -> str:
+    from tools.deployment.rollouts import OPEN
+    from tools.deployment.select import narrows, told
+
     some = narrows(args) and result.state != RolloutState.ROLLED_BACK
     lines = [
         f"{d.device} serves {' and '.join(f'{s.model} v{s.version}' for s in d.reported) or 'none'}"
