@@ -108,7 +108,7 @@ class Leftovers:
             and not (at in aside or clause.claimed[at] or self._leads(clause, at))
             and (
                 _changes(clause.tokens, at, act)
-                or _either(clause, at, act)
+                or _either(clause, at, act, values)
                 or _strange(clause.tokens, at, own)
             )
         ] or (self._told(clause, first) if act.effect is Effect.DANGEROUS else [])
@@ -142,11 +142,12 @@ def _changes(tokens: Sequence[Token], at: int, act: Operation[Any, Any]) -> int:
     return bounds or (phrase_at(tokens, at, phrases("leftover", "changing")) if dangerous else 0)
 
 
-def _either(clause: Clause, at: int, act: Operation[Any, Any]) -> bool:
+def _either(clause: Clause, at: int, act: Operation[Any, Any], values: set[str]) -> bool:
     """True where a dangerous act leaves open which: `tp-14 or tp-15`, a champion in staging."""
     if act.effect is not Effect.DANGEROUS:
         return False
-    if "alias" in act.input.model_fields and alias_of(clause.tokens[at].low) is not None:
+    alias = alias_of(clause.tokens[at].low) if "alias" in act.input.model_fields else None
+    if alias is not None and _root(alias) not in values:
         return True
     beside = clause.claimed[at - 1 : at] + clause.claimed[at + 1 : at + 2]
     return clause.tokens[at].low == "or" and len(beside) == 2 and all(beside)
