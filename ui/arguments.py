@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -186,5 +187,6 @@ _WORDS = {
 def _from_here(name: str, value: Any) -> Any:
     """A path is meant from where the command is typed; the platform works elsewhere."""
     if name == "path" and isinstance(value, str) and value and "://" not in value:
-        return str(Path(value).expanduser().absolute())
+        with suppress(RuntimeError):  # the home of nobody: the platform says so
+            return str(Path(value).expanduser().absolute())
     return value

@@ -22,19 +22,6 @@ def split_name(text: str) -> str | None:
     return match.lastgroup if match else None
 
 
-def absolute(text: str) -> Path:
-    """A path as typed, with `~` expanded and quotes removed, made absolute."""
-    stripped = text.strip()
-    if len(stripped) > 1 and stripped[0] == stripped[-1] and stripped[0] in "'\"":
-        stripped = stripped[1:-1]
-    if "\0" in stripped:
-        raise InvalidInput("A path cannot contain a NUL character.")
-    try:
-        return Path(stripped).expanduser().absolute()
-    except RuntimeError as error:
-        raise InvalidInput(f"{stripped} cannot be expanded: {error}.") from None
-
-
 def locate(path: Path, suffixes: frozenset[str]) -> list[tuple[Path, str | None]]:
     """The data files at a path, each with the split that its name gives it.
 

@@ -80,7 +80,7 @@ def _chosen(args: AddDataset) -> Chosen:
 
 @add.normalise
 def _(args: AddDataset, call: Call) -> AddDataset:
-    from tools.datasets.locating import absolute
+    from tools.kernel.paths import absolute
     from tools.kernel.server_files import require_readable
 
     require_readable(absolute(args.path), call.context, call.kernel.settings)

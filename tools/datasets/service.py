@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from tools.datasets.builtin import BUNDLED
 from tools.datasets.columns import Row
-from tools.datasets.locating import absolute
 from tools.datasets.profile import Chosen, Prepared, prepare
 from tools.datasets.repository import Dataset, DatasetRepository
 from tools.datasets.store import DatasetStore, content_hash
@@ -25,6 +24,7 @@ from tools.datasets.types import (
 from tools.kernel.entities import EntityName, fold
 from tools.kernel.errors import Conflict, InvalidInput, NotFound
 from tools.kernel.operations import Evidence
+from tools.kernel.paths import absolute
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel

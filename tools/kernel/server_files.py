@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tools.kernel.errors import PolicyDenied
 from tools.kernel.identity import Role
+from tools.kernel.paths import absolute
 from tools.kernel.principals import DEFAULT_TENANT, OWNER
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def require_readable(path: str | Path, context: RequestContext, settings: Settin
     """Let a caller have a file or folder of this machine read.
 
     Raises:
+        InvalidInput: if it can be no path.
         PolicyDenied: if it is none of theirs; says the same whether it exists or not.
     """
     ours = context.tenant == DEFAULT_TENANT
@@ -32,7 +34,7 @@ def require_readable(path: str | Path, context: RequestContext, settings: Settin
     allowed = [settings.home / UPLOADS / context.tenant]
     if ours:
         allowed += settings.data_folders
-    real = Path(path).expanduser().resolve()
+    real = absolute(str(path)).resolve()
     admin = ours and Role.ADMIN in context.principal.roles
     if admin and not real.is_relative_to(settings.home):  # which holds keys, and others' uploads
         return

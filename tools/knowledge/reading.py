@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.kernel.errors import InvalidInput, NotFound
+from tools.kernel.paths import absolute
 from tools.knowledge.outline import clean
 from tools.knowledge.pdf import read_pdf
 
@@ -47,9 +48,10 @@ def find_files(path: str) -> tuple[Path, list[Path], list[str]]:
 
     Raises:
         NotFound: if nothing is there.
-        InvalidInput: if it is a file of another kind, or a folder without readable files.
+        InvalidInput: if it can be no path, is a file of another kind, or a folder without readable
+            files.
     """
-    root = Path(path).expanduser().resolve()
+    root = absolute(path).resolve()
     if not root.exists():
         raise NotFound(f"There is no file or folder {root}.")
     if root.is_file():

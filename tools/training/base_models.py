@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tools.kernel.entities import EntityName, fold, nearest
 from tools.kernel.errors import InvalidInput, NotFound
+from tools.kernel.paths import absolute
 
 DEFAULT = "minilm"
 NAMES = (
@@ -27,13 +28,14 @@ def canonical(name: str) -> str:
     """The known name behind a spelling, or an existing folder's absolute path.
 
     Raises:
+        InvalidInput: if it can be neither a name nor a path.
         NotFound: if it is neither, with the nearest names.
     """
     folded = fold(name)
     for entry in NAMES:
         if folded in {fold(entry.name), *(fold(also) for also in entry.also)}:
             return entry.name
-    folder = Path(name).expanduser()
+    folder = absolute(name)
     if folder.is_dir():
         return str(folder.resolve())
     raise NotFound(
