@@ -22,6 +22,7 @@ from graphs.understanding.router import Sentence
 from graphs.understanding.text import Token, phrase_at, tokenise
 from graphs.understanding.values import number_at
 from graphs.understanding.written import alias_of, read_version
+from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, Operation, OperationSet
 
 _TEXTS = frozenset(["question", "query", "topic"])
@@ -31,6 +32,8 @@ _ENDINGS = ("ings", "ing", "ers", "er", "ed", "es", "s", "e", "d")
 _SHORTEST = 3
 _PAUSE = ".pause"
 _PARTS = frozenset(".,;:!?–—\n(")
+_WHO = frozenset([EntityKind.DEVICE_GROUP, EntityKind.DEVICE, EntityKind.USER])
+"""What an act is done to or by whom: a model that is named beside may say what runs there."""
 
 
 class Leftovers:
@@ -100,7 +103,11 @@ class Leftovers:
         own = self._own[act.name] | values
         if act.effect is not Effect.DANGEROUS:
             own = own | self._own[act.domain]
-        aside = _asides(clause.tokens, self._verbs) | _mentioned(clause) | _held(clause.tokens, act)
+        aside = _asides(clause.tokens, self._verbs) | _held(clause.tokens, act)
+        named = _mentioned(clause)
+        if act.effect is Effect.DANGEROUS and (idle := _idle(clause, values) - aside):
+            return [min(idle)]
+        aside |= named
         return [
             at
             for at, token in enumerate(clause.tokens)
@@ -222,6 +229,19 @@ def _mentioned(clause: Clause) -> set[int]:
     versions = (m for m in model_mentions(clause) if m.mention is not None)
     named = [*clause.mentions, *versions]
     return {at for m in named for at in range(m.start, m.end)}
+
+
+def _idle(clause: Clause, values: set[str]) -> set[int]:
+    """The places of names that no step of the plan takes in: `protect the kiosks from nadia`."""
+    found: set[int] = set()
+    for mention in clause.mentions:
+        if mention.kind not in _WHO:
+            continue
+        known = [{_root(part) for part in split_name(name.name)} for name in mention.names]
+        owner = clause.tokens[mention.end - 1].low.endswith("'s")
+        if known and not owner and not any(parts <= values for parts in known):
+            found |= set(range(mention.start, mention.end))
+    return found
 
 
 def _asides(tokens: Sequence[Token], verbs: frozenset[str]) -> set[int]:

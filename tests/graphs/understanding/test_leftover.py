@@ -28,6 +28,7 @@ from graphs.understanding.parse_lines import FileNames, parse_turns
         ("archive every ticket-router below v3", "below"),
         ("promote ticket-router v3 to champion for a week", "for a week"),
         ("make ticket-router v3 champion in staging", "champion"),
+        ("protect the kiosks from nadia", "from nadia"),
     ],
 )
 def test_an_act_with_words_that_nothing_takes_in_is_not_planned_without_them(
