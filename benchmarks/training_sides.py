@@ -56,7 +56,7 @@ def ours_language(folder: Path, precision: str) -> Figures:
     import torch
 
     from tools.kernel.assets import asset_path
-    from tools.training.language.adapting import Adapted, merge
+    from tools.training.language.adapting import Adapted
     from tools.training.language.bases import load_model, load_tokenizer, ready
     from tools.training.language.loop import LanguageTrainer
     from tools.training.language.rows import token_row
@@ -88,7 +88,7 @@ def ours_language(folder: Path, precision: str) -> Figures:
         times = _timed(trainer.run)
     held_out = _held_out_chats(folder, tokenizer)
     count = sum(len(r.ids) for r in rows)
-    return _done(count, times, lambda: answer_loss(merge(adapted), held_out))
+    return _done(count, times, lambda: answer_loss(adapted.model, held_out))
 
 
 def _held_out_chats(folder: Path, tokenizer: Any) -> list[TokenRow]:
