@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FILE = "head.npz"
 _STRENGTH = 10.0
-_STEPS = 200
+_STEPS = 1000
 _STEPS_FROM_SHIPPED = 8
 
 
@@ -63,7 +63,7 @@ def fit_head(rows: Rows, start: tuple[Matrix, Matrix] | None = None) -> LinearHe
 
     features = sparse.hstack([sparse.csr_matrix(rows.vectors), rows.terms.matrix()]).tocsr()
     steps = _STEPS if start is None else _STEPS_FROM_SHIPPED
-    model = LogisticRegression(C=_STRENGTH, max_iter=steps, tol=1e-3, warm_start=True)
+    model = LogisticRegression(C=_STRENGTH, max_iter=steps, tol=1e-4, warm_start=True)
     if start is not None:
         model.coef_, model.intercept_ = start
     with warnings.catch_warnings():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphs.understanding.lexicon import words
 from graphs.understanding.reading import Reading
 
-_BETWEEN = frozenset([",", "and", "&", "plus"])
+BETWEEN = frozenset([",", "and", "&", "plus"])
 _EMPTY = words("words", "stop") | words("words", "determiners") | words("words", "prepositions")
 
 
@@ -24,7 +24,7 @@ def further_names(r: Reading, name: str, end: int) -> None:
     at = end
     while at < len(tokens):
         start = at
-        while at < len(tokens) and tokens[at].low in _BETWEEN:
+        while at < len(tokens) and tokens[at].low in BETWEEN:
             at += 1
         if at == len(tokens) or not _is_name(r, at):
             break

@@ -18,14 +18,16 @@ from graphs.understanding.read_models import other_side
 from graphs.understanding.reading import Filled, Reading
 from graphs.understanding.refer import Referrer
 
-_COMPARE = "evaluation.compare"
+COMPARE = "evaluation.compare"
+THE_TWO = "compare the two"
+"""What is meant where the better of two is acted on, and nothing was said of comparing them."""
 _MEASURE = "evaluation.run"
 _REGISTER = "registry.register"
 
 
 def subjects(reading: Reading) -> list[dict[str, Any]]:
     """What "the two" of a comparison are: versions or jobs; empty where it points at no several."""
-    if reading.operation.name != _COMPARE:
+    if reading.operation.name != COMPARE:
         return []
     pointer = reading.clause.find(phrases("references", "pair"))
     mentions = model_mentions(reading.clause)
@@ -43,7 +45,7 @@ def several(steps: Sequence[Step], referrer: Referrer) -> list[dict[str, Any]]:
             found.remove(job)
         pair, job = referrer.pair_of(step), referrer.job_of(step)
         side = {"model": pair[0], "version": pair[1]} if pair else {"job": job} if job else None
-        if side and side not in found and step.operation != _COMPARE:
+        if side and side not in found and step.operation != COMPARE:
             found.append(side)
     return found
 

@@ -28,13 +28,13 @@ from graphs.understanding.link import Linker, link
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.other_branch import told_of_what_is_there
-from graphs.understanding.pairs import against_each_other, subjects
+from graphs.understanding.pairs import COMPARE, THE_TWO, against_each_other, subjects
 from graphs.understanding.reading import Evidence, Filled, Reading, Scope
 from graphs.understanding.router import Route
 from graphs.understanding.said import said_values, says_only_values
 from graphs.understanding.sides import agreed, meant, side_won, unsettled
-from graphs.understanding.text import Token
-from graphs.understanding.winners import sides
+from graphs.understanding.text import Token, tokenise
+from graphs.understanding.winners import sides, winner_at
 from graphs.understanding.written import read_version
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -168,6 +168,7 @@ class Planner:
         """A read, or one for each side that may win the comparison before it."""
         if read.clause.condition or not self._acts(read):
             return [(read, None)]
+        self._compared(read, draft, scope)
         parts = sides(read.clause, read.operation or "", draft.steps, scope)
         if parts is None:
             return [(read, None)]
@@ -179,6 +180,18 @@ class Planner:
             part = Read(clause, read.route, operation=read.operation, subject=side.subject)
             found.append((part, side.wins))
         return found
+
+    def _compared(self, read: Read, draft: Draft, scope: Scope) -> None:
+        """Compare the two that were made or measured, where the better of them is acted on."""
+        takes = self._operations.get(read.operation or "").input.model_fields
+        known = any(step.operation == COMPARE for step in draft.steps)
+        if known or "version" not in takes or winner_at(read.clause) is None:
+            return
+        clause = Clause(tokenise(THE_TWO), "then")
+        found = subjects(Reading(self._operations.get(COMPARE), clause, scope))
+        if len(found) == 2:
+            self._add(Read(clause, read.route, operation=COMPARE), scope, draft, None)
+            draft.last = _ends(draft.steps) or draft.last
 
     def _asked(self, read: Read) -> Wanted | None:
         """What an act hangs on that follows a question: `is 3 better than 2? promote it`."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphs.understanding.lexicon import words
-from graphs.understanding.name_lists import further_names
+from graphs.understanding.name_lists import BETWEEN, further_names
 from graphs.understanding.reading import Reading
-from graphs.understanding.text import slug
+from graphs.understanding.text import Token, slug
 from tools.kernel.entities import EntityKind
 
 _NAME_ENDS = words("words", "prepositions") | words("naming", "ends")
@@ -90,6 +92,13 @@ def _bare_name(r: Reading, name: str) -> None:
         score += 1.0 if token.low not in r.scope.known else 0.0
         candidates.append((score, -index))
     if candidates:
-        best = -max(candidates)[1]
+        best = _first_listed(tokens, -max(candidates)[1], {-at for _, at in candidates})
         r.set(name, tokens[best].text, (best, best + 1))
         further_names(r, name, best + 1)
+
+
+def _first_listed(tokens: Sequence[Token], at: int, names: set[int]) -> int:
+    """Where a list of names begins that a name stands in: `alice, bob and carol`."""
+    while at - 2 in names and tokens[at - 1].low in BETWEEN:
+        at -= 2
+    return at

@@ -124,7 +124,7 @@ class Segmenter:
         if token.low == "," and self._joint_at(tokens, at + 1):
             return 0, ""
         size = 1 if token.low == "," else phrase_at(tokens, at, phrases("segment", "weak"))
-        if size and self._begins(tokens, at + size, at, begin):
+        if size and not _sets(tokens[at + size :]) and self._begins(tokens, at + size, at, begin):
             return size, "and"
         return 0, ""
 
@@ -269,6 +269,12 @@ def _without_later(tokens: list[Token]) -> tuple[list[Token], bool]:
         if start > 0 and phrase_at(kept, start, (phrase,)):
             return kept[:start], True
     return tokens, False
+
+
+def _sets(rest: Sequence[Token]) -> bool:
+    """True where a verb only sets how a training goes: `…, stop after 2 epochs without progress`."""
+    size = phrase_at(rest, 0, phrases("segment", "setting"))
+    return bool(size) and any(t.low in {"epoch", "epochs"} for t in rest[size : size + 3])
 
 
 def _between_shares(tokens: Sequence[Token], at: int, size: int) -> bool:

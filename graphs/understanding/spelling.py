@@ -70,8 +70,9 @@ _GENERAL = frozenset(lexicon()["kinds"]["job"]["heads"])
 
 
 def in_full(tokens: Sequence[Token], kept: frozenset[str]) -> list[Token]:
-    """The tokens with shorthand read as the words it stands for: `pct`, `reg`, `u`."""
+    """The tokens with shorthand read as the words it stands for: `pct`, `reg`, `u`, `fine tune`."""
     short = lexicon()["shorthand"]
+    tokens = _compounds(tokens)
     found: list[Token] = []
     for index, token in enumerate(tokens):
         following = tokens[index + 1] if index + 1 < len(tokens) else None
@@ -83,6 +84,19 @@ def in_full(tokens: Sequence[Token], kept: frozenset[str]) -> list[Token]:
             found += _apart(token, joined)
         else:
             found.append(token if word is None or single else replace(token, low=word))
+    return found
+
+
+def _compounds(tokens: Sequence[Token]) -> list[Token]:
+    """The tokens with a word that was written in two made one: `fine tune`."""
+    found: list[Token] = []
+    for token in tokens:
+        before = found[-1] if found else None
+        whole = lexicon()["compounds"].get(f"{before.low} {token.low}") if before else None
+        if before is None or whole is None:
+            found.append(token)
+        else:
+            found[-1] = Token(whole, whole, before.start, token.end, "word")
     return found
 
 

@@ -434,8 +434,8 @@ class Understanding:
         kind = next((item.kind for item in state.focus if item.kind in MASKS), None)
         said = [step.operation for plan in state.recent[:1] for step in plan.steps[-1:]]
         for read in reads:
-            if read.operation is None and read.route is not None and said:
-                read.operation = self._goes_on(read.route, said[-1])
+            if read.route is not None and said and (read.operation is None or _points(read)):
+                read.operation = self._goes_on(read.route, said[-1]) or read.operation
             said = [read.operation] if read.operation else said
         kinds = [kind] if kind else []
         for read in reads:
@@ -494,10 +494,13 @@ class Understanding:
     def _goes_on(self, route: Route, before: str) -> str | None:
         """What is unclear by itself as a look at what was just done: `show me the status`."""
         domain = before.partition(".")[0]
+        least = route.probability / _NEARBY if self.sure(route) else 0.0
+        if least and self.operations.get(route.operation).effect is not Effect.READ:
+            return None
         for name, chance in ((route.operation, route.probability), *route.runners):
             operation = self.operations.get(name)
             same = operation.domain == domain and operation.effect is Effect.READ
-            if same and chance * _NEARBY > max(route.outside, self._needs.read):
+            if same and chance * _NEARBY > max(route.outside, self._needs.read) and chance > least:
                 return name
         return None
 
@@ -570,6 +573,11 @@ class Understanding:
     def answers_question(self, question: Question, tokens: Sequence[Token], names: NameView) -> Any:
         """The value by which a sentence answers a question; None if it does not."""
         return dialogue.value_for(self, question, tokens, names)
+
+
+def _points(read: Read) -> bool:
+    """True where a wish names nothing, and points at what was done before: `how is it going?`."""
+    return not read.clause.mentions and read.clause.find(phrases("references", "it")) is not None
 
 
 def _asks_what(clause: Clause) -> bool:

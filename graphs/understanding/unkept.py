@@ -78,9 +78,11 @@ def unread_amount(draft: Draft, operations: OperationSet) -> str | None:
         taken = operations.get(read.operation).input.model_fields if read.operation else _TEXTS
         if _TEXTS & set(taken):
             continue
-        clause = read.clause
+        clause, told = read.clause, fields()["told"].get(read.operation or "", ())
+        units = [*(t.low for t in clause.tokens[1:]), ""]
         for at, token in enumerate(clause.tokens):
-            if token.kind == "number" and not clause.claimed[at] and token.low not in said:
+            number = token.kind == "number" and not clause.claimed[at]
+            if number and token.low not in said and units[at] not in told:
                 return join(clause.tokens[max(0, at - 1) : at + 3])
     return None
 

@@ -133,6 +133,8 @@ def read_number(clause: Clause, spec: dict[str, Any], name: str = "") -> tuple[f
         if found is None or not clause.free(index, found[1]):
             continue
         value, end = found
+        if _another(clause.tokens, index, end, spec):
+            continue
         scale = spec.get("scale", {})
         after = clause.tokens[end].low if end < len(clause.tokens) else ""
         if after in scale:
@@ -149,6 +151,13 @@ def read_number(clause: Clause, spec: dict[str, Any], name: str = "") -> tuple[f
                 if _stands(clause.tokens, phrase, at - len(phrase)):
                     return value, (at - len(phrase), end)
     return None
+
+
+def _another(tokens: Sequence[Token], at: int, end: int, spec: dict[str, Any]) -> bool:
+    """True where words beside a number make it another argument: `3 epochs without improvement`."""
+    follows = any(_stands(tokens, phrase, end) for phrase in split_phrases(spec.get("not_with", [])))
+    leads = split_phrases(spec.get("not_behind", []))
+    return follows or any(_stands(tokens, phrase, at - len(phrase)) for phrase in leads)
 
 
 def _keyed(clause: Clause, at: int, end: int, phrase: tuple[str, ...]) -> bool:
