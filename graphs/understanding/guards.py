@@ -60,8 +60,9 @@ def _without_reports(text: str) -> str:
         end = min((i for i in ends if i > at), default=len(tokens))
         before = [t.low for t in tokens[begin:at] if t.kind != "punctuation"]
         asks = end < len(tokens) and tokens[end].low == "?"
-        told = before and before[0] not in _ASKING_FIRST and not asks
-        if told and set(before) & words("guards", "telling"):
+        after = [t.low for t in tokens[at + 1 : end]]
+        told = not asks and not (before and before[0] in _ASKING_FIRST)
+        if told and set(before or after) & words("guards", "telling"):
             stop = tokens[end].end if end < len(tokens) else len(text)
             return _without_reports(text[: tokens[begin].start] + text[stop:])
     return text

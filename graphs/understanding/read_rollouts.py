@@ -50,7 +50,9 @@ _UNITS_AFTER = frozenset(
         "points",
     ]
 )
-_STEPPED = re.compile(r"\bcanary\b|\bsteps?\b|\bstages?\b|\bstaged\b|\bphases?\b|\brollout\b")
+_STEPPED = re.compile(
+    r"\bcanary\b|\bsteps?\b|\bstages?\b|\bstaged\b|\bphases?\b|\brollout\b|\bgradual(?:ly)?\b"
+)
 _USUAL = re.compile(r"\b(?:in|with|by) (?:the )?(?:usual |small |several )?(?:steps|stages)\b")
 _NUMBER = r"(\d+(?:[.,]\d+)?|half an?|[a-z]+(?:-[a-z]+)?)"
 _EACH = r"(?:each|per step|a step|per stage|a stage|at each step|every step|between steps|apart)"
@@ -60,7 +62,7 @@ _MINUTES = re.compile(
 )
 _HELD_FOR = re.compile(
     rf"(?:(?<=% )|(?<=percent ))for {_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)"
-    r"(?=(?: ,)?(?: and)? then\b)"
+    r"(?=(?: [,;.])?(?: and)? then\b| [,;.]|$)"
 )
 _SHADOW = re.compile(r"\bshadow")
 _LASTS = re.compile(rf"\bfor {_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)\b")

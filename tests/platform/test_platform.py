@@ -134,6 +134,27 @@ def test_audit_shows_what_was_done_and_verifies(call: Calling, document: Path) -
     assert _result(call("platform.audit", verify=False)).intact is None
 
 
+def test_audit_and_receipts_show_what_one_user_did(
+    kernel: Kernel, call: Calling, document: Path
+) -> None:
+    call("knowledge.ingest", path=str(document))
+    token = kernel.principals.add("nadia", frozenset(_roles("viewer")))
+    nadia = RequestContext(kernel.principals.by_token(token))
+    kernel.gate.call("platform.whoami", {}, nadia)
+    kernel.gate.call("platform.jobs", {}, nadia)
+
+    told = call("platform.audit", user="nadia")
+    assert [(e.principal, e.operation) for e in _result(told).entries] == [
+        ("nadia", "platform.whoami"),
+        ("nadia", "platform.jobs"),
+    ]
+    assert told.receipt.says.endswith("Shown: 2 of nadia.")
+    assert _result(call("platform.audit", user="nadi")).entries == []
+    found = _result(call("platform.receipts", user="nadia", reads=True)).receipts
+    assert {r.operation for r in found} == {"platform.whoami", "platform.jobs"}
+    assert _result(call("platform.receipts", user="nadia")).receipts == []
+
+
 def test_audit_finds_a_changed_record(kernel: Kernel, call: Calling) -> None:
     from sqlalchemy import text
 

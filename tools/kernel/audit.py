@@ -132,9 +132,21 @@ class Audit:
         limit: int = 20,
         before: int | None = None,
         span: Span | None = None,
+        principal: str | None = None,
     ) -> list[AuditRecord]:
-        """The newest records of a tenant, oldest first; with `before`, those numbered lower."""
+        """The newest records of a tenant, oldest first; with `before`, those numbered lower.
+
+        Args:
+            tenant: whose records.
+            limit: at most this many.
+            before: only records with lower numbers.
+            span: only those of this time.
+            principal: only what this user or service did.
+        """
         query = select(AuditRow).where(AuditRow.tenant == tenant)
+        if principal is not None:
+            said = canonical({"principal": principal})[1:-1]  # bodies are written so
+            query = query.where(AuditRow.body.contains(said, autoescape=True))
         if span is not None and span.start is not None:
             query = query.where(AuditRow.at >= stamp(span.start))
         if span is not None and span.end is not None:

@@ -208,11 +208,13 @@ def audit(args: AuditArgs, call: Call) -> AuditView:
 
 @audit.says
 def _(args: AuditArgs, result: AuditView) -> str:
+    whose = f" of {args.user}" if args.user else ""
     if not result.verified:
-        return f"The newest {len(result.entries)} audit records."
+        return f"The newest {len(result.entries)} audit records{whose}."
     if not result.intact:
         return f"The audit is NOT intact: {result.problem}."
-    return f"The audit is intact: {result.records} records verified."
+    shown = f" Shown: {len(result.entries)}{whose}." if whose else ""
+    return f"The audit is intact: {result.records} records verified.{shown}"
 
 
 @operation(
@@ -366,7 +368,7 @@ def receipts(args: ReceiptsArgs, call: Call) -> ReceiptList:
 @receipts.says
 def _(args: ReceiptsArgs, result: ReceiptList) -> str:
     if not result.receipts:
-        kept = any((args.status, args.period, args.operation))
+        kept = any((args.status, args.period, args.operation, args.user))
         return "There is no such receipt." if kept else "There is no receipt yet."
     told = "; ".join(f"{r.number} {r.operation} {r.status}" for r in result.receipts[:5])
     return f"{len(result.receipts)} receipt(s): {told}."

@@ -84,7 +84,8 @@ class PlatformService:
             InvalidInput: if the period is not understood.
         """
         span = parse_period(args.period, now())
-        entries = [entry_view(r) for r in self._kernel.audit.tail(tenant, args.limit, span=span)]
+        found = self._kernel.audit.tail(tenant, args.limit, span=span, principal=args.user)
+        entries = [entry_view(r) for r in found]
         if not args.verify:
             return AuditView(entries=entries, verified=False)
         verdict = self._kernel.audit.verify()
@@ -228,6 +229,7 @@ class PlatformService:
         found = self._kernel.receipts.list(
             tenant,
             operation=wanted.name if wanted else None,
+            principal=args.user,
             status=args.status,
             span=parse_period(args.period, now()),
             effects=() if all_effects else ("write", "dangerous"),

@@ -21,6 +21,11 @@ Period = Annotated[
         max_length=100,
     ),
 ]
+Whose = Annotated[
+    str | None,
+    Slot(EntityKind.USER, "Of which user?", closed=False),  # those removed since, too
+    Field(description="Only what this user did; everybody's when left out.", max_length=128),
+]
 Limit = Annotated[int, Field(ge=1, le=500, description="At most this many, newest first.")]
 
 
@@ -51,6 +56,7 @@ class ApprovalsArgs(Args):
 class AuditArgs(Args):
     """How much of the audit to show."""
 
+    user: Whose = None
     period: Period = None
     limit: Limit = 20
     verify: bool = Field(True, description="Also walk the whole chain and say if it is intact.")
@@ -96,6 +102,7 @@ class ReceiptsArgs(Args):
     status: ReceiptStatus | None = Field(
         None, description="Only receipts of what ended so; all when left out."
     )
+    user: Whose = None
     period: Period = None
     reads: bool = Field(False, description="Also those of calls that only read.")
     limit: Limit = 20
