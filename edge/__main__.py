@@ -125,6 +125,7 @@ def _behaviour(options: argparse.Namespace) -> Options:
         ),
         privacy=options.samples,
         sample_share=options.sample_share,
+        input_counts=options.input_counts,
     )
 
 
@@ -148,6 +149,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     add("--longer", type=int, help="hand over texts of more characters")
     add("--samples", choices=PRIVACY, default="off", help="what is kept of requests, here only")
     add("--sample-share", type=_share(1), default=0.01, help="of the requests, 0 to 1")
+    add(
+        "--input-counts",
+        action="store_true",
+        help="report how long inputs are and the hashed class of one word of each, never a text, "
+        "so that drift shows",
+    )
     options = parser.parse_args(arguments)
     if options.host not in ("127.0.0.1", "::1", "localhost") and not os.environ.get(
         "PILOTHOUSE_DEVICE_KEY"

@@ -52,6 +52,7 @@ class Options:
         handover: when requests go to a server group.
         privacy: what is kept of requests: off, redacted or texts.
         sample_share: of the requests, 0 to 1.
+        input_counts: True to report how long inputs are and the hashed class of a word of each.
     """
 
     serve: ServeOptions = field(default_factory=ServeOptions)
@@ -62,6 +63,7 @@ class Options:
     handover: Policy = field(default_factory=Policy)
     privacy: str = "off"
     sample_share: float = 0.01
+    input_counts: bool = False
 
 
 class Agent:
@@ -86,7 +88,8 @@ class Agent:
         self._updater = Updater(
             self._trust, self._slots, fetcher, self._runtime, home / "loading.json"
         )
-        counters, handover = Counters(), HandOver(options.handover, identity.device)
+        counters = Counters(options.input_counts)
+        handover = HandOver(options.handover, identity.device)
         self._server = PredictionServer(
             options.serve,
             identity.device,

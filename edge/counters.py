@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.inputs import InputCounts
 from edge.runtime import Prediction
 from edge.wire import Assignment
 
@@ -23,12 +24,18 @@ class _Totals:
     compared: int = 0
     agreed: int = 0
     labels: Counter[str] = field(default_factory=Counter[str])
+    inputs: InputCounts | None = None
 
 
 class Counters:
-    """Totals since the program started, for each bundle; thread-safe."""
+    """Totals since the program started, for each bundle; thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        inputs: True to count also how long inputs are and what class a word of each is in.
+    """
+
+    def __init__(self, inputs: bool = False) -> None:
+        self._inputs = inputs
         self._lock = threading.Lock()
         self._totals: dict[str, _Totals] = {}
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
@@ -44,6 +51,16 @@ class Counters:
                 totals.labels[prediction.label] += 1
                 totals.confidence_sum += prediction.confidence
             self._latencies.append(milliseconds)
+
+    def asked(self, assignment: Assignment, texts: Sequence[str]) -> None:
+        """Count what was asked, where that is wanted."""
+        if not self._inputs:
+            return
+        with self._lock:
+            totals = self._of(assignment)
+            totals.inputs = totals.inputs or InputCounts()
+            for text in texts:
+                totals.inputs.add(text)
 
     def failed(self, assignment: Assignment, texts: int) -> None:
         """Count texts that a model failed to answer."""
@@ -73,6 +90,7 @@ class Counters:
                     "compared": t.compared,
                     "agreed": t.agreed,
                     "labels": dict(t.labels),
+                    **({"inputs": t.inputs.told()} if t.inputs else {}),
                 }
                 for t in self._totals.values()
             ]

@@ -272,7 +272,7 @@ def _without_later(tokens: list[Token]) -> tuple[list[Token], bool]:
 
 
 def _sets(rest: Sequence[Token]) -> bool:
-    """True where a verb only sets how a training goes: `…, stop after 2 epochs without progress`."""
+    """True where a verb only sets how a training goes: `…, stop after 2 epochs`."""
     size = phrase_at(rest, 0, phrases("segment", "setting"))
     return bool(size) and any(t.low in {"epoch", "epochs"} for t in rest[size : size + 3])
 

@@ -154,9 +154,10 @@ def read_number(clause: Clause, spec: dict[str, Any], name: str = "") -> tuple[f
 
 
 def _another(tokens: Sequence[Token], at: int, end: int, spec: dict[str, Any]) -> bool:
-    """True where words beside a number make it another argument: `3 epochs without improvement`."""
-    follows = any(_stands(tokens, phrase, end) for phrase in split_phrases(spec.get("not_with", [])))
+    """True where words beside a number make it another one: `3 epochs without progress`."""
+    trails = split_phrases(spec.get("not_with", []))
     leads = split_phrases(spec.get("not_behind", []))
+    follows = any(_stands(tokens, phrase, end) for phrase in trails)
     return follows or any(_stands(tokens, phrase, at - len(phrase)) for phrase in leads)
 
 

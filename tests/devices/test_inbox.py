@@ -8,6 +8,7 @@ from threading import Barrier
 import pytest
 
 from benchmarks.simulated import SimulatedDevice
+from edge.inputs import InputCounts
 from tools.devices.fleet import Desired, Fleet
 from tools.devices.messages import EnrolmentRequest
 from tools.devices.protocol import DeviceProtocol
@@ -76,6 +77,41 @@ def test_a_bad_report_is_refused_and_the_others_are_taken(sender: Sender, kernel
         malformed.result(SOON)
     assert late.result(SOON) is False
     assert taken.result(SOON) is True
+
+
+def test_counts_of_inputs_are_added_over_boots_and_a_repeated_report_adds_nothing(
+    sender: Sender, kernel: Kernel
+) -> None:
+    device = sender.devices[0]
+    row = sender.row(device)
+    model = {"bundle": "a" * 64, "model": "router", "version": 1}
+    counted = {"requests": 2, "errors": 0, "confidence_sum": 1.8, "labels": {"login": 2}}
+
+    def report(texts: list[str]) -> bytes:
+        device.totals = {"a": {**model, **counted, "inputs": InputCounts.of(texts).told()}}
+        return device.report()
+
+    first = report(["one two three", "four"])
+    assert sender.send(device, row, first).result(SOON) is True
+    assert sender.send(device, row, first).result(SOON) is False
+    device.restart()
+    assert sender.send(device, row, report(["five", "six"])).result(SOON) is True
+
+    (found,) = [d for d in kernel.get(Fleet).devices("default", "phones") if d.name == device.name]
+    assert found.report is not None
+    (traffic,) = found.report.traffic
+    everything = InputCounts.of(["one two three", "four", "five", "six"]).told()
+    assert traffic.inputs is not None and traffic.inputs.model_dump() == everything
+
+
+@pytest.mark.parametrize("lengths", [[1, 2], [-1] * 9, ["many"] * 9])
+def test_counts_of_inputs_that_are_none_are_refused(sender: Sender, lengths: list[object]) -> None:
+    device = sender.devices[0]
+    total = {"bundle": "a" * 64, "model": "router", "version": 1, "requests": 1, "errors": 0}
+    told = {"lengths": lengths, "words": [0] * 32}
+    device.totals = {"a": {**total, "confidence_sum": 0.9, "labels": {}, "inputs": told}}
+    with pytest.raises(InvalidInput):
+        sender.send(device, sender.row(device)).result(SOON)
 
 
 def test_what_each_report_changes_is_told_once(sender: Sender, kernel: Kernel) -> None:

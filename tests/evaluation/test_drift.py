@@ -7,7 +7,13 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.simulated import SimulatedDevice
+from edge.counters import Counters
+from edge.runtime import Prediction
+from edge.wire import Assignment
 from tests.evaluation import tiny
+from tools.devices.messages import EnrolmentRequest
+from tools.devices.protocol import DeviceProtocol
 from tools.evaluation.drift_statistics import (
     accuracy_shift,
     counts_shift,
@@ -92,3 +98,53 @@ def test_live_rows_of_another_kind_raise_an_alarm_and_the_same_kind_does_not(
     add("few", tiny.sentences(12, start=9000))
     with pytest.raises(Conflict, match="only 12 rows"):
         call("evaluation.drift", model="mail-sorter", dataset="few")
+
+
+@pytest.fixture
+def answered(call, kernel):
+    """A device that answers texts with a version, and reports it as real ones do."""
+    protocol = kernel.get(DeviceProtocol)
+    enrolled = call("devices.enroll", name="desk-1", group="desks", profile="laptop").result
+    device = SimulatedDevice("desk-1")
+    request = device.enrolment(enrolled.token.get_secret_value())
+    device.credential = protocol.enroll(EnrolmentRequest.model_validate(request)).credential
+
+    def answer(rows: list[tuple[str, str]], inputs: bool) -> None:
+        counters = Counters(inputs)
+        served = Assignment("a" * 64, "mail-sorter", 1, 100)
+        counters.answered(served, [Prediction(label, 0.9) for _, label in rows], 5.0)
+        counters.asked(served, [text for text, _ in rows])
+        device.restart()
+        (device.totals["a"],) = counters.traffic()
+        body = device.report()
+        row = protocol.authenticate(f"Bearer {device.credential}")
+        assert protocol.hand_in(row, body, device.sign(body)).result(20)
+
+    return answer
+
+
+@pytest.mark.slow
+def test_inputs_of_devices_are_compared_where_devices_count_them(
+    kernel, call, finished, train, answered
+):
+    call("registry.register", job=train(240))
+    usual = tiny.sentences(120, start=3000)
+
+    answered(usual, inputs=False)
+    unseen = finished("evaluation.drift", model="mail-sorter")
+    assert {s["what"] for s in unseen["shifts"]} == {"predictions"}
+    assert "--input-counts" in unseen["warnings"][0]
+
+    answered(usual, inputs=True)
+    calm = finished("evaluation.drift", model="mail-sorter")
+    levels = {s["what"]: s["level"] for s in calm["shifts"]}
+    assert levels["lengths"] == levels["words"] == "none"
+    assert calm["warnings"] == ["Lengths and words of 120 inputs were counted on devices."]
+
+    strange = [(f"{text} container freight customs harbour {text}", a) for text, a in usual]
+    answered(strange * 3, inputs=True)
+    moved = finished("evaluation.drift", model="mail-sorter")
+    levels = {s["what"]: s["level"] for s in moved["shifts"]}
+    assert moved["level"] == levels["lengths"] == levels["words"] == "alarm"
+    events = kernel.events.read("drift:mail-sorter")
+    assert [e.data["report"] for e in events] == [moved["id"]]

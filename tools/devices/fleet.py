@@ -299,14 +299,27 @@ def merge_traffic(counts: Sequence[Mapping[str, Any]]) -> tuple[Traffic, ...]:
     merged: dict[tuple[str, int], dict[str, Any]] = {}
     for count in counts:
         key = (count["model"], count["version"])
-        total = merged.setdefault(
-            key, {**dict.fromkeys(COUNTED, 0), "confidence_sum": 0.0, "labels": {}}
-        )
-        for field in (*COUNTED, "confidence_sum"):
-            total[field] += count.get(field, 0)
-        for label, times in count["labels"].items():
-            total["labels"][label] = total["labels"].get(label, 0) + times
+        add_counts(merged.setdefault(key, no_counts()), count)
     return tuple(_traffic(model, version, total) for (model, version), total in merged.items())
+
+
+def no_counts() -> dict[str, Any]:
+    """The counts of a model that has answered nothing."""
+    return {**dict.fromkeys(COUNTED, 0), "confidence_sum": 0.0, "labels": {}, "inputs": None}
+
+
+def add_counts(total: dict[str, Any], count: Mapping[str, Any]) -> None:
+    """Add what a report counts to a total, which `no_counts` begins."""
+    for field in (*COUNTED, "confidence_sum"):
+        total[field] += count.get(field, 0)
+    for label, times in count["labels"].items():
+        total["labels"][label] = total["labels"].get(label, 0) + times
+    if inputs := count.get("inputs"):
+        before = total["inputs"] or {name: [0] * len(inputs[name]) for name in inputs}
+        total["inputs"] = {
+            name: [a + b for a, b in zip(before[name], inputs[name], strict=True)]
+            for name in inputs
+        }
 
 
 def _traffic(model: str, version: int, total: Mapping[str, Any]) -> Traffic:
@@ -320,4 +333,5 @@ def _traffic(model: str, version: int, total: Mapping[str, Any]) -> Traffic:
         compared=total["compared"],
         agreed=total["agreed"],
         labels=total["labels"],
+        inputs=total["inputs"],
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 from sqlalchemy import Table, bindparam, insert, select, update
 
-from tools.devices.fleet import COUNTED
+from tools.devices.fleet import add_counts, no_counts
 from tools.devices.messages import DeviceReport
 from tools.devices.proofs import check_signature
 from tools.devices.standing import Standings
@@ -255,10 +255,5 @@ def _earlier(before: ReportRow, boot: int) -> list[Any]:
         return before.earlier
     totals: dict[str, dict[str, Any]] = {}
     for count in (*before.earlier, *before.body["traffic"]):
-        empty = {**count, **dict.fromkeys(COUNTED, 0), "confidence_sum": 0.0, "labels": {}}
-        total = totals.setdefault(count["bundle"], empty)
-        for field in (*COUNTED, "confidence_sum"):
-            total[field] += count.get(field, 0)
-        for label, times in count["labels"].items():
-            total["labels"][label] = total["labels"].get(label, 0) + times
+        add_counts(totals.setdefault(count["bundle"], {**count, **no_counts()}), count)
     return list(totals.values())

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from edge.inputs import CLASSES, EDGES
+
 
 def _plain(text: str) -> str:
     """The text without what could steer a terminal: a device's words are shown to people."""
@@ -83,6 +85,13 @@ class ReportedModel(_Message):
     weight: Annotated[int, Field(ge=0, le=100)]
 
 
+class ReportedInputs(_Message):
+    """How many inputs fell into each class; see `edge.inputs`."""
+
+    lengths: Annotated[list[Count], Field(min_length=len(EDGES) + 1, max_length=len(EDGES) + 1)]
+    words: Annotated[list[Count], Field(min_length=CLASSES, max_length=CLASSES)]
+
+
 class ReportedTraffic(_Message):
     """What a model answered since the device's boot."""
 
@@ -95,6 +104,7 @@ class ReportedTraffic(_Message):
     compared: Count = 0
     agreed: Count = 0
     labels: Annotated[dict[Short, Count], Field(max_length=500)]
+    inputs: ReportedInputs | None = None
 
 
 class DeviceReport(_Message):

@@ -111,6 +111,18 @@ class ServedModel(Result):
     weight: int = 100
 
 
+class Inputs(Result):
+    """How many inputs fell into each class; what they say is not told.
+
+    Attributes:
+        lengths: by length in words, at `edge.inputs.EDGES`.
+        words: by the hashed class of one of their words.
+    """
+
+    lengths: list[int]
+    words: list[int]
+
+
 class Traffic(Result):
     """What one model has answered on a device since the device was enrolled.
 
@@ -123,6 +135,7 @@ class Traffic(Result):
         compared: texts on which it ran beside the model that answered, as a shadow.
         agreed: those on which it chose the same label.
         labels: how often it chose each label.
+        inputs: what its inputs were like, from devices that count that.
     """
 
     model: str
@@ -133,6 +146,7 @@ class Traffic(Result):
     compared: int = 0
     agreed: int = 0
     labels: dict[str, int] = Field(default_factory=dict)
+    inputs: Inputs | None = None
 
 
 class Machine(Result):

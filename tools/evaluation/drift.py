@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from edge.inputs import EDGES, InputCounts
+from tools.devices.types import Inputs, Traffic
 from tools.evaluation.drift_types import (
     DriftReport,
     DriftReports,
@@ -61,7 +62,7 @@ class DriftService:
         subject = self._subject(args, tenant)
         subject.check()
         if args.dataset is None:
-            rows = sum(self._device_labels(subject, tenant).values())
+            rows = sum(self._answers_of_devices(subject, tenant).labels.values())
         else:
             rows = len(self._live_rows(args.dataset, tenant))
         return Preview(
@@ -105,9 +106,11 @@ class DriftService:
         reference = _Kept.model_validate(profile)
         subject = self._subject(args, call.tenant)
         if args.dataset is None:
-            labels = self._device_labels(subject, call.tenant)
-            shifts, rows = _of_labels(reference, labels), sum(labels.values())
-            warnings = ["Devices report what they answered, not what they were asked."]
+            answers = self._answers_of_devices(subject, call.tenant)
+            rows, shifts = sum(answers.labels.values()), _of_answers(reference, answers)
+            if answers.inputs is not None:
+                shifts += _of_inputs(self._counted(reference, subject, call.tenant), answers.inputs)
+            warnings = [_told_of_inputs(answers.inputs)]
         else:
             live = self._live_rows(args.dataset, call.tenant)
             extra = {"edges": reference.edges}
@@ -174,18 +177,29 @@ class DriftService:
             )
         return _spread(rows)
 
-    def _device_labels(self, subject: Subject, tenant: str) -> Counter[str]:
-        """How often devices answered each label with this version, by their own reports."""
-        from tools.devices.fleet import Fleet
+    def _counted(self, reference: _Kept, subject: Subject, tenant: str) -> Inputs:
+        """The reference rows as devices count inputs; older profiles do not hold that yet."""
+        if reference.inputs is not None:
+            return reference.inputs
+        texts = [row.text for row in self._reference_rows(subject, tenant)]
+        return Inputs.model_validate(InputCounts.of(texts).told())
 
-        found: Counter[str] = Counter()
-        for device in self._kernel.get(Fleet).devices(tenant):
-            for traffic in device.report.traffic if device.report else ():
-                if (traffic.model, traffic.version) == (subject.model, subject.version):
-                    found.update(traffic.labels)
-        if sum(found.values()) < FEWEST:
+    def _answers_of_devices(self, subject: Subject, tenant: str) -> Traffic:
+        """What devices answered with this version and were asked, by their own reports."""
+        from tools.devices.fleet import Fleet, merge_traffic
+
+        wanted = (subject.model, subject.version)
+        counts = [
+            {**traffic.model_dump(), "confidence_sum": 0.0}
+            for device in self._kernel.get(Fleet).devices(tenant)
+            for traffic in (device.report.traffic if device.report else ())
+            if (traffic.model, traffic.version) == wanted
+        ]
+        found = next(iter(merge_traffic(counts)), Traffic(model=wanted[0], version=wanted[1] or 0))
+        answered = sum(found.labels.values())
+        if answered < FEWEST:
             raise NotFound(
-                f"Devices reported only {sum(found.values())} answers of {subject}.",
+                f"Devices reported only {answered} answers of {subject}.",
                 hint=f"Name a dataset of live inputs, or wait for {FEWEST} answers.",
             )
         return found
@@ -201,10 +215,40 @@ def _spread(rows: Sequence[Row]) -> Sequence[Row]:
     return rows[:: max(1, -(-len(rows) // MOST_ROWS))]
 
 
-def _of_labels(reference: _Kept, labels: Counter[str]) -> list[Shift]:
+def _of_answers(reference: _Kept, answers: Traffic) -> list[Shift]:
     from tools.evaluation.drift_statistics import counts_shift
 
-    return [counts_shift("predictions", reference.labels, labels)]
+    return [counts_shift("predictions", reference.labels, answers.labels)]
+
+
+def _of_inputs(reference: Inputs, live: Inputs) -> list[Shift]:
+    """How far lengths and words moved, of as many inputs as are enough to tell."""
+    from tools.evaluation.drift_statistics import counts_shift
+
+    if sum(live.lengths) < FEWEST:
+        return []
+    lengths = [f"up to {edge} words" for edge in EDGES] + ["longer"]
+    words = [f"class {number}" for number in range(len(live.words))]
+
+    def named(names: Sequence[str], counts: Sequence[int]) -> dict[str, int]:
+        return dict(zip(names, counts, strict=True))
+
+    return [
+        counts_shift("lengths", named(lengths, reference.lengths), named(lengths, live.lengths)),
+        counts_shift("words", named(words, reference.words), named(words, live.words)),
+    ]
+
+
+def _told_of_inputs(live: Inputs | None) -> str:
+    """What is known of the inputs of devices, and how to know more."""
+    if live is None:
+        return (
+            "Devices report what they answered, not what they were asked. Those started with "
+            "--input-counts also tell how long inputs are and the hashed class of a word of each."
+        )
+    counted = sum(live.lengths)
+    few = f", too few to compare ({FEWEST} are needed)" if counted < FEWEST else ""
+    return f"Lengths and words of {counted} inputs were counted on devices{few}."
 
 
 def _of_rows(reference: _Kept, live: dict[str, Any], labelled: bool) -> list[Shift]:

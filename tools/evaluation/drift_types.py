@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tools.devices.types import Inputs
 from tools.evaluation.report_types import OnDataset
 from tools.kernel.operations import Args, Result
 from tools.registry.types import KnownModel, MaybeVersion
@@ -45,6 +46,7 @@ class Profile(Result):
         edges: upper ends of the length bins.
         confidence: mean probability of the predicted label.
         embeddings: path of mean, covariance and a sample of the texts' embeddings.
+        inputs: the rows counted as devices count what they are asked.
     """
 
     id: int = 0
@@ -55,13 +57,14 @@ class Profile(Result):
     edges: list[float]
     confidence: float
     embeddings: str
+    inputs: Inputs | None = None
 
 
 class Shift(Result):
     """How far one thing has moved.
 
     Attributes:
-        what: predictions, lengths, embeddings or accuracy.
+        what: predictions, lengths, words, embeddings or accuracy.
         statistic: population stability index; squared maximum mean discrepancy for embeddings;
             points lost for accuracy.
         p_value: of "nothing has moved" (chi-square, permutation, Fisher).
@@ -69,7 +72,7 @@ class Shift(Result):
         told: the finding in words.
     """
 
-    what: Literal["predictions", "lengths", "embeddings", "accuracy"]
+    what: Literal["predictions", "lengths", "words", "embeddings", "accuracy"]
     statistic: float
     p_value: float
     level: Level

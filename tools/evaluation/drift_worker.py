@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.inputs import InputCounts
 from tools.evaluation.worker import predict, read_rows
 from tools.kernel.child import child_main, emit
 
@@ -33,8 +34,9 @@ def profile(spec: dict[str, Any]) -> dict[str, Any]:
     """
     answered = _answers(spec)
     words: list[int] = answered.pop("words")
+    told = InputCounts.of(row["text"] for row in read_rows(Path(spec["rows"]))).told()
     edges = np.unique(np.quantile(words, np.linspace(0, 1, LENGTH_BINS + 1)[1:-1])).tolist()
-    return {**answered, "edges": edges, "lengths": _binned(words, edges)}
+    return {**answered, "edges": edges, "lengths": _binned(words, edges), "inputs": told}
 
 
 def live(spec: dict[str, Any]) -> dict[str, Any]:
