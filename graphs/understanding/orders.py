@@ -40,6 +40,8 @@ class Orders:
         for sentence in sentences:
             said = re.findall(r"[\w'/-]+", sentence.text)
             self._words[sentence.label].update([*said, *(f"^{word}" for word in said[:1])])
+        tables = fields()["operations"].items()
+        self._naming = {name for name, table in tables if table.get("name", {}).get("bare")}
 
     def forbidden(self, operation: str, clause: Clause) -> bool:
         """True if a clause says not to act."""
@@ -78,9 +80,14 @@ class Orders:
             return True
         if any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "no_order")):
             return False
-        said = self._said(clause)
-        known = sum(word in self._words[operation] for word in said)
+        own = self._words[operation]
+        said = [word for word in self._said(clause) if not self._named(operation, word)]
+        known = sum(word in own or word.removesuffix("s") in own for word in said)
         return not said or known >= _SHARE * len(said)
+
+    def _named(self, operation: str, word: str) -> bool:
+        """True for a word that nobody uses, where a new name is wanted: `add bob and carol`."""
+        return operation in self._naming and not any(word in own for own in self._words.values())
 
     def _only_asked(self, operation: str, clause: Clause) -> bool:
         """True for `how do I roll back the kiosks?`: a question about an act orders none."""

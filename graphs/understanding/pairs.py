@@ -37,6 +37,25 @@ def subjects(reading: Reading) -> list[dict[str, Any]]:
     return found if len(found) > 1 else []
 
 
+def measured(reading: Reading) -> list[dict[str, Any]]:
+    """What "both" of a measurement are: jobs and versions of the plan; empty for a single one."""
+    pointer = reading.clause.find(phrases("references", "pair"))
+    if reading.operation.name != _MEASURE or pointer is None or model_mentions(reading.clause):
+        return []
+    found = several(reading.scope.steps, reading.referrer)
+    return found if len(found) > 1 else []
+
+
+def each(reading: Reading, sides: Sequence[dict[str, Any]]) -> list[Filled]:
+    """One measurement of every side, with what the clause says of all of them."""
+    while pointer := reading.clause.find(phrases("references", "pair")):
+        reading.clause.claim(*pointer, by="reference")
+    reading.out.arguments.update(sides[0])
+    filled = fill(reading)
+    shared = {name: value for name, value in filled.arguments.items() if name not in sides[0]}
+    return [Filled({**shared, **side}, filled.question, evidence=filled.evidence) for side in sides]
+
+
 def several(steps: Sequence[Step], referrer: Referrer) -> list[dict[str, Any]]:
     """The versions and the unregistered jobs that steps are about, each once, in order."""
     found: list[dict[str, Any]] = []

@@ -28,7 +28,14 @@ from graphs.understanding.link import Linker, link
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.other_branch import told_of_what_is_there
-from graphs.understanding.pairs import COMPARE, THE_TWO, against_each_other, subjects
+from graphs.understanding.pairs import (
+    COMPARE,
+    THE_TWO,
+    against_each_other,
+    each,
+    measured,
+    subjects,
+)
 from graphs.understanding.reading import Evidence, Filled, Reading, Scope
 from graphs.understanding.router import Route
 from graphs.understanding.said import said_values, says_only_values
@@ -256,11 +263,13 @@ class Planner:
         self._undone(operation.name, filled, scope, read.clause)
         if filled.needs is not None:
             self._bridge(filled, draft, condition)
-        for arguments in (a for each in (filled, *further) for a in _every(each)):
+        for arguments in (a for one in (filled, *further) for a in _every(one)):
             self._append(draft, operation.name, arguments, condition, read.clause.link, before)
 
     def _sides(self, reading: Reading, draft: Draft, condition: Condition | None) -> list[Filled]:
-        """The comparisons that `compare the two` makes of what was made before, if it does."""
+        """What `compare the two` or `evaluate both` makes of what was made before, if it does."""
+        if sides := measured(reading):
+            return each(reading, sides)
         versions: list[dict[str, Any]] = []
         for side in subjects(reading):
             made = Filled(dict(side))

@@ -81,6 +81,8 @@ def test_each_of_both_is_compared_with_what_is_named(
         "train on tickets and on complaints-q2, compare them and promote the winner to champion",
         "train on tickets, then on complaints-q2, compare both and deploy the better one to the "
         "kiosks",
+        "train on tickets and on complaints-q2, deploy the better one to the kiosks",
+        "train on tickets and on complaints-q2, evaluate both, promote the best one to champion",
     ],
 )
 def test_the_winner_of_two_trainings_is_acted_on_only_where_it_wins(
@@ -95,8 +97,6 @@ def test_the_winner_of_two_trainings_is_acted_on_only_where_it_wins(
 @pytest.mark.parametrize(
     "text",
     [
-        "train on tickets and on complaints-q2, deploy the better one to the kiosks",
-        "train on tickets and on complaints-q2, evaluate both, promote the best one to champion",
         "train on tickets, on complaints-q2 and on invoices-2026, compare them and promote the "
         "best one to champion",
         "train on tickets, then v3, then compare them",
@@ -107,6 +107,19 @@ def test_what_nothing_decides_between_several_is_not_planned(
 ) -> None:
     plan = understanding.parse(text, names)
     assert plan.steps == [] and (plan.abstained or plan.question is not None)
+
+
+def test_both_are_evaluated_each_by_itself(understanding: Understanding, names: FileNames) -> None:
+    text = "train on tickets and on complaints-q2, then evaluate both on invoices-2026"
+    measured = [
+        s for s in understanding.parse(text, names).steps if s.operation != "training.start"
+    ]
+    assert [
+        (s.operation, s.arguments["job"]["step"], s.arguments["dataset"]) for s in measured
+    ] == [
+        ("evaluation.run", "s1", "invoices-2026"),
+        ("evaluation.run", "s2", "invoices-2026"),
+    ]
 
 
 def _compared(steps: list[Step]) -> list[dict[str, Any]]:

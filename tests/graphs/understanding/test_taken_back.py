@@ -25,21 +25,31 @@ def test_what_is_ruled_out_or_taken_back_has_no_steps(
     assert plan.steps == [] and plan.question is None
 
 
+def test_which_is_better_is_asked_where_it_is_not_known_which_are_meant(
+    understanding: Understanding, names: FileNames
+) -> None:
+    text = "test 3 and 4 of ticket-router on tickets, canary the better of the two on the kiosks"
+    plan = understanding.parse(text, names)
+    assert plan.question is not None and plan.question.slot == "version" and not plan.steps
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "evaluate ticket-router v3 and v4 on tickets and deploy the better one to the kiosks",
-        "test 3 and 4 of ticket-router on tickets, canary the better of the two on the kiosks",
         "evaluate mail-triage v1 and v2 on tickets and promote the winner to champion",
     ],
 )
-def test_which_is_better_is_asked_and_never_guessed(
+def test_which_is_better_is_compared_and_never_guessed(
     understanding: Understanding, names: FileNames, text: str
 ) -> None:
-    plan = understanding.parse(text, names)
-    assert plan.question is not None and plan.question.slot == "version"
-    dangerous = {"deployment.start", "registry.promote"}
-    assert not dangerous & {step.operation for step in plan.steps}
+    steps = understanding.parse(text, names).steps
+    assert [s.operation for s in steps[:3]] == [*["evaluation.run"] * 2, "evaluation.compare"]
+    assert len({act.arguments["version"] for act in steps[3:]}) == 2
+    for act in steps[3:]:
+        first = act.arguments["version"] == steps[2].arguments["version"]
+        assert act.condition is not None and act.condition.left.step == "s3"
+        assert act.condition.op == (">" if first else "<")
 
 
 def test_an_order_that_ends_in_stop_is_still_an_order(
