@@ -20,7 +20,14 @@ Approved = Callable[..., Outcome]
 ROUTER = {"model": "ticket-router", "group": "thinkpads"}
 
 
-def openvino_variant(kernel: Kernel, of: int, folder: Path, *, shift: int = 0) -> int:
+def openvino_variant(
+    kernel: Kernel,
+    of: int,
+    folder: Path,
+    *,
+    shift: int = 0,
+    metrics: dict[str, float] | None = None,
+) -> int:
     """Register a real OpenVINO model as a variant of a version, as shrinking does."""
     import openvino
 
@@ -45,7 +52,8 @@ def openvino_variant(kernel: Kernel, of: int, folder: Path, *, shift: int = 0) -
     manifest.write(out, made)
     store = versions(kernel)
     parent = store.parent("ticket-router", of, "default")
-    new = NewVariant(parent, "openvino-int8", out, 4711, parent.run_id, "user:test")
+    told = metrics or {}
+    new = NewVariant(parent, "openvino-int8", out, 4711, parent.run_id, "user:test", told)
     return store.register(new, "default")
 
 
@@ -145,6 +153,25 @@ def test_a_variant_rolled_out_by_its_own_number_goes_to_every_device(
     done = finished("deployment.start", **ROUTER, version=variant, strategy="all")
     assert {d["form"] for d in done["devices"]} == {"openvino-int8"}
     assert {fleet.serving(name)[0] for name in fleet.devices} == {("ticket-router", variant)}
+
+
+@pytest.mark.parametrize(("rows", "due"), [(20, 64), (2000, 87)])
+def test_a_variant_is_held_to_as_many_rows_as_it_was_measured_on(
+    fleet: FleetUnderTest,
+    mixed: int,
+    kernel: Kernel,
+    approved: Approved,
+    tmp_path: Path,
+    rows: int,
+    due: int,
+) -> None:
+    metrics = {"accuracy": 0.97, "held_out_rows": float(rows)}
+    variant = openvino_variant(kernel, mixed, tmp_path, shift=1, metrics=metrics)
+    outcome = approved("deployment.start", **ROUTER, version=variant, strategy="all")
+    assert outcome.job is not None
+    row = kernel.jobs.wait(outcome.job, timeout=60)
+    assert row.error is not None
+    assert f"at least {due}% is due" in row.error["message"]
 
 
 def test_a_bundle_that_answers_worse_than_was_registered_is_refused_and_no_device_changes(

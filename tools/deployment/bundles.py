@@ -130,9 +130,12 @@ class Bundles:
     def _registered(self, version: ModelVersionInfo) -> tuple[float, int] | None:
         """The accuracy that was measured when a version was made, and on how many rows."""
         from tools.datasets.service import DatasetService
+        from tools.training.optimizing.versions import HELD_OUT_ROWS
 
         known = version.lineage.metrics
         found = next((known[n] for n in ("accuracy", "validation_accuracy") if n in known), None)
+        if found is not None and known.get(HELD_OUT_ROWS, 0) >= 1:
+            return found, int(known[HELD_OUT_ROWS])  # a variant's, which the test split measured
         if found is None or version.dataset is None:
             return None
         try:

@@ -34,7 +34,7 @@ from tools.training.optimizing.held_out import (
 )
 from tools.training.optimizing.targets import LANGUAGE, TARGETS
 from tools.training.optimizing.types import OptimizeModel, OptimizeResult, VariantResult
-from tools.training.optimizing.versions import NewVariant, ParentVersion, versions
+from tools.training.optimizing.versions import HELD_OUT_ROWS, NewVariant, ParentVersion, versions
 
 if TYPE_CHECKING:
     from tools.kernel.jobs import JobContext
@@ -268,7 +268,7 @@ class OptimizingService:
         }
         manifests.write(folder, told)
         origin = self._parent(args, call.tenant)
-        metrics = _metrics(result)
+        metrics = {**_metrics(result), HELD_OUT_ROWS: float(parent["rows"])}
         run_id, kept = store(
             self._kernel.settings,
             call.tenant,

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
 
 
+HELD_OUT_ROWS = "held_out_rows"
+"""The metric of a variant that says on how many rows the others were measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParentVersion:
     """A registered version that variants are made of.
