@@ -7,6 +7,7 @@ import re
 from graphs.understanding.asking import ask
 from graphs.understanding.conversation import kind_of_field
 from graphs.understanding.lexicon import fields, words
+from graphs.understanding.open_rollouts import open_groups
 from graphs.understanding.reading import Reading
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect
@@ -19,6 +20,10 @@ def missing(r: Reading) -> None:
     """Ask for the first argument that is required and was not found."""
     for name, info in r.fields.items():
         if info.is_required() and r.open(name) and _spoken_of(r, name):
+            continue
+        if info.is_required() and r.open(name) and _of_open_rollout(r, name):
+            if r.out.question is not None:
+                return
             continue
         if info.is_required() and r.open(name) and not _comes_later(r, name):
             of = r.out.arguments.get("model")
@@ -75,6 +80,22 @@ def _spoken_of(r: Reading, name: str) -> bool:
     if found is None or not isinstance(found.value, str | int):
         return False
     r.out.arguments[name] = found.value
+    return True
+
+
+def _of_open_rollout(r: Reading, name: str) -> bool:
+    """Take the group of the one open rollout that is spoken of, or ask which of several."""
+    found = None
+    if r.kind(name) is EntityKind.DEVICE_GROUP:
+        found = open_groups(r.operation.name, r.clause, r.scope.names)
+    if found is None:
+        return False
+    groups, span = found
+    if len(groups) == 1:
+        r.set(name, groups[0], span)
+    else:
+        told = f"{len(groups)} rollouts are open."
+        r.out.question = ask(r.operation, name, r.scope.names, said=told, candidates=groups)
     return True
 
 

@@ -61,9 +61,9 @@ class DeploymentService:
         self._steering = kernel.get(Steering)
 
     def names(self, tenant: str) -> list[EntityName]:
-        """The rollouts by number."""
+        """The rollouts by number; one that is still open belongs to its group."""
         return [
-            EntityName(str(row.id), also=(f"rollout {row.id}", f"#{row.id}"))
+            EntityName(str(row.id), (f"rollout {row.id}", f"#{row.id}"), row.open_group)
             for row in self._rollouts.recent(tenant)
         ]
 

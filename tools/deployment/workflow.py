@@ -153,7 +153,9 @@ class Workflow:
         )
         targets = [target_of(plan, device) for device in plan.devices]
         held = plan.takes_over.id if plan.takes_over else None
-        return self._rollouts.create(row, targets, held).id
+        made = self._rollouts.create(row, targets, held).id
+        self._kernel.catalogue.changed()  # now "the rollout" means this one
+        return made
 
     def _abandon(self, tenant: str, rollout: int, error: Exception) -> None:
         """End a rollout that still runs but whose job cannot go on: put back what was touched."""
