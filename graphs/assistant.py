@@ -155,6 +155,10 @@ class Assistant:
         async for event in stream.listen():
             yield event
 
+    def takes_more(self, thread: str) -> bool:
+        """True if a conversation may be told more while it runs: it only waits for a job."""
+        return self._turns.waits_for_jobs(thread)
+
     async def _taken_up(
         self, text: str, context: RequestContext, *, auto_confirm: bool
     ) -> TurnStream:

@@ -97,13 +97,17 @@ class Turns:
         if not await self._others.take(name):
             raise await self._busy(context)
         try:
-            if any(turn not in self._away for turn in self._running(conversation)):
+            if not self.waits_for_jobs(conversation):
                 raise await self._busy(context)
             if await self._others.is_busy(conversation):
                 raise await self._busy(context)
             yield
         finally:
             await self._others.release(name)
+
+    def waits_for_jobs(self, conversation: str) -> bool:
+        """True if all that runs in a conversation waits for a job that it has begun."""
+        return all(turn in self._away for turn in self._running(conversation))
 
     async def _busy(self, context: RequestContext) -> PilothouseError:
         """Why a sentence cannot be taken up; nobody learns of another's conversation from it."""

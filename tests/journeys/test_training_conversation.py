@@ -153,3 +153,18 @@ def another_training(person: Person) -> int:
         return add_training(kernel, name="mail-sorter")
     finally:
         kernel.stop()
+
+
+def test_how_it_goes_is_answered_in_the_conversation_that_waits_for_it(person: Person) -> None:
+    waiting = person.client().ask("train on mails for 40 epochs", "noon", auto_confirm=True)
+    begun = next(event for event in waiting if event["kind"] == "progress" and event.get("job"))
+
+    told = person.asks("how is the training going?", "noon")
+    (asked,) = told["receipts"]
+    assert (asked["operation"], told["status"]) == ("training.status", "done")
+    (result,) = told["results"].values()
+    assert result["job"] == begun["job"]
+
+    stopped = person.client().post("/api/v1/conversations/noon/cancel")
+    assert stopped["jobs"] == [begun["job"]]
+    assert list(waiting)[-1]["status"] == "cancelled"

@@ -40,6 +40,10 @@ class Scripted:
         self._cancelled: set[str] = set()
         self._told: dict[str, list[dict[str, Any]]] = {}
 
+    def takes_more(self, thread: str) -> bool:
+        """Never: what is scripted begins no job."""
+        return False
+
     async def ask(
         self, text: str, context: RequestContext, *, auto_confirm: bool = False
     ) -> AsyncIterator[AssistantEvent]:

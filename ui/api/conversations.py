@@ -118,7 +118,8 @@ async def begun(
     """Begin the turn of a sentence."""
     assistant = await door.assistant()
     events = assistant.ask(text, _in(context, thread), auto_confirm=auto_confirm)
-    return door.turns.begin(context.tenant, thread, events)
+    beside = assistant.takes_more(thread)
+    return door.turns.begin(context.tenant, thread, events, beside=beside)
 
 
 async def cancelled(door: Door, thread: str, context: RequestContext) -> dict[str, Any]:
@@ -160,7 +161,7 @@ async def _stored(
 
 async def _runs(assistant: Assistant, thread: str, context: RequestContext) -> bool:
     told = await run_in_threadpool(assistant.history, thread, context)
-    return told[-1]["status"] == "running"
+    return any(turn["status"] == "running" for turn in told)
 
 
 async def _comes_to_rest(assistant: Assistant, thread: str, context: RequestContext) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -68,52 +69,71 @@ class Turn:
 
 
 class Turns:
-    """The turns that run now, at most one a thread."""
+    """The turns that run now: one a thread, and others beside those that wait for a job."""
 
     def __init__(self) -> None:
-        self._running: dict[Key, tuple[Turn, asyncio.Task[None]]] = {}
+        self._running: dict[Key, list[asyncio.Task[None]]] = defaultdict(list)
         self._stopping = False
         self.observers: list[TurnObserver] = []
 
     def __len__(self) -> int:
         """How many run."""
-        return len(self._running)
+        return sum(len(tasks) for tasks in self._running.values())
 
-    def begin(self, tenant: str, thread: str, events: AsyncIterator[AssistantEvent]) -> Turn:
+    def begin(
+        self,
+        tenant: str,
+        thread: str,
+        events: AsyncIterator[AssistantEvent],
+        *,
+        beside: bool = False,
+    ) -> Turn:
         """Run a turn to its end in the background.
+
+        Args:
+            tenant: whose thread.
+            thread: its name.
+            events: the turn.
+            beside: True if it may run beside what runs in the thread already.
 
         Raises:
             Conflict: if the thread's last turn still runs.
         """
         key = (tenant, thread)
-        if key in self._running:
+        if key in self._running and not beside:
             raise Conflict(
                 f"Thread {thread} is still busy with its last sentence.",
                 hint="Wait for it, cancel it, or use another thread.",
             )
         turn = Turn(thread)
-        task = asyncio.create_task(self._pump(key, turn, events))
-        self._running[key] = (turn, task)
+        task = asyncio.create_task(self._pump(turn, events))
+        self._running[key].append(task)
+        task.add_done_callback(lambda ended: self._over(key, ended))
         return turn
 
+    def _over(self, key: Key, task: asyncio.Task[None]) -> None:
+        self._running[key].remove(task)
+        if not self._running[key]:
+            del self._running[key]
+
     async def ended(self, tenant: str, thread: str, patience: float) -> None:
-        """Wait for the thread's turn to end by itself; end it after `patience` seconds."""
+        """Wait for the thread's newest turn to end by itself; end it after `patience` seconds."""
         found = self._running.get((tenant, thread))
-        if found is None:
+        if not found:
             return
-        _, pending = await asyncio.wait([found[1]], timeout=patience)
+        _, pending = await asyncio.wait(found[-1:], timeout=patience)
         for task in pending:
             task.cancel()
 
     async def stop(self) -> None:
         """Cut all turns off; listeners are told that the threads go on later."""
         self._stopping = True
-        tasks = [task for _, task in self._running.values()]
+        tasks = [task for running in self._running.values() for task in running]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _pump(self, key: Key, turn: Turn, events: AsyncIterator[AssistantEvent]) -> None:
+    async def _pump(self, turn: Turn, events: AsyncIterator[AssistantEvent]) -> None:
         began, status = time.perf_counter(), "failed"
         try:
             async for event in events:
@@ -131,7 +151,6 @@ class Turns:
             log.exception("a turn of thread %s failed (%s)", turn.thread, reference)
             turn.say(_line(turn, unexpected(reference)))
         finally:
-            self._running.pop(key, None)
             turn.finish()
             self._observed("turn", status, began)
 
