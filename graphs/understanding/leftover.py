@@ -105,6 +105,8 @@ class Leftovers:
             own = own | self._own[act.domain]
         aside = _asides(clause.tokens, self._verbs) | _held(clause.tokens, act)
         named = _mentioned(clause)
+        if _swaps(clause, act):
+            return [0]
         if act.effect is Effect.DANGEROUS and (idle := _idle(clause, values) - aside):
             return [min(idle)]
         aside |= named
@@ -229,6 +231,13 @@ def _mentioned(clause: Clause) -> set[int]:
     versions = (m for m in model_mentions(clause) if m.mention is not None)
     named = [*clause.mentions, *versions]
     return {at for m in named for at in range(m.start, m.end)}
+
+
+def _swaps(clause: Clause, act: Operation[Any, Any]) -> bool:
+    """True for `swap champion and challenger`, of which one act would do a half."""
+    aliases = {alias_of(token.low) for token in clause.tokens} - {None}
+    exchanges = clause.tokens[0].low in words("leftover", "exchanging")
+    return exchanges and "alias" in act.input.model_fields and len(aliases) > 1
 
 
 def _idle(clause: Clause, values: set[str]) -> set[int]:

@@ -97,6 +97,9 @@ class Draft:
     kept: set[int] = field(default_factory=set[int])
 
 
+_WHICH = frozenset(["which", "who", "whether"])
+
+
 class Planner:
     """Turns routed clauses into steps."""
 
@@ -310,6 +313,12 @@ class Planner:
     def _repeats(self, clause: Clause) -> bool:
         """True for `…, promote it` after a clause that asked for just that already."""
         said = [t.low for t in clause.tokens if t.kind != "punctuation"]
+        if (
+            not clause.mentions
+            and _WHICH & set(said)
+            and not any(c.isdigit() for w in said for c in w)
+        ):
+            return True  # `… and tell me which is better`: the comparison does
         return len(said) < 4 and all(
             w in self._verbs or w in words("references", "it") for w in said
         )

@@ -82,7 +82,8 @@ def _weekdays(text: str, found: re.Match[str]) -> Recurring:
 
 def _weekend(text: str, found: re.Match[str]) -> Recurring:
     start, end, at = _timed(text, found, None, time(8))
-    return Recurring(start, end, f"{at.minute} {at.hour} * * 6")
+    days = "0,6" if found.group().rstrip().endswith("weekends") else "6"
+    return Recurring(start, end, f"{at.minute} {at.hour} * * {days}")
 
 
 def _month(text: str, found: re.Match[str]) -> Recurring:

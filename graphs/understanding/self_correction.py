@@ -8,6 +8,8 @@ from graphs.understanding.lexicon import phrases
 from graphs.understanding.text import Token, phrase_at
 
 _LONGEST = 6
+_WAITS = frozenset(["wait", "hold", "stop"])
+_FOR = frozenset(["for", "until", "till", "before", "after", "a", "an", "one", "two", "some", "at"])
 _MARKS = frozenset([",", "-", "–", "—", ".", "…", "("])
 
 
@@ -30,6 +32,8 @@ def corrected_at(
         begin = at + size
         if tokens[begin - 1].low == "no" and tokens[begin].low != ",":
             continue  # `no password` says something else
+        if tokens[begin - 1].low in _WAITS and tokens[begin].low in _FOR:
+            continue  # `wait for my ok` is to wait
         while begin < len(tokens) and tokens[begin].kind == "punctuation":
             begin += 1
         end = next((i for i in range(begin, len(tokens)) if tokens[i].low == ","), len(tokens))

@@ -76,6 +76,8 @@ def meant(
         scope: the whole sentence, and which version an alias points at.
     """
     takes = operation.input.model_fields
+    if wanted.side and operation.name == _PROMOTE and _names_it(clause, wanted):
+        return implied_alias(clause, wanted.side, step, scope.names, scope.whole)
     if not wanted.side or "version" not in takes or _names_another(operation.name, clause):
         return {}
     if operation.name != _PROMOTE:
@@ -131,6 +133,12 @@ def _names_another(operation: str, clause: Clause) -> bool:
     return any(m.version is not None for m in mentions) or any(
         clause.find(phrases("references", name)) for name in _OTHERS
     )
+
+
+def _names_it(clause: Clause, wanted: Wanted) -> bool:
+    """True if an act names the very side that its condition does: `promote v4 if v4 wins`."""
+    named = [m.version for m in model_mentions(clause, aliases=False) if m.version is not None]
+    return bool(named) and all(version == wanted.side.get("version") for version in named)
 
 
 def _number(model: Any, version: Any, names: NameView) -> Any:

@@ -29,6 +29,9 @@ from graphs.understanding.parse_lines import FileNames, parse_turns
         ("promote ticket-router v3 to champion for a week", "for a week"),
         ("make ticket-router v3 champion in staging", "champion"),
         ("protect the kiosks from nadia", "from nadia"),
+        ("undo everything we did today", "everything"),
+        ("swap champion and challenger of ticket-router", "swap"),
+        ("make the best of ticket-router v3 and v4 champion", "the best of"),
     ],
 )
 def test_an_act_with_words_that_nothing_takes_in_is_not_planned_without_them(
@@ -58,6 +61,15 @@ def test_remarks_reasons_and_temper_are_no_part_of_an_order(
     understanding: Understanding, names: FileNames, said: str
 ) -> None:
     assert len(understanding.parse(said, names).steps) == 1
+
+
+def test_waiting_for_somebody_is_no_correction_of_what_was_said(
+    understanding: Understanding, names: FileNames
+) -> None:
+    said = "deploy ticket-router v4 to the thinkpads, wait for my ok before the kiosks"
+    assert understanding.parse(said, names).steps == []
+    corrected = understanding.parse("pause the kiosks, wait, the thinkpads", names).steps
+    assert [s.arguments for s in corrected] == [{"group": "thinkpads"}]
 
 
 def test_what_is_only_read_may_hold_words_that_say_nothing(

@@ -1,0 +1,127 @@
+"""Everyday wordings that were once read as something else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graphs.understanding import Understanding
+from graphs.understanding.parse_lines import FileNames
+
+
+@pytest.mark.parametrize(
+    ("said", "operation", "arguments"),
+    [
+        ("fine tune on tickets", "training.start", {"dataset": "tickets"}),
+        ("please fine tune a model on the tickets", "training.start", {"dataset": "tickets"}),
+        (
+            "train on tickets, stop after 3 epochs without improvement",
+            "training.start",
+            {"dataset": "tickets", "patience": 3},
+        ),
+        (
+            "train on tickets for 8 epochs with early stopping after 2 epochs",
+            "training.start",
+            {"dataset": "tickets", "epochs": 8, "patience": 2},
+        ),
+        (
+            "will training on chat-turns fit into 4 GB?",
+            "training.estimate",
+            {"dataset": "chat-turns"},
+        ),
+        (
+            "pull in a.csv and skip rows that are broken",
+            "datasets.add",
+            {"path": "a.csv", "skip_bad_rows": True},
+        ),
+        (
+            "audit trail for oskar this month",
+            "platform.audit",
+            {"user": "oskar", "period": "this month"},
+        ),
+        ("show nadia's receipts", "platform.receipts", {"user": "nadia"}),
+        ("stop the study, job 40", "training.cancel", {"job": 40}),
+        (
+            "release mail-triage v3 to the kiosks gradually: 10, 50, 100",
+            "deployment.start",
+            {"model": "mail-triage", "version": 3, "group": "kiosks", "steps": [10, 50, 100]},
+        ),
+        (
+            "canary mail-triage v3 on the kiosks at 10% for an hour",
+            "deployment.start",
+            {
+                "model": "mail-triage",
+                "version": 3,
+                "group": "kiosks",
+                "percent": 10,
+                "minutes": 60,
+            },
+        ),
+        (
+            "compare ticket-router v3 and v4 and tell me which is better",
+            "evaluation.compare",
+            {"model": "ticket-router", "version": 3, "other_version": 4},
+        ),
+    ],
+)
+def test_it_is_read_as_it_is_meant(
+    understanding: Understanding,
+    names: FileNames,
+    said: str,
+    operation: str,
+    arguments: dict[str, Any],
+) -> None:
+    (step,) = understanding.parse(said, names).steps
+    usual = {"strategy": "canary"} if operation == "deployment.start" else {}
+    assert step.operation == operation
+    assert {**usual, **step.arguments} == {**usual, **arguments}
+
+
+@pytest.mark.parametrize(
+    ("said", "cron"),
+    [
+        ("on weekends at 3 am retrain on tickets", "0 3 * * 0,6"),
+        ("every weekend retrain on tickets", "0 8 * * 6"),
+    ],
+)
+def test_weekends_have_two_days_and_a_weekend_begins_once(
+    understanding: Understanding, names: FileNames, said: str, cron: str
+) -> None:
+    (step,) = understanding.parse(said, names).steps
+    assert step.schedule is not None and step.schedule.every == cron
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "promote ticket-router v4 if it beats the champion",
+        "promote ticket-router v4 only if it beats the champion on tickets by 1.5 points",
+        "if ticket-router v4 beats the champion, promote v4",
+    ],
+)
+def test_who_beats_the_champion_becomes_it(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    compared, promoted = understanding.parse(said, names).steps
+    assert compared.operation == "evaluation.compare"
+    wanted = {"model": "ticket-router", "version": 4, "alias": "champion"}
+    assert promoted.arguments == wanted and promoted.condition is not None
+
+
+def test_who_beats_another_version_is_asked_for_what(
+    understanding: Understanding, names: FileNames
+) -> None:
+    plan = understanding.parse("promote ticket-router v4 if it beats v3", names)
+    assert plan.question is not None and plan.question.slot == "alias" and not plan.steps
+
+
+@pytest.mark.parametrize(
+    "said",
+    ['"roll back the kiosks" is what oskar wrote in the ticket', "'archive v1' says the mail"],
+)
+def test_what_somebody_wrote_orders_nothing(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    plan = understanding.parse(said, names)
+    assert plan.abstained and not plan.steps
