@@ -21,6 +21,7 @@ from graphs.understanding.lexicon import words
 from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView, covers
+from graphs.understanding.order_of_acts import in_order
 from graphs.understanding.schedule import (
     When,
     Written,
@@ -102,7 +103,8 @@ def take(
         return _refused(kept, parser.replies.reminding())
     when = when_in(sentence, now)
     if when is None:
-        if waited := waits_for(sentence):
+        orders = in_order(list(tokens), parser.verbs) != list(tokens)
+        if (waited := waits_for(sentence)) and not orders:
             why = "I can wait for a time or for the end of a job, and for nothing else"
             return _refused(kept, parser.replies.no_such_time(f"{waited} …", why))
         return _undated(parser, kept, answers)

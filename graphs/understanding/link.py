@@ -24,6 +24,9 @@ _UNNUMBERED = (
 ALIASES = ("champion", "challenger", "staging")
 
 
+_WHERE = frozenset(["in", "of", "at", "from", "the", "our"])
+
+
 class Linker:
     """Finds names. Keeps the indices of the catalogues used last and nothing else.
 
@@ -83,11 +86,11 @@ class Linker:
                 continue
             index = self.index(kind, names)
             for at in range(len(tokens) - 1):
-                for size in (3, 2):
+                for size in (_over_small(tokens, at, kind), 3, 2):
                     span = range(at, min(at + size, len(tokens)))
-                    if len(span) < size or taken & set(span):
+                    if len(span) < max(size, 2) or taken & set(span):
                         continue
-                    said = [tokens[i] for i in span]
+                    said = [tokens[i] for i in span if size <= 3 or tokens[i].low not in _WHERE]
                     if any(t.kind != "word" or t.low in _NO_PART for t in said):
                         continue
                     if not all(
@@ -319,3 +322,12 @@ def _without_covered(found: list[Mention]) -> list[Mention]:
             and any(o.how == "exact" and o.start <= m.start and m.end <= o.end for o in found)
         )
     ]
+
+
+def _over_small(tokens: Sequence[Token], at: int, kind: EntityKind) -> int:
+    """The length of `phones in the field`, whose words stand apart; 0 for anything else."""
+    end = at + 1
+    while end < len(tokens) and tokens[end].low in _WHERE:
+        end += 1
+    apart = kind is EntityKind.DEVICE_GROUP and 3 <= end - at <= 4
+    return end + 1 - at if apart and end < len(tokens) else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphs.understanding.guards import stems
+from graphs.understanding.lexicon import words
 from graphs.understanding.text import Token
 
 _DONE = frozenset(
@@ -25,15 +26,31 @@ def in_order(tokens: list[Token], verbs: frozenset[str]) -> list[Token]:
         verb, start = begin
         if at == 0:
             comma = next((i for i in range(start, len(tokens)) if tokens[i].low == ","), None)
-            if comma is None or comma + 1 >= len(tokens):
+            if comma is None:
+                begins = _main_at(tokens, start + 2, verbs)
+                cut = (begins, begins)
+            else:
+                cut = (comma, comma + 1)
+            if cut[0] is None or cut[1] is None or cut[1] >= len(tokens):
                 return tokens
-            subordinate, main = tokens[start + 1 : comma], tokens[comma + 1 :]
+            subordinate, main = tokens[start + 1 : cut[0]], tokens[cut[1] :]
         else:
             subordinate, main = tokens[start + 1 :], tokens[:at]
         act = [_as(verb, tokens[start]), *subordinate]
         first, second = (act, main) if token.low == "after" else (main, act)
         return [*_without_mark(first), _as("then", token), *second]
     return tokens
+
+
+def _main_at(tokens: Sequence[Token], at: int, verbs: frozenset[str]) -> int | None:
+    """Where the main order begins without a comma: `before deploying X evaluate it`."""
+    small = words("words", "determiners") | words("words", "prepositions")
+    for index in range(at, len(tokens) - 1):
+        verb, before = tokens[index].low in verbs, tokens[index - 1].low
+        points = tokens[index + 1].low in words("references", "it") | small
+        if verb and points and before not in small:
+            return index
+    return None
 
 
 def _instead(tokens: list[Token], verbs: frozenset[str]) -> list[Token] | None:

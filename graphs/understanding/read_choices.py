@@ -32,8 +32,8 @@ def _choice(r: Reading, name: str, info: FieldInfo) -> None:
     unsaid = r.spec(name).get("unsaid", ())
     known = [value for value in values.choices_of(info) if value not in unsaid]
     found = values.read_choice(r.clause, name, known)
-    if not found:
-        return
+    if not found or (found[0] == "all" and "steps" in r.out.arguments):
+        return  # `to all phones at 5, 25 and 100 percent` is no rollout all at once
     if values.is_list(info):
         _every(r, name, values.choices_of(info))
         return

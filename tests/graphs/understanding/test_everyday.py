@@ -79,6 +79,38 @@ def test_it_is_read_as_it_is_meant(
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "roll back the phones in the office",
+        "roll back the phones at the office",
+        "roll back the office phones",
+    ],
+)
+def test_a_group_may_be_told_apart_by_a_word_that_stands_apart(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    (step,) = understanding.parse(said, names).steps
+    assert step.arguments == {"group": "phones-office"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "before you deploy ticket-router v4 to the kiosks evaluate it on tickets",
+        "after evaluating ticket-router v4 on tickets deploy it to the kiosks",
+        "deploy ticket-router v4 to the kiosks after evaluating it on tickets",
+    ],
+)
+def test_acts_go_in_the_order_that_is_said_with_and_without_a_comma(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    measured, deployed = understanding.parse(said, names).steps
+    assert (measured.operation, deployed.operation) == ("evaluation.run", "deployment.start")
+    assert measured.arguments == {"model": "ticket-router", "version": 4, "dataset": "tickets"}
+    assert deployed.arguments["group"] == "kiosks" and deployed.depends_on == [measured.id]
+
+
+@pytest.mark.parametrize(
     ("said", "cron"),
     [
         ("on weekends at 3 am retrain on tickets", "0 3 * * 0,6"),
