@@ -33,7 +33,7 @@ def own_words(text: str) -> tuple[str, bool]:
     for line in lines:
         several = len(lines) > 1
         if _LOG.match(line) or (several and (_SPEAKER.match(line) or line.rstrip().endswith(":"))):
-            if asked := _ASKED_FIRST.match(line):
+            if not _LOG.match(line) and (asked := _ASKED_FIRST.match(line)):
                 own.append(asked.group())
             break  # what follows a pasted line is taken as pasted too
         own.append(line)

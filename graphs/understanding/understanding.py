@@ -56,6 +56,8 @@ _LISTED = 0.6
 _DESCRIBE = ".describe"
 _FEW = 5
 _UNKNOWN_RUN = re.compile(rf"{UNKNOWN}(?: {UNKNOWN})*")
+_ALIEN = 0.9
+"""How surely a wish is none that anything here serves, whatever its words are names of."""
 _NEARBY = 3.0
 """How much likelier a question is that stays with the subject of the wish before it."""
 
@@ -419,6 +421,8 @@ class Understanding:
         What is unknown fills no argument, so that this can lead to a question and to no act.
         """
         if self.sure(route) or clause.mentions or clause.tokens[0].low not in self.verbs:
+            return route
+        if route.outside > _ALIEN:
             return route
         known = [t for t in clause.tokens if t.kind != "word" or t.low in self.known]
         if len(known) == len(clause.tokens):

@@ -60,9 +60,13 @@ class RunBenchmark(Args):
         Field(description="A registered language model; or give `base_model`.", max_length=80),
     ] = None
     version: MaybeVersion = Field(None, description="Its version; the newest when left out.", ge=1)
-    base_model: str | None = Field(
-        None, description="A base model, such as smollm2, as it is before training.", max_length=200
-    )
+    base_model: Annotated[
+        str | None,
+        Slot(EntityKind.BASE_MODEL, "Which base model?", closed=False),
+        Field(
+            description="A base model, such as smollm2, as it is before training.", max_length=200
+        ),
+    ] = None
     dataset: Answers
     shots: int = Field(0, description="Worked examples before each question.", ge=0, le=20)
     rows: int = Field(50, description="Test rows at most.", ge=2, le=10_000)

@@ -41,6 +41,11 @@ from graphs.understanding.parse_lines import FileNames
             {"user": "oskar", "period": "this month"},
         ),
         ("show nadia's receipts", "platform.receipts", {"user": "nadia"}),
+        (
+            "benchmark smollm2 on chat-turns with 3 shots",
+            "evaluation.benchmark",
+            {"base_model": "smollm2", "dataset": "chat-turns", "shots": 3},
+        ),
         ("stop the study, job 40", "training.cancel", {"job": 40}),
         (
             "release mail-triage v3 to the kiosks gradually: 10, 50, 100",
@@ -146,6 +151,22 @@ def test_who_beats_another_version_is_asked_for_what(
 ) -> None:
     plan = understanding.parse("promote ticket-router v4 if it beats v3", names)
     assert plan.question is not None and plan.question.slot == "alias" and not plan.steps
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "we might want to roll back the kiosks later",
+        "we may have to roll back the kiosks",
+        "tell me a joke",
+        "[2026-11-24 10:00] ERROR rollback kiosks failed; run: pilothouse undo R15",
+    ],
+)
+def test_what_is_thought_of_pasted_or_none_of_its_business_is_not_planned(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    plan = understanding.parse(said, names)
+    assert plan.abstained and not plan.steps and plan.question is None
 
 
 @pytest.mark.parametrize(
