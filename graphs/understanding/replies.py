@@ -62,8 +62,8 @@ class Replies:
         """For words of an order that none of its arguments takes in."""
         if is_period(words):
             return (
-                f"Only trainings take the rows of a certain time, so I planned nothing. Without "
-                f"{words!r} all rows of the dataset count."
+                "Only trainings, evaluations and comparisons take the rows of a certain time, so I "
+                f"planned nothing. Without {words!r} all rows of the dataset count."
             )
         return (
             f"I do not know what {words!r} is to be there, so I planned nothing. Name what it is "

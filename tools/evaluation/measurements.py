@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 @measurement_source
 def evaluations_of(kernel: Kernel, version: ModelVersionInfo) -> Sequence[Measurement]:
-    """The evaluations of a version, newest first."""
+    """The evaluations of a version, newest first; none on rows of a certain time alone."""
     from tools.evaluation.store import ResultStore
 
     found = ResultStore(kernel).results(
         version.tenant, version.model, {version.job: version.version}
     )
-    return [_measurement(r) for r in found if r.version == version.version]
+    whole = (r for r in found if r.period is None)
+    return [_measurement(r) for r in whole if r.version == version.version]
 
 
 def _measurement(result: EvaluationResult) -> Measurement:

@@ -7,9 +7,11 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.datasets.dated import rows_from
 from tools.kernel.errors import Conflict
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class HeldOut:
         skipped: rows left out because of their label.
         majority: the commonest class of the first subject's training split.
         chosen_by: True if these rows chose which weights the training kept.
+        period: the time that they are from, if only some were asked for.
     """
 
     rows: list[Row]
@@ -38,11 +41,14 @@ class HeldOut:
     skipped: int
     majority: str
     chosen_by: bool = False
+    period: str | None = None
 
     @property
     def warnings(self) -> list[str]:
         """What a reader must know about the rows."""
         told: list[str] = []
+        if self.period:
+            told.append(f"Only rows from {self.period} were taken: {len(self.rows)}.")
         if self.overlap:
             told.append(f"{self.overlap} rows were left out: the training saw their text.")
         if self.skipped:
@@ -75,7 +81,12 @@ def text_hash(text: str) -> str:
 
 
 def held_out(
-    datasets: DatasetService, tenant: str, dataset: str, split: str, subjects: Sequence[Subject]
+    datasets: DatasetService,
+    tenant: str,
+    dataset: str,
+    split: str,
+    subjects: Sequence[Subject],
+    period: str | None = None,
 ) -> HeldOut:
     """The rows of a split on which all subjects can be measured.
 
@@ -85,12 +96,16 @@ def held_out(
         dataset: the dataset to measure on.
         split: its part.
         subjects: the models, at least one.
+        period: only rows from then, such as `last week`; all if not given.
 
     Raises:
         NotFound: if there is no such dataset or split.
+        InvalidInput: if no row is from the period, or none says when it is from.
         Conflict: if most rows were trained on, or no label is known.
     """
     every = datasets.rows(tenant, dataset, split)
+    if period is not None:
+        every = rows_from(every, period, f"{split} rows of {dataset}", datetime.now(UTC))
     trained = {s.dataset: datasets.rows(tenant, s.dataset) for s in subjects}
     # The validation split chose which weights were kept, so it is not held out from a test either.
     used = ("train", "validation") if split == "test" else ("train",)
@@ -114,4 +129,5 @@ def held_out(
         )
     first = Counter(r.label for r in trained[subjects[0].dataset] if r.split == "train")
     majority = min(first, key=lambda label: (-first[label], label))
-    return HeldOut(rows, overlap, len(unseen) - len(rows), majority, chosen_by=split != "test")
+    skipped = len(unseen) - len(rows)
+    return HeldOut(rows, overlap, skipped, majority, chosen_by=split != "test", period=period)

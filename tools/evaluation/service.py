@@ -89,7 +89,7 @@ class EvaluationService:
                 f"{subject} is a language model: it has answers, not classes.",
                 hint=f"`measure the answers of {subject}` does it.",
             )
-        return subject, self.held_out(args.dataset, args.split, [subject], tenant)
+        return subject, self.held_out(args.dataset, args.split, [subject], tenant, args.period)
 
     def _measure(self, args: RunEvaluation, call: Call) -> dict[str, Any]:
         subject, rows = self.prepared(args, call.tenant)
@@ -155,7 +155,7 @@ class EvaluationService:
         subjects = self._pair(args, tenant)
         for subject in subjects:
             subject.check()
-        rows = self.held_out(args.dataset, "test", subjects, tenant)
+        rows = self.held_out(args.dataset, "test", subjects, tenant, args.period)
         seen = difference_seen(len(rows.rows), _DISCORDANT)
         needed = rows_needed(_WANTED, _DISCORDANT)
         return Preview(
@@ -177,7 +177,7 @@ class EvaluationService:
         subjects = self._pair(args, call.tenant)
         for subject in subjects:
             subject.check()
-        rows = self.held_out(args.dataset, "test", subjects, call.tenant)
+        rows = self.held_out(args.dataset, "test", subjects, call.tenant, args.period)
         path = call.running.workdir / "rows.jsonl"
         rows.write(path)
         folders = [str(s.folder) for s in subjects]
@@ -255,11 +255,13 @@ class EvaluationService:
         split: str,
         subjects: list[Subject] | tuple[Subject, ...],
         tenant: str,
+        period: str | None = None,
     ) -> HeldOut:
         """The rows of a split on which all subjects can be measured; see `rows.held_out`."""
         from tools.datasets.service import DatasetService
 
-        return held_out(self._kernel.get(DatasetService), tenant, str(dataset), split, subjects)
+        datasets = self._kernel.get(DatasetService)
+        return held_out(datasets, tenant, str(dataset), split, subjects, period)
 
 
 def _described(subject: Subject, args: RunEvaluation, rows: HeldOut) -> dict[str, Any]:
@@ -270,6 +272,7 @@ def _described(subject: Subject, args: RunEvaluation, rows: HeldOut) -> dict[str
         "run_id": subject.run_id,
         "dataset": args.dataset,
         "split": args.split,
+        "period": args.period,
         "baseline_majority": rows.majority_accuracy(),
         "overlap": rows.overlap,
         "skipped": rows.skipped,

@@ -163,4 +163,5 @@ class ResultStore:
 def metric_key(result: EvaluationResult, metric: str) -> str:
     """The run's metric for a figure: `evaluation/tickets-2/test/accuracy`."""
     dataset = re.sub(r"[^\w.-]+", "-", result.dataset)
-    return f"{EVALUATIONS}{dataset}/{result.split}/{metric}"
+    when = "-" + re.sub(r"[^\w.-]+", "-", result.period) if result.period else ""
+    return f"{EVALUATIONS}{dataset}/{result.split}{when}/{metric}"

@@ -14,6 +14,16 @@ from tools.registry.types import KnownModel, KnownVersion, MaybeVersion
 Split = Literal["test", "validation"]
 
 
+Period = Annotated[
+    str | None,
+    Field(
+        description="Only rows from then, such as `last week` or `since 2026-01-01`, by the "
+        "dataset's column of dates; all rows when left out.",
+        max_length=100,
+    ),
+]
+
+
 class RunEvaluation(Args):
     """Which model to measure (a registered one, or a training job's), and on what."""
 
@@ -50,6 +60,7 @@ class RunEvaluation(Args):
         Slot(None, "On which split?"),
         Field(description="Which held-out part of the dataset."),
     ] = "test"
+    period: Period = None
 
     @model_validator(mode="after")
     def _one_subject(self) -> RunEvaluation:
@@ -82,6 +93,7 @@ class CompareModels(Args):
         Slot(EntityKind.DATASET, "On which dataset?"),
         Field(description="The dataset; the first model's own when left out.", max_length=120),
     ] = None
+    period: Period = None
 
 
 class ListResults(Args):
@@ -124,6 +136,7 @@ class EvaluationResult(Result):
         run_id: the MLflow run whose metrics carry the result.
         dataset: the dataset, with its version.
         split: the part of it.
+        period: the time that its rows are from; None for all of them.
         rows: how many rows were predicted.
         accuracy: fraction of rows predicted right.
         accuracy_low: lower end of the 95 % bootstrap interval over rows.
@@ -177,6 +190,7 @@ class EvaluationResult(Result):
     plot: str | None = None
     overlap: int = 0
     skipped: int = 0
+    period: str | None = None
     warnings: list[str] = Field(default_factory=list)
     macro_f1_low: float | None = None
     macro_f1_high: float | None = None
@@ -199,6 +213,7 @@ class ComparisonResult(Result):
         other_version: its version.
         dataset: the dataset, with its version.
         split: the part of it.
+        period: the time that its rows are from; None for all of them.
         rows: how many rows both predicted.
         accuracy: of the first.
         other_accuracy: of the second.
@@ -233,6 +248,7 @@ class ComparisonResult(Result):
     p_value: float
     better: Literal["first", "second", "neither"]
     verdict: str
+    period: str | None = None
     warnings: list[str] = Field(default_factory=list)
     rows_needed: int | None = None
     smallest_seen: float | None = None

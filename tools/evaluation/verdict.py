@@ -53,6 +53,7 @@ def compared(
         other_version=second.version or 0,
         dataset=dataset,
         split=split,
+        period=held_out.period,
         rows=rows,
         accuracy=accuracy,
         other_accuracy=other,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
+from tools.datasets.dated import date_column, moment
 from tools.kernel.errors import InvalidInput
 from tools.kernel.periods import Span, parse_period
 from tools.training.preparing import LEAST_ROWS
@@ -15,15 +16,6 @@ from tools.training.preparing import LEAST_ROWS
 if TYPE_CHECKING:
     from tools.datasets.columns import Row
     from tools.datasets.repository import Dataset
-
-DATES = (
-    *("created_at", "created", "date", "datetime", "timestamp", "time", "opened_at", "opened"),
-    *("received_at", "received", "sent_at", "sent", "reported_at", "reported", "submitted_at"),
-    *("submitted", "posted_at", "posted", "written_at", "updated_at", "updated", "day"),
-)
-"""Columns that say when a row is from, the likeliest first."""
-_MOST_SECONDS = 10**11
-"""Greater numbers are milliseconds since 1970: as seconds they lie in the year 5138."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +48,7 @@ def rows_of(rows: Sequence[Row], period: str, what: str, now: datetime) -> Chose
         InvalidInput: if the period is not understood, or too little is from then.
     """
     span = parse_period(period, now)
-    column = _column(rows)
+    column = date_column(rows)
     if column is None:
         told = f"all rows, as {what} does not say when they are from"
         warning = (
@@ -64,7 +56,7 @@ def rows_of(rows: Sequence[Row], period: str, what: str, now: datetime) -> Chose
             f"rows are used, not only those of “{period}”."
         )
         return Chosen(list(rows), told, warning)
-    dates = [_moment(row.extra.get(column)) for row in rows]
+    dates = [moment(row.extra.get(column)) for row in rows]
     inside = [row for row, at in zip(rows, dates, strict=True) if at is not None and span.holds(at)]
     train = [row for row in inside if row.split == "train"]
     _check(train, rows, span, column, what, [at for at in dates if at is not None])
@@ -103,31 +95,3 @@ def _check(
         raise InvalidInput(
             f"All rows of {what} from {span.words} are of the class {train[0].label}.", hint=lasting
         )
-
-
-def _column(rows: Sequence[Row]) -> str | None:
-    """The likeliest column with dates in most rows."""
-    found = Counter(name for row in rows for name in row.extra)
-    known = {name.casefold().strip(): name for name in found}
-    for name in DATES:
-        column = known.get(name)
-        if column is None:
-            continue
-        dated = sum(_moment(row.extra.get(column)) is not None for row in rows)
-        if dated * 2 >= len(rows):
-            return column
-    return None
-
-
-def _moment(value: Any) -> datetime | None:
-    """A date as ISO 8601 writes it, or seconds or milliseconds since 1970; else None."""
-    if isinstance(value, bool) or value is None:
-        return None
-    try:
-        if isinstance(value, int | float):
-            seconds = value / 1000 if value > _MOST_SECONDS else value
-            return datetime.fromtimestamp(seconds, UTC)
-        at = datetime.fromisoformat(str(value).strip())
-    except (ValueError, OverflowError, OSError):
-        return None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

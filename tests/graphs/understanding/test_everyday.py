@@ -42,6 +42,22 @@ from graphs.understanding.parse_lines import FileNames
         ),
         ("show nadia's receipts", "platform.receipts", {"user": "nadia"}),
         (
+            "evaluate mail-triage v3 on last week's tickets",
+            "evaluation.run",
+            {"model": "mail-triage", "version": 3, "dataset": "tickets", "period": "last week"},
+        ),
+        (
+            "compare ticket-router v4 with v2 on the tickets since monday",
+            "evaluation.compare",
+            {
+                "model": "ticket-router",
+                "version": 4,
+                "other_version": 2,
+                "dataset": "tickets",
+                "period": "since monday",
+            },
+        ),
+        (
             "benchmark smollm2 on chat-turns with 3 shots",
             "evaluation.benchmark",
             {"base_model": "smollm2", "dataset": "chat-turns", "shots": 3},
