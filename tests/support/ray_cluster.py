@@ -76,13 +76,13 @@ class Lab:
             time.sleep(0.05)
         return what
 
-    def busy(self) -> list[str]:
+    def busy(self, module: str = "tools.training.child") -> list[str]:
         """The addresses of the workers that compute: their raylets have children that train."""
         return [
             address
             for address, node in self.nodes.items()
             for process in raylet(node).children(recursive=True)
-            if "tools.training.child" in process.cmdline()
+            if module in process.cmdline()
         ]
 
 
@@ -126,6 +126,18 @@ def together(lab: Lab) -> dict[str, Any]:
     return lost(lab, workers=2)
 
 
+def spoken(lab: Lab) -> dict[str, Any]:
+    """A language model trained on this machine, and by two workers together."""
+    told = {"method": "lora", "rank": 4, "batch_size": 8, "learning_rate": 5e-3, "seed": 0}
+    told |= {"epochs": 3, "max_length": 128, "precision": "fp32"}
+    here = lab.kernel.jobs.wait(lab.start("training.start", **told), timeout=100)
+    lab.kernel.settings.ray_address, lab.kernel.settings.ray_workers = lab.address, 2
+    job = lab.start("training.start", **told)
+    lab.until(job, lambda: len(lab.busy("tools.training.language.child")) == 2)
+    there = lab.kernel.jobs.wait(job, timeout=100)
+    return {"here": here.result or here.error, "there": there.result or there.error}
+
+
 def trials(lab: Lab) -> dict[str, Any]:
     """Two trials at once, and a training that is cancelled while it computes."""
     lab.kernel.settings.ray_address = lab.address
@@ -140,7 +152,7 @@ def trials(lab: Lab) -> dict[str, Any]:
     return {"tuned": tuned, "cancelled": cancelled, "busy": lab.busy(), "left": left}
 
 
-SCENARIOS = {"lost": lost, "together": together, "trials": trials}
+SCENARIOS = {"lost": lost, "together": together, "spoken": spoken, "trials": trials}
 
 
 def main() -> None:

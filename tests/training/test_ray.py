@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.training.conftest import rows, write_rows
+from tests.training.language.conftest import make_language_model, questions
 from tools.kernel.errors import Unavailable
 from tools.kernel.settings import Settings
 from tools.training.cluster.connecting import connect
@@ -39,13 +40,13 @@ def short() -> Iterator[str]:
 
 
 @pytest.fixture
-def on_a_cluster(home: Path, base: Path, many: Path, short: str) -> Callable[[str], dict[str, Any]]:
+def on_a_cluster(home: Path, base: Path, many: Path, short: str) -> Callable[..., dict[str, Any]]:
     """Run a scenario of `ray_cluster.py`; what it printed last."""
 
-    def run(scenario: str) -> dict[str, Any]:
+    def run(scenario: str, data: Path = many, base: Path = base) -> dict[str, Any]:
         if subprocess.run([*APART, "true"], capture_output=True).returncode:
             pytest.skip("namespaces cannot be made here, and Ray would listen on every address")
-        command = [sys.executable, str(CLUSTER), str(home), str(many), str(base), scenario]
+        command = [sys.executable, str(CLUSTER), str(home), str(data), str(base), scenario]
         fast = {
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_agent_register_timeout_ms": "100000",
@@ -87,6 +88,19 @@ def test_two_workers_give_what_one_gives_and_one_goes_on_without_the_other(on_a_
     assert went_on(found["told"])
     assert there["final_loss"] == pytest.approx(here["final_loss"], abs=1e-3)
     assert there["validation_accuracy"] == pytest.approx(here["validation_accuracy"], abs=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_two_workers_train_a_language_model_as_one_does(on_a_cluster, tmp_path: Path):
+    llama = make_language_model(tmp_path / "llama")
+    (tmp_path / "chats").mkdir()
+    chats = write_rows(tmp_path / "chats" / "many.jsonl", questions(300))
+    found = on_a_cluster("spoken", chats, llama)
+    here, there = found["here"], found["there"]
+    assert there["final_loss"] == pytest.approx(here["final_loss"], abs=1e-3)
+    assert there["final_loss"] < there["initial_loss"]
+    assert Path(there["artifact_path"]).is_dir()
 
 
 @pytest.mark.slow

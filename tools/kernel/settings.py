@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         threads: compute threads of a training or evaluation child process.
         ray_address: `host:port` of a Ray cluster, of which this machine is a node; trainings and
             trials compute there when it is set.
-        ray_workers: processes of that cluster that train one classifier together, each a part of
+        ray_workers: processes of that cluster that train one model together, each a part of
             every batch; fewer where the cluster has no room for them.
         training_memory_mb: megabytes that a training may take; most of what is free when not set.
         hourly_rate: money an hour of compute costs, for estimates and reports.

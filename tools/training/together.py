@@ -1,4 +1,4 @@
-"""Several processes that train one classifier: each takes a part of every batch, all step alike.
+"""Several processes that train one model: each takes a part of every batch, all step alike.
 
 Gradients are added over all of them before each step, so that a step is that of one process with
 the whole batch. What could differ between hosts (scores, the wish to pause) is decided by the
@@ -11,12 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
-_SILENCE_SECONDS = 120
+_SILENCE_SECONDS = 120.0
+
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,11 @@ class Group:
         """True in the process that decides, and keeps the checkpoint."""
         return self.rank == 0
 
-    def part(self, rows: Sequence[int]) -> list[int]:
+    def part(self, rows: Sequence[Row]) -> list[Row]:
         """The rows of a batch that this process computes."""
         return list(rows[self.rank :: self.size])
 
-    def add_gradients(self, parameters: Iterable[nn.Parameter], loss: float) -> float:
+    def add_gradients(self, parameters: Iterable[Tensor], loss: float) -> float:
         """Add every gradient and the loss over all processes.
 
         Returns:
@@ -80,11 +83,12 @@ class Group:
 
 
 @contextmanager
-def joined(told: dict[str, Any] | None) -> Iterator[Group]:
+def joined(told: dict[str, Any] | None, silence: float = _SILENCE_SECONDS) -> Iterator[Group]:
     """Meet the other processes of a training; leave them at the end.
 
     Args:
         told: `rank`, `size` and `meeting` (`host:port` of the first process); None if it is alone.
+        silence: seconds after which another that says nothing is given up.
     """
     if told is None:
         yield Group()
@@ -95,7 +99,7 @@ def joined(told: dict[str, Any] | None) -> Iterator[Group]:
         init_method=f"tcp://{told['meeting']}",
         rank=group.rank,
         world_size=group.size,
-        timeout=timedelta(seconds=_SILENCE_SECONDS),
+        timeout=timedelta(seconds=silence),
     )
     try:
         yield group

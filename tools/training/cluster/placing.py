@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tools.kernel.settings import Settings
 
 DRIVER = "tools.training.cluster.driver"
-_SHARED = ("tools.training.child",)
+_SHARED = ("tools.training.child", "tools.training.language.child")
 """The computing processes of which several can train together; a trial is one process."""
 
 

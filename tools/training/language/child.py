@@ -27,29 +27,35 @@ if TYPE_CHECKING:
     from tools.training.language.adapting import Adapted
     from tools.training.language.loop import LanguageTrainer, Progress
     from tools.training.language.rows import TokenRow
+    from tools.training.together import Group
 
 Report = Callable[[float, str, dict[str, float]], None]
 _STARTED = time.monotonic()
 _MOST_NEW_TOKENS = 96
+_SILENCE_SECONDS = 900.0
+"""The first of several answers questions before and between; the others wait for it."""
 
 
-def train(spec: LanguageSpec, report: Report, ask: Ask | None = None) -> dict[str, Any]:
+def train(
+    spec: LanguageSpec, report: Report, ask: Ask | None = None, group: Group | None = None
+) -> dict[str, Any]:
     """Carry out a training and write the model's folder.
 
     Args:
         spec: what to train.
         report: receives the share done, a line, and the figures.
         ask: of a trial, whether it should end after an epoch.
+        group: the processes that train together; this one alone if not given.
 
     Returns:
-        The measured part of a `TrainingResult`.
+        The measured part of a `TrainingResult`; nothing in a process that is not the group's first.
 
     Raises:
         InvalidInput: if the base model cannot be trained so.
         Unavailable: if files cannot be written (a full disk).
     """
     try:
-        return _train(spec, report, ask)
+        return _train(spec, report, ask, group)
     except OSError as error:
         raise Unavailable(
             f"The training could not read or write its files: {error.strerror or error}.",
@@ -57,7 +63,9 @@ def train(spec: LanguageSpec, report: Report, ask: Ask | None = None) -> dict[st
         ) from error
 
 
-def _train(spec: LanguageSpec, report: Report, ask: Ask | None) -> dict[str, Any]:
+def _train(
+    spec: LanguageSpec, report: Report, ask: Ask | None, group: Group | None
+) -> dict[str, Any]:
     import torch
 
     from tools.training.language.bases import load_tokenizer, ready
@@ -71,13 +79,16 @@ def _train(spec: LanguageSpec, report: Report, ask: Ask | None) -> dict[str, Any
     chats = {split: _chats(spec, split) for split in ("train", "validation")}
     rows = {split: _rows(spec, tokenizer, chats[split]) for split in chats}
     adapted = _adapted(spec, tokenizer)
-    trainer = LanguageTrainer(spec, adapted, rows["train"], rows["validation"], report, ask)
+    trainer = LanguageTrainer(spec, adapted, rows["train"], rows["validation"], report, ask, group)
     judge = _Judge(spec, tokenizer, chats["validation"])
-    before = judge.before(adapted, report)
+    first = group is None or group.first
+    before = judge.before(adapted, report) if first else (0.0, 0.0)
     try:
         progress = trainer.run()
     except Paused:
         return {PAUSED: True, "done": trainer.done}
+    if not first:
+        return {}
     report(0.92, "answering the validation split's questions", {})
     measured = _summary(spec, trainer, progress, before, judge.score(adapted))
     measured["metrics"]["cut_rows"] = float(sum(row.cut for row in rows["train"]))
@@ -206,5 +217,12 @@ def _report(share: float, line: str, figures: dict[str, float]) -> None:
     emit(progress=share, message=line, metrics=figures)
 
 
+def _main(spec: dict[str, Any]) -> dict[str, Any]:
+    from tools.training.together import joined
+
+    with joined(spec.get("group"), _SILENCE_SECONDS) as group:
+        return train(LanguageSpec.from_dict(spec), _report, asking(spec), group)
+
+
 if __name__ == "__main__":
-    child_main(lambda spec: train(LanguageSpec.from_dict(spec), _report, asking(spec)))
+    child_main(_main)

@@ -26,6 +26,7 @@ from tools.training.language.rows import TokenRow, shared_prefix
 from tools.training.language.spec import LanguageSpec
 from tools.training.pausing import Paused
 from tools.training.state import load_checkpoint, save_checkpoint
+from tools.training.together import Group
 
 Report = Callable[[float, str, dict[str, float]], None]
 _LEAST_HEAD = 4
@@ -73,6 +74,7 @@ class LanguageTrainer:
         validation: the validation split.
         report: receives the share done, a line and the figures, twice a second at most.
         ask: of a trial, whether it should end after an epoch.
+        group: the processes that train it together; this one alone if not given.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class LanguageTrainer:
         validation: Sequence[TokenRow],
         report: Report,
         ask: Ask | None = None,
+        group: Group | None = None,
     ) -> None:
         self.spec = spec
+        self._group = group or Group()
         self.adapted = adapted
         self.train_rows = train
         self.progress = Progress()
@@ -131,9 +135,7 @@ class LanguageTrainer:
                 self._save()
             if now - self._reported >= 0.5:
                 self._tell()
-            if spec.pause and Path(spec.pause).exists():
-                self._save()
-                raise Paused
+            self._pause_if_asked()
         score = self.measure(progress.epoch, progress.epoch_loss / max(1, progress.epoch_learnt))
         progress.scores.append(score)
         if progress.best is score:
@@ -147,18 +149,26 @@ class LanguageTrainer:
         self._save()
         self._tell()
 
+    def _pause_if_asked(self) -> None:
+        asked = bool(self.spec.pause) and Path(self.spec.pause).exists()
+        if self._group.agreed([asked])[0]:
+            self._save()
+            raise Paused
+
     def _step(self, rows: Sequence[TokenRow]) -> None:
         progress, spec = self.progress, self.spec
         rate = spec.learning_rate * self._schedule(progress.step)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        packs = packs_of(rows, self.head, spec.pack_tokens)
-        learnt = sum(len(pack.targets) for pack in packs)
+        packs = packs_of(self._group.part(rows), self.head, spec.pack_tokens)
+        whole = packs if self._group.size == 1 else packs_of(rows, self.head, spec.pack_tokens)
+        learnt = sum(len(pack.targets) for pack in whole)
         total = 0.0
         for pack in packs:
             loss = functional.cross_entropy(self._logits(pack), pack.targets, reduction="sum")
             (loss / max(1, learnt)).backward()
             total += loss.item()
+        total = self._group.add_gradients(self._trained, total)
         nn.utils.clip_grad_norm_(self._trained, 1.0)
         self._optimiser.step()
         self._optimiser.zero_grad()
@@ -200,7 +210,8 @@ class LanguageTrainer:
                 loss += functional.cross_entropy(logits, pack.targets, reduction="sum").item()
                 right += int((logits.argmax(1) == pack.targets).sum())
                 count += len(pack.targets)
-        return EpochLoss(epoch, training_loss, loss / max(1, count), right / max(1, count))
+        agreed = self._group.agreed([loss / max(1, count), right / max(1, count)])
+        return EpochLoss(epoch, training_loss, *agreed)
 
     # Keeping and telling
 
@@ -236,6 +247,8 @@ class LanguageTrainer:
         self._report(self.done, line, figures)
 
     def _save(self) -> None:
+        if not self._group.first:
+            return
         self._saved = time.monotonic()
         save_checkpoint(
             Path(self.spec.checkpoint),
