@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graphs.understanding.externals import externals
+from graphs.understanding.read_bases import base_models
 from graphs.understanding.read_choices import choices, choices_first
 from graphs.understanding.read_entities import entities
 from graphs.understanding.read_groups import open_groups
@@ -21,8 +22,8 @@ def fill(reading: Reading) -> Filled:
     """Read everything there is to read; each reader claims the words that it has used."""
     reading.out.arguments.update(reading.answered())
     readers: list[Callable[[Reading], None]] = [
-        externals, open_groups, texts, choices_first, models, steps, numbers, choices, entities,
-        references, details, leftovers, new_names,
+        externals, open_groups, base_models, texts, choices_first, models, steps, numbers, choices,
+        entities, references, details, leftovers, new_names,
     ]  # fmt: skip
     for reader in readers:
         reader(reading)
@@ -36,7 +37,17 @@ def fill(reading: Reading) -> Filled:
 
 def fill_said(reading: Reading, with_models: bool = True) -> Filled:
     """Read only what the words say: nothing is asked for, nothing pointed at is looked up."""
-    readers = [periods, given_names, steps, numbers, choices, entities, details, leftovers]
+    readers = [
+        base_models,
+        periods,
+        given_names,
+        steps,
+        numbers,
+        choices,
+        entities,
+        details,
+        leftovers,
+    ]
     for reader in [models, *readers] if with_models else readers:
         reader(reading)
         if reading.out.question is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tools.kernel.entities import EntityName, fold, nearest
 from tools.kernel.errors import InvalidInput, NotFound
 from tools.kernel.paths import absolute
+from tools.training import hub
 
 DEFAULT = "minilm"
 NAMES = (
@@ -25,11 +26,11 @@ NAMES = (
 
 
 def canonical(name: str) -> str:
-    """The known name behind a spelling, or an existing folder's absolute path.
+    """The known name behind a spelling, or the absolute path of a folder, also for a hub id.
 
     Raises:
         InvalidInput: if it can be neither a name nor a path.
-        NotFound: if it is neither, with the nearest names.
+        NotFound: if it is neither, with the nearest names; or a hub id that was not fetched yet.
     """
     folded = fold(name)
     for entry in NAMES:
@@ -38,10 +39,13 @@ def canonical(name: str) -> str:
     folder = absolute(name)
     if folder.is_dir():
         return str(folder.resolve())
+    if hub.is_id(name):
+        return str(hub.cached(name))
     raise NotFound(
         f"There is no base model named {name!r}, and no such folder.",
         suggestions=nearest(name, [entry.name for entry in NAMES]),
-        hint="Name minilm, or a folder with config.json, model.safetensors and tokenizer.json.",
+        hint="Name minilm, a folder with config.json, model.safetensors and tokenizer.json, or a "
+        "hub id such as org/model.",
     )
 
 

@@ -26,26 +26,38 @@ def assets() -> None:
 
 def fetch(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Assets; all that are needed when left out.")
+        list[str] | None,
+        typer.Argument(
+            help="Assets, or hub ids such as org/model; the assets that are needed when left out."
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="The optional ones too.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Fetch what is missing, each file checked by SHA-256."""
+    """Fetch what is missing, each file of an asset checked by SHA-256."""
     from tools.kernel.assets import fetch as bring
     from tools.kernel.assets import manifest
+    from tools.training import hub
     from ui.console import note, print_json
 
-    wanted = list(manifest().assets) if everything else names
-    found = bring(wanted or None, report=note)
+    ids = [name for name in names or () if hub.is_id(name)]
+    wanted = list(manifest().assets) if everything else [n for n in names or () if n not in ids]
+    found = bring(wanted or None, report=note) if wanted or not ids else []
+    places = {name: hub.fetch(name) for name in ids}
     if as_json:
         print_json(
             [
                 {"name": a.name, "path": str(a.path), "bytes": a.size, "sources": list(a.sources)}
                 for a in found
             ]
+            + [
+                {"name": name, "path": str(path), "sources": ["hub"]}
+                for name, path in places.items()
+            ]
         )
     else:
+        for name, path in places.items():
+            print(f"{name}: in {path}")
         for asset in found:
             came = f"from {', '.join(asset.sources)}" if asset.sources else "was here already"
             print(f"{asset.name}: {asset.size / 1e6:.1f} MB in {asset.path} ({came})")

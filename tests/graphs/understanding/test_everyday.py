@@ -64,6 +64,16 @@ from graphs.understanding.parse_lines import FileNames
         ),
         ("stop the study, job 40", "training.cancel", {"job": 40}),
         (
+            "fine tune acme/tiny-bert on tickets",
+            "training.start",
+            {"base_model": "acme/tiny-bert", "dataset": "tickets"},
+        ),
+        (
+            "train on tickets starting from /models/bert",
+            "training.start",
+            {"base_model": "/models/bert", "dataset": "tickets"},
+        ),
+        (
             "release mail-triage v3 to the kiosks gradually: 10, 50, 100",
             "deployment.start",
             {"model": "mail-triage", "version": 3, "group": "kiosks", "steps": [10, 50, 100]},
