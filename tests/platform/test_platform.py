@@ -149,10 +149,13 @@ def test_audit_and_receipts_show_what_one_user_did(
         ("nadia", "platform.jobs"),
     ]
     assert told.receipt.says.endswith("Shown: 2 of nadia.")
-    assert _result(call("platform.audit", user="nadi")).entries == []
+    with pytest.raises(NotFound, match="nadia"):
+        call("platform.audit", user="nadi")
     found = _result(call("platform.receipts", user="nadia", reads=True)).receipts
     assert {r.operation for r in found} == {"platform.whoami", "platform.jobs"}
     assert _result(call("platform.receipts", user="nadia")).receipts == []
+    with pytest.raises(NotFound, match="nadia"):
+        call("platform.receipts", user="nadi")
 
 
 def test_audit_finds_a_changed_record(kernel: Kernel, call: Calling) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import select
 
-from tools.kernel.entities import EntityName
+from tools.kernel.entities import EntityKind, EntityName
 from tools.kernel.errors import Conflict, NotFound, PolicyDenied
 from tools.kernel.identity import RequestContext
 from tools.kernel.operations import Change, Effect, Evidence, Preview
@@ -82,9 +82,11 @@ class PlatformService:
 
         Raises:
             InvalidInput: if the period is not understood.
+            NotFound: if there is and was no such user.
         """
         span = parse_period(args.period, now())
         found = self._kernel.audit.tail(tenant, args.limit, span=span, principal=args.user)
+        self._check_user(args.user, bool(found), tenant)
         entries = [entry_view(r) for r in found]
         if not args.verify:
             return AuditView(entries=entries, verified=False)
@@ -222,7 +224,7 @@ class PlatformService:
 
         Raises:
             InvalidInput: if the period is not understood.
-            NotFound: if there is no such operation.
+            NotFound: if there is no such operation, and is and was no such user.
         """
         wanted = self._kernel.operations.get(args.operation) if args.operation else None
         all_effects = args.reads or (wanted is not None and wanted.effect is Effect.READ)
@@ -235,7 +237,17 @@ class PlatformService:
             effects=() if all_effects else ("write", "dangerous"),
             limit=args.limit,
         )
+        self._check_user(args.user, bool(found), tenant)
         return ReceiptList(receipts=[receipt_view(r) for r in found])
+
+    def _check_user(self, user: str | None, acted: bool, tenant: str) -> None:
+        """Refuse a name that nobody has or had; who was removed is known by what they did.
+
+        Raises:
+            NotFound: with the nearest names.
+        """
+        if user is not None and not acted:
+            self._kernel.catalogue.resolve(EntityKind.USER, user, tenant)
 
     def job_names(self, tenant: str) -> list[EntityName]:
         """Every job by its number, of its operation."""
