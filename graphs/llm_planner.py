@@ -169,15 +169,19 @@ class LlmPlanner:
         sent = (len(str(messages)) + len(str(schema))) // LETTERS_A_TOKEN
         await meter.check(sent)
         began = time.perf_counter()
-        answer = await self._answered(messages, schema)
-        used = getattr(answer["raw"], "usage_metadata", None) or {}
-        got = len(str(answer["raw"].content)) // LETTERS_A_TOKEN
-        await meter.record(
-            int(used.get("input_tokens", 0)) or sent,
-            int(used.get("output_tokens", 0)) or got,
-            (time.perf_counter() - began) * 1000,
-        )
-        return read_draft(answer["parsed"])
+        parsed = None
+        used: tuple[int, int] | None = (sent, 0)  # of an answer that is given up in its middle
+        try:
+            answer = await self._answered(messages, schema)
+            used, parsed = _used(answer["raw"], sent), answer["parsed"]
+        except Exception as error:
+            used = _cut_short(error)
+            if used is None:
+                raise
+        finally:
+            if used is not None:
+                await meter.record(*used, (time.perf_counter() - began) * 1000)
+        return read_draft(parsed)
 
     async def _answered(self, messages: Messages, schema: dict[str, Any]) -> dict[str, Any]:
         """An answer in the schema: by the server's own way or, if it knows none, by a tool call."""
@@ -195,6 +199,23 @@ class LlmPlanner:
     def _structured(self, method: str, schema: dict[str, Any]) -> Any:
         more = {"strict": False} if self._provider == OPENAI else {}
         return self._chat.with_structured_output(schema, method=method, include_raw=True, **more)
+
+
+def _used(raw: Any, sent: int) -> tuple[int, int]:
+    """Tokens that were sent and received: as the server counts or, if it does not, as estimated."""
+    told = getattr(raw, "usage_metadata", None) or {}
+    got = len(str(raw.content)) // LETTERS_A_TOKEN
+    return int(told.get("input_tokens", 0)) or sent, int(told.get("output_tokens", 0)) or got
+
+
+def _cut_short(error: Exception) -> tuple[int, int] | None:
+    """Tokens of an answer that reached its limit before its end; None for any other failure."""
+    from openai import LengthFinishReasonError
+
+    if not isinstance(error, LengthFinishReasonError):
+        return None
+    usage = error.completion.usage
+    return (usage.prompt_tokens, usage.completion_tokens) if usage else (0, LONGEST_ANSWER)
 
 
 def _fallen_back(parsed: Plan, why: str) -> Plan:

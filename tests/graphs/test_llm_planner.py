@@ -163,7 +163,27 @@ async def test_a_silent_provider_is_given_up_in_the_time_set_for_the_whole_plann
         plan = await made.plan()
         assert time.monotonic() - began < 15
     assert plan.abstained and "4 s" in (plan.reply or "")
-    assert plan.use is not None and plan.use.calls == 1
+    assert plan.use is not None and plan.use.calls == 2  # what was sent to no avail is paid, too
+
+
+async def test_an_answer_that_was_cut_short_is_counted_and_asked_for_once_more(
+    planning: Any,
+) -> None:
+    rambling = Say('{"steps": [{"operation": "datasets.li', cut=True)
+    async with planning("openai", rambling, drafted(("datasets.list", {}))) as made:
+        plan = await made.plan()
+        local = made.kernel.principals.local()
+        assert [s.operation for s in plan.steps] == ["datasets.list"]
+        assert plan.use is not None and plan.use.calls == 2
+        assert made.kernel.budget.used(local, "tokens") == 2 * 107
+
+
+async def test_answers_that_are_all_cut_short_leave_the_parsers_own(planning: Any) -> None:
+    async with planning("openai", Say('{"steps": [', cut=True)) as made:
+        plan = await made.plan()
+        assert len(made.script.requests) == 2
+    assert plan.abstained and "What comes nearest" in (plan.reply or "")
+    assert plan.use is not None and plan.use.calls == 2
 
 
 async def test_a_server_without_schemas_is_asked_by_a_tool_call(planning: Any) -> None:

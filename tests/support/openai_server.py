@@ -13,9 +13,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Say:
-    """Answer with words, streamed one at a time."""
+    """Answer with words, streamed one at a time; `cut` where the limit of tokens was reached."""
 
     text: str
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ def _whole(turn: Say | CallTools) -> dict[str, Any]:
         message["content"] = turn.text
     else:
         message["tool_calls"] = _calls(turn)
-    reason = "stop" if isinstance(turn, Say) else "tool_calls"
+    reason = "tool_calls" if isinstance(turn, CallTools) else "length" if turn.cut else "stop"
     choice = {"index": 0, "message": message, "finish_reason": reason}
     return {**_BASE, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
 
