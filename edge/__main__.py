@@ -152,8 +152,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     add(
         "--input-counts",
         action="store_true",
-        help="report how long inputs are and the hashed class of one word of each, never a text, "
-        "so that drift shows",
+        help="report how long inputs are, the hashed class of one word of each, and where its "
+        "embedding lies, never a text, so that drift shows",
     )
     options = parser.parse_args(arguments)
     if options.host not in ("127.0.0.1", "::1", "localhost") and not os.environ.get(

@@ -52,7 +52,8 @@ class Options:
         handover: when requests go to a server group.
         privacy: what is kept of requests: off, redacted or texts.
         sample_share: of the requests, 0 to 1.
-        input_counts: True to report how long inputs are and the hashed class of a word of each.
+        input_counts: True to report how long inputs are, the hashed class of a word of each, and
+            where its embedding lies.
     """
 
     serve: ServeOptions = field(default_factory=ServeOptions)

@@ -31,7 +31,8 @@ class Counters:
     """Totals since the program started, for each bundle; thread-safe.
 
     Args:
-        inputs: True to count also how long inputs are and what class a word of each is in.
+        inputs: True to count also how long inputs are, what class a word of each is in, and where
+            they lie among others.
     """
 
     def __init__(self, inputs: bool = False) -> None:
@@ -52,15 +53,17 @@ class Counters:
                 totals.confidence_sum += prediction.confidence
             self._latencies.append(milliseconds)
 
-    def asked(self, assignment: Assignment, texts: Sequence[str]) -> None:
+    def asked(
+        self, assignment: Assignment, texts: Sequence[str], found: Sequence[Prediction]
+    ) -> None:
         """Count what was asked, where that is wanted."""
         if not self._inputs:
             return
         with self._lock:
             totals = self._of(assignment)
             totals.inputs = totals.inputs or InputCounts()
-            for text in texts:
-                totals.inputs.add(text)
+            for text, prediction in zip(texts, found, strict=True):
+                totals.inputs.add(text, prediction.place)
 
     def failed(self, assignment: Assignment, texts: int) -> None:
         """Count texts that a model failed to answer."""

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edge.engines.base import Chat, Classifier, open_engine
+from edge.engines.base import Chat, Classifier, Floats, open_engine
 from edge.errors import BadRequest, NoModel, Refused
 from edge.guard import Guard
+from edge.places import places, projected
 from edge.profiles import Profile
 from edge.trust import Trust
 from edge.verify import SEVERAL, Golden, Manifest, check_files, read_manifest
@@ -34,11 +34,13 @@ class Prediction:
         label: the class; where a text may have several labels, all of them joined by commas.
         confidence: its probability; of several labels that of the decision it is least sure of.
         labels: the labels of a text that may have several; None where classes exclude each other.
+        place: where the text lies among others, see `edge.places`; None where that is not known.
     """
 
     label: str
     confidence: float
     labels: tuple[str, ...] | None = None
+    place: int | None = None
 
 
 class LoadedModel:
@@ -83,10 +85,23 @@ class LoadedModel:
         Raises:
             BadRequest: the model is no classifier.
         """
+        return self.examine(texts)[0]
+
+    def examine(self, texts: Sequence[str]) -> tuple[list[Prediction], Floats | None]:
+        """The most probable label of each text, and all embeddings as `edge.places` projects them.
+
+        The latter is None where the model's file gives no embeddings.
+
+        Raises:
+            BadRequest: the model is no classifier.
+        """
         found: list[Prediction] = []
+        lying: list[Floats] = []
         for start in range(0, len(texts), _BATCH):
-            found.extend(self._batch(texts[start : start + _BATCH]))
-        return found
+            predictions, placed = self._batch(texts[start : start + _BATCH])
+            found += predictions
+            lying += [] if placed is None else [placed]
+        return found, np.concatenate(lying) if lying else None
 
     def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer a request of OpenAI's chat completions API.
@@ -130,7 +145,7 @@ class LoadedModel:
         }
         return str(self.complete(asked)["choices"][0]["message"]["content"] or "").strip()
 
-    def _batch(self, texts: Sequence[str]) -> list[Prediction]:
+    def _batch(self, texts: Sequence[str]) -> tuple[list[Prediction], Floats | None]:
         if not isinstance(self._engine, Classifier) or self._tokenizer is None:
             raise BadRequest("this device serves a language model: POST /v1/chat/completions")
         encoded = self._tokenizer.encode_batch(list(texts))
@@ -140,19 +155,24 @@ class LoadedModel:
         for row, item in enumerate(encoded):
             ids[row, : len(item.ids)] = item.ids
             mask[row, : len(item.ids)] = 1
-        logits = self._engine.logits(ids, mask)
+        logits, embeddings = self._engine.outputs(ids, mask)
+        lying = None if embeddings is None else projected(embeddings)
+        where: Sequence[int | None] = [None] * len(texts)
+        if lying is not None and self.manifest.centre:
+            where = places(lying, self.manifest.centre)
         if self.manifest.task == SEVERAL:
-            return [self._several(row) for row in 1 / (1 + np.exp(-logits))]
+            rows = zip(1 / (1 + np.exp(-logits)), where, strict=True)
+            return [self._several(row, place) for row, place in rows], lying
         scores = _softmax(logits)
         best = scores.argmax(axis=1)
         return [
-            Prediction(self.manifest.labels[int(i)], float(row[i]))
-            for i, row in zip(best, scores, strict=True)
-        ]
+            Prediction(self.manifest.labels[int(i)], float(row[i]), place=place)
+            for i, row, place in zip(best, scores, where, strict=True)
+        ], lying
 
-    def _several(self, row: NDArray[np.float64]) -> Prediction:
+    def _several(self, row: Floats, place: int | None) -> Prediction:
         labels = tuple(n for n, p in zip(self.manifest.labels, row, strict=True) if p > 0.5)
-        return Prediction(", ".join(labels), float(np.maximum(row, 1 - row).min()), labels)
+        return Prediction(", ".join(labels), float(np.maximum(row, 1 - row).min()), labels, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +284,7 @@ def bucket(key: str, buckets: int) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % max(1, buckets)
 
 
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def _softmax(logits: Floats) -> Floats:
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
 

@@ -107,7 +107,7 @@ class PredictionServer(ThreadingHTTPServer):
         predictions = self._counted(arm, len(texts), lambda: self.runtime.answer(arm, texts))
         elapsed = (time.perf_counter() - started) * 1000
         self.counters.answered(arm.assignment, predictions, elapsed)
-        self.counters.asked(arm.assignment, texts)
+        self.counters.asked(arm.assignment, texts, predictions)
         self.shadow.answered(texts, predictions)
         if self.samples is not None:
             self.samples.answered(arm.assignment, texts, predictions)

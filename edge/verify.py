@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edge.errors import Refused
 from edge.files import sha256_of
+from edge.inputs import PLACES
 from edge.trust import Trust
 
 MANIFEST = "manifest.json"
@@ -62,6 +63,8 @@ class Manifest:
         outputs: the same of every output.
         metric: `{name, value, floor}`: what was measured on held-out rows, and the least that it
             had to be.
+        centre: the mean of the held-out texts' embeddings, as `edge.places` projects them; empty
+            where that is not known.
     """
 
     model: str
@@ -77,6 +80,7 @@ class Manifest:
     inputs: tuple[Mapping[str, Any], ...] = ()
     outputs: tuple[Mapping[str, Any], ...] = ()
     metric: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    centre: tuple[float, ...] = ()
 
     @property
     def size(self) -> int:
@@ -143,9 +147,16 @@ def _parse(raw: bytes) -> Manifest:
             inputs=tuple(data.get("inputs", ())),
             outputs=tuple(data.get("outputs", ())),
             metric=dict(data.get("metric", {})),
+            centre=_centre(data.get("centre", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused(f"the manifest is malformed: {error}") from error
+
+
+def _centre(data: Sequence[Any]) -> tuple[float, ...]:
+    if len(data) not in (0, PLACES):
+        raise ValueError(f"the centre has {len(data)} numbers")
+    return tuple(float(number) for number in data)
 
 
 def _file(data: Mapping[str, Any]) -> BundleFile:

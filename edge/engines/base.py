@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,13 +31,20 @@ class Classifier(ABC):
     """Runs a text classifier; safe to use from several threads."""
 
     @abstractmethod
-    def logits(self, ids: Ids, mask: Ids) -> Floats:
-        """The raw outputs, texts × labels.
+    def outputs(self, ids: Ids, mask: Ids) -> tuple[Floats, Floats | None]:
+        """The logits, texts × labels, and the texts' embeddings where the file gives them, texts ×
+        dimensions.
 
         Args:
             ids: token ids, texts × tokens, padded with 0.
             mask: 1 where there is a token, of the same shape.
         """
+
+
+def as_outputs(found: Sequence[Any]) -> tuple[Floats, Floats | None]:
+    """A runtime's arrays, in the order of the file, as `Classifier.outputs` answers."""
+    arrays = [np.array(array, dtype=np.float64) for array in found]
+    return arrays[0], arrays[1] if len(arrays) > 1 else None
 
 
 class Chat(ABC):

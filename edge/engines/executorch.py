@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.engines.base import Classifier, Floats, Ids
+from edge.engines.base import Classifier, Floats, Ids, as_outputs
 from edge.profiles import Profile
 
 _LEAST_TOKENS = 2
@@ -29,18 +29,19 @@ class ExecuTorchClassifier(Classifier):
         self._tensor = tensor
         self._lock = threading.Lock()
 
-    def logits(self, ids: Ids, mask: Ids) -> Floats:
+    def outputs(self, ids: Ids, mask: Ids) -> tuple[Floats, Floats | None]:
         """See `Classifier`."""
-        return np.stack([self._one(row, kept) for row, kept in zip(ids, mask, strict=True)])
+        found = [self._one(row, kept) for row, kept in zip(ids, mask, strict=True)]
+        return as_outputs([np.stack(rows) for rows in zip(*found, strict=True)])
 
-    def _one(self, ids: Ids, mask: Ids) -> Floats:
+    def _one(self, ids: Ids, mask: Ids) -> list[Floats]:
         width = max(_LEAST_TOKENS, int(mask.sum()))
         inputs = [np.zeros((1, width), dtype=np.int64) for _ in range(2)]
         for into, row in zip(inputs, (ids, mask), strict=True):
             into[0, : min(width, len(row))] = row[:width]
         with self._lock:
-            found = self._method.execute([self._tensor(array) for array in inputs])[0]
-            return np.array(found.numpy()[0], dtype=np.float64)
+            found = self._method.execute([self._tensor(array) for array in inputs])
+            return [np.array(output.numpy()[0], dtype=np.float64) for output in found]
 
 
 def load(path: Path, profile: Profile) -> ExecuTorchClassifier:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.engines.base import Classifier, Floats, Ids
+from edge.engines.base import Classifier, Floats, Ids, as_outputs
 from edge.profiles import Profile
 
 
@@ -22,11 +22,10 @@ class OnnxClassifier(Classifier):
         self._session = session
         self._inputs: list[str] = [node.name for node in session.get_inputs()]
 
-    def logits(self, ids: Ids, mask: Ids) -> Floats:
+    def outputs(self, ids: Ids, mask: Ids) -> tuple[Floats, Floats | None]:
         """See `Classifier`."""
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        found = self._session.run(None, {name: feed[name] for name in self._inputs})[0]
-        return np.asarray(found, dtype=np.float64)
+        return as_outputs(self._session.run(None, {name: feed[name] for name in self._inputs}))
 
 
 def load(path: Path, profile: Profile) -> OnnxClassifier:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.engines.base import Classifier, Floats, Ids
+from edge.engines.base import Classifier, Floats, Ids, as_outputs
 from edge.profiles import Profile
 
 
@@ -25,13 +25,13 @@ class OpenVinoClassifier(Classifier):
         self._inputs: list[str] = [port.get_any_name() for port in compiled.inputs]
         self._own = threading.local()
 
-    def logits(self, ids: Ids, mask: Ids) -> Floats:
+    def outputs(self, ids: Ids, mask: Ids) -> tuple[Floats, Floats | None]:
         """See `Classifier`."""
         if not hasattr(self._own, "request"):
             self._own.request = self._compiled.create_infer_request()
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         found = self._own.request.infer({name: feed[name] for name in self._inputs})
-        return np.array(found[self._compiled.outputs[0]], dtype=np.float64)
+        return as_outputs([found[port] for port in self._compiled.outputs])
 
 
 def load(path: Path, profile: Profile) -> OpenVinoClassifier:

@@ -56,8 +56,11 @@ def write_executorch(folder: Path) -> str:
                 torch.from_numpy(numpy_helper.to_array(table).copy())
             )
 
-        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-            return (self.rows(ids) * mask.unsqueeze(-1).float()).sum(1)
+        def forward(
+            self, ids: torch.Tensor, mask: torch.Tensor
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            logits = (self.rows(ids) * mask.unsqueeze(-1).float()).sum(1)
+            return logits, logits + logits
 
     example = (torch.zeros(1, 5, dtype=torch.int64), torch.ones(1, 5, dtype=torch.int64))
     length = torch.export.Dim("sequence", min=2, max=64)
@@ -130,8 +133,24 @@ class TestClassifiers:
         engine = open_engine(*made, PROFILES["phone"])
         assert isinstance(engine, Classifier)
         ids = np.array([[4, 6, 0], [7, 0, 0]], dtype=np.int64)
-        found = engine.logits(ids, np.array([[1, 1, 0], [1, 0, 0]], dtype=np.int64))
-        np.testing.assert_allclose(found, [[0, 8, 0], [0, 0, 4]], atol=1e-4)
+        mask = np.array([[1, 1, 0], [1, 0, 0]], dtype=np.int64)
+        logits, embeddings = engine.outputs(ids, mask)
+        np.testing.assert_allclose(logits, [[0, 8, 0], [0, 0, 4]], atol=1e-4)
+        assert embeddings is not None
+        np.testing.assert_allclose(embeddings, [[0, 16, 0], [0, 0, 8]], atol=1e-4)
+
+    def test_a_file_without_embeddings_gives_logits_alone(
+        self, made: tuple[Path, Manifest]
+    ) -> None:
+        folder, manifest = made
+        if manifest.runtime != "onnx":
+            pytest.skip("one runtime shows it: files of all are read by position")
+        write_classifier(folder / "plain", embedding=False)
+        engine = open_engine(folder / "plain", manifest, PROFILES["phone"])
+        assert isinstance(engine, Classifier)
+        ids = np.array([[4]], dtype=np.int64)
+        logits, embeddings = engine.outputs(ids, np.ones_like(ids))
+        assert logits.shape == (1, 3) and embeddings is None
 
     def test_many_threads_may_ask_at_once(self, model: LoadedModel) -> None:
         wrong: list[str] = []

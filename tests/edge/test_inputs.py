@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
+
+import numpy as np
 
 from edge.counters import Counters
-from edge.inputs import CLASSES, EDGES, InputCounts
+from edge.inputs import CLASSES, EDGES, PLACES, InputCounts
+from edge.places import places, projected
 from edge.runtime import Prediction
 from edge.wire import Assignment
 
@@ -16,8 +20,9 @@ BUNDLE = Assignment("a" * 64, "router", 1, 100)
 
 def _traffic(inputs: bool, texts: list[str]) -> dict[str, object]:
     counters = Counters(inputs)
-    counters.answered(BUNDLE, [Prediction("login", 0.9)] * len(texts), 1.0)
-    counters.asked(BUNDLE, texts)
+    found = [Prediction("login", 0.9, place=place % PLACES) for place, _ in enumerate(texts)]
+    counters.answered(BUNDLE, found, 1.0)
+    counters.asked(BUNDLE, texts, found)
     (told,) = counters.traffic()
     return told
 
@@ -35,13 +40,34 @@ def test_each_text_counts_once_by_its_length_and_once_by_a_word() -> None:
     assert sum(told["words"]) == 3  # an empty text has no word
 
 
+def test_each_text_counts_once_where_its_embedding_lies() -> None:
+    told = _traffic(True, ["one", "two", "three"])["inputs"]
+    assert isinstance(told, dict) and told["places"] == [1, 1, 1] + [0] * (PLACES - 3)
+
+
+def test_where_a_text_lies_rests_on_what_its_embedding_has_of_its_own() -> None:
+    rng = np.random.default_rng(31)
+    common = 5 * rng.normal(size=384)
+    found = projected(common + rng.normal(size=(400, 384)))
+    crowded = Counter(places(found, [0.0] * PLACES))
+    spread = Counter(places(found, found.mean(axis=0).tolist()))
+    assert crowded.most_common(1)[0][1] > 200  # what all have in common decides
+    assert len(spread) == PLACES and spread.most_common(1)[0][1] < 60
+    doubled = projected(2 * (common + rng.normal(size=(5, 384))))
+    assert doubled.shape == (5, PLACES) and np.abs(doubled).max() <= 1
+
+
 def test_no_word_of_an_input_stands_in_what_is_told() -> None:
     told = json.dumps(_traffic(True, ["hunter2 zanzibar", "Hunter2"]))
     assert "hunter2" not in told.lower() and "zanzibar" not in told
 
 
-def test_devices_and_platform_put_a_word_into_the_same_class() -> None:
-    code = "from edge.inputs import InputCounts; print(InputCounts.of(['reset my badge']).told())"
+def test_devices_and_platform_put_texts_into_the_same_classes() -> None:
+    code = (
+        "from edge.inputs import InputCounts; import numpy; from edge.places import projected; "
+        "print(InputCounts.of(['reset my badge']).told(), end=' '); "
+        "print(projected(numpy.eye(3)).round(4).tolist())"
+    )
     found = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -52,4 +78,5 @@ def test_devices_and_platform_put_a_word_into_the_same_class() -> None:
         ).stdout
         for seed in ("1", "2")
     }
-    assert found == {f"{InputCounts.of(['reset my badge']).told()}\n"}
+    told = InputCounts.of(["reset my badge"]).told()
+    assert found == {f"{told} {projected(np.eye(3)).round(4).tolist()}\n"}

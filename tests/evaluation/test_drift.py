@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
 
 from benchmarks.simulated import SimulatedDevice
 from edge.counters import Counters
-from edge.runtime import Prediction
+from edge.profiles import PROFILES
+from edge.runtime import LoadedModel, Prediction
+from edge.verify import BundleFile, Manifest
 from edge.wire import Assignment
 from tests.evaluation import tiny
+from tools.deployment import bundles
 from tools.devices.messages import EnrolmentRequest
 from tools.devices.protocol import DeviceProtocol
 from tools.evaluation.drift_statistics import (
@@ -21,6 +28,10 @@ from tools.evaluation.drift_statistics import (
     psi,
 )
 from tools.kernel.errors import Conflict, NotFound
+from tools.registry.service import RegistryService
+
+if TYPE_CHECKING:
+    from tools.kernel.jobs import JobContext
 
 
 def test_the_same_distribution_rarely_raises_anything():
@@ -100,6 +111,36 @@ def test_live_rows_of_another_kind_raise_an_alarm_and_the_same_kind_does_not(
         call("evaluation.drift", model="mail-sorter", dataset="few")
 
 
+@dataclass
+class Building:
+    """The job that builds a bundle, without a process of its own."""
+
+    workdir: Path
+
+    def child(self, module: str, spec: dict[str, Any]) -> dict[str, Any]:
+        assert module == bundles.__name__
+        return bundles.build(spec)
+
+
+@pytest.fixture
+def bundle(kernel, tmp_path) -> Callable[[], LoadedModel]:
+    """Build the bundle of the newest version; as devices load it."""
+
+    def build() -> LoadedModel:
+        version = kernel.get(RegistryService).latest("mail-sorter", "default")
+        made = kernel.get(bundles.Bundles)
+        folder = made.folder(made.ensure(version, cast("JobContext", Building(tmp_path / "job"))))
+        keys = json.loads((folder / "manifest.json").read_bytes())
+        files = {n: BundleFile(f["sha256"], f["size"]) for n, f in keys["files"].items()}
+        known = {n: keys[n] for n in ("model", "version", "runtime", "max_length", "memory_mb")}
+        told = Manifest(
+            **known, files=files, golden=(), labels=tuple(keys["labels"]), centre=keys["centre"]
+        )
+        return LoadedModel(folder, told, PROFILES["laptop"])
+
+    return build
+
+
 @pytest.fixture
 def answered(call, kernel):
     """A device that answers texts with a version, and reports it as real ones do."""
@@ -109,11 +150,14 @@ def answered(call, kernel):
     request = device.enrolment(enrolled.token.get_secret_value())
     device.credential = protocol.enroll(EnrolmentRequest.model_validate(request)).credential
 
-    def answer(rows: list[tuple[str, str]], inputs: bool) -> None:
+    def answer(rows: list[tuple[str, str]], inputs: bool, model: LoadedModel | None = None) -> None:
         counters = Counters(inputs)
         served = Assignment("a" * 64, "mail-sorter", 1, 100)
-        counters.answered(served, [Prediction(label, 0.9) for _, label in rows], 5.0)
-        counters.asked(served, [text for text, _ in rows])
+        found = [Prediction(label, 0.9) for _, label in rows]
+        if model is not None:
+            found = model.predict([text for text, _ in rows])
+        counters.answered(served, found, 5.0)
+        counters.asked(served, [text for text, _ in rows], found)
         device.restart()
         (device.totals["a"],) = counters.traffic()
         body = device.report()
@@ -139,7 +183,9 @@ def test_inputs_of_devices_are_compared_where_devices_count_them(
     calm = finished("evaluation.drift", model="mail-sorter")
     levels = {s["what"]: s["level"] for s in calm["shifts"]}
     assert levels["lengths"] == levels["words"] == "none"
-    assert calm["warnings"] == ["Lengths and words of 120 inputs were counted on devices."]
+    assert "embeddings" not in levels
+    assert calm["warnings"][0] == "Lengths and words of 120 inputs were counted on devices."
+    assert "no bundle of this version" in calm["warnings"][1]
 
     strange = [(f"{text} container freight customs harbour {text}", a) for text, a in usual]
     answered(strange * 3, inputs=True)
@@ -148,3 +194,22 @@ def test_inputs_of_devices_are_compared_where_devices_count_them(
     assert moved["level"] == levels["lengths"] == levels["words"] == "alarm"
     events = kernel.events.read("drift:mail-sorter")
     assert [e.data["report"] for e in events] == [moved["id"]]
+
+
+@pytest.mark.slow
+def test_inputs_that_mean_something_else_are_told_by_where_their_embeddings_lie(
+    call, finished, train, answered, bundle
+):
+    call("registry.register", job=train(240))
+    model = bundle()
+    usual = tiny.sentences(200, start=3000)
+    answered(usual, inputs=True, model=model)
+    calm = finished("evaluation.drift", model="mail-sorter")
+    levels = {s["what"]: s["level"] for s in calm["shifts"]}
+    assert levels["embeddings"] == levels["lengths"] == levels["predictions"] == "none"
+    assert calm["warnings"] == ["Lengths and words of 200 inputs were counted on devices."]
+
+    only = [pair for pair in tiny.sentences(900, start=5000) if pair[1] == "shipping"]
+    answered(only, inputs=True, model=model)
+    moved = finished("evaluation.drift", model="mail-sorter")
+    assert {s["what"]: s["level"] for s in moved["shifts"]}["embeddings"] == "alarm"

@@ -18,13 +18,16 @@ _WORDS = ("[UNK]", "money", "charged", "invoice", "password", "log", "account", 
 _MEANING = (None, 0, 0, 0, 1, 1, 1, 2, 2)
 
 
-def write_classifier(folder: Path, *, shift: int = 0, padding: int = 0) -> Path:
+def write_classifier(
+    folder: Path, *, shift: int = 0, padding: int = 0, embedding: bool = True
+) -> Path:
     """Write `model.onnx`, `tokenizer.json` and `config.json`.
 
     Args:
         folder: where; made if it is missing.
         shift: every keyword's label is this many places further on, so that versions differ.
         padding: bytes of unused weights, to make downloads take time.
+        embedding: whether the file also gives the texts' embeddings: here twice the logits.
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = np.zeros((len(_WORDS), len(LABELS)), dtype=np.float32)
@@ -32,7 +35,7 @@ def write_classifier(folder: Path, *, shift: int = 0, padding: int = 0) -> Path:
         if label is not None:
             table[word, (label + shift) % len(LABELS)] = 4.0
     table[0, shift % len(LABELS)] = 0.05
-    onnx.save(_graph(table, padding), str(folder / "model.onnx"))
+    onnx.save(_graph(table, padding, embedding), str(folder / "model.onnx"))
     tokenizer = Tokenizer(WordLevel({word: i for i, word in enumerate(_WORDS)}, "[UNK]"))
     tokenizer.normalizer = Lowercase()  # pyright: ignore[reportAttributeAccessIssue]
     tokenizer.pre_tokenizer = Whitespace()  # pyright: ignore[reportAttributeAccessIssue]
@@ -42,7 +45,7 @@ def write_classifier(folder: Path, *, shift: int = 0, padding: int = 0) -> Path:
     return folder
 
 
-def _graph(table: np.ndarray, padding: int) -> onnx.ModelProto:
+def _graph(table: np.ndarray, padding: int, embedding: bool) -> onnx.ModelProto:
     weights = [numpy_helper.from_array(table, "table")]
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
@@ -51,6 +54,8 @@ def _graph(table: np.ndarray, padding: int) -> onnx.ModelProto:
         helper.make_node("Mul", ["rows", "column"], ["kept"]),
         helper.make_node("ReduceSum", ["kept", "middle"], ["logits"], keepdims=0),
     ]
+    if embedding:
+        nodes.append(helper.make_node("Add", ["logits", "logits"], ["embedding"]))
     weights += [
         numpy_helper.from_array(np.array([2], dtype=np.int64), "last"),
         numpy_helper.from_array(np.array([1], dtype=np.int64), "middle"),
@@ -65,7 +70,10 @@ def _graph(table: np.ndarray, padding: int) -> onnx.ModelProto:
             helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
             for name in ("input_ids", "attention_mask")
         ],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(LABELS)])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", len(LABELS)])
+            for name in ("logits", "embedding")[: 1 + embedding]
+        ],
         weights,
     )
     opsets = [helper.make_opsetid("", 17)]

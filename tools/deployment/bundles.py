@@ -90,6 +90,7 @@ class Bundles:
             return known.sha256
         out = job.workdir / "bundle"
         shutil.rmtree(out, ignore_errors=True)
+        rows = self._held_out(version)
         spec: dict[str, Any] = {
             "source": str(version.artifact),
             "out": str(out),
@@ -97,7 +98,8 @@ class Bundles:
             "version": version.version,
             "labels": list(version.labels),
             "created": version.created.isoformat(),
-            "rows": self._held_out(version),
+            "rows": rows,
+            "further": self._further(version, len(rows)),
             "registered": self._registered(version),
         }
         built = job.child("tools.deployment.bundles", spec)
@@ -127,6 +129,20 @@ class Bundles:
             return [(row.text, _answer(row)) for row in rows[:MOST_ROWS]]
         return []
 
+    def _further(self, version: ModelVersionInfo, known: int) -> list[str]:
+        """Texts of the validation split, where the others are few, to tell where texts lie."""
+        from tools.datasets.service import DatasetService
+
+        if not 0 < known < MOST_ROWS or version.dataset is None:
+            return []
+        try:
+            rows = self._kernel.get(DatasetService).rows(
+                version.tenant, version.dataset, "validation"
+            )
+        except PilothouseError:
+            return []
+        return [row.text for row in rows[: MOST_ROWS - known]]
+
     def _registered(self, version: ModelVersionInfo) -> tuple[float, int] | None:
         """The accuracy that was measured when a version was made, and on how many rows."""
         from tools.datasets.service import DatasetService
@@ -155,6 +171,8 @@ class Bundles:
         if not (self._is_whole(sha256) and self._is_unaltered(sha256)):
             shutil.rmtree(target, ignore_errors=True)
             shutil.move(out, target)
+        if places := built.get("places"):
+            self._told(version, places)
         with self._kernel.database.writing() as session:
             key = {
                 "tenant": version.tenant,
@@ -166,6 +184,15 @@ class Bundles:
             row.sha256, row.size, row.memory_mb = sha256, built["size"], built["memory_mb"]
             session.add(row)
         return sha256
+
+    def _told(self, version: ModelVersionInfo, places: list[int]) -> None:
+        """Keep where held-out texts lie beside the version's profile, which drift looks at."""
+        from tools.evaluation.drift_types import PLACES_OF, Whereabouts
+        from tools.evaluation.reports import ReportStore
+
+        told = Whereabouts(places=places)
+        reports, key = ReportStore(self._kernel), version.content_hash
+        reports.add(PLACES_OF, key, version.tenant, version.model, version.version, told)
 
     def _is_unaltered(self, sha256: str) -> bool:
         """True if every file of a whole bundle is what its manifest says; reads all of it."""
@@ -212,10 +239,11 @@ def build(spec: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         spec: `source` and `out` folders, `model`, `version`, `labels`, `created`; if known,
-            held-out `rows`, and the accuracy `registered` of the version with its rows.
+            held-out `rows`, `further` texts, and the accuracy `registered` of the version with its
+            rows.
 
     Returns:
-        `size` of all files in bytes, `memory_mb`.
+        `size` of all files in bytes, `memory_mb`, `places`: where held-out texts lie, or None.
 
     Raises:
         OperationFailed: the version cannot be exported, or once it is does not run or answers
@@ -235,10 +263,11 @@ def build(spec: dict[str, Any]) -> dict[str, Any]:
     if manifest["task"] != "chat":
         # Rightly answered and micro F1 of several labels are different things.
         registered = spec.get("registered") if manifest["task"] == "classify" else None
-        manifest |= measured(out, manifest, rows, registered)
+        manifest |= measured(out, manifest, rows, registered, spec.get("further", ()))
+    places = manifest.pop("places", None)
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
     size = sum(file["size"] for file in manifest["files"].values())
-    return {"size": size, "memory_mb": manifest["memory_mb"]}
+    return {"size": size, "memory_mb": manifest["memory_mb"], "places": places}
 
 
 def _classifier(

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 from tools.kernel.errors import OperationFailed
 
 if TYPE_CHECKING:
+    from edge.engines.base import Floats
     from edge.runtime import Prediction as _Labelled
 
 GOLDEN = 6
+FEWEST = 30
+"""Texts of which it can be told where they lie."""
 FLATTERED = 0.05
 """By how much the validation split, on which the best checkpoint was chosen, may flatter."""
 PROBE_TEXTS = (
@@ -35,6 +38,7 @@ def measured(
     manifest: dict[str, Any],
     rows: Sequence[tuple[str, str]],
     registered: tuple[float, int] | None = None,
+    further: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Run the bundle on held-out rows: its accuracy with a floor, and its golden inputs.
 
@@ -44,12 +48,14 @@ def measured(
         rows: texts and their labels; without any, fixed sentences give the golden inputs.
         registered: the accuracy that the registry knows of the version, 0 to 1, and on how many
             rows; None for none.
+        further: more texts of which it is only looked where they lie.
 
     Returns:
         `golden`: the rows of which the model is surest, as many classes as can be. `metric`: the
         accuracy measured, and its floor: the lower end of the 99 % Wilson interval of what was
         registered, less five points. Without that it is the interval of the measurement itself: a
-        device that measures less on the same rows does not run the same model.
+        device that measures less on the same rows does not run the same model. `centre` and
+        `places`: where the texts lie, see `edge.places`, if the model tells and there are enough.
 
     Raises:
         OperationFailed: the model does not run, or is below the floor.
@@ -72,15 +78,31 @@ def measured(
     )
     texts = [text for text, _ in rows] or list(PROBE_TEXTS)
     try:
-        found = LoadedModel(folder, shape, PROFILES["server"]).predict(texts)
+        model = LoadedModel(folder, shape, PROFILES["server"])
+        found, lying = model.examine([*texts, *further])
     except (EdgeError, IndexError) as error:
         raise OperationFailed(f"The exported model does not run: {error}") from error
+    found = found[: len(texts)]
     ranked = sorted(zip(texts, found, strict=True), key=lambda pair: -pair[1].confidence)
-    golden = [{"text": text, "label": p.label} for text, p in _spread(ranked)]
+    told: dict[str, Any] = {
+        "golden": [{"text": text, "label": p.label} for text, p in _spread(ranked)]
+    }
     if not rows:
-        return {"golden": golden}
+        return told
     right = sum(p.label == label for p, (_, label) in zip(found, rows, strict=True))
-    return {"golden": golden, "metric": _metric(right / len(rows), len(rows), registered)}
+    told["metric"] = _metric(right / len(rows), len(rows), registered)
+    return told | _whereabouts(lying)
+
+
+def _whereabouts(lying: Floats | None) -> dict[str, Any]:
+    """The mean of where texts lie, and how many of them lie where; nothing of too few."""
+    if lying is None or len(lying) < FEWEST:
+        return {}
+    from edge.places import PLACES, places
+
+    centre = [round(float(number), 5) for number in lying.mean(axis=0)]
+    where = places(lying, centre)
+    return {"centre": centre, "places": [where.count(place) for place in range(PLACES)]}
 
 
 def _metric(share: float, rows: int, registered: tuple[float, int] | None) -> dict[str, Any]:

@@ -315,11 +315,17 @@ def add_counts(total: dict[str, Any], count: Mapping[str, Any]) -> None:
     for label, times in count["labels"].items():
         total["labels"][label] = total["labels"].get(label, 0) + times
     if inputs := count.get("inputs"):
-        before = total["inputs"] or {name: [0] * len(inputs[name]) for name in inputs}
+        before: Mapping[str, list[int]] = total["inputs"] or {}
         total["inputs"] = {
-            name: [a + b for a, b in zip(before[name], inputs[name], strict=True)]
-            for name in inputs
+            name: _sums(before.get(name), inputs.get(name)) for name in {**before, **inputs}
         }
+
+
+def _sums(some: list[int] | None, others: list[int] | None) -> list[int]:
+    """Counts class by class; what a program of an older version did not count adds nothing."""
+    if not some or not others:
+        return some or others or []
+    return [a + b for a, b in zip(some, others, strict=True)]
 
 
 def _traffic(model: str, version: int, total: Mapping[str, Any]) -> Traffic:

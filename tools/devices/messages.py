@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from edge.inputs import CLASSES, EDGES
+from edge.inputs import CLASSES, EDGES, PLACES
 
 
 def _plain(text: str) -> str:
@@ -90,6 +90,7 @@ class ReportedInputs(_Message):
 
     lengths: Annotated[list[Count], Field(min_length=len(EDGES) + 1, max_length=len(EDGES) + 1)]
     words: Annotated[list[Count], Field(min_length=CLASSES, max_length=CLASSES)]
+    places: Annotated[list[Count], Field(min_length=PLACES, max_length=PLACES)] = [0] * PLACES
 
 
 class ReportedTraffic(_Message):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, SecretStr
 
+from edge.inputs import PLACES
 from tools.kernel.operations import Args, EntityKind, Result, Slot
 
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9._-]*$"
@@ -117,10 +118,12 @@ class Inputs(Result):
     Attributes:
         lengths: by length in words, at `edge.inputs.EDGES`.
         words: by the hashed class of one of their words.
+        places: by where their embedding lies, see `edge.places`; of those where that is known.
     """
 
     lengths: list[int]
     words: list[int]
+    places: list[int] = [0] * PLACES
 
 
 class Traffic(Result):

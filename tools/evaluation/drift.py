@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from edge.inputs import EDGES, InputCounts
 from tools.devices.types import Inputs, Traffic
 from tools.evaluation.drift_types import (
+    PLACES_OF,
     DriftReport,
     DriftReports,
     MeasureDrift,
     Profile,
     Shift,
+    Whereabouts,
 )
 from tools.evaluation.reports import ReportStore
 from tools.evaluation.subjects import Subject, subject_of_version
@@ -108,9 +110,12 @@ class DriftService:
         if args.dataset is None:
             answers = self._answers_of_devices(subject, call.tenant)
             rows, shifts = sum(answers.labels.values()), _of_answers(reference, answers)
+            known = self.reports.find(PLACES_OF, subject.content_hash, call.tenant, Whereabouts)
             if answers.inputs is not None:
-                shifts += _of_inputs(self._counted(reference, subject, call.tenant), answers.inputs)
-            warnings = [_told_of_inputs(answers.inputs)]
+                counted = self._counted(reference, subject, call.tenant)
+                shifts += _of_inputs(counted, answers.inputs)
+                shifts += _of_places(known, answers.inputs)
+            warnings = _told_of_inputs(answers.inputs, known)
         else:
             live = self._live_rows(args.dataset, call.tenant)
             extra = {"edges": reference.edges}
@@ -239,16 +244,40 @@ def _of_inputs(reference: Inputs, live: Inputs) -> list[Shift]:
     ]
 
 
-def _told_of_inputs(live: Inputs | None) -> str:
+def _of_places(known: Whereabouts | None, live: Inputs) -> list[Shift]:
+    """How far embeddings moved, by where they lie among those of the held-out rows."""
+    from tools.evaluation.drift_statistics import counts_shift
+
+    if known is None or sum(live.places) < FEWEST:
+        return []
+    before, after = (
+        {f"place {number}": count for number, count in enumerate(counts)}
+        for counts in (known.places, live.places)
+    )
+    return [counts_shift("embeddings", before, after)]
+
+
+def _told_of_inputs(live: Inputs | None, known: Whereabouts | None) -> list[str]:
     """What is known of the inputs of devices, and how to know more."""
     if live is None:
-        return (
+        return [
             "Devices report what they answered, not what they were asked. Those started with "
-            "--input-counts also tell how long inputs are and the hashed class of a word of each."
-        )
-    counted = sum(live.lengths)
+            "--input-counts also tell how long inputs are, the hashed class of a word of each, and "
+            "where its embedding lies."
+        ]
+    counted, placed = sum(live.lengths), sum(live.places)
     few = f", too few to compare ({FEWEST} are needed)" if counted < FEWEST else ""
-    return f"Lengths and words of {counted} inputs were counted on devices{few}."
+    told = [f"Lengths and words of {counted} inputs were counted on devices{few}."]
+    if known is None:
+        told.append(
+            "Embeddings of live inputs are not compared: no bundle of this version tells where its "
+            "held-out texts lie. Versions of which fewer than 30 rows were held out have none."
+        )
+    elif counted >= FEWEST > placed:
+        told.append(
+            f"Only {placed} embeddings of inputs were counted on devices, too few to compare."
+        )
+    return told
 
 
 def _of_rows(reference: _Kept, live: dict[str, Any], labelled: bool) -> list[Shift]:

@@ -11,6 +11,9 @@ from tools.evaluation.report_types import OnDataset
 from tools.kernel.operations import Args, Result
 from tools.registry.types import KnownModel, MaybeVersion
 
+PLACES_OF = "places"
+"""The kind under which `Whereabouts` are kept, by the hash of the version's files."""
+
 Level = Literal["none", "notice", "alarm"]
 
 
@@ -60,13 +63,25 @@ class Profile(Result):
     inputs: Inputs | None = None
 
 
+class Whereabouts(Result):
+    """Where a version's held-out texts lie for its bundle, which counts live inputs the same way.
+
+    Attributes:
+        id: number of the stored report.
+        places: how many lie where, see `edge.places`.
+    """
+
+    id: int = 0
+    places: list[int]
+
+
 class Shift(Result):
     """How far one thing has moved.
 
     Attributes:
         what: predictions, lengths, words, embeddings or accuracy.
-        statistic: population stability index; squared maximum mean discrepancy for embeddings;
-            points lost for accuracy.
+        statistic: population stability index; for the embeddings of a dataset, squared maximum
+            mean discrepancy; points lost for accuracy.
         p_value: of "nothing has moved" (chi-square, permutation, Fisher).
         level: none, notice or alarm.
         told: the finding in words.

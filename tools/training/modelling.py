@@ -32,7 +32,28 @@ class TextClassifier(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The logits, batch × classes."""
-        return self.head(mean_pool(self.encoder(input_ids, attention_mask), attention_mask))
+        return self.head(self.embedding(input_ids, attention_mask))
+
+    def embedding(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The mean over a text's tokens, batch × dimensions."""
+        return mean_pool(self.encoder(input_ids, attention_mask), attention_mask)
+
+
+class WithEmbedding(nn.Module):
+    """A classifier that also answers with what its head rests on; as devices run it.
+
+    Args:
+        classifier: whose weights it shares.
+    """
+
+    def __init__(self, classifier: TextClassifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits, batch × classes, and the texts' embeddings, batch × dimensions."""
+        embedding = self.classifier.embedding(input_ids, attention_mask)
+        return self.classifier.head(embedding), embedding
 
 
 def new_head(encoder: Encoder, classes: int, seed: int) -> nn.Linear:

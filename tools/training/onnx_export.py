@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from tools.training.batching import pad
+from tools.training.modelling import WithEmbedding
 
 if TYPE_CHECKING:
     from tools.training.export import Classifier
@@ -27,7 +28,8 @@ def write_onnx(classifier: Classifier, out: Path, *, quantise: bool) -> None:
     plain = out.with_name(f".{out.name}.{uuid4().hex[:8]}.fp32")
     small = plain.with_suffix(".int8")
     try:
-        export_graph(classifier.model, plain, "logits", {0: "batch"})
+        told = WithEmbedding(classifier.model).eval()
+        export_graph(told, plain, {"logits": {0: "batch"}, "embedding": {0: "batch"}})
         if quantise:
             quantise_weights(plain, small)
         (small if quantise else plain).replace(out)
@@ -36,14 +38,13 @@ def write_onnx(classifier: Classifier, out: Path, *, quantise: bool) -> None:
         small.unlink(missing_ok=True)
 
 
-def export_graph(model: nn.Module, path: Path, output: str, axes_out: dict[int, str]) -> None:
+def export_graph(model: nn.Module, path: Path, outputs: Mapping[str, dict[int, str]]) -> None:
     """Write a module that takes `input_ids` and `attention_mask` as an ONNX file.
 
     Args:
         model: in evaluation mode.
         path: the file to write.
-        output: what its only output is called.
-        axes_out: the output's axes of any length.
+        outputs: what its outputs are called, with their axes of any length.
     """
     input_ids, mask = pad([[0, 1, 2, 3], [0, 1]])  # any ids; only the graph is recorded
     axes = {0: "batch", 1: "sequence"}
@@ -56,8 +57,8 @@ def export_graph(model: nn.Module, path: Path, output: str, axes_out: dict[int, 
             dynamo=False,
             opset_version=OPSET,
             input_names=["input_ids", "attention_mask"],
-            output_names=[output],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, output: axes_out},
+            output_names=list(outputs),
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, **outputs},
         )
 
 

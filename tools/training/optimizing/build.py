@@ -140,6 +140,9 @@ def _manifest(
     target: Target, classifier: Classifier, parent: dict[str, Any], size: int
 ) -> manifests.Manifest:
     ids = {"dtype": "int64", "shape": [target.batch, "sequence"]}
+    answers = {"logits": len(classifier.labels)}
+    if target.runtime != "torch":
+        answers["embedding"] = classifier.model.head.in_features
     return manifests.Manifest(
         variant=target.name,
         kind=target.kind,
@@ -147,11 +150,8 @@ def _manifest(
         entry=target.entry,
         inputs=[{"name": "input_ids", **ids}, {"name": "attention_mask", **ids}],
         outputs=[
-            {
-                "name": "logits",
-                "dtype": "float32",
-                "shape": [target.batch, len(classifier.labels)],
-            }
+            {"name": name, "dtype": "float32", "shape": [target.batch, size]}
+            for name, size in answers.items()
         ],
         labels=[*classifier.labels],
         max_length=classifier.max_length,

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tools.training.modelling import WithEmbedding
+
 if TYPE_CHECKING:
     from tools.training.optimizing.targets import Source
 
@@ -66,8 +68,8 @@ def _quantised(source: Source) -> Any:
     )
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    model: Any = copy.deepcopy(source.classifier.model).eval()
-    embeddings = model.encoder.embeddings
+    model: Any = WithEmbedding(copy.deepcopy(source.classifier.model)).eval()
+    embeddings = model.classifier.encoder.embeddings
     embeddings.word_embeddings = Int8Embedding(embeddings.word_embeddings)
     texts = [tuple(torch.from_numpy(a) for a in batch.values()) for batch in source.batches(1)]
     longest = min(source.classifier.max_length, embeddings.position_embeddings.num_embeddings)

@@ -95,7 +95,8 @@ def write_onnx(encoder: nn.Module, path: Path) -> None:
 
     plain = path.with_suffix(".fp32")
     try:
-        export_graph(encoder.eval(), plain, "last_hidden_state", {0: "batch", 1: "sequence"})
+        states = {"last_hidden_state": {0: "batch", 1: "sequence"}}
+        export_graph(encoder.eval(), plain, states)
         quantise_weights(plain, path)
     finally:
         plain.unlink(missing_ok=True)
