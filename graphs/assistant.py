@@ -192,6 +192,7 @@ class Assistant:
         row = self._conversations.open(conversation, text, context)
         waiting = self._conversations.waiting(conversation)
         state = ConversationState.model_validate(row.state or {})
+        state = state if waiting is not None else state.settled()
         meant = corrected(text)
         if meant is not None:
             self._note_correction(conversation, meant, context)
@@ -477,7 +478,8 @@ class Assistant:
 def _replaces(plan: Plan, waiting: TurnRow) -> bool:
     """True if a plan is the waiting one with other arguments: a correction of it."""
     before = [step["operation"] for step in (waiting.plan or {}).get("steps", [])]
-    return bool(before) and before == [step.operation for step in plan.steps]
+    now = [step.operation for step in plan.steps]
+    return bool(before) and before == now and not plan.dry_run
 
 
 def _planner(kernel: Kernel, understanding: Understanding) -> LlmPlanner | None:

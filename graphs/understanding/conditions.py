@@ -104,7 +104,7 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
     for name, op in _VERSUS:
         span = clause.find(split_phrases(fields()["versus"][name]))
         subject = _subject(tokens, span[0]) if span else None
-        if span is None or (subject is None and _threshold_follows(tokens, span[1])):
+        if span is None or _threshold_follows(tokens, span[1], subject is None):
             continue
         bound = _bound(op, tokens, span[1])
         if bound is None:
@@ -265,11 +265,17 @@ def _margin(tokens: Sequence[Token]) -> float:
     return 0.0
 
 
-def _threshold_follows(tokens: list[Token], at: int) -> bool:
-    """True for `beats 90 percent`, which is a threshold; the 2 of `beats 2` is a version."""
+def _threshold_follows(tokens: list[Token], at: int, alone: bool) -> bool:
+    """True for `beats 90 percent`, which is a threshold; the 2 of `beats 2` is a version.
+
+    Args:
+        tokens: the condition.
+        at: where the word for winning or losing ends.
+        alone: True if no version stands before it: `beats 90 in accuracy` is a threshold then.
+    """
     found = number_at(tokens, at)
     if found is None:
         return False
     after = tokens[found[1]].low if found[1] < len(tokens) else ""
     version = found[0] >= 1 and found[0] == int(found[0]) and after not in {*_MARGIN_UNITS, "per"}
-    return not version or _metric(Clause(tokens)) is not None
+    return not version or (alone and _metric(Clause(tokens)) is not None)

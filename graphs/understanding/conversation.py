@@ -73,6 +73,8 @@ class ConversationState(BaseModel):
         Made things come into focus by `with_results` as they come to be.
         """
         changed = self.model_copy(update={"turns": self.turns + 1})
+        if plan.dry_run and self.proposed and plan.steps == self.proposed.steps:
+            return changed  # what waits was only tried
         if plan.question is not None:
             answers = getattr(plan, "answers", {})
             changed.pending = Pending(text=plan.text, question=plan.question, answers=answers)

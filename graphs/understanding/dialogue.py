@@ -18,6 +18,7 @@ from graphs.understanding.names import NameView
 from graphs.understanding.read_groups import new_group
 from graphs.understanding.said import said_values
 from graphs.understanding.text import Token, tokenise
+from graphs.understanding.what_if import tried
 from graphs.understanding.written import read_version
 from tools.kernel.entities import EntityKind, fold
 from tools.kernel.operations import Effect
@@ -39,6 +40,8 @@ def answer_to_open(
     """The plan of a sentence that answers, corrects or continues; None if it stands by itself."""
     from graphs.understanding.understanding import ParsedPlan
 
+    if waits := tried(parser, tokens, state):
+        return ParsedPlan(text=text, steps=waits.steps, dry_run=True, confidence=0.9)
     act = guards.act(tokens)
     if act in ("thanks", "greeting", "farewell"):
         return ParsedPlan(abstained=True, confidence=0.95, reply=parser.replies.social(act))

@@ -38,7 +38,7 @@ def own_words(text: str) -> tuple[str, bool]:
             break  # what follows a pasted line is taken as pasted too
         own.append(line)
     words_ = "\n".join(own if len(own) < 5 else own[:1])
-    cut = _reported(_without_reports(words_))
+    cut = _reported(_without_hearsay(_without_reports(words_)))
     return cut, cut.strip() != text.strip()
 
 
@@ -66,6 +66,37 @@ def _without_reports(text: str) -> str:
             stop = tokens[end].end if end < len(tokens) else len(text)
             return _without_reports(text[: tokens[begin].start] + text[stop:])
     return text
+
+
+_HEARSAY = re.compile(
+    r"(?P<who>[a-z][\w'-]*(?:\s[a-z][\w'-]*){0,3}?)\s(?:just\s|also\s|always\s|then\s)?"
+    r"(?:said|says|wrote|writes|told(?:\s(?:me|us|them|him|her))?|(?:is|was|keeps?|kept)\ssaying"
+    r"|insists|insisted|suggested|suggests|shouted|texted|mailed|messaged)"
+    r"(?:\s(?:to|please)|[,:])?\s+(?P<verb>[a-z][\w-]*)",
+    re.I,
+)
+"""Somebody, a word for saying, and the first word of what was said: `nadia said roll back …`."""
+_OWN = frozenset(
+    ["i", "we", "you", "as", "like", "if", "when", "unless", "until", "once", "because"]
+)
+
+
+def _without_hearsay(text: str) -> str:
+    """The text without sentences that tell what somebody else said should be done."""
+    kept = [part for part in re.split(r"(?<=[.!?;\n])(?=\s)", text) if not _is_hearsay(part)]
+    return "".join(kept)
+
+
+def _is_hearsay(sentence: str) -> bool:
+    found = _HEARSAY.match(sentence.strip())
+    if found is None:
+        return False
+    first = found["who"].lower().split()[0]
+    return (
+        found["verb"].lower() in words("verbs", "commands")
+        and first not in _OWN
+        and first not in _ASKING_FIRST
+    )
 
 
 _MANNERS = frozenset([("please",), ("pls",), ("can",), ("could",), ("you",), ("hey",), ("hi",)])

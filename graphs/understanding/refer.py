@@ -86,6 +86,9 @@ class Referrer:
     def _subject(self, out: Filled) -> None:
         slots = self.operation.slots
         pointer = self._pointer(_MODEL, _VERSION, _JOB)
+        rows = self._pointer(EntityKind.DATASET, only_own=True)
+        if pointer and rows and rows[0] <= pointer[0] < rows[1]:
+            pointer = None  # the `that` of `that dataset`
         required = any(
             self.operation.input.model_fields[n].is_required()
             for n in ("model", "job")
@@ -254,6 +257,9 @@ class Referrer:
 
     def _single(self, name: str, kind: EntityKind, out: Filled) -> None:
         required = self.operation.input.model_fields[name].is_required()
+        groups = {str(s.arguments["group"]) for s in self.steps if "group" in s.arguments}
+        if not required and kind is _GROUP and len(groups) > 1:
+            return  # what is shown after acts on several groups is all of them
         pointer = self._pointer(kind)
         shown = kind is _GROUP and bool(self.steps) and self._shows_what_was_done()
         led = required and self.steps and kind is not EntityKind.DEVICE

@@ -20,6 +20,7 @@ from graphs.understanding.conversation import ConversationState, Focus, kind_of_
 from graphs.understanding.courtesies import without_courtesies
 from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.externals import compared_by_name
+from graphs.understanding.files_first import files_added
 from graphs.understanding.hanging import hanging
 from graphs.understanding.helping import asks_for_help
 from graphs.understanding.join_reads import ReadJoiner
@@ -162,7 +163,7 @@ class Understanding:
 
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
         own, cut = guards.own_words(arrows_in_words(text, self.verbs))
-        own = self._between_courtesies(own, names)
+        own = files_added(self._between_courtesies(own, names))
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
             return ParsedPlan(

@@ -87,18 +87,17 @@ class OnnxEncoder:
 def export(model: TextClassifier, base: Path, *, quantise: bool = True) -> OnnxEncoder:
     """What makes the vectors, from torch to ONNX with int8 weights, one scale a channel.
 
-    The classifiers' own export is used: the vectors are its "logits".
-
     Args:
         model: what to export.
         base: the folder that holds its tokenizer.
         quantise: False for float weights, to measure what the int8 ones cost.
     """
-    from tools.training.export import Classifier, load_tokenizer
-    from tools.training.onnx_export import write_onnx
+    from tools.training.onnx_export import export_graph, quantise_weights
 
-    classifier = Classifier(model.eval(), load_tokenizer(base, MAX_TOKENS), (), MAX_TOKENS)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "encoder.onnx"
-        write_onnx(classifier, path, quantise=quantise)
+        plain, small = Path(folder) / "encoder.onnx", Path(folder) / "small.onnx"
+        export_graph(model.eval(), plain, {"logits": {0: "batch"}})
+        if quantise:
+            quantise_weights(plain, small)
+        path = small if quantise else plain
         return OnnxEncoder(path.read_bytes(), (base / "tokenizer.json").read_text("utf-8"))

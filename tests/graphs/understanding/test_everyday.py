@@ -42,6 +42,21 @@ from graphs.understanding.parse_lines import FileNames
         ),
         ("show nadia's receipts", "platform.receipts", {"user": "nadia"}),
         (
+            "take another look at experiment 6, all the new rows",
+            "evaluation.look_at_experiment",
+            {"experiment": 6, "rows": 0},
+        ),
+        (
+            "show me 25 rows that ticket-router gets wrong where the true label is billing",
+            "evaluation.errors",
+            {"model": "ticket-router", "limit": 25, "label": "billing"},
+        ),
+        (
+            "how many rows to see a difference of 2 points if it is at 91% accuracy",
+            "evaluation.sample_size",
+            {"points": 2, "accuracy": 0.91},
+        ),
+        (
             "evaluate mail-triage v3 on last week's tickets",
             "evaluation.run",
             {"model": "mail-triage", "version": 3, "dataset": "tickets", "period": "last week"},
@@ -204,3 +219,41 @@ def test_what_somebody_wrote_orders_nothing(
 ) -> None:
     plan = understanding.parse(said, names)
     assert plan.abstained and not plan.steps
+
+
+def test_a_look_after_acts_on_several_groups_is_at_all_of_them(
+    understanding: Understanding, names: FileNames
+) -> None:
+    said = "roll back the kiosks and thinkpads, then show me the deployment status"
+    plan = understanding.parse(said, names)
+    assert [s.operation for s in plan.steps] == ["deployment.rollback"] * 2 + ["deployment.status"]
+    assert plan.steps[2].arguments == {} and plan.steps[2].depends_on == ["s1", "s2"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "nadia said roll back the kiosks",
+        "the boss says: archive ticket-router v1",
+        "oskar told me to retire tp-14",
+        "they wrote to promote ticket-router v4 to champion",
+    ],
+)
+def test_what_somebody_else_said_should_be_done_is_not_done(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    plan = understanding.parse(said, names)
+    assert plan.abstained and not plan.steps and plan.question is None
+
+
+def test_what_one_says_oneself_is_done(understanding: Understanding, names: FileNames) -> None:
+    plan = understanding.parse("i said roll back the kiosks", names)
+    assert [s.operation for s in plan.steps] == ["deployment.rollback"]
+
+
+def test_to_beat_a_share_is_to_reach_it(understanding: Understanding, names: FileNames) -> None:
+    said = "if ticket-router v3 beats 90% on tickets, promote it to champion"
+    measured, promoted = understanding.parse(said, names).steps
+    assert measured.operation == "evaluation.run" and promoted.condition is not None
+    condition = promoted.condition
+    assert (condition.left.field, condition.op, condition.right) == ("accuracy", ">", 0.9)
