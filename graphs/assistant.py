@@ -192,7 +192,8 @@ class Assistant:
         row = self._conversations.open(conversation, text, context)
         waiting = self._conversations.waiting(conversation)
         state = ConversationState.model_validate(row.state or {})
-        state = state if waiting is not None else state.settled()
+        waits = Plan.model_validate(waiting.plan) if waiting is not None and waiting.plan else None
+        state = state.model_copy(update={"proposed": waits})
         meant = corrected(text)
         if meant is not None:
             self._note_correction(conversation, meant, context)

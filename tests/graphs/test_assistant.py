@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from graphs.assistant import Assistant
-from graphs.events import ApprovalEvent, Message, PlanEvent, StepFailed, StepFinished
+from graphs.events import (
+    ApprovalEvent,
+    Message,
+    PlanEvent,
+    Preflight,
+    StepFailed,
+    StepFinished,
+)
 from tests.support.turns import Say, kinds, status
 from tools.kernel.errors import NotFound
 from tools.kernel.identity import Principal, RequestContext, Role
@@ -69,6 +76,18 @@ async def test_a_question_in_between_does_not_lose_what_waits(
 ) -> None:
     await say(f"add the dataset {rows} and call it greetings")
     assert status(await say("who am I?")) == "done"
+    assert status(await say("yes")) == "done"
+    assert "greetings" in datasets(kernel)
+
+
+async def test_what_waits_can_be_asked_about_without_losing_it(
+    say: Say, kernel: Kernel, rows: Path
+) -> None:
+    await say(f"add the dataset {rows} and call it greetings")
+    assert status(await say("who am I?")) == "done"
+    events = await say("what would that do?")
+    (looked,) = [e for e in events if isinstance(e, Preflight)]
+    assert "greetings" in json.dumps(looked.preview) and "greetings" not in datasets(kernel)
     assert status(await say("yes")) == "done"
     assert "greetings" in datasets(kernel)
 
