@@ -14,6 +14,7 @@ from tools.kernel.entities import EntityKind
 
 _KEPT = 60
 _RECENT = 4
+_COMPARE = "evaluation.compare"
 
 
 class Focus(BaseModel):
@@ -56,6 +57,7 @@ class ConversationState(BaseModel):
         focus: things that can be referred to, newest first.
         recent: the last plans that had steps, newest first: what corrections change.
         proposed: a plan that waits for a yes; set until it is carried out or dropped.
+        winner: the version that the last comparison found to be better, by more than chance.
         pending: the question that waits for an answer; a change of subject does not lose it.
         now: the time that counts as now; the machine's when None. Never stored.
     """
@@ -64,6 +66,7 @@ class ConversationState(BaseModel):
     focus: list[Focus] = Field(default_factory=list[Focus])
     recent: list[Plan] = Field(default_factory=list[Plan])
     proposed: Plan | None = None
+    winner: Focus | None = None
     pending: Pending | None = None
     now: datetime | None = Field(default=None, exclude=True)
 
@@ -88,6 +91,8 @@ class ConversationState(BaseModel):
                 changed.pending = None
             for step in plan.steps:
                 changed.focus = _push(changed.focus, _named(step))
+            if any(step.operation == _COMPARE for step in plan.steps):
+                changed.winner = None
         elif not plan.abstained:
             changed.proposed = None
             if getattr(plan, "drops_pending", False):
@@ -98,6 +103,8 @@ class ConversationState(BaseModel):
         """The state once a step was carried out (or its job was started) with this result."""
         changed = self.model_copy()
         changed.focus = _push(changed.focus, _made(step.operation, result))
+        if step.operation == _COMPARE:
+            changed.winner = _winner(result)
         if self.proposed and self.proposed.steps and self.proposed.steps[-1].id == step.id:
             changed.proposed = None
         return changed
@@ -138,6 +145,15 @@ def kind_of_field(operation: str, name: str) -> EntityKind | None:
     table = fields()
     kind = table["results_of"].get(f"{operation}.{name}") or table["results"].get(name)
     return EntityKind(kind) if kind else None
+
+
+def _winner(result: Mapping[str, Any]) -> Focus | None:
+    """The better side of a comparison; None if the difference may be chance."""
+    side = {"first": "", "second": "other_"}.get(str(result.get("better")))
+    if side is None:
+        return None
+    kind, model = EntityKind.MODEL_VERSION, result[f"{side}model"]
+    return Focus(kind=kind, value=result[f"{side}version"], of=model, via=_COMPARE)
 
 
 def _later(value: Any, turn: str) -> Any:

@@ -41,7 +41,7 @@ from graphs.understanding.router import Route
 from graphs.understanding.said import said_values, says_only_values
 from graphs.understanding.sides import agreed, meant, side_won, unsettled
 from graphs.understanding.text import Token, tokenise
-from graphs.understanding.winners import sides, winner_at
+from graphs.understanding.winners import sides, winner_at, won_before
 from graphs.understanding.written import read_version
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
@@ -178,18 +178,27 @@ class Planner:
         """A read, or one for each side that may win the comparison before it."""
         if read.clause.condition or not self._acts(read):
             return [(read, None)]
+        takes = self._operations.get(read.operation or "").input.model_fields
         self._compared(read, draft, scope)
+        if not draft.steps and (won := won_before(read.clause, takes, scope.conversation)):
+            draft.kept |= {token.start for token in read.clause.tokens}
+            read.subject, read.clause = won[0], self._linked(won[1], read.clause.link, scope)
+            return [(read, None)]
         parts = sides(read.clause, read.operation or "", draft.steps, scope)
         if parts is None:
             return [(read, None)]
         draft.kept |= {token.start for token in read.clause.tokens}
         found: list[tuple[Read, Condition | None]] = []
         for side in parts:
-            clause = Clause(side.tokens, read.clause.link)
-            link(clause, self._linker, scope.names)
+            clause = self._linked(side.tokens, read.clause.link, scope)
             part = Read(clause, read.route, operation=read.operation, subject=side.subject)
             found.append((part, side.wins))
         return found
+
+    def _linked(self, tokens: list[Token], joined: str, scope: Scope) -> Clause:
+        clause = Clause(tokens, joined)
+        link(clause, self._linker, scope.names)
+        return clause
 
     def _compared(self, read: Read, draft: Draft, scope: Scope) -> None:
         """Compare the two that were made or measured, where the better of them is acted on."""

@@ -70,6 +70,14 @@ class Replies:
             "for, for example 'with rank 16', 'for 30 minutes each' or 'on the group NAME'."
         )
 
+    def back_to_version(self, version: str) -> str:
+        """For a rollback that names the version to go back to."""
+        return (
+            f"A rollback puts back what the group served before, whatever {version!r} is, so I "
+            "planned nothing. Say it without the version for that, or deploy the version: "
+            "`deploy MODEL v2 to GROUP`."
+        )
+
     def single_device(self, name: str) -> str:
         """For one device, where an act is on a whole group."""
         return (

@@ -30,6 +30,7 @@ from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, UNKNOWN, mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView, NameWords
+from graphs.understanding.no_changes import freezes_said
 from graphs.understanding.once_more import once_more
 from graphs.understanding.order_of_acts import in_order
 from graphs.understanding.orders import Orders
@@ -163,7 +164,7 @@ class Understanding:
 
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
         own, cut = guards.own_words(arrows_in_words(text, self.verbs))
-        own = files_added(self._between_courtesies(own, names))
+        own = freezes_said(files_added(self._between_courtesies(own, names)))
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
             return ParsedPlan(
@@ -568,16 +569,26 @@ class Understanding:
         if draft.unclear is not None:
             plan.abstained, plan.reply = True, self.replies.condition(draft.unclear)
         elif draft.unread is not None:
-            plan.abstained, plan.reply = True, self.replies.unread(draft.unread)
+            plan.abstained, plan.reply = True, self._told_of_unread(draft)
         elif draft.question is not None:
             plan.question, plan.known = draft.question, draft.known
         else:
             plan.steps = draft.steps
         return plan
 
+    def _told_of_unread(self, draft: Draft) -> str:
+        """What is said of words that no argument takes in."""
+        said = draft.unread or ""
+        asked = draft.steps[-1].operation if draft.steps else ""
+        back = asked == "deployment.rollback" and _VERSION_SAID.search(said)
+        return self.replies.back_to_version(back.group()) if back else self.replies.unread(said)
+
     def answers_question(self, question: Question, tokens: Sequence[Token], names: NameView) -> Any:
         """The value by which a sentence answers a question; None if it does not."""
         return dialogue.value_for(self, question, tokens, names)
+
+
+_VERSION_SAID = re.compile(r"\b(?:v|version )\d+\b", re.I)
 
 
 def _points(read: Read) -> bool:

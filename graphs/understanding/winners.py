@@ -6,12 +6,13 @@ them, under the condition that it wins; the side that has the alias already need
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphs.plan import Condition, Step, StepRef
 from graphs.understanding.clause import Clause
+from graphs.understanding.conversation import ConversationState
 from graphs.understanding.lexicon import phrases
 from graphs.understanding.link import resolve_alias
 from graphs.understanding.reading import Scope
@@ -67,6 +68,34 @@ def sides(clause: Clause, operation: str, steps: Sequence[Step], scope: Scope) -
         one = len(compared) == 1  # the winner of three is on no single side
         return [Side(rest, _wins(compared[-1], op), side) for side, op in made] if one else None
     return _known(clause, span, operation, compared[-1], scope)
+
+
+def won_before(
+    clause: Clause, takes: Collection[str], conversation: ConversationState
+) -> tuple[dict[str, Any], list[Token]] | None:
+    """What an act on the better one is about, after a comparison in an earlier sentence.
+
+    Args:
+        clause: the act.
+        takes: the arguments that it has.
+        conversation: knows what was compared, and who won once that is known.
+
+    Returns:
+        The model that was compared, and the words with its better version in the place of the
+        winner; without a version, which is then asked for, where none is really better or that is
+        not known. None where no winner is meant, or nothing was compared.
+    """
+    span = winner_at(clause)
+    if span is None or not {"model", "version"} <= set(takes):
+        return None
+    if won := conversation.winner:
+        return {"model": won.of}, _named(clause, span, won.value)
+    steps = conversation.recent[0].steps if conversation.recent else []
+    compared = [s.arguments for s in steps if s.operation == _COMPARE]
+    if len(compared) != 1 or "other_model" in compared[0] or "model" not in compared[0]:
+        return None
+    rest = [*clause.tokens[: span[0]], *clause.tokens[span[1] :]]
+    return {"model": compared[0]["model"]}, rest
 
 
 def _known(

@@ -182,6 +182,7 @@ def _(args: StatusOf, result: DeploymentStatus) -> str:
         "which rollouts of ticket-router have there been?",
         "show all rollouts of ticket-router v3",
         "which rollouts failed",
+        "which rollouts were there last week",
         "list the rollouts that were rolled back on the phones",
         "what was rolled out to the servers before",
         "the last 5 rollouts",
@@ -198,6 +199,7 @@ def list_rollouts(args: ListRollouts, call: Call) -> RolloutList:
         version: only of this version of the model.
         state: only those that stand so.
         rollout: only the one of this number.
+        period: only those begun in this time, such as `last week`.
         before: only those numbered lower.
         limit: at most this many, 1 to 1001.
     """
@@ -210,6 +212,7 @@ def _(args: ListRollouts, result: RolloutList) -> str:
         return "There is no such rollout."
     told = [
         f"{r.model} v{r.version} on {r.group} {r.state.value.replace('_', ' ')}"
+        + (f" ({r.reason})" if r.reason else "")
         for r in result.rollouts[:MOST_TOLD]
     ]
     more = len(result.rollouts) - len(told)

@@ -13,6 +13,7 @@ from tools.deployment.tables import RolloutRow, TargetRow
 from tools.deployment.types import ListRollouts, RolloutState
 from tools.devices.fleet import Fence
 from tools.kernel.errors import Conflict, NotFound
+from tools.kernel.periods import parse_period
 from tools.kernel.storage import now
 
 if TYPE_CHECKING:
@@ -101,8 +102,13 @@ class Rollouts:
             return list(session.scalars(query.order_by(RolloutRow.id.desc()).limit(limit)))
 
     def matching(self, tenant: str, wanted: ListRollouts) -> list[RolloutRow]:
-        """The rollouts that fit, newest first."""
-        query = select(RolloutRow).where(RolloutRow.tenant == tenant)
+        """The rollouts that fit, newest first.
+
+        Raises:
+            InvalidInput: if the period is not understood.
+        """
+        begun = RolloutRow.made_within(parse_period(wanted.period, now()))
+        query = select(RolloutRow).where(RolloutRow.tenant == tenant, *begun)
         fits = {
             RolloutRow.group: wanted.group,
             RolloutRow.model: wanted.model,

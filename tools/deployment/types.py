@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tools.devices.types import DeviceState, GroupName, Profile, ServedModel, Traffic
 from tools.kernel.operations import Args, EntityKind, Result, Slot
+from tools.kernel.periods import Period
 
 
 class Strategy(StrEnum):
@@ -132,6 +133,7 @@ class ListRollouts(Args):
     version: Version | None = Field(None, ge=1, description="Only of this version of the model.")
     state: RolloutState | None = Field(None, description="Only those that stand so.")
     rollout: int | None = Field(None, ge=1, description="Only the one of this number.")
+    period: Period = None
     before: int | None = Field(None, ge=1, description="Only those numbered lower.")
     limit: int = Field(50, ge=1, le=1001, description="At most this many, newest first.")
 

@@ -81,7 +81,7 @@ class DriftService:
         stored = job.step("store", self._store, found, call)
         return DriftReport.model_validate(stored)
 
-    def history(self, model: str, tenant: str) -> DriftReports:
+    def history(self, model: str | None, tenant: str) -> DriftReports:
         """Stored reports, newest first."""
         return DriftReports(
             model=model, reports=self.reports.newest("drift", tenant, DriftReport, model)

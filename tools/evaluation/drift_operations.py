@@ -93,13 +93,14 @@ def _(args: MeasureDrift, result: DriftReport) -> str:
         "what did the last drift check of intent-classifier say",
         "when did ticket-router last drift",
         "were there drift alarms for mail-guard",
+        "are there any drift alarms",
     ),
 )
 def drift_reports(args: DriftHistory, call: Call) -> DriftReports:
-    """Show the stored drift reports of a model, newest first.
+    """Show the stored drift reports of a model, or of all models, newest first.
 
     Args:
-        model: the model's name.
+        model: only this model's; every model's when left out.
     """
     return _service(call).history(args.model, call.tenant)
 
@@ -107,11 +108,13 @@ def drift_reports(args: DriftHistory, call: Call) -> DriftReports:
 @drift_reports.says
 def _(args: DriftHistory, result: DriftReports) -> str:
     if not result.reports:
-        return f"{result.model} was not checked for drift yet."
+        return f"{result.model} was not checked for drift yet." if result.model else _NONE
     newest, count = result.reports[0], len(result.reports)
     alarms = sum(r.level == "alarm" for r in result.reports)
-    return (
-        f"{count} drift report{'s' * (count != 1)} of {result.model}, {alarms} with an alarm; the "
-        f"newest, of v{newest.version} on {newest.source}: {newest.level} "
-        f"({'; '.join(s.told for s in newest.shifts)})."
-    )
+    whose = f"{count} drift report{'s' * (count != 1)} of {result.model or 'all models'}"
+    last = f"{newest.model} v{newest.version} on {newest.source}: {newest.level}"
+    told = "; ".join(s.told for s in newest.shifts)
+    return f"{whose}, {alarms} with an alarm; the newest, of {last} ({told})."
+
+
+_NONE = "No model was checked for drift yet."

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tools.devices.types import Inputs
 from tools.evaluation.report_types import OnDataset
+from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
-from tools.registry.types import KnownModel, MaybeVersion
+from tools.registry.types import KnownModel, MaybeVersion, ModelName
 
 PLACES_OF = "places"
 """The kind under which `Whereabouts` are kept, by the hash of the version's files."""
@@ -34,7 +35,11 @@ class MeasureDrift(Args):
 class DriftHistory(Args):
     """Whose drift reports to show."""
 
-    model: KnownModel
+    model: Annotated[
+        ModelName | None,
+        Slot(EntityKind.MODEL, "Which model?"),
+        Field(description="Only this model's; every model's when left out."),
+    ] = None
 
 
 class Profile(Result):
@@ -123,7 +128,7 @@ class DriftReport(Result):
 
 
 class DriftReports(Result):
-    """Stored drift reports of a model, newest first."""
+    """Stored drift reports of a model, or of all, newest first."""
 
-    model: str
+    model: str | None
     reports: list[DriftReport]

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
 
 from tools.kernel.errors import InvalidInput
 
@@ -27,6 +30,17 @@ _HINT = (
     "Say for example `last week`, `last 30 days`, `March 2026`, `since 2026-01-01` or "
     "`from 2026-01-01 to 2026-01-31`."
 )
+
+
+Period = Annotated[
+    str | None,
+    Field(
+        description="Only those begun in this time (UTC), such as `today`, `last week` or `since "
+        "2026-01-01`; all when left out.",
+        max_length=100,
+    ),
+]
+"""An argument that narrows a list to a stretch of time; `parse_period` reads it."""
 
 
 @dataclass(frozen=True, slots=True)

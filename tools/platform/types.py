@@ -9,18 +9,11 @@ from pydantic import Field, JsonValue
 
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
+from tools.kernel.periods import Period
 
 ApprovalStatus = Literal["pending", "granted", "used", "denied", "revoked", "expired"]
 ReceiptStatus = Literal["done", "started", "failed", "cancelled"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
-Period = Annotated[
-    str | None,
-    Field(
-        description="Only those begun in this time (UTC), such as `today`, `last week` or `since "
-        "2026-01-01`; all when left out.",
-        max_length=100,
-    ),
-]
 Whose = Annotated[
     str | None,
     Slot(EntityKind.USER, "Of which user?", closed=False),  # those removed since, too

@@ -35,7 +35,7 @@ def test_jobs_and_receipts_are_narrowed_to_what_was_said(
 
 
 @pytest.mark.parametrize(
-    "said", ["approvals of today", "rollouts of last week", "approvals since monday"]
+    "said", ["approvals of today", "approvals of last week", "approvals since monday"]
 )
 def test_a_list_that_takes_no_time_says_so(
     understanding: Understanding, names: FileNames, said: str
