@@ -9,10 +9,17 @@ from graphs.plan import Plan, Question, Step
 from graphs.understanding.asking import ask
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
-from graphs.understanding.corrections import compared_with, corrected, counted, renamed, sibling
+from graphs.understanding.corrections import (
+    compared_with,
+    corrected,
+    counted,
+    renamed,
+    sibling,
+    widened,
+)
 from graphs.understanding.further import further
 from graphs.understanding.lexicon import fields, phrases, words
-from graphs.understanding.link import link
+from graphs.understanding.link import link, version_names
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.said import said_values, says_choice, says_only_values
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
     from graphs.understanding.understanding import ParsedPlan, Understanding
 
 _SHORT = 10
+_LONG = 16
+"""Words of a sentence that only adds to a plan; times have many."""
 _BEYOND_DOUBT = 0.7
 
 
@@ -35,10 +44,18 @@ def amended(
     from graphs.understanding.understanding import ParsedPlan
 
     kept = [t for t in tokens if t.kind != "punctuation" or t.low in "%-"]
-    if not kept or len(kept) > _SHORT:
+    if not kept or len(kept) > _LONG:
         return None
+    if len(kept) > _SHORT:
+        how = _continuation(list(tokens))[1]
+        return _with_more(parser, tokens, names, state) if how == "ellipsis" else None
     if more := further(tokens, state.recent[0].steps[-1], names):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=more, confidence=0.9)
+    last = state.recent[0].steps[-1]
+    if (wider := widened(tokens, last, parser.operations.get(last.operation))) is not None:
+        moved = last.model_copy(update={"arguments": wider})
+        text = " ".join(t.text for t in tokens)
+        return ParsedPlan(text=text, steps=[*state.recent[0].steps[:-1], moved], confidence=0.9)
     if other := compared_with(kept, state.recent[0], names):
         text = " ".join(t.text for t in tokens)
         return ParsedPlan(text=text, steps=other, confidence=0.9, dry_run=state.recent[0].dry_run)
@@ -49,6 +66,8 @@ def amended(
     link(clause, parser.linker, names)
     if changed := _by_values_alone(parser, tokens, clause, names, state, how):
         return changed
+    if how == "ellipsis" and (added := _with_more(parser, tokens, names, state)):
+        return added
     if (last := _last_part(clause)) is not None and how == "correction":
         link(last, parser.linker, names)
         if changed := _by_values_alone(parser, tokens, last, names, state, how):
@@ -57,6 +76,8 @@ def amended(
         return None
     whole = _whole_request(parser, tokens, names) if how == "correction" else None
     if how == "ellipsis" and (other := _other_side(clause, state.recent[0])):
+        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
+    if how == "ellipsis" and (other := _of_version(clause, state.recent[0], names)):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
     if how == "ellipsis" and (other := _with_number(clause, state.recent[0])):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
@@ -132,6 +153,28 @@ def _by_values_alone(
         text = " ".join(t.text for t in clause.tokens)
         return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=last.dry_run)
     return None
+
+
+def _with_more(
+    parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """`and only at night` of a plan that waits: the plan with what it did not say before."""
+    from graphs.understanding.understanding import ParsedPlan
+
+    waits = state.proposed
+    if waits is None or waits.steps != state.recent[0].steps or tokens[-1].low == "?":
+        return None
+    step = waits.steps[-1]
+    led = (*phrases("dialogue", "ellipsis"), ("and",), ("only",), ("also",), ("please",), ("just",))
+    clause = Clause(strip_leading([t for t in tokens if t.low not in ",.!"], led))
+    link(clause, parser.linker, names)
+    operation = parser.operations.get(step.operation)
+    said = says_only_values(operation, clause, parser.scope(names, state), step)
+    if not said or set(said) & set(step.arguments):
+        return None
+    steps = [*waits.steps[:-1], step.model_copy(update={"arguments": {**step.arguments, **said}})]
+    text = " ".join(t.text for t in tokens)
+    return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=waits.dry_run)
 
 
 def _new_names(operation: Operation[Any, Any]) -> list[str]:
@@ -260,6 +303,25 @@ def _like_the_last(
     if not said:
         return None
     return Step(id="s1", operation=last.operation, arguments={**last.arguments, **said})
+
+
+def _of_version(clause: Clause, last: Plan, names: NameView) -> Step | None:
+    """`and of 3?` after a look at a version or a measurement of it: the same of another one."""
+    step = last.steps[-1]
+    kept = [t for t in clause.tokens if t.kind != "punctuation"]
+    small = (("of",), ("for",), ("with",), ("on",), ("version",), ("about",), ("what",))
+    rest = strip_leading(kept, (*phrases("dialogue", "ellipsis"), *small))
+    number = number_at(rest, 0) if rest else None
+    model = step.arguments.get("model")
+    if number is None or number[1] != len(rest) or not isinstance(model, str):
+        return None
+    looks = step.operation.startswith(("evaluation.", "registry.describe"))
+    known = {n.name for n in version_names(model, names)}
+    if not looks or "version" not in step.arguments or f"{number[0]:g}" not in known:
+        return None
+    return step.model_copy(
+        update={"id": "s1", "arguments": {**step.arguments, "version": int(number[0])}}
+    )
 
 
 def _with_number(clause: Clause, last: Plan) -> Step | None:

@@ -91,6 +91,7 @@ class ConversationState(BaseModel):
                 changed.pending = None
             for step in plan.steps:
                 changed.focus = _push(changed.focus, _named(step))
+            changed.focus = _push(changed.focus, getattr(plan, "spoken_of", []))
             if any(step.operation == _COMPARE for step in plan.steps):
                 changed.winner = None
         elif not plan.abstained:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,31 @@ def corrected(tokens: Sequence[Token], step: Step, names: NameView) -> dict[str,
     """The arguments of a step that a correction of a number changes; empty if it is none."""
     said = [t for t in tokens if t.kind != "punctuation" or t.low in "%"]
     return _scaled(said, step) or _replaced(said, step) or _bare(said, step, names)
+
+
+_WIDER = re.compile(
+    r"^(?:(?:no|actually|sorry|wait|rather|make it|make that|for|on|to|and|i mean|please) )*"
+    r"(?:(?:all|every) (?:of )?(?:the |our )?(?:groups?|devices|of them|them|fleet)"
+    r"|everything|everywhere|the whole fleet|all of them|every group)"
+    r"(?: not (?:just|only) .+| instead| please)*$"
+)
+
+
+def widened(
+    tokens: Sequence[Token], step: Step, operation: Operation[Any, Any]
+) -> dict[str, Any] | None:
+    """The arguments of a step without its group: `actually all groups, not just the kiosks`.
+
+    Returns:
+        None if the words say something else, or the act is always on one group.
+    """
+    said = " ".join(t.low for t in tokens if t.kind != "punctuation")
+    group = operation.input.model_fields.get("group")
+    if group is None or group.is_required() or "group" not in step.arguments:
+        return None
+    if not _WIDER.match(said):
+        return None
+    return {name: value for name, value in step.arguments.items() if name != "group"}
 
 
 def sibling(

@@ -16,6 +16,7 @@ from graphs.understanding.mask import mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.read_groups import new_group
+from graphs.understanding.returning import taken_up
 from graphs.understanding.said import said_values
 from graphs.understanding.text import Token, tokenise
 from graphs.understanding.what_if import tried
@@ -53,9 +54,45 @@ def answer_to_open(
     if act is not None:
         stops = _stops_what_runs(parser, act, tokens, state)
         return None if stops else _decided(parser, act, state)
-    if state.recent:
-        return amended(parser, tokens, names, state)
-    return None
+    if plan := _taken_up(parser, tokens, names, state):
+        return plan
+    if state.recent and (changed := amended(parser, tokens, names, state)):
+        return changed
+    return _given_up(parser, tokens, state)
+
+
+def _taken_up(
+    parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """The plan that the words go back to, as they change it."""
+    from graphs.understanding.understanding import ParsedPlan
+
+    if (found := taken_up(tokens, state)) is None:
+        return None
+    plan, rest = found
+    if not rest:
+        return ParsedPlan(text=plan.text, steps=plan.steps, confidence=0.9)
+    no = Token("no", "no", rest[0].start, rest[0].start, "word")
+    return amended(parser, [no, *rest], names, state.model_copy(update={"recent": [plan]}))
+
+
+def _given_up(
+    parser: Understanding, tokens: Sequence[Token], state: ConversationState
+) -> ParsedPlan | None:
+    """`no don't, the ward still uses it`: a no or a cancel with its reason."""
+    comma = next((i for i, t in enumerate(tokens) if t.low in {",", ".", "-", ";", ":"}), 0)
+    first = next((t.low for t in tokens[comma:] if t.kind != "punctuation"), "")
+    act = guards.act(tokens[:comma]) if comma else None
+    if act not in ("no", "cancel") or first not in _REASONING:
+        return None
+    return _decided(parser, act, state)
+
+
+_REASONING = words("words", "determiners") | {
+    "it", "it's", "its", "they", "they're", "we", "we're", "i", "i'm", "that's", "there", "there's",
+    "he", "she", "nobody", "someone", "somebody", "not", "still", "too", "because", "since", "as",
+}  # fmt: skip
+"""How a reason begins, and no order does."""
 
 
 def _stops_what_runs(
@@ -74,12 +111,18 @@ def _stops_what_runs(
 def _decided(parser: Understanding, act: str, state: ConversationState) -> ParsedPlan | None:
     from graphs.understanding.understanding import ParsedPlan
 
-    if act == "yes" and state.proposed is not None:
-        begun = _begun(parser, state.proposed)
-        return begun or ParsedPlan.model_validate(state.proposed.model_dump())
-    if act in ("no", "cancel") and (state.proposed is not None or state.pending is not None):
+    waits = state.proposed if state.proposed and _waits(parser, state.proposed) else None
+    if act == "yes" and waits is not None:
+        return _begun(parser, waits) or ParsedPlan.model_validate(waits.model_dump())
+    if act in ("no", "cancel") and (waits is not None or state.pending is not None):
         return ParsedPlan(confidence=0.95, reply=parser.replies.cancelled(), drops_pending=True)
     return ParsedPlan(abstained=True, confidence=0.9, reply=parser.replies.nothing_open())
+
+
+def _waits(parser: Understanding, plan: Plan) -> bool:
+    """True for a plan that a yes or a no answers: not for one that only read."""
+    acts = any(parser.operations.get(s.operation).effect is not Effect.READ for s in plan.steps)
+    return acts or plan.steps[0].operation in fields()["begins"]
 
 
 def _begun(parser: Understanding, plan: Plan) -> ParsedPlan | None:

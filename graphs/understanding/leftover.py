@@ -280,11 +280,17 @@ def _held(tokens: Sequence[Token], act: Operation[Any, Any]) -> set[int]:
     return {place for at in begins for place in range(at, _part_end(tokens, at))}
 
 
+_UNMARKED = frozenset(["its", "theyre", "thats", "hes", "shes", "were", "im", "weve", "theyve"])
+"""What people write for `it's`, `they're`, …, at the beginning of what they tell."""
+
+
 def _remark(part: Sequence[Token], verbs: frozenset[str]) -> bool:
     """True for `customers are calling`, `hh-33 fell into the freezer`: it tells, and orders not."""
     low = [token.low for token in part]
     if not low or low[0] in verbs or set(low) & words("leftover", "limiting"):
         return False
+    if low[0] in _UNMARKED and len(low) > 1:
+        return True
     return any(word in words("leftover", "telling") or word.endswith("'s") for word in low)
 
 

@@ -82,6 +82,7 @@ class Draft:
         confidence: the lowest probability of its clauses.
         reads: the clauses, for the explanation.
         last: the steps that the clause before ended in.
+        ahead: the same of the clause before that, which waits for what this one waits for.
         kept: where the words begin that a condition of the plan, or of its order, stands for.
     """
 
@@ -94,6 +95,7 @@ class Draft:
     confidence: float = 1.0
     reads: list[Read] = field(default_factory=list[Read])
     last: list[str] = field(default_factory=list[str])
+    ahead: list[str] = field(default_factory=list[str])
     kept: set[int] = field(default_factory=set[int])
 
 
@@ -161,10 +163,12 @@ class Planner:
                 and not self._settled(read, condition, typed_condition.otherwise, draft, scope)
             ):
                 return draft
-            known = len(draft.steps)
+            known, beside = len(draft.steps), read.clause.link == "beside"
+            draft.ahead = draft.ahead if beside else draft.last
             for part, wins in self._of_winner(read, draft, scope):
                 self._add(part, scope, draft, typed_condition or wins)
-            draft.last = _ends(draft.steps[known:]) or draft.last
+            kept = draft.last if beside else []
+            draft.last = [*kept, *_ends(draft.steps[known:])] or draft.last
             asked = self._asked(read)
             if draft.question is not None:
                 return draft
@@ -346,6 +350,8 @@ class Planner:
             needed.append(condition.left.step)
         if link == "then" and before is not None:
             needed.extend(draft.last if before.id in draft.last else [before.id])
+        elif link == "beside":
+            needed.extend(draft.ahead)
         needed.extend(self._same_target(draft.steps, operation, arguments))
         own = {step.id for step in draft.steps}
         same = next((s for s in draft.steps if _same(s, operation, arguments, condition)), None)

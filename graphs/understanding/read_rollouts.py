@@ -83,8 +83,9 @@ _RATE = re.compile(
 )
 _CLOCK = r"(\d{1,2}(?: : \d\d)?)(?: ?([ap])\.?m\.?)?"
 _WINDOW = re.compile(
-    r"\b(?:only )?(?:between |from |in the window |window |during )?"
-    rf"{_CLOCK} ?(?:-|–|and|to|until|till) ?{_CLOCK}\b"
+    r"\b(?:only )?(?:(?:in |during |within )?(?:the |our )?(?:maintenance |change |service )?window )?"
+    r"(?:of |between |from |during )?"
+    rf"{_CLOCK} ?(?:-|–|and|to|until|till) ?{_CLOCK}\b(?: ?utc\b)?"
 )
 _MEMORY = re.compile(
     r"\b(?:with |that have |having )?(?:at least |more than |over |min |minimum |>= ?|> )?"

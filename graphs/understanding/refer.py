@@ -9,7 +9,7 @@ from graphs.understanding.clause import Clause
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
 from graphs.understanding.lexicon import fields, lexicon, phrases
 from graphs.understanding.names import NameView
-from graphs.understanding.newest import newest_job
+from graphs.understanding.newest import newest_job, newest_version
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, Operation, OperationSet
 
@@ -99,6 +99,8 @@ class Referrer:
         if pointer is not None and self._take_side(out):
             self._claim(pointer, out)
             return
+        if self._newest_version(self.model_of_version(), out):
+            return
         for step in reversed(self.steps):
             if self._take_from_step(step, out):
                 self._claim(pointer, out)
@@ -109,6 +111,15 @@ class Referrer:
                 return
         if required:
             self._newest_job(out)
+
+    def _newest_version(self, model: Any, out: Filled) -> bool:
+        """Take the newest version that there is, unless the plan itself makes one."""
+        makes = any(isinstance((self.pair_of(s) or (0, 0))[1], dict) for s in self.steps)
+        found = None if makes else newest_version(self.clause, model, self.names)
+        if found is None or not self._wants_model() or not self._set_pair(out, model, found[0]):
+            return False
+        self._claim(found[1], out)
+        return True
 
     def _newest_job(self, out: Filled) -> None:
         if "job" not in self.operation.slots and self.operation.effect is Effect.READ:
@@ -239,6 +250,8 @@ class Referrer:
     def _version_of_said_model(self, out: Filled) -> None:
         """The version where the model was named and a version of it is pointed at."""
         model = out.arguments["model"]
+        if self._newest_version(model, out):
+            return
         pointer = self._pointer(_VERSION, only_own=True)
         for step in reversed(self.steps):
             pair = self.pair_of(step)

@@ -113,8 +113,8 @@ def _on_the_clock(text: str, now: datetime) -> When | None:
         return again
     limit = deadline_in(text)
     if limit and _FREEZE.search(text):
-        return None  # a freeze has an end of its own
-    if limit:
+        text = text.replace(limit, " " * len(limit), 1)  # a freeze has an end of its own
+    elif limit:
         start = text.index(limit)
         span = (start, start + len(limit))
         return When(limit, (span,), problem="a limit in time is nothing that I can keep")

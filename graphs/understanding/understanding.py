@@ -91,6 +91,7 @@ class ParsedPlan(Plan):
         drops_pending: True if the person gave up the question that was open.
         known: what the step that the question is about has already.
         when: the time that the sentence wants its act at, also where nothing could be planned.
+        spoken_of: documents that the words name, which no argument may hold.
         final: True if nobody else should try: what was asked cannot be done at its time.
     """
 
@@ -100,6 +101,7 @@ class ParsedPlan(Plan):
     known: Step | None = Field(default=None, exclude=True)
     when: Timing | None = Field(default=None, exclude=True)
     final: bool = Field(default=False, exclude=True)
+    spoken_of: list[Focus] = Field(default_factory=list[Focus], exclude=True)
 
 
 class Understanding:
@@ -355,7 +357,10 @@ class Understanding:
             wanted = {r.operation for r in routes if r.probability > _LISTED and self.sure(r)}
             reads = all(self.operations.get(name).effect is Effect.READ for name in wanted)
             apart = len(parts) > 1 and len(wanted) == len(parts) and reads
-            found += [Clause(part, clause.link) for part in parts] if apart else [clause]
+            beside = "beside" if clause.link == "then" else clause.link
+            links = [clause.link, *[beside] * len(parts)]
+            listed = [Clause(*pair) for pair in zip(parts, links, strict=False)]
+            found += listed if apart else [clause]
         return found
 
     def _asked_how(self, read: Read) -> Read:
@@ -565,6 +570,7 @@ class Understanding:
             confidence=round(confidence, 4),
             answers=answers,
             reasons=_reasons(draft.reads),
+            spoken_of=_documents(draft.reads),
         )
         if draft.unclear is not None:
             plan.abstained, plan.reply = True, self.replies.condition(draft.unclear)
@@ -586,6 +592,13 @@ class Understanding:
     def answers_question(self, question: Question, tokens: Sequence[Token], names: NameView) -> Any:
         """The value by which a sentence answers a question; None if it does not."""
         return dialogue.value_for(self, question, tokens, names)
+
+
+def _documents(reads: Sequence[Read]) -> list[Focus]:
+    """The documents that clauses name, each for sure."""
+    found = [m for read in reads for m in read.clause.mentions if len(m.names) == 1]
+    kind = EntityKind.DOCUMENT
+    return [Focus(kind=kind, value=m.names[0].name) for m in found if m.kind is kind]
 
 
 _VERSION_SAID = re.compile(r"\b(?:v|version )\d+\b", re.I)

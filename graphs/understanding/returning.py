@@ -1,0 +1,51 @@
+"""`ok, back to the deployment: only 15 percent`: a plan of before is taken up again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from graphs.plan import Plan
+from graphs.understanding.conversation import ConversationState
+from graphs.understanding.text import Token
+
+_BACK = re.compile(
+    r"^(?:(?:ok|okay|so|now|and|alright|right|well|anyway|fine|good|but) )*"
+    r"(?:(?:going |coming |let us go |let's go |let's get |returning )?back (?:to|on)|regarding|as for"
+    r"|concerning) (?:the|that|this|my|our) (?:other |first |planned |pending )?(?P<what>[a-z-]+)"
+    r"(?= |$)"
+)
+_OPERATIONS = {
+    "deployment.": ("deployment", "rollout", "roll-out", "canary", "deploy", "update", "release"),
+    "deployment.rollback": ("rollback",),
+    "training.": ("training", "train", "fine-tuning", "fine-tune", "finetuning", "run", "tuning"),
+    "evaluation.": ("evaluation", "eval", "test", "measurement", "comparison", "benchmark"),
+    "registry.promote": ("promotion",),
+    "registry.register": ("registration",),
+    "datasets.": ("dataset", "import"),
+    "devices.": ("device", "enrolment", "enrollment"),
+    "reporting.": ("report", "summary"),
+}
+
+
+def taken_up(tokens: Sequence[Token], state: ConversationState) -> tuple[Plan, list[Token]] | None:
+    """The plan that a sentence goes back to, and what it says of it; None if it does not.
+
+    Args:
+        tokens: the sentence.
+        state: the plans of before, of which the newest that fits is meant.
+    """
+    words = [t for t in tokens if t.kind != "punctuation" or t.low in "%-"]
+    found = _BACK.match(" ".join(t.low for t in words))
+    if found is None:
+        return None
+    starts = [start for start, said in _OPERATIONS.items() if found["what"] in said]
+    plan = next((p for p in state.recent if _is_one(p, starts)), None)
+    rest = words[len(found.group().split()) :]
+    while rest and rest[0].low in {"but", "and", "please", "now", "-", "with", "make", "it"}:
+        rest = rest[1:]
+    return (plan, rest) if plan is not None else None
+
+
+def _is_one(plan: Plan, starts: Sequence[str]) -> bool:
+    return any(step.operation.startswith(start) for step in plan.steps for start in starts)
