@@ -88,6 +88,11 @@ def _given_up(
     return _decided(parser, act, state)
 
 
+_OF_A_JOB = words("words", "determiners") | {
+    "job", "training", "run", "number", "nr", "no", "please", "it", "it's", "is", "take", "use",
+    "with", "one", "id", "tuning", "pls", "register", "i", "mean", "meant", "think",
+}  # fmt: skip
+
 _REASONING = words("words", "determiners") | {
     "it", "it's", "its", "they", "they're", "we", "we're", "i", "i'm", "that's", "there", "there's",
     "he", "she", "nobody", "someone", "somebody", "not", "still", "too", "because", "since", "as",
@@ -153,11 +158,24 @@ def _answer(
     if value is None:
         return _asked_again(parser, tokens, names, state)
     key = f"{pending.question.operation}.{pending.question.slot}"
-    answers = {**pending.answers, key: value}
-    plan = parser.read(pending.text, tokenise(pending.text), names, state, answers)
-    plan.text = pending.text
+    answers, text = {**pending.answers, key: value}, pending.text
+    if (mended := _with_number(pending.text, pending.question, value)) is not None:
+        answers, text = pending.answers, mended
+    plan = parser.read(text, tokenise(text), names, state, answers)
+    plan.text = text
     _add_further(parser, plan, pending.question, tokens, names, state)
     return plan
+
+
+def _with_number(text: str, question: Question, value: Any) -> str | None:
+    """The sentence with a number in the place of the one that is out of bounds, if it says that."""
+    if not isinstance(value, int | float) or question.candidates:
+        return None
+    numbers = [t for t in tokenise(text) if t.kind == "number"]
+    wrong = [t for t in numbers if f" says {t.text};" in question.text]
+    if len(wrong) != 1:
+        return None
+    return f"{text[: wrong[0].start]}{value:g}{text[wrong[0].end :]}"
 
 
 def _asked_again(
@@ -222,6 +240,11 @@ def value_for(
         return _version_answer(parser, clause, question, names)
     if slot.kind is EntityKind.JOB:
         said = [t for t in kept if t.low != "one" or len(kept) == 1]
+        if any(
+            t.kind == "word" and t.low not in _OF_A_JOB and not values.number_at([t], 0)
+            for t in said
+        ):
+            return None  # `now with two epochs` names no job
         numbers = [n[0] for i in range(len(said)) if (n := values.number_at(said, i))]
         return (
             int(numbers[0])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from graphs.understanding.lexicon import words
 from graphs.understanding.name_lists import BETWEEN, further_names
+from graphs.understanding.read_bases import unknown_base
 from graphs.understanding.reading import Reading
 from graphs.understanding.text import Token, slug
 from tools.kernel.entities import EntityKind
@@ -55,7 +56,9 @@ def _object_name(r: Reading, name: str) -> None:
         said, index = said[1:], index + 1
     if not said or len(said) >= 5 or set(said) <= words("naming", "generic"):
         return
-    if not _known_again(r, name, index, end):
+    if unknown_base(r, r.clause.text(index, end)):
+        r.clause.claim(index, end, by="base_model")
+    elif not _known_again(r, name, index, end):
         r.set(name, slug(said), (index, end))
 
 

@@ -83,7 +83,8 @@ _RATE = re.compile(
 )
 _CLOCK = r"(\d{1,2}(?: : \d\d)?)(?: ?([ap])\.?m\.?)?"
 _WINDOW = re.compile(
-    r"\b(?:only )?(?:(?:in |during |within )?(?:the |our )?(?:maintenance |change |service )?window )?"
+    r"\b(?:only )?(?:(?:in |during |within )?(?:the |our )?"
+    r"(?:maintenance |change |service )?window )?"
     r"(?:of |between |from |during )?"
     rf"{_CLOCK} ?(?:-|–|and|to|until|till) ?{_CLOCK}\b(?: ?utc\b)?"
 )

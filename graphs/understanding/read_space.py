@@ -46,6 +46,17 @@ def read_space(clause: Clause) -> tuple[str, list[Span]] | None:
     return (", ".join(parts), spans) if parts else None
 
 
+_COUNTED = frozenset(
+    ["epoch", "epochs", "pass", "passes", "round", "rounds", "trial", "trials", "run", "runs", "rows",
+     "row", "hour", "hours", "minutes", "minute", "mins", "in", "layers", "workers", "times"]
+)  # fmt: skip
+
+
+def _counts_something(tokens: Sequence[Token], at: int) -> bool:
+    """True for the three of `batch 8 or 16, three epochs`, which is no further batch size."""
+    return at < len(tokens) and tokens[at].low in _COUNTED
+
+
 def _values(tokens: Sequence[Token], at: int) -> tuple[str, int] | None:
     """A range or a list of two numbers or more that begins at `at`, and where it ends."""
     while at < len(tokens) and tokens[at].low in _LEADS:
@@ -59,7 +70,7 @@ def _values(tokens: Sequence[Token], at: int) -> tuple[str, int] | None:
         if after < len(tokens) and tokens[end].low == "," and tokens[after].low in ("or", "and"):
             after += 1
         further = number_at(tokens, after)
-        if further is None:
+        if further is None or _counts_something(tokens, further[1]):
             break
         mark = mark or ("|" if tokens[end].low in _LISTS else "..")
         values.append(further[0])

@@ -18,6 +18,7 @@ from graphs.understanding.arrows import arrows_in_words
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
 from graphs.understanding.courtesies import without_courtesies
+from graphs.understanding.estimate_only import estimates_said
 from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.externals import compared_by_name
 from graphs.understanding.files_first import files_added
@@ -166,7 +167,8 @@ class Understanding:
 
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
         own, cut = guards.own_words(arrows_in_words(text, self.verbs))
-        own = freezes_said(files_added(self._between_courtesies(own, names)))
+        own = files_added(estimates_said(self._between_courtesies(own, names)))
+        own = freezes_said(own)
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
             return ParsedPlan(
