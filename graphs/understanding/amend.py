@@ -77,6 +77,8 @@ def amended(
     whole = _whole_request(parser, tokens, names) if how == "correction" else None
     if how == "ellipsis" and (other := _other_side(clause, state.recent[0])):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
+    if how == "ellipsis" and (other := _searched(clause, state.recent[0])):
+        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
     if how == "ellipsis" and (other := _of_version(clause, state.recent[0], names)):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
     if how == "ellipsis" and (other := _with_number(clause, state.recent[0])):
@@ -303,6 +305,18 @@ def _like_the_last(
     if not said:
         return None
     return Step(id="s1", operation=last.operation, arguments={**last.arguments, **said})
+
+
+def _searched(clause: Clause, last: Plan) -> Step | None:
+    """`and for ink pressure?` after a search: the same search for other words."""
+    step = last.steps[-1]
+    kept = [t for t in clause.tokens if t.kind != "punctuation"]
+    led = (*phrases("dialogue", "ellipsis"), ("for",), ("about",), ("on",))
+    rest = strip_leading(kept, led)
+    if step.operation != "knowledge.search" or not rest or kept[0].low != "and":
+        return None
+    query = " ".join(t.text for t in rest)
+    return step.model_copy(update={"id": "s1", "arguments": {**step.arguments, "query": query}})
 
 
 def _of_version(clause: Clause, last: Plan, names: NameView) -> Step | None:

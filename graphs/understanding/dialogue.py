@@ -9,15 +9,17 @@ from graphs.plan import Plan, Question, Step
 from graphs.understanding import guards, later, values
 from graphs.understanding.amend import amended, unknown_place
 from graphs.understanding.clause import Clause, join, strip_leading
-from graphs.understanding.conversation import ConversationState
+from graphs.understanding.conversation import ConversationState, Pending
+from graphs.understanding.leaving_out import left_out
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.read_groups import new_group
+from graphs.understanding.rescheduling import rescheduled
 from graphs.understanding.returning import taken_up
-from graphs.understanding.said import said_values
+from graphs.understanding.said import said_values, says_only_values
 from graphs.understanding.text import Token, tokenise
 from graphs.understanding.what_if import tried
 from graphs.understanding.written import read_version
@@ -43,6 +45,8 @@ def answer_to_open(
 
     if waits := tried(parser, tokens, state):
         return ParsedPlan(text=text, steps=waits.steps, dry_run=True, confidence=0.9)
+    if changed := rescheduled(tokens, state.proposed) or left_out(tokens, state.proposed):
+        return ParsedPlan(text=text, steps=changed, confidence=0.9)
     act = guards.act(tokens)
     if act in ("thanks", "greeting", "farewell"):
         return ParsedPlan(abstained=True, confidence=0.95, reply=parser.replies.social(act))
@@ -156,7 +160,8 @@ def _answer(
     if value is None and len(pending.question.candidates) == 1 and guards.act(tokens) == "yes":
         value = pending.question.candidates[0]
     if value is None:
-        return _asked_again(parser, tokens, names, state)
+        asked = _asked_again(parser, tokens, names, state)
+        return asked or _told_more(parser, pending, tokens, names, state)
     key = f"{pending.question.operation}.{pending.question.slot}"
     answers, text = {**pending.answers, key: value}, pending.text
     if (mended := _with_number(pending.text, pending.question, value)) is not None:
@@ -164,6 +169,32 @@ def _answer(
     plan = parser.read(text, tokenise(text), names, state, answers)
     plan.text = text
     _add_further(parser, plan, pending.question, tokens, names, state)
+    return plan
+
+
+def _told_more(
+    parser: Understanding,
+    pending: Pending,
+    tokens: Sequence[Token],
+    names: NameView,
+    state: ConversationState,
+) -> ParsedPlan | None:
+    """The question once more, where `just 10 percent` says something else about the same act."""
+    if pending.question.operation == later.CREATE or len(tokens) > _SHORT:
+        return None
+    led = (("just",), ("only",), ("and",), ("but",), ("also",), ("please",))
+    clause = Clause(strip_leading([t for t in tokens if t.low not in ",.!"], led))
+    if not clause.tokens or clause.tokens[0].low in parser.verbs:
+        return None
+    link(clause, parser.linker, names)
+    operation = parser.operations.get(pending.question.operation)
+    step = Step(id="asked", operation=operation.name)
+    said = says_only_values(operation, clause, parser.scope(names, state), step)
+    if not said or pending.question.slot in said:
+        return None
+    answers = pending.answers | {f"{operation.name}.{name}": v for name, v in said.items()}
+    plan = parser.read(pending.text, tokenise(pending.text), names, state, answers)
+    plan.text, plan.answers = pending.text, answers
     return plan
 
 

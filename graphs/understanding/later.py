@@ -201,12 +201,12 @@ def _moved(before: Timing | None, timing: Timing) -> Timing:
     clock = clock_at(timing.said, 0) if _CLOCK.match(timing.said) else None
     if fixed is None or before is None or timing.at is None or clock is None:
         return timing
-    at = _nearer(clock, int(fixed[1]))
+    at = nearer(clock, int(fixed[1]))
     cron = f"{at.minute} {at.hour} {fixed[2]}"
     return before.model_copy(update={"every": cron, "said": f"{before.said} {timing.said}"})
 
 
-def _nearer(clock: Clock, hour: int) -> time:
+def nearer(clock: Clock, hour: int) -> time:
     """Which half of the day `at four` means instead of two at night, or of five in the evening."""
     times = [clock.at, later(clock.at)] if clock.open else [clock.at]
     return min(times, key=lambda t: min((t.hour - hour) % 24, (hour - t.hour) % 24))

@@ -71,6 +71,8 @@ class Leftovers:
             known = self._operations.get(read.operation) if read.operation else None
             if known is None or known.effect is Effect.READ:
                 continue
+            if known.name in _OF_ONE and (every := _every(read.clause)):
+                return every
             if not _TEXTS & set(known.input.model_fields):
                 answered = sum(key.startswith(f"{known.name}.") for key in answers)
                 found = self._strange(read.clause, known, values, read is draft.reads[0])[answered:]
@@ -278,6 +280,18 @@ def _held(tokens: Sequence[Token], act: Operation[Any, Any]) -> set[int]:
     bounds = phrases("leftover", "bounding")
     begins = [at for at in range(len(tokens)) if phrase_at(tokens, at, bounds)]
     return {place for at in begins for place in range(at, _part_end(tokens, at))}
+
+
+_OF_ONE = frozenset(["training.cancel", "training.pause", "training.resume", "platform.cancel_job"])
+"""Acts on one job: `cancel all trainings` is not done to one of them."""
+
+
+def _every(clause: Clause) -> str | None:
+    """The words that mean several jobs; None if there are none."""
+    for at, token in enumerate(clause.tokens):
+        if token.low in {"all", "every", "both", "everything"}:
+            return join(clause.tokens[at : at + 3])
+    return None
 
 
 _UNMARKED = frozenset(["its", "theyre", "thats", "hes", "shes", "were", "im", "weve", "theyve"])

@@ -100,9 +100,18 @@ def _version(
         return int(token.low), at + 1
     if previous and _version_too(clause, at, previous):
         return int(token.low), at + 1
-    if aliases and (alias := alias_of(token.low.removesuffix("'s"))) is not None:
-        return alias, at + 1
+    if aliases and not _named_so(clause, at):
+        alias = alias_of(token.low.removesuffix("'s"))
+        return (alias, at + 1) if alias is not None else None
     return None
+
+
+def _named_so(clause: Clause, at: int) -> bool:
+    """True for the `live` of `evaluate it on live`, where a dataset or a group has that name."""
+    return any(
+        m.start <= at < m.end and m.how == "exact" and m.kind is not EntityKind.MODEL
+        for m in clause.mentions
+    )
 
 
 def _gets_alias(clause: Clause, at: int) -> bool:

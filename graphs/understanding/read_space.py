@@ -47,8 +47,8 @@ def read_space(clause: Clause) -> tuple[str, list[Span]] | None:
 
 
 _COUNTED = frozenset(
-    ["epoch", "epochs", "pass", "passes", "round", "rounds", "trial", "trials", "run", "runs", "rows",
-     "row", "hour", "hours", "minutes", "minute", "mins", "in", "layers", "workers", "times"]
+    ["epoch", "epochs", "pass", "passes", "round", "rounds", "trial", "trials", "run", "runs",
+     "rows", "row", "hour", "hours", "minutes", "minute", "mins", "in", "layers", "workers"]
 )  # fmt: skip
 
 

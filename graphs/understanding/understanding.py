@@ -167,6 +167,7 @@ class Understanding:
 
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
         own, cut = guards.own_words(arrows_in_words(text, self.verbs))
+        own = _TOO.sub("", own)
         own = files_added(estimates_said(self._between_courtesies(own, names)))
         own = freezes_said(own)
         tokens = tokenise(own)
@@ -603,6 +604,13 @@ def _documents(reads: Sequence[Read]) -> list[Focus]:
     return [Focus(kind=kind, value=m.names[0].name) for m in found if m.kind is kind]
 
 
+_TOO = re.compile(
+    r"^\s*(?:ok,?\s+|hm+,?\s+)?(?:(?:that's|thats|that is|it's|its|this is)\s+)?"
+    r"(?:way\s+|much\s+|far\s+)?"
+    r"too\s+\w+\s*[,.;:-]+\s*(?=(?:cancel|stop|pause|abort|kill)\b)",
+    re.I,
+)
+"""Why something is to end: `too slow, cancel it`."""
 _VERSION_SAID = re.compile(r"\b(?:v|version )\d+\b", re.I)
 
 

@@ -257,3 +257,70 @@ def test_to_beat_a_share_is_to_reach_it(understanding: Understanding, names: Fil
     assert measured.operation == "evaluation.run" and promoted.condition is not None
     condition = promoted.condition
     assert (condition.left.field, condition.op, condition.right) == ("accuracy", ">", 0.9)
+
+
+@pytest.mark.parametrize(
+    "said", ["fine-tune gpt-4 on tickets", "fine-tune bert-base-uncased on tickets with lora"]
+)
+def test_a_base_model_that_is_not_here_is_asked_about(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    plan = understanding.parse(said, names)
+    assert plan.question is not None and plan.question.slot == "base_model"
+    assert "minilm" in plan.question.candidates and not plan.steps
+
+
+def test_a_name_that_says_what_for_is_a_name(
+    understanding: Understanding, names: FileNames
+) -> None:
+    (step,) = understanding.parse("train bert-router on tickets", names).steps
+    assert step.arguments == {"dataset": "tickets", "name": "bert-router"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "train on tickets with rank 8, estimate only",
+        "train on tickets with rank 8 but only estimate it",
+    ],
+)
+def test_an_estimate_only_trains_nothing(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    (step,) = understanding.parse(said, names).steps
+    assert (step.operation, step.arguments) == (
+        "training.estimate",
+        {"dataset": "tickets", "rank": 8},
+    )
+
+
+@pytest.mark.parametrize("said", ["run job 31 again", "retry job 31", "cancel all trainings"])
+def test_what_cannot_be_done_to_jobs_is_not_done_otherwise(
+    understanding: Understanding, names: FileNames, said: str
+) -> None:
+    assert not understanding.parse(said, names).steps
+
+
+def test_counts_are_no_values_of_a_search_space(
+    understanding: Understanding, names: FileNames
+) -> None:
+    said = "tune on tickets with rank 8, 16 or 32, two epochs, 3 trials"
+    (step,) = understanding.parse(said, names).steps
+    assert step.arguments == {
+        "dataset": "tickets",
+        "space": "rank 8|16|32",
+        "epochs": 2,
+        "trials": 3,
+    }
+
+
+def test_no_changes_is_a_freeze_with_its_end_and_its_beginning(
+    understanding: Understanding, names: FileNames
+) -> None:
+    (step,) = understanding.parse("no changes to the kiosks until friday", names).steps
+    assert (step.operation, step.arguments) == (
+        "deployment.freeze",
+        {"group": "kiosks", "until": "friday"},
+    )
+    (step,) = understanding.parse("tomorrow at 9 freeze the kiosks until monday", names).steps
+    assert step.schedule is not None and step.arguments == {"group": "kiosks", "until": "monday"}

@@ -1,0 +1,65 @@
+"""`without dora`, `without the registering`: a plan that waits, with less in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from graphs.plan import Plan, Step
+from graphs.understanding.lexicon import fields
+from graphs.understanding.text import Token
+
+_WITHOUT = re.compile(
+    r"^(?:(?:ok|okay|and|but|actually|no|hm|wait|please|do it|make it|just|then) )*"
+    r"(?:without|minus|leave out|drop|skip) (?:the |any |its )?(?P<what>[a-z -]+?)"
+    r"(?: (?:step|part|please|this time|for now|then))*$"
+)
+_STEPS = {
+    "registry.register": ("registering", "registration", "register"),
+    "registry.promote": ("promoting", "promotion", "promote"),
+    "evaluation.run": ("evaluating", "evaluation", "evaluate", "eval", "testing", "test"),
+    "evaluation.compare": ("comparing", "comparison", "compare"),
+    "deployment.start": ("deploying", "deployment", "deploy", "rollout", "canary"),
+    "training.optimize": ("shrinking", "optimising", "optimizing", "optimisation", "optimization"),
+}
+
+
+def left_out(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | None:
+    """The steps of a plan that waits, without a switch or a step that is not wanted after all.
+
+    Args:
+        tokens: what was said.
+        waits: the plan that waits for its yes.
+
+    Returns:
+        None where nothing of the plan is meant, or another step rests on what is.
+    """
+    said = " ".join(t.low for t in tokens if t.kind != "punctuation")
+    found = _WITHOUT.match(said)
+    if waits is None or found is None:
+        return None
+    return _without_switch(found["what"], waits) or _without_step(found["what"], waits)
+
+
+def _without_switch(what: str, waits: Plan) -> list[Step] | None:
+    for step in waits.steps:
+        for name, value in step.arguments.items():
+            if value is True and what in _words_for(step.operation, name):
+                rest = {n: v for n, v in step.arguments.items() if n != name}
+                moved = step.model_copy(update={"arguments": rest})
+                return [moved if s is step else s for s in waits.steps]
+    return None
+
+
+def _words_for(operation: str, name: str) -> set[str]:
+    table = fields()
+    spec = table["operations"].get(operation, {}).get(name) or table["fields"].get(name, {})
+    led = {w.removeprefix("with ").removeprefix("use ") for w in spec.get("true", ())}
+    return {name.replace("_", " "), *led}
+
+
+def _without_step(what: str, waits: Plan) -> list[Step] | None:
+    last = waits.steps[-1]
+    if len(waits.steps) < 2 or what not in _STEPS.get(last.operation, ()):
+        return None
+    return waits.steps[:-1]
