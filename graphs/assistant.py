@@ -170,7 +170,8 @@ class Assistant:
                 refuse_if(stop)
                 return await self._decided(heard.decision, waiting, context)
             plan = await self._understood(heard, context, stop)
-        if waiting is not None and _replaces(plan, waiting):
+        dropped = isinstance(plan, ParsedPlan) and plan.drops_pending
+        if waiting is not None and (dropped or _replaces(plan, waiting)):
             await self._turns.replace(waiting, context)
         asked = not auto_confirm or bool(plan.unsaid)
         confirm = asked and needs_confirming(plan, self._kernel.operations)

@@ -84,6 +84,8 @@ class ConversationState(BaseModel):
             known: Step | None = getattr(plan, "known", None)
             changed.focus = _push(changed.focus, _named(known)) if known else changed.focus
             return changed
+        if getattr(plan, "drops_pending", False):
+            changed.proposed = None
         if plan.steps:
             changed.recent = [plan, *self.recent][:_RECENT]
             changed.proposed = None if plan.dry_run else plan

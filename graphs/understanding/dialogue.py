@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphs.plan import Plan, Question, Step
 from graphs.understanding import guards, later, values
 from graphs.understanding.amend import amended, unknown_place
-from graphs.understanding.clause import Clause, join, strip_leading
+from graphs.understanding.clause import Clause, Mention, join, strip_leading
 from graphs.understanding.conversation import ConversationState, Pending
 from graphs.understanding.leaving_out import left_out
 from graphs.understanding.lexicon import fields, phrases, words
@@ -16,6 +17,7 @@ from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
+from graphs.understanding.no_order import excluded
 from graphs.understanding.read_groups import new_group
 from graphs.understanding.rescheduling import rescheduled
 from graphs.understanding.returning import taken_up
@@ -43,8 +45,8 @@ def answer_to_open(
     """The plan of a sentence that answers, corrects or continues; None if it stands by itself."""
     from graphs.understanding.understanding import ParsedPlan
 
-    if waits := tried(parser, tokens, state):
-        return ParsedPlan(text=text, steps=waits.steps, dry_run=True, confidence=0.9)
+    if trial := tried(parser, tokens, state):
+        return ParsedPlan(text=text, steps=trial.steps, dry_run=True, confidence=0.9)
     if changed := rescheduled(tokens, state.proposed) or left_out(tokens, state.proposed):
         return ParsedPlan(text=text, steps=changed, confidence=0.9)
     act = guards.act(tokens)
@@ -60,9 +62,30 @@ def answer_to_open(
         return None if stops else _decided(parser, act, state)
     if plan := _taken_up(parser, tokens, names, state):
         return plan
-    if state.recent and (changed := amended(parser, tokens, names, state)):
-        return changed
+    acts = any(_changes(parser, s.operation) for p in state.recent[:1] for s in p.steps)
+    told = acts and excluded(tokens, _linked(parser, tokens, names))
+    if state.recent and not told and (changed := amended(parser, tokens, names, state)):
+        return None if _loses_its_time(parser, tokens, changed) else changed
     return _given_up(parser, tokens, state)
+
+
+def _loses_its_time(parser: Understanding, tokens: Sequence[Token], changed: Plan) -> bool:
+    """True for `and to the kiosks next week`, where an act would be done at once."""
+    said = " ".join(t.low for t in tokens)
+    acts = [s for s in changed.steps if _changes(parser, s.operation) and s.schedule is None]
+    texts = " ".join(str(v).lower() for s in acts for v in s.arguments.values())
+    return any(found[0] not in texts for found in _LATER.finditer(said)) and bool(acts)
+
+
+_LATER = re.compile(
+    r"\b(?:(?:next|this|at the|over the|in an?|in \w+) "
+    r"(?:week|weekend|month|year|hour|hours|days|weeks|months|minutes)|tomorrow|tonight|later|soon|eventually"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b"
+)
+
+
+def _changes(parser: Understanding, operation: str) -> bool:
+    return parser.operations.get(operation).effect is not Effect.READ
 
 
 def _taken_up(
@@ -120,15 +143,15 @@ def _stops_what_runs(
 def _decided(parser: Understanding, act: str, state: ConversationState) -> ParsedPlan | None:
     from graphs.understanding.understanding import ParsedPlan
 
-    waits = state.proposed if state.proposed and _waits(parser, state.proposed) else None
-    if act == "yes" and waits is not None:
-        return _begun(parser, waits) or ParsedPlan.model_validate(waits.model_dump())
-    if act in ("no", "cancel") and (waits is not None or state.pending is not None):
+    open_ = state.proposed if state.proposed and waits(parser, state.proposed) else None
+    if act == "yes" and open_ is not None:
+        return _begun(parser, open_) or ParsedPlan.model_validate(open_.model_dump())
+    if act in ("no", "cancel") and (open_ is not None or state.pending is not None):
         return ParsedPlan(confidence=0.95, reply=parser.replies.cancelled(), drops_pending=True)
     return ParsedPlan(abstained=True, confidence=0.9, reply=parser.replies.nothing_open())
 
 
-def _waits(parser: Understanding, plan: Plan) -> bool:
+def waits(parser: Understanding, plan: Plan) -> bool:
     """True for a plan that a yes or a no answers: not for one that only read."""
     acts = any(parser.operations.get(s.operation).effect is not Effect.READ for s in plan.steps)
     return acts or plan.steps[0].operation in fields()["begins"]
@@ -262,6 +285,8 @@ def value_for(
         return None
     clause = Clause(kept)
     link(clause, parser.linker, names)
+    if excluded(tokens, _linked(parser, tokens, names)):
+        return None
     if choices := values.choices_of(info):
         found = values.read_choice(clause, question.slot, choices)
         return found[0] if found and not _own_request(parser, clause, question) else None
@@ -283,6 +308,12 @@ def value_for(
             else None
         )
     return _named_answer(parser, clause, question, slot.kind, names)
+
+
+def _linked(parser: Understanding, tokens: Sequence[Token], names: NameView) -> list[Mention]:
+    clause = Clause(list(tokens))
+    link(clause, parser.linker, names)
+    return clause.mentions
 
 
 def _plain_answer(

@@ -58,6 +58,13 @@ class Replies:
             "or a measured figure with a number."
         )
 
+    def unrestricted(self, words: str) -> str:
+        """For a condition or an exception that a plan which waits cannot take in."""
+        return (
+            f"I cannot take {words.strip()!r} into the plan, so I dropped it: nothing was done. "
+            "Say the whole of it in one sentence."
+        )
+
     def unread(self, words: str) -> str:
         """For words of an order that none of its arguments takes in."""
         if is_period(words):

@@ -32,6 +32,7 @@ from graphs.understanding.mask import MASKS, UNKNOWN, mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView, NameWords
 from graphs.understanding.no_changes import freezes_said
+from graphs.understanding.no_order import orders_nothing, restricts
 from graphs.understanding.once_more import once_more
 from graphs.understanding.order_of_acts import in_order
 from graphs.understanding.orders import Orders
@@ -179,6 +180,21 @@ class Understanding:
             )
         if reply := dialogue.answer_to_open(self, tokens, own, names, state):
             return reply
+        plan = self._alone(own, tokens, names, state, cut)
+        waits = state.proposed is not None and dialogue.waits(self, state.proposed)
+        if waits and plan.abstained and restricts(tokens):
+            plan.reply, plan.drops_pending, plan.final = self.replies.unrestricted(own), True, True
+        return plan
+
+    def _alone(
+        self,
+        own: str,
+        tokens: Sequence[Token],
+        names: NameView,
+        state: ConversationState,
+        cut: bool,
+    ) -> ParsedPlan:
+        """A sentence that stands by itself."""
         if guards.is_foreign(tokens):
             return ParsedPlan(abstained=True, confidence=0.9, reply=self.replies.foreign())
         return self.read(own, tokens, names, state, {}, cut)
@@ -310,6 +326,7 @@ class Understanding:
         reads = self._joiner.joined(reads, self.scope(names, state))
         reads = self._parallels.apart(reads, self.scope(names, state))
         reads = [self._asked_how(read) for read in self._begun(reads, names)]
+        reads = self._without_told(reads) if not dry else reads
         for read in reads:
             if not self._given(read, dry):
                 return self._abstained(reads, read, cut)
@@ -327,6 +344,17 @@ class Understanding:
             draft.unclear = draft.unclear or self._leftovers.of_condition(draft)
             draft.unread = unread(draft, self.operations) or self._leftovers.of(draft, answers)
         return self._finish(draft, text, dry, answers)
+
+    def _without_told(self, reads: list[Read]) -> list[Read]:
+        """Reads without what only tells of something; where nothing else is said, that is left."""
+        told = [r for r in reads if self._acts(r) and orders_nothing(r.clause, self.verbs)]
+        for read in told:
+            read.operation = None
+        return [r for r in reads if r not in told] or reads
+
+    def _acts(self, read: Read) -> bool:
+        known = self.operations.get(read.operation) if read.operation else None
+        return known is not None and known.effect is not Effect.READ
 
     def _with_named(
         self, named: Sequence[Clause], names: NameView, state: ConversationState
