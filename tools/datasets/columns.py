@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tools.datasets.locating import split_name
-from tools.datasets.problems import Problem, listed, refuse
-from tools.datasets.reading import Record, Table
+from tools.datasets.problems import Problem, listed, refuse, told
+from tools.datasets.reading import TYPES, Record, Table
 from tools.kernel.errors import InvalidInput
 
 _TEXT_NAMES = (
@@ -23,6 +23,10 @@ _LABEL_NAMES = (
 )
 _SAMPLE = 5000
 NO_LABELS = "(none)"
+_UNLABELLED = (
+    " Texts without labels cannot be added yet: a label tells what is to be learnt of a text, and "
+    "what predictions on it are compared with."
+)
 
 
 @dataclass(slots=True)
@@ -118,16 +122,35 @@ def _one(
     if len(found) == 1:
         return found[0]
     state = f"could be any of {', '.join(found)}" if found else "was not found"
+    unlike = [] if found else [c for c in columns if c.strip().casefold() in names]
     raise InvalidInput(
-        f"{where}: the {what} column {state}. The columns are {', '.join(table.columns)}.",
-        hint=f"Say which: `{what} column ...` ({what}_column).",
+        f"{where}: the {what} column {state}. The columns are {', '.join(table.columns)}."
+        + "".join(_mixed(table.records, column) for column in unlike)
+        + (f" Rows that cannot be read: {told(table.problems)}." if table.problems else ""),
+        hint=f"Say which: `{what} column ...` ({what}_column)."
+        + (_UNLABELLED if what == "label" and not found else ""),
     )
+
+
+def _mixed(records: Sequence[Record], column: str) -> str:
+    """Which rows have which type of value, if there are several; else nothing."""
+    places: dict[str, list[str]] = {}
+    for record in records:
+        value = record.values.get(column)
+        if value is not None:
+            places.setdefault(TYPES.get(type(value), "other"), []).append(record.place)
+    shown = "; ".join(f"{kind} at {listed(at)}" for kind, at in places.items())
+    return f" {column} mixes types of value: {shown}." if len(places) > 1 else ""
 
 
 def _require_header(table: Table, sample: Sequence[Record], label: str, where: str) -> None:
     """Refuse a CSV file whose first line is a row: taken for names, that row would be lost."""
     known = label.strip().casefold() in _LABEL_NAMES
-    if "csv" in table.formats and not known and label in {r.values.get(label) for r in sample}:
+    if (
+        {"csv", "tsv"} & {*table.formats}
+        and not known
+        and label in {r.values.get(label) for r in sample}
+    ):
         raise InvalidInput(
             f"{where} line 1 should name the columns, but looks like a row: {label!r} is a value "
             "of its column too.",
@@ -141,8 +164,17 @@ def _values(records: Sequence[Record], column: str) -> list[Any]:
     return [v for v in values if v is not None and v != ""]
 
 
-def _text_like(records: Sequence[Record], column: str) -> bool:
+def _usual(records: Sequence[Record], column: str) -> list[Any]:
+    """The values of the type that most rows have, so that a few flawed rows hide no column."""
     values = _values(records, column)
+    common = Counter(type(v) for v in values).most_common(1)
+    if not common or common[0][1] * 3 < len(values) * 2:
+        return values
+    return [v for v in values if type(v) is common[0][0]]
+
+
+def _text_like(records: Sequence[Record], column: str) -> bool:
+    values = _usual(records, column)
     if not values or not all(isinstance(v, str) for v in values):
         return False
     words = sum(len(v.split()) for v in values) / len(values)
@@ -150,7 +182,7 @@ def _text_like(records: Sequence[Record], column: str) -> bool:
 
 
 def _labels_like(records: Sequence[Record], column: str) -> bool:
-    values = _values(records, column)
+    values = _usual(records, column)
     if not values or any(isinstance(v, float | dict) for v in values):
         return False
     if any(isinstance(v, list) for v in values):
@@ -176,7 +208,7 @@ def rows_of(table: Table, columns: Columns, problems: list[Problem]) -> list[Row
         if separator is None:
             row = Row(str(text).strip(), str(_label(value)), split or "", extra)
         else:
-            row = with_labels(str(text).strip(), _labels(value, separator), split or "", extra)
+            row = with_labels(str(text).strip(), labels_of(value, separator), split or "", extra)
         row.place = record.place
         rows.append(row)
     return rows
@@ -187,11 +219,11 @@ def _fault(
 ) -> str | None:
     if not isinstance(text, str) or not text.strip():
         return f"no {columns.text}"
-    several = separator is not None and isinstance(value, list | str)
-    if _label(value) is None and not several:
-        return f"no {columns.label}"
-    if several and isinstance(value, str) and not value.strip():
-        return f"no {columns.label}"
+    if separator is None or not isinstance(value, list | str):
+        if _label(value) is None:
+            return f"no {columns.label}"
+    elif value != [] and not labels_of(value, separator):
+        return f"only empty {columns.label}" if isinstance(value, list) else f"no {columns.label}"
     if split is None:
         return "a split other than train, validation or test"
     return None
@@ -236,7 +268,8 @@ def labels_separator(records: Sequence[Record], column: str) -> str | None:
     return None
 
 
-def _labels(value: Any, separator: str) -> list[str]:
+def labels_of(value: Any, separator: str) -> list[str]:
+    """The labels in a value, in order, without empty ones; a bare string is one label."""
     parts = value.split(separator) if isinstance(value, str) and separator != "list" else value
     listed = cast("list[Any]", parts) if isinstance(parts, list) else [parts]
     return [label for part in listed if (label := _label(part)) is not None]
@@ -247,47 +280,3 @@ def class_counts(rows: Sequence[Row]) -> Counter[str]:
     return Counter(
         label for row in rows for label in ([row.label] if row.labels is None else row.labels)
     )
-
-
-def label_warnings(rows: Sequence[Row]) -> list[str]:
-    """What is unusual about the classes: one only, very small, very uneven, spelt in two ways."""
-    counts = class_counts(rows)
-    warnings: list[str] = []
-    if len(counts) < 2:
-        warnings.append(f"There is one class only ({rows[0].label}); nothing can be learnt.")
-    if not counts:
-        return warnings
-    small = [label for label, count in counts.items() if count < 5]
-    if small:
-        shown = ", ".join(sorted(small)[:5])
-        have = "class has" if len(small) == 1 else "classes have"
-        warnings.append(f"{len(small)} {have} fewer than 5 rows ({shown}).")
-    if len(counts) > max(10, len(rows) / 2):
-        warnings.append(
-            f"There are {len(counts)} classes in {len(rows)} rows: the label may be an amount, an "
-            "id or a free text, of which no classifier can be trained."
-        )
-    most, least = max(counts.values()), min(counts.values())
-    if most > 10 * least:
-        warnings.append(f"The classes are uneven: from {least} to {most} rows.")
-    return [*warnings, *_spellings(rows, counts)]
-
-
-def _spellings(rows: Sequence[Row], counts: Counter[str]) -> list[str]:
-    """Classes that differ in case or in how words are joined, the rarer ones with their places."""
-    folded: dict[str, list[str]] = {}
-    for label in sorted(counts, key=lambda name: (-counts[name], name)):
-        key = " ".join(label.casefold().replace("-", " ").replace("_", " ").split())
-        folded.setdefault(key, []).append(label)
-    rarer = {label for spellings in folded.values() for label in spellings[1:]}
-    places: dict[str, list[str]] = {}
-    for row in rows if rarer else ():
-        for label in rarer.intersection([row.label] if row.labels is None else row.labels):
-            places.setdefault(label, []).append(row.place)
-    return [
-        f"Perhaps one class in several spellings: {common}, "
-        + ", ".join(f"{name} ({listed(places[name])})" for name in others)
-        + "."
-        for common, *others in folded.values()
-        if others
-    ]

@@ -91,7 +91,7 @@ def _(args: AddDataset, call: Call) -> AddDataset:
 def _(args: AddDataset, call: Call) -> Preview:
     planned = _service(call.kernel).plan_add(call.tenant, args.path, args.name, _chosen(args))
     if planned.known:
-        summary = f"{planned.name} v{planned.version} has exactly this content; nothing changes."
+        summary = f"{_known(planned)} Nothing changes."
         return Preview(summary=summary, warnings=planned.profile.warnings)
     profile = planned.profile
     return Preview(
@@ -102,6 +102,16 @@ def _(args: AddDataset, call: Call) -> Preview:
             *_profiled(profile),
         ],
         warnings=profile.warnings,
+    )
+
+
+def _known(result: DatasetAdded) -> str:
+    told = f"{result.name} v{result.version} holds exactly this content already."
+    if result.unused_name is None:
+        return told
+    return (
+        f"{told} It stays known under that name; no dataset {result.unused_name} was made. To have "
+        "it under another name as well, say the name."
     )
 
 
@@ -161,7 +171,7 @@ def _(args: AddDataset, result: DatasetAdded, call: Call) -> Inverse | None:
 def _(args: AddDataset, result: DatasetAdded) -> str:
     profile = result.profile
     if result.known:
-        return f"{result.name} v{result.version} holds exactly this content already."
+        return _known(result)
     columns = ""
     if profile.kind not in ("classification", "multilabel"):
         columns = f" ({profile.text_column!r}, {profile.label_column!r})"

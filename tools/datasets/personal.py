@@ -6,8 +6,9 @@ A warning, not a proof: names and addresses are not looked for, and what is foun
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+
+from tools.datasets.problems import listed
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w.,-])\+?\(?\d[\d() /.-]{7,17}\d(?![\w-])")
@@ -20,12 +21,17 @@ _KEY = re.compile(
 _PLACEHOLDERS = ("example.com", "example.org", "example.net", ".example", ".test", ".invalid")
 
 
-def found(texts: Iterable[str]) -> dict[str, int]:
-    """How many texts hold each kind: e-mail addresses, phone and card numbers, IBANs, keys."""
-    counted: Counter[str] = Counter()
-    for text in texts:
-        counted.update(kinds_in(text))
-    return dict(counted.most_common())
+def found(texts: Sequence[str]) -> dict[str, list[int]]:
+    """Which texts hold each kind: e-mail addresses, phone and card numbers, IBANs, keys.
+
+    Returns:
+        The positions of the texts by kind, the commonest kind first.
+    """
+    positions: dict[str, list[int]] = {}
+    for position, text in enumerate(texts):
+        for kind in sorted(kinds_in(text)):
+            positions.setdefault(kind, []).append(position)
+    return dict(sorted(positions.items(), key=lambda kind: -len(kind[1])))
 
 
 def kinds_in(text: str) -> set[str]:
@@ -45,11 +51,14 @@ def kinds_in(text: str) -> set[str]:
     return kinds
 
 
-def warnings(counts: dict[str, int]) -> list[str]:
-    """The warning that goes with what was found; none if nothing was."""
-    if not counts:
+def warnings(places: Mapping[str, Sequence[str]]) -> list[str]:
+    """The warning that goes with what was found, with some of the places; none if nothing was."""
+    if not places:
         return []
-    shown = ", ".join(f"{kind} in {rows} rows" for kind, rows in counts.items())
+    shown = ", ".join(
+        f"{kind} in {len(at)} row{'s' * (len(at) > 1)} ({listed(at)})"
+        for kind, at in places.items()
+    )
     return [f"Personal data: {shown}. Make sure that it may be trained on, or take it out first."]
 
 

@@ -11,12 +11,14 @@ from typing import Any
 from pydantic import JsonValue
 
 from tools.datasets import columns as columns_
-from tools.datasets import kinds, lengths, personal, splits, store
+from tools.datasets import kinds, labels, lengths, personal, splits, store
+from tools.datasets import rows as rows_
 from tools.datasets.columns import Columns, Row
 from tools.datasets.problems import KEPT, Problem, listed, refuse, told
 from tools.datasets.reading import Table, read
 from tools.datasets.types import DatasetProfile, Kind, TextLengths
 
+LEAKS_KEPT = 100
 _LINES_SHOWN = 3
 _IDS = ("id", "uid", "uuid", "guid", "row_id", "_id")
 
@@ -102,29 +104,33 @@ def profiled(loaded: Loaded) -> Prepared:
     group = splits.groups(texts) if labelled else splits.equal(texts)
     warnings = [*loaded.table.warnings, *_skipped(loaded.problems)]
     if labelled:
-        warnings += columns_.label_warnings(rows)
-    leaked = nearly = 0
+        warnings += labels.label_warnings(rows)
+        warnings += labels.form_warnings(loaded.table, loaded.columns.label, loaded.problems)
+    leaks: list[splits.Leak] = []
     if loaded.split_from == "assigned":
         splits.assign(rows, group)
     else:
         leaks = splits.leaks(rows, group)
-        leaked, nearly = sum(leak.exact for leak in leaks), sum(not leak.exact for leak in leaks)
         warnings += [*_leak_warnings(leaks), *_complete(rows, group)]
     counts = lengths.token_counts(texts)
     too_long = lengths.too_long(texts, counts or [])
-    found = personal.found(texts)
+    found = {k: [rows[i].place for i in at] for k, at in personal.found(texts).items()}
     profile = _profile(loaded, group)
     return Prepared(
         rows,
         loaded.sha256,
         profile.model_copy(
             update={
-                "leaked": leaked,
-                "nearly_leaked": nearly,
+                "leaked": sum(leak.exact for leak in leaks),
+                "nearly_leaked": sum(not leak.exact for leak in leaks),
+                "leaks": [str(leak) for leak in leaks[:LEAKS_KEPT]],
                 "tokens": _tokens(counts, too_long) if counts else None,
-                "personal": found,
+                "personal": {kind: len(places) for kind, places in found.items()},
                 "warnings": [
                     *warnings,
+                    *rows_.repeated(rows, profile.duplicates),
+                    *rows_.not_held_out(rows),
+                    *(rows_.equal_sides(rows) if loaded.kind in ("pairs", "triplets") else []),
                     *_disagreements(rows),
                     *_repeated_ids(loaded.table),
                     *_long(rows, too_long),
@@ -151,7 +157,9 @@ def _leak_warnings(leaks: Sequence[splits.Leak]) -> list[str]:
     for exact, what in ((True, "repeat"), (False, "nearly repeat")):
         chosen = [leak for leak in leaks if leak.exact is exact]
         if chosen:
-            shown = "; ".join(str(leak) for leak in chosen[:_LINES_SHOWN])
+            shown = "; ".join(leak.places for leak in chosen[:_LINES_SHOWN])
+            if len(chosen) > _LINES_SHOWN:
+                shown += f"; {len(chosen) - _LINES_SHOWN} more: see `leaks` of its description"
             warnings.append(
                 f"{_repeating(len(chosen), what)} a row of another split ({shown}): "
                 "scores on them measure memory."

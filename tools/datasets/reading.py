@@ -5,7 +5,6 @@ Owns bytes, encodings and syntax. Which column means what belongs to `columns`.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from tools.datasets import delimited
 from tools.datasets.locating import locate
 from tools.datasets.problems import Problem
 from tools.kernel.errors import InvalidInput
@@ -24,7 +24,7 @@ SUFFIXES = {
     ".ndjson": "jsonl",
     ".json": "jsonl",
     ".csv": "csv",
-    ".tsv": "csv",
+    ".tsv": "tsv",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -57,7 +57,7 @@ class Table:
         records: the rows.
         warnings: what was unusual about the files.
         problems: the rows that could not be read.
-        formats: the formats of the files (`jsonl`, `csv`, `parquet`).
+        formats: the formats of the files (`jsonl`, `csv`, `tsv`, `parquet`).
     """
 
     columns: dict[str, str]
@@ -125,7 +125,7 @@ def _read_file(path: Path, table: Table) -> _Rows:
         raise InvalidInput(f"{path} could not be read: {error.strerror}.") from error
     if not data.strip():
         raise InvalidInput(f"{path} is empty.")
-    kind, reader = _reader(path, data)
+    kind, reader = _reader(path, data, table.warnings)
     named = SUFFIXES.get(path.suffix.lower())
     table.formats.append(kind)
     if named is not None and named != kind:
@@ -135,7 +135,9 @@ def _read_file(path: Path, table: Table) -> _Rows:
     return reader(path, data)
 
 
-def _reader(path: Path, data: bytes) -> tuple[str, Callable[[Path, bytes], _Rows]]:
+def _reader(
+    path: Path, data: bytes, warnings: list[str]
+) -> tuple[str, Callable[[Path, bytes], _Rows]]:
     if data.startswith(b"PAR1"):
         return "parquet", _parquet
     for magic, what in _MAGIC.items():
@@ -153,7 +155,12 @@ def _reader(path: Path, data: bytes) -> tuple[str, Callable[[Path, bytes], _Rows
         )
     if SUFFIXES[suffix] == "parquet":
         raise InvalidInput(f"{path} is not Parquet, whatever its name says.", hint=_SUPPORTED)
-    return ("jsonl", _jsonl) if SUFFIXES[suffix] == "jsonl" else ("csv", _delimited)
+    if SUFFIXES[suffix] == "jsonl":
+        return "jsonl", _jsonl
+    text = _text(path, data)
+    delimiter = delimited.delimiter_of(text, SUFFIXES[suffix])
+    kind = "tsv" if delimiter == "\t" else "csv"
+    return kind, lambda path, _: delimited.rows_of(path, text, delimiter, warnings)
 
 
 def _text(path: Path, data: bytes) -> str:
@@ -175,7 +182,7 @@ def _json_row(line: str) -> dict[str, Any] | str:
     if (fault := _encoding_fault(line)) is not None:
         return fault
     try:
-        return _object(json.loads(line))
+        return _object(json.loads(line, object_pairs_hook=_pairs))
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
         return f"not valid JSON ({reason})"
@@ -184,7 +191,7 @@ def _json_row(line: str) -> dict[str, Any] | str:
 def _json_list(path: Path, data: bytes) -> _Rows:
     text = _text(path, data)
     try:
-        values: list[Any] = json.loads(text)
+        values: list[Any] = json.loads(text, object_pairs_hook=_pairs)
     except json.JSONDecodeError as error:
         raise InvalidInput(f"{path} line {error.lineno} is not valid JSON: {error.msg}.") from None
     except RecursionError:
@@ -193,52 +200,35 @@ def _json_list(path: Path, data: bytes) -> _Rows:
         yield f"item {number}", _object(value)
 
 
+class _Repeating(dict[str, Any]):
+    """An object in which a key stands twice, itself or in what it holds; `what` names the key."""
+
+    what = ""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; one that would lose a value because its key is repeated is marked."""
+    made = dict(pairs)
+    what = ""
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        what = f"the key {next(n for n in names if names.count(n) > 1)!r} twice"
+    for value in made.values():
+        parts = cast("list[Any]", value) if isinstance(value, list) else [value]
+        what = what or next((part.what for part in parts if isinstance(part, _Repeating)), "")
+    if not what:
+        return made
+    marked = _Repeating(made)
+    marked.what = what
+    return marked
+
+
 def _object(value: Any) -> dict[str, Any] | str:
+    if isinstance(value, _Repeating):
+        return value.what
     if isinstance(value, dict):
         return cast("dict[str, Any]", value)
     return f'a JSON {type(value).__name__}, not an object like {{"text": "...", "label": "..."}},'
-
-
-def _delimited(path: Path, data: bytes) -> _Rows:
-    text = _text(path, data)
-    header_line = text.lstrip().split("\n", 1)[0]
-    delimiter = max("\t,;|", key=header_line.count)
-    csv.field_size_limit(MAX_BYTES)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    header: list[str] = []
-    start = 1
-    try:
-        for fields in reader:
-            place, start = f"line {start}", reader.line_num + 1
-            if not any(f.strip() for f in fields):
-                continue
-            if not header:
-                header = _header(path, fields)
-                continue
-            if len(fields) != len(header):
-                yield place, f"{len(fields)} fields where the header has {len(header)}"
-                continue
-            yield place, dict(zip(header, fields, strict=True))
-    except csv.Error as error:
-        raise InvalidInput(
-            f"{path} line {start} is not valid CSV: {error}.", hint=_quoted_too_far(start, reader)
-        ) from None
-
-
-def _quoted_too_far(start: int, reader: Any) -> str | None:
-    if reader.line_num <= start:
-        return None
-    return f"A quote in the row that begins on line {start} is not closed."
-
-
-def _header(path: Path, fields: list[str]) -> list[str]:
-    names = [f.strip() for f in fields]
-    if "" in names:
-        raise InvalidInput(f"{path} has a column without a name (column {names.index('') + 1}).")
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise InvalidInput(f"{path} has several columns named {', '.join(twice)}.")
-    return names
 
 
 def _parquet(path: Path, data: bytes) -> _Rows:
@@ -262,11 +252,11 @@ def _columns(records: list[Record]) -> dict[str, str]:
         for name, value in record.values.items():
             types = found.setdefault(name, set())
             if value is not None:
-                types.add(_TYPES.get(type(value), type(value).__name__))
+                types.add(TYPES.get(type(value), type(value).__name__))
     return {name: " or ".join(sorted(types)) or "empty" for name, types in found.items()}
 
 
-_TYPES: dict[type, str] = {
+TYPES: dict[type, str] = {
     str: "string",
     int: "integer",
     float: "number",

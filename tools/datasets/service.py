@@ -55,9 +55,10 @@ class DatasetService:
         for found in versions:
             if wanted is None or found.version == wanted:
                 return found
-        known = ", ".join(str(v.version) for v in versions)
+        *older, newest = [str(v.version) for v in reversed(versions)]
+        known = f"are versions {', '.join(older)} and" if older else "is only version"
         raise NotFound(
-            f"{versions[0].name} has no version {wanted}.", hint=f"There is version {known}."
+            f"{versions[0].name} has no version {wanted}.", hint=f"There {known} {newest}."
         )
 
     def rows(self, tenant: str, reference: str, split: str | None = None) -> list[Row]:
@@ -200,10 +201,12 @@ class DatasetService:
         same_name = next((v for n, v in everything.items() if fold(n) == fold(name)), [])
         candidates = same_name if named else [v for vs in everything.values() for v in vs]
         known = next((v for v in candidates if v.sha256 == prepared.sha256), None)
+        unused = None
         if known is None:
             name = same_name[0].name if same_name else name
             version = same_name[0].version + 1 if same_name else 1
         else:
+            unused = name if fold(name) != fold(known.name) else None
             name, version = known.name, known.version
         return DatasetAdded(
             name=name,
@@ -211,6 +214,7 @@ class DatasetService:
             sha256=prepared.sha256,
             known=known is not None,
             profile=known.profile if known else prepared.profile,
+            unused_name=unused,
         )
 
 

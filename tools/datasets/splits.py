@@ -118,9 +118,14 @@ class Leak:
     other: Row
     exact: bool
 
-    def __str__(self) -> str:
+    @property
+    def places(self) -> str:
         """Both rows by split and place."""
         return f"{self.row.split} {self.row.place} as {self.other.split} {self.other.place}"
+
+    def __str__(self) -> str:
+        """Both rows, and whether they are only nearly equal."""
+        return self.places if self.exact else f"nearly {self.places}"
 
 
 def leaks(rows: Sequence[Row], group: Sequence[int]) -> list[Leak]:

@@ -77,7 +77,7 @@ class DatasetProfile(Result):
     Attributes:
         kind: what the rows teach: a class, any number of labels (multilabel), an answer
             (prompt_completion, messages), or which texts are alike (pairs, triplets).
-        format: `jsonl`, `csv` or `parquet`; several where a folder mixes them.
+        format: `jsonl`, `csv`, `tsv` or `parquet`; several where a folder mixes them.
         columns: each column with its type.
         text_column: the column that holds the text, the prompt, the chat or the anchor.
         label_column: the column that holds the label, the answer or the positive.
@@ -90,6 +90,7 @@ class DatasetProfile(Result):
         near_duplicates: rows that nearly repeat another one (token Jaccard of 0.8 or more).
         leaked: held-out rows whose normalised text occurs in another split too.
         nearly_leaked: held-out rows that nearly repeat a row of another split.
+        leaks: the first 100 of both, each as `test line 4 as train line 9`.
         lengths: text lengths in characters.
         tokens: text lengths in tokens of the bundled encoder; None if it is not fetched.
         personal: how many rows hold what looks like personal data or secrets, by kind.
@@ -114,6 +115,7 @@ class DatasetProfile(Result):
     format: str = ""
     leaked: int = 0
     nearly_leaked: int = 0
+    leaks: list[str] = Field(default_factory=list)
     tokens: TextLengths | None = None
     personal: dict[str, int] = Field(default_factory=dict)
     skipped: list[str] = Field(default_factory=list)
@@ -165,6 +167,7 @@ class DatasetAdded(Result):
 
     Attributes:
         known: True if the same content was there already, and nothing was added.
+        unused_name: the name that was not made because the content is known under `name`.
     """
 
     name: str
@@ -172,6 +175,7 @@ class DatasetAdded(Result):
     sha256: str
     known: bool
     profile: DatasetProfile
+    unused_name: str | None = None
 
 
 class DatasetRemoved(Result):

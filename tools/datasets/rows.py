@@ -1,0 +1,49 @@
+"""What is unusual about the texts of a dataset: repeated ones, none held out, equal sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tools.datasets.columns import Row
+from tools.datasets.problems import listed
+from tools.datasets.splits import normalise
+
+
+def repeated(rows: Sequence[Row], duplicates: int) -> list[str]:
+    """A warning if more than half of the rows repeat an earlier text.
+
+    Args:
+        rows: all rows.
+        duplicates: how many of them repeat one.
+    """
+    if duplicates * 2 <= len(rows):
+        return []
+    different = len(rows) - duplicates
+    texts = "text is" if different == 1 else "texts are"
+    return [
+        f"{duplicates} of {len(rows)} rows repeat an earlier text: only {different} {texts} new."
+    ]
+
+
+def not_held_out(rows: Sequence[Row]) -> list[str]:
+    """A warning if splits were wanted but the rows are too few or too alike to give them."""
+    present = {row.split for row in rows}
+    missing = [name for name in ("train", "validation", "test") if name not in present]
+    if not missing:
+        return []
+    return [
+        f"There are no {' and no '.join(missing)} rows, because too few texts differ; a class "
+        "needs three or more to have one in each split. Nothing can be trained or judged on that."
+    ]
+
+
+def equal_sides(rows: Sequence[Row]) -> list[str]:
+    """Warnings of pairs and triplets that teach nothing: two of their texts are the same."""
+    warnings: list[str] = []
+    for a, b in (("anchor", "positive"), ("negative", "positive"), ("negative", "anchor")):
+        both = (row for row in rows if a in row.extra and b in row.extra)
+        places = [r.place for r in both if normalise(r.extra[a]) == normalise(r.extra[b])]
+        if places:
+            rows_have = "row has" if len(places) == 1 else "rows have"
+            warnings.append(f"{len(places)} {rows_have} a {b} equal to the {a} ({listed(places)}).")
+    return warnings
