@@ -193,3 +193,90 @@ def test_long_texts_are_named_wherever_they_stand(tmp_path: Path, monkeypatch: p
     assert "line 61" in " ".join(profile.warnings)
     assert profile.tokens is not None
     assert profile.tokens.longest > 10_000
+
+
+def labelled(path: Path, odd: dict[int, Any]) -> Path:
+    """60 rows with lists of labels, but for those given by their line."""
+    lists = [["red"], ["red", "round"], ["round"]]
+    return jsonl(
+        path,
+        [{"text": r["text"], "labels": odd.get(i, lists[i % 3])} for i, r in enumerate(ROWS, 1)],
+    )
+
+
+def test_a_list_of_nothing_usable_is_a_bad_row_even_where_columns_are_detected(tmp_path: Path):
+    path = labelled(tmp_path / "a.jsonl", {4: ["", None], 6: "red", 9: {"red": 1}})
+    with pytest.raises(InvalidInput) as caught:
+        prepare(path)
+    assert "only empty labels at line 4; no labels at line 9" in str(caught.value)
+    assert prepare(path, Chosen(skip_bad_rows=True)).profile.rows == 58
+
+
+def test_lists_that_are_empty_or_repeat_and_bare_labels_are_told_with_their_lines(tmp_path: Path):
+    odd = {4: [], 6: "red", 9: ["red", "red"], 12: ["red", ""], 15: 7}
+    found = prepare(labelled(tmp_path / "a.jsonl", odd))
+    told = " ".join(found.profile.warnings)
+    for expected in (
+        "1 row has no label (line 4)",
+        "1 row has a label in no list (line 6)",
+        "1 row has a label twice (line 9)",
+        "1 row has an empty label beside others (line 12)",
+        "1 row has a number or a truth value as the label (line 15)",
+    ):
+        assert expected in told
+    assert [found.rows[i].labels for i in (3, 5, 8, 11)] == [(), ("red",), ("red",), ("red",)]
+
+
+def test_a_column_that_mixes_types_is_named_with_the_lines_of_each(tmp_path: Path):
+    path = labelled(tmp_path / "a.jsonl", {line: {"red": 1} for line in range(1, 31)})
+    with pytest.raises(InvalidInput, match=r"labels mixes types of value: object at lines 1, 2, 3"):
+        prepare(path)
+
+
+def test_labels_that_look_like_missing_values_are_told_with_their_lines(tmp_path: Path):
+    odd = {3: "null", 4: "N/A", 5: "NaN", 6: "-"}
+    lines = [f"{row['text']},{odd.get(i, row['label'])}" for i, row in enumerate(ROWS, 2)]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["text,label", *lines]))
+    told = " ".join(prepare(path).profile.warnings)
+    assert "4 rows have labels that may stand for a missing value" in told
+    for expected in ("null (line 3)", "N/A (line 4)", "NaN (line 5)", "- (line 6)"):
+        assert expected in told
+
+
+def test_a_number_as_a_label_is_kept_as_text_and_told(tmp_path: Path):
+    rows: list[dict[str, Any]] = [dict(row) for row in ROWS]
+    rows[7]["label"] = 3
+    profile = prepare(jsonl(tmp_path / "a.jsonl", rows)).profile
+    assert profile.classes["3"] == 1
+    assert any("as the label (line 8): it is kept as text" in w for w in profile.warnings)
+
+
+def test_mostly_repeated_texts_and_splits_that_do_not_come_about_are_told(tmp_path: Path):
+    rows = [ROWS[i % 4] for i in range(40)]
+    told = " ".join(prepare(jsonl(tmp_path / "a.jsonl", rows)).profile.warnings)
+    assert "36 of 40 rows repeat an earlier text: there are only 4 different texts" in told
+    assert "There are no validation and no test rows" in told
+    usual = prepare(jsonl(tmp_path / "b.jsonl", ROWS)).profile.warnings
+    assert not any("repeat" in warning or "test rows" in warning for warning in usual)
+
+
+def test_personal_data_is_told_with_the_lines_it_stands_in(tmp_path: Path):
+    rows = [dict(row) for row in ROWS]
+    for i in (2, 4):
+        rows[i]["text"] += " write to jane.doe@acme-mail.io"
+    told = " ".join(prepare(jsonl(tmp_path / "a.jsonl", rows)).profile.warnings)
+    assert "e-mail addresses in 2 rows (lines 3, 5)" in told
+
+
+def test_all_leaks_are_listed_in_the_description(call: Caller, tmp_path: Path):
+    long = "the quick brown fox jumps over the lazy dog while nobody at all is looking"
+    train = [*ROWS[:50], {"text": long, "label": "a"}]
+    test = [*ROWS[10:20], {"text": long + " today", "label": "a"}]
+    rows = [{**row, "split": "train"} for row in train] + [{**row, "split": "test"} for row in test]
+    call("datasets.add", path=str(jsonl(tmp_path / "leaky.jsonl", rows)))
+    profile = call("datasets.describe", dataset="leaky").result.model_dump()["profile"]
+    assert (profile["leaked"], profile["nearly_leaked"], len(profile["leaks"])) == (10, 1, 11)
+    assert "test line 52 as train line 11" in profile["leaks"]
+    assert "nearly test line 62 as train line 51" in profile["leaks"]
+    assert any("7 more: see `leaks`" in warning for warning in profile["warnings"])

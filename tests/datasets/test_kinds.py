@@ -105,3 +105,19 @@ def test_a_classifier_is_not_trained_on_answers(call: Caller, tmp_path: Path):
     call("datasets.add", path=str(write(tmp_path / "qa.jsonl", rows)))
     with pytest.raises(InvalidInput, match="writes no answers"):
         call("training.start", dataset="qa", base_model="minilm")
+
+
+def test_pairs_and_triplets_with_equal_sides_are_told_with_their_lines(
+    call: Caller, tmp_path: Path
+):
+    pairs = [{"anchor": f"a {i}", "positive": f"b {i}"} for i in range(40)]
+    pairs[4]["positive"] = "A 4!"
+    added = call("datasets.add", path=str(write(tmp_path / "pairs.jsonl", pairs)))
+    told = " ".join(added.result.model_dump()["profile"]["warnings"])
+    assert "1 row has a positive equal to the anchor (line 5)" in told
+    triplets = [{**pair, "negative": f"c {i}"} for i, pair in enumerate(pairs)]
+    triplets[6]["negative"], triplets[8]["negative"] = "b 6", "a 8"
+    added = call("datasets.add", path=str(write(tmp_path / "triplets.jsonl", triplets)))
+    told = " ".join(added.result.model_dump()["profile"]["warnings"])
+    assert "1 row has a negative equal to the positive (line 7)" in told
+    assert "1 row has a negative equal to the anchor (line 9)" in told

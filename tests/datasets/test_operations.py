@@ -64,6 +64,34 @@ def test_other_content_under_a_known_name_is_its_next_version(call: Caller, tmp_
         call("datasets.describe", dataset="mails v7")
 
 
+def test_a_version_that_does_not_exist_is_told_with_those_that_do(
+    kernel: Kernel, call: Caller, tmp_path: Path
+):
+    call("datasets.add", path=str(write(tmp_path / "mails.jsonl")))
+    with pytest.raises(NotFound, match=r"mails has no version 7") as caught:
+        call("datasets.describe", dataset="mails@7")
+    assert caught.value.hint == "There is only version 1."
+    for salt in ("second", "third"):
+        call("datasets.add", path=str(write(tmp_path / f"{salt}.jsonl", salt=salt)), name="mails")
+    with pytest.raises(NotFound) as caught:
+        call("training.estimate", dataset="mails v7")
+    assert caught.value.hint == "There are versions 1, 2 and 3."
+    with pytest.raises(NotFound, match="mails has no version 8"):
+        kernel.get(DatasetService).resolve("default", "mails@8")
+
+
+def test_content_that_is_known_under_another_name_says_which_and_makes_no_other(
+    call: Caller, tmp_path: Path
+):
+    call("datasets.add", path=str(write(tmp_path / "first.jsonl")))
+    again = call("datasets.add", path=str(write(tmp_path / "second.jsonl")))
+    assert again.result.model_dump()["unused_name"] == "second"
+    assert "first v1 holds exactly this content already" in again.receipt.says
+    assert "no dataset second was made" in again.receipt.says
+    names = {d["name"] for d in call("datasets.list").result.model_dump()["datasets"]}
+    assert names == {"tickets", "first"}
+
+
 def test_ones_own_tickets_do_not_hide_the_bundled_ones(call: Caller, tmp_path: Path):
     added = call("datasets.add", path=str(write(tmp_path / "tickets.jsonl")))
     assert added.result.model_dump()["version"] == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.datasets.profile import prepare
+from tools.datasets.profile import Chosen, prepare
 from tools.kernel.errors import InvalidInput, NotFound
 
 ROWS = [
@@ -93,6 +93,9 @@ def test_quoted_line_breaks_keep_line_numbers_right(tmp_path: Path):
         ("a.parquet", b"PAR1 and nothing more", "damaged Parquet"),
         ("a.json", b'[{"text": "x", "label": "a"}, {"text": ', "not valid JSON"),
         ("a.jsonl", b"[" * 100_000, "nested too deeply"),
+        ("a.jsonl", b'{"text": "x", "text": "y", "label": "a"}', "the key 'text' twice at line 1"),
+        ("a.json", b'[{"text": "x", "label": "a", "label": "b"}]', "'label' twice at item 1"),
+        ("a.jsonl", b'{"messages": [{"role": "user", "role": "x"}]}', "'role' twice at line 1"),
     ],
 )
 def test_bad_files_are_refused_by_name_and_line(
@@ -191,3 +194,42 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(reading, "MAX_ROWS", 5)
     with pytest.raises(InvalidInput, match="more than 5 rows"):
         prepare(path)
+
+
+def test_a_tsv_file_is_told_as_such_and_one_of_commas_is_not(tmp_path: Path):
+    assert prepare(delimited(tmp_path / "a.tsv", "\t")).profile.format == "tsv"
+    wrong = prepare(delimited(tmp_path / "b.tsv")).profile
+    assert wrong.format == "csv"
+    assert "is named .tsv but holds csv" in wrong.warnings[0]
+
+
+def test_quotes_of_a_tsv_file_that_do_not_pair_up_are_read_as_they_stand(tmp_path: Path):
+    lines = [f"{row['text']}\t{row['label']}" for row in ROWS]
+    lines[3] = '"not now" said the clerk of window three\ta'
+    lines[5] = '"the ""best"" window of them all"\tb'
+    lines[7] = '"never closed and still a text\ta'
+    path = tmp_path / "a.tsv"
+    path.write_text("\n".join(["text\tlabel", *lines]))
+    found = prepare(path)
+    assert found.profile.rows == 20
+    texts = [row.text for row in found.rows]
+    assert texts[3] == '"not now" said the clerk of window three'
+    assert texts[5] == 'the "best" window of them all'
+    assert texts[7] == '"never closed and still a text'
+    assert "quotes that do not pair up" in found.profile.warnings[0]
+
+
+def test_a_bad_row_beside_quotes_that_do_not_pair_up_is_named_and_can_be_left_out(tmp_path: Path):
+    lines = [f"{row['text']}\t{row['label']}" for row in ROWS]
+    lines[3:5] = ['"not now" said the clerk of window three\ta', "cut off here"]
+    path = tmp_path / "a.tsv"
+    path.write_text("\n".join(["text\tlabel", *lines]))
+    with pytest.raises(InvalidInput, match="1 field where the header has 2 at line 6"):
+        prepare(path)
+    assert prepare(path, Chosen(skip_bad_rows=True)).profile.rows == 19
+
+
+def test_a_file_of_texts_alone_is_refused_with_why(tmp_path: Path):
+    with pytest.raises(InvalidInput) as caught:
+        prepare(jsonl(tmp_path / "a.jsonl", [{"text": row["text"]} for row in ROWS]))
+    assert "Texts without labels cannot be added yet" in str(caught.value.hint)

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from tools.kernel.errors import InvalidInput
 from tools.kernel.gate import Outcome
 from tools.kernel.kernel import Kernel
 from tools.kernel.mlflow_store import client
-from tools.training import space
+from tools.training import space, trials
 from tools.training.child import train
 from tools.training.spec import TrainingSpec
 from tools.training.state import EpochScore
@@ -52,6 +53,31 @@ def test_a_space_is_read_as_it_is_said(said: str, read: str):
 def test_a_wrong_space_is_refused_with_what_would_be_right(said: str, message: str):
     with pytest.raises(InvalidInput, match=message):
         space.canonical(said)
+
+
+def test_a_space_of_a_few_values_is_a_grid_and_one_with_a_range_of_fractions_is_not():
+    assert space.grid(space.parse("rank 4|8|4, epochs 2..3")) == [
+        {"rank": 4, "epochs": 2},
+        {"rank": 4, "epochs": 3},
+        {"rank": 8, "epochs": 2},
+        {"rank": 8, "epochs": 3},
+    ]
+    assert space.grid(space.parse("rank 4|8, warmup 0..0.1")) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_setting_of_a_small_grid_is_tried_before_one_is_tried_again(seed: int):
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
+    dimensions = space.parse("rank 4|8, batch_size 8|16|3")
+    asked: list[tuple[float, ...]] = []
+    for index in range(7):
+        trial = trials.ask(study, dimensions)
+        asked.append(tuple(trial.params.values()))
+        trial.set_user_attr("index", index)
+        if index > 1:  # the first two run on beside the others
+            study.tell(trial, float(index))
+    assert len(set(asked[:6])) == 6
+    assert asked[6] in asked[:6]
 
 
 @pytest.fixture
@@ -121,3 +147,6 @@ def test_two_objectives_give_a_front_and_keep_the_cheapest_of_the_best(
     if len(sizes) == 2:
         assert sizes[2] < sizes[16]
     assert not any(t["state"] == "pruned" for t in result["trials"])
+    one, whole = result["trial_estimated_seconds"], result["estimated_seconds"]
+    assert whole == pytest.approx(4 * one, abs=0.3)
+    assert result["estimate_error"] == pytest.approx(result["seconds"] / whole - 1, abs=0.01)

@@ -45,7 +45,8 @@ def rows_of(
         if not header:
             header = _header(path, fields)
         elif len(fields) != len(header):
-            yield place, f"{len(fields)} fields where the header has {len(header)}"
+            count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+            yield place, f"{count} where the header has {len(header)}"
         else:
             yield place, dict(zip(header, fields, strict=True))
 

@@ -12,11 +12,11 @@ from tools.datasets.reading import Table
 
 _NO_VALUES = frozenset({"null", "n/a", "#n/a", "na", "nan", "none", "nil", "-", "--", "?"})
 _FORMS = {
-    "none": ("row has no label", "rows have no label", "none of the labels is taught there"),
-    "bare": ("row has", "rows have", "a label that is in no list; it is taken as the only one"),
-    "repeated": ("row repeats a label", "rows repeat a label", "it counts once"),
-    "empty": ("row has", "rows have", "an empty label beside others; it is left out"),
-    "number": ("row has", "rows have", "a number for a label; it is kept as text"),
+    "none": ("no label", "none of the labels is taught there"),
+    "bare": ("a label in no list", "it is taken as the only one"),
+    "repeated": ("a label twice", "it counts once"),
+    "empty": ("an empty label beside others", "it is left out"),
+    "number": ("a number or a truth value as the label", "it is kept as text"),
 }
 
 
@@ -39,8 +39,9 @@ def form_warnings(table: Table, column: str, problems: Sequence[Problem]) -> lis
 
 
 def _told(form: str, places: Sequence[str]) -> str:
-    one, several, what = _FORMS[form]
-    return f"{len(places)} {one if len(places) == 1 else several} ({listed(places)}): {what}."
+    what, done = _FORMS[form]
+    have = "row has" if len(places) == 1 else "rows have"
+    return f"{len(places)} {have} {what} ({listed(places)}): {done}."
 
 
 def _forms(value: Any, separator: str | None) -> list[str]:

@@ -19,10 +19,8 @@ def repeated(rows: Sequence[Row], duplicates: int) -> list[str]:
     if duplicates * 2 <= len(rows):
         return []
     different = len(rows) - duplicates
-    texts = "text is" if different == 1 else "texts are"
-    return [
-        f"{duplicates} of {len(rows)} rows repeat an earlier text: only {different} {texts} new."
-    ]
+    are = "is only 1 different text" if different == 1 else f"are only {different} different texts"
+    return [f"{duplicates} of {len(rows)} rows repeat an earlier text: there {are}."]
 
 
 def not_held_out(rows: Sequence[Row]) -> list[str]:
@@ -32,18 +30,18 @@ def not_held_out(rows: Sequence[Row]) -> list[str]:
     if not missing:
         return []
     return [
-        f"There are no {' and no '.join(missing)} rows, because too few texts differ; a class "
-        "needs three or more to have one in each split. Nothing can be trained or judged on that."
+        f"There are no {' and no '.join(missing)} rows, because too few texts differ: three are "
+        "needed, of one class where there are classes. Training and evaluation need them."
     ]
 
 
 def equal_sides(rows: Sequence[Row]) -> list[str]:
     """Warnings of pairs and triplets that teach nothing: two of their texts are the same."""
     warnings: list[str] = []
-    for a, b in (("anchor", "positive"), ("negative", "positive"), ("negative", "anchor")):
+    for a, b in (("positive", "anchor"), ("negative", "positive"), ("negative", "anchor")):
         both = (row for row in rows if a in row.extra and b in row.extra)
         places = [r.place for r in both if normalise(r.extra[a]) == normalise(r.extra[b])]
         if places:
             rows_have = "row has" if len(places) == 1 else "rows have"
-            warnings.append(f"{len(places)} {rows_have} a {b} equal to the {a} ({listed(places)}).")
+            warnings.append(f"{len(places)} {rows_have} a {a} equal to the {b} ({listed(places)}).")
     return warnings

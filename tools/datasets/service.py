@@ -21,7 +21,7 @@ from tools.datasets.types import (
     DatasetRemoved,
     DatasetSummary,
 )
-from tools.kernel.entities import EntityName, fold
+from tools.kernel.entities import EntityName, fold, no_version
 from tools.kernel.errors import Conflict, InvalidInput, NotFound
 from tools.kernel.operations import Evidence
 from tools.kernel.paths import absolute
@@ -55,11 +55,7 @@ class DatasetService:
         for found in versions:
             if wanted is None or found.version == wanted:
                 return found
-        *older, newest = [str(v.version) for v in reversed(versions)]
-        known = f"are versions {', '.join(older)} and" if older else "is only version"
-        raise NotFound(
-            f"{versions[0].name} has no version {wanted}.", hint=f"There {known} {newest}."
-        )
+        raise no_version(versions[0].name, wanted, [v.version for v in versions])
 
     def rows(self, tenant: str, reference: str, split: str | None = None) -> list[Row]:
         """The rows of a version in order, all or those of one split.

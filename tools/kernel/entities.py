@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -108,11 +108,13 @@ class _Index:
         self.names = [e.name for e in entries]
         self.folded = [fold(name) for name in self.names]
         self._written: dict[str, str] = {}
+        self._also: list[str] = []
         self._names: dict[str, list[str]] = {}
         self._spellings: dict[str, list[str]] = {}
         for entry, folded in zip(entries, self.folded, strict=True):
             self._written[entry.name] = entry.name
             _note(self._names, folded, entry.name)
+            self._also += entry.also
             for also in entry.also:
                 _note(self._spellings, fold(also), entry.name)
 
@@ -123,6 +125,12 @@ class _Index:
             return [exact]
         folded = fold(name)
         return self._names.get(folded) or self._spellings.get(folded) or []
+
+    def versions(self, name: str) -> set[int]:
+        """The versions of something whose names or spellings are `name@1`, `name@2`, ...."""
+        written = [*self._written, *self._also]
+        parts = [spelling.rpartition("@") for spelling in written]
+        return {int(number) for of, _, number in parts if of == name and number.isdecimal()}
 
 
 def _note(index: dict[str, list[str]], folded: str, name: str) -> None:
@@ -180,6 +188,7 @@ class Catalogue:
                 suggestions=found[:3],
                 hint="Write the name exactly.",
             )
+        _refuse_version(name, index)
         raise NotFound(
             f"There is no {what} named {name!r}" + (f" of {of!r}." if of else "."),
             suggestions=_nearest(name, index.names, index.folded, 3),
@@ -200,6 +209,31 @@ class Catalogue:
         return loaded
 
 
+def no_version(name: str, wanted: int | None, versions: Iterable[int]) -> NotFound:
+    """The error for a version that something does not have.
+
+    Args:
+        name: what the version is of.
+        wanted: the version that does not exist.
+        versions: those that do, one at least.
+    """
+    *others, last = [str(version) for version in sorted(versions)]
+    there_are = f"are versions {', '.join(others)} and" if others else "is only version"
+    return NotFound(f"{name} has no version {wanted}.", hint=f"There {there_are} {last}.")
+
+
+def _refuse_version(name: str, index: _Index) -> None:
+    """Say of `tickets@7` that version 7 is missing, where other versions of tickets are known."""
+    match = _VERSIONED.match(name.strip())
+    found = index.find(match["name"]) if match else []
+    versions = index.versions(found[0]) if len(found) == 1 else set[int]()
+    if match is not None and versions:
+        raise no_version(found[0], int(match["version"]), versions)
+
+
+_VERSIONED = re.compile(
+    r"^(?P<name>.+?)(?:\s*@\s*v?|\s+v(?:ersion)?\s*)(?P<version>\d{1,9})$", re.I
+)
 _ARTICLE = re.compile(r"^the\s+")
 _BRIDGED = re.compile(r"(?!^-\d)[\s_\-]+")  # a minus before a number is none of them
 

@@ -123,7 +123,7 @@ class TrainingService:
         return Preview(
             summary=f"Try {args.trials} settings for {args.name} ({args.method} on "
             f"{args.base_model}) on {one.dataset} v{one.dataset_version} and keep the best: "
-            f"{args.space}.",
+            f"{args.space}. One trial takes about {one.seconds:.0f} s.",
             seconds=seconds,
             cost=round(seconds / 3600 * self.settings.hourly_rate, 6),
             warnings=one.warnings,

@@ -6,6 +6,8 @@ batch_size 8|16|32`. Words are read too: `learning rate between 1e-5 and 1e-3`.
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,6 +56,7 @@ VARIED = (
     *("learning_rate", "rank", "batch_size", "epochs", "max_length", "warmup", "weight_decay"),
 )
 """What every kind of training has."""
+_LARGEST_GRID = 1000
 _NUMBER = r"\d+(?:\.\d+)?(?:e-?\d+)?"
 _PART = re.compile(
     rf"^(?P<name>[a-z][a-z _-]*?)\s*(?:[:=]|\bof\b|\bin\b|\bfrom\b|\bbetween\b|\s)\s*[\[(]?\s*"
@@ -78,6 +81,15 @@ class Dimension:
         if self.choices:
             return f"{self.name} {'|'.join(f'{c:g}' for c in self.choices)}"
         return f"{self.name} {self.low:g}..{self.high:g}"
+
+    @property
+    def values(self) -> tuple[float, ...] | None:
+        """All that can be drawn, each once; None if that is a continuous range."""
+        if self.choices:
+            return tuple(dict.fromkeys(self.choices))
+        if not SETTINGS[self.name].whole:
+            return None
+        return tuple(range(int(self.low), int(self.high) + 1))
 
     def draw(self, trial: optuna.Trial) -> float | int:
         """A value for a trial."""
@@ -160,3 +172,13 @@ def around(name: str, value: float, times: float) -> str:
 def drawn(dimensions: Sequence[Dimension], trial: optuna.Trial) -> dict[str, Any]:
     """The settings of a trial."""
     return {dimension.name: dimension.draw(trial) for dimension in dimensions}
+
+
+def grid(dimensions: Sequence[Dimension]) -> list[dict[str, float]]:
+    """Every setting of a space, if that is a list of at most 1,000; else none."""
+    values = [dimension.values for dimension in dimensions]
+    known = [v for v in values if v is not None]
+    if len(known) < len(values) or math.prod(map(len, known)) > _LARGEST_GRID:
+        return []
+    names = [dimension.name for dimension in dimensions]
+    return [dict(zip(names, drawn, strict=True)) for drawn in itertools.product(*known)]

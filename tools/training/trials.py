@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import OperationFailed
+from tools.training.space import Dimension, drawn, grid
 
 if TYPE_CHECKING:
     import optuna
@@ -34,6 +35,36 @@ def finished(study: optuna.Study, index: int) -> Outcome | None:
         if trial.state.is_finished() and trial.user_attrs.get("index") == index:
             return trial.user_attrs.get("outcome")
     return None
+
+
+def ask(study: optuna.Study, dimensions: Sequence[Dimension]) -> optuna.Trial:
+    """The next trial, with its settings drawn.
+
+    In a small grid one that has been tried gives way to the untried one that differs least from
+    it, as long as there is one.
+    """
+    from optuna.trial import TrialState
+
+    trial = study.ask()
+    drawn(dimensions, trial)
+    tried = [t.params for t in study.get_trials(deepcopy=False) if _counts(t, trial.number)]
+    left = [setting for setting in grid(dimensions) if setting not in tried]
+    if trial.params not in tried or not left:
+        return trial
+    study.tell(trial, state=TrialState.FAIL)
+    own = trial.params
+    study.enqueue_trial(min(left, key=lambda s: sum(s[name] != own[name] for name in s)))
+    trial = study.ask()
+    drawn(dimensions, trial)
+    return trial
+
+
+def _counts(trial: optuna.trial.FrozenTrial, but: int) -> bool:
+    """True if a trial's settings were or are tried; one that a crash cut off is tried again."""
+    from optuna.trial import TrialState
+
+    failed = trial.state == TrialState.FAIL and "outcome" not in trial.user_attrs
+    return trial.number != but and not failed
 
 
 def settle(study: optuna.Study, trial: optuna.Trial, outcome: Outcome, objective: str) -> None:

@@ -86,7 +86,7 @@ def _run_trial(
     if (known := trials.finished(study, index)) is not None:
         return known
     with _asking:
-        trial = study.ask()
+        trial = trials.ask(study, space.parse(str(args.space)))
         trial.set_user_attr("index", index)
         parameters = suggest(trial, args)
     folder = job.workdir / f"trial-{index}"
@@ -225,7 +225,7 @@ def _record(
     done = service.record(args, chosen, best["measured"], job, folder)
     return {
         **done,
-        "seconds": sum(t["seconds"] for t in tried),
+        **_expected(prepared["estimate"], outcomes),
         "study": study_name(job.id),
         "best_trial": best["trial"]["number"],
         "trials": tried,
@@ -233,6 +233,22 @@ def _record(
         "objective": args.objective,
         "front": front,
         "importance": importance,
+    }
+
+
+def _expected(estimate: dict[str, Any], outcomes: list[dict[str, Any]]) -> dict[str, Any]:
+    """What all trials took, what that had been expected to be as far as they went, and of one."""
+    from tools.training.estimating import error_of
+    from tools.training.service import estimate_errors
+
+    measured = [o["measured"] for o in outcomes if o["measured"] is not None]
+    seconds = sum(o["trial"]["seconds"] for o in outcomes)
+    expected = sum(estimate_errors(estimate, m)["estimated_seconds"] or 0.0 for m in measured)
+    return {
+        "seconds": seconds,
+        "estimated_seconds": round(expected, 2),
+        "estimate_error": error_of(seconds, expected),
+        "trial_estimated_seconds": estimate["seconds"],
     }
 
 

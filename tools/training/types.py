@@ -282,6 +282,8 @@ class TuningResult(TrainingResult):
         front: the trials that no other beats in quality and the other objective at once.
         importance: how much each setting mattered for quality, as shares (fANOVA); empty with
             fewer than four complete trials.
+        trial_estimated_seconds: what one whole trial had been expected to take;
+            `estimated_seconds` is of all trials, as far as they went.
     """
 
     study: str
@@ -291,6 +293,7 @@ class TuningResult(TrainingResult):
     objective: str = "quality"
     front: list[int] = Field(default_factory=list)
     importance: dict[str, float] = Field(default_factory=dict)
+    trial_estimated_seconds: float | None = None
 
 
 class TrainingEstimate(Result):
