@@ -98,6 +98,53 @@ def test_only_a_slice_that_is_really_worse_is_called_so() -> None:
     assert slice_scores(rows, "label", min_rows=5)[0].value in ("c", "d")
 
 
+def test_one_error_beside_a_rest_that_is_all_right_makes_no_slice_really_worse() -> None:
+    rows = [*_rows("a", 19, 1), *_rows("b", 12, 0)]
+    assert not any(s.worse for s in slice_scores(rows, "label", min_rows=10))
+    clearly = [*_rows("a", 12, 8), *_rows("b", 60, 0)]
+    assert [s.value for s in slice_scores(clearly, "label") if s.worse] == ["a"]
+
+
+def test_a_slice_is_tested_with_fishers_exact_test() -> None:
+    from scipy.stats import fisher_exact
+
+    from tools.evaluation.slices import _worse
+
+    members = _rows("a", 14, 6)
+    expected = fisher_exact([[14, 6], [38, 2]], alternative="less")[1]
+    assert _worse(members, 52, 60) == pytest.approx(expected)
+
+
+def test_a_class_without_an_error_is_not_certain_and_neither_is_the_mean() -> None:
+    macro, classes = resampling.f1_intervals(np.diag([4, 7, 0]))
+    assert [c.value for c in classes] == [1, 1, 0]
+    assert classes[0].high == 1 and 0.6 < classes[0].low < 0.7 < classes[1].low < 0.8
+    assert (classes[2].low, classes[2].high) == (0, 1)
+    assert macro.value == macro.high == 1 and 0.6 < macro.low < 0.9
+
+
+def test_labels_that_are_all_right_are_not_certain() -> None:
+    from tools.evaluation.multilabel import f1_of_labels
+
+    truth = np.eye(2, dtype=np.int64)[np.arange(12) % 2]
+    counts = np.stack([truth, truth, truth], axis=-1)
+    macro, micro, by_label = f1_of_labels(counts, np.array([True, True]))
+    for found in (macro, micro, *by_label):
+        assert found.value == found.high == 1 and 0.6 < found.low < 0.95
+
+
+def test_class_f1_intervals_hold_the_truth_nineteen_times_in_twenty() -> None:
+    shares = np.array([[0.3, 0.05, 0.02], [0.04, 0.25, 0.04], [0.03, 0.07, 0.2]])
+    truth = resampling.f1_intervals((shares * 100_000).astype(np.int64))[1]
+    rng = np.random.default_rng(11)
+    held = 0
+    for _ in range(100):
+        counts = rng.multinomial(60, shares.ravel()).reshape(3, 3)
+        classes = resampling.f1_intervals(counts)[1]
+        held += sum(c.low <= t.value <= c.high for c, t in zip(classes, truth, strict=True))
+    assert 273 <= held <= 297  # 285 expected, standard deviation 4
+
+
 def test_slices_of_equal_skill_are_rarely_called_worse() -> None:
     rng = np.random.default_rng(8)
     alarms = 0

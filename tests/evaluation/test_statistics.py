@@ -94,6 +94,35 @@ def test_the_difference_interval_knows_that_rows_are_paired() -> None:
     assert statistics.difference_interval(25, 20, 100).low < 0
 
 
+def test_the_difference_interval_is_the_one_published_for_the_airway_data() -> None:
+    # Fagerland, Lydersen and Laake 2014: 1, 1, 7 and 12 pairs; Tango's interval -0.517 to -0.026
+    interval = statistics.difference_interval(1, 7, 21)
+    assert (interval.low, interval.high) == pytest.approx((-0.517, -0.026), abs=0.0005)
+
+
+def test_rows_on_which_nothing_differs_leave_a_difference_open() -> None:
+    interval = statistics.difference_interval(0, 0, 89)
+    assert interval.value == 0
+    assert -interval.low == interval.high == pytest.approx(0.041, abs=0.001)
+
+
+@given(st.integers(1, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_difference_interval_holds_the_difference(counts: tuple[int, int]) -> None:
+    first, rows = counts
+    for second in range(rows - first + 1):
+        found = statistics.difference_interval(first, second, rows)
+        assert -1 <= found.low <= found.value + 1e-9
+        assert found.value - 1e-9 <= found.high <= 1
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.01, 0.01), (0.03, 0.01), (0.02, 0.0)])
+def test_the_difference_interval_of_rare_differences_holds_the_truth(first, second) -> None:
+    rng = np.random.default_rng(12)
+    drawn = rng.multinomial(89, [first, second, 1 - first - second], 400)
+    ends = [statistics.difference_interval(int(a), int(b), 89) for a, b, _ in drawn]
+    assert sum(e.low <= first - second <= e.high for e in ends) >= 372  # 380 expected at 95 %
+
+
 def test_the_same_counts_always_give_the_same_interval() -> None:
     assert statistics.accuracy_interval(80, 100) == statistics.accuracy_interval(80, 100)
     assert statistics.difference_interval(9, 4, 80) == statistics.difference_interval(9, 4, 80)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tools.datasets.columns import Row
 from tools.evaluation.rows import HeldOut
 from tools.evaluation.subjects import Subject
@@ -16,16 +18,16 @@ SECOND = replace(FIRST, version=2)
 
 
 def judged(
-    only_first: int, only_second: int, both: int, second: Subject = SECOND
+    only_first: int, only_second: int, both: int, second: Subject = SECOND, rows: int = 200
 ) -> ComparisonResult:
-    rows = HeldOut([Row("t", "a")] * 200, 0, 0, "a")
+    held_out = HeldOut([Row("t", "a")] * rows, 0, 0, "a")
     counts = {
         "first": both + only_first,
         "second": both + only_second,
         "only_first": only_first,
         "only_second": only_second,
     }
-    return compared(FIRST, second, "tickets@1", "test", rows, counts)
+    return compared(FIRST, second, "tickets@1", "test", held_out, counts)
 
 
 def test_a_clear_lead_is_called_real() -> None:
@@ -51,10 +53,21 @@ def test_a_small_lead_may_be_chance() -> None:
     assert "router v3 is ahead, but the difference may be chance (p = 0.607)" in found.verdict
 
 
-def test_equals_are_equal() -> None:
+def test_equal_counts_are_no_proof_and_the_smallest_difference_to_be_seen_is_told() -> None:
     found = judged(4, 4, 150)
     assert (found.better, found.difference) == ("neither", 0.0)
-    assert found.verdict.endswith("they are equally good.")
+    assert found.verdict.endswith(
+        "these 200 rows show no difference; the smallest that they could show is about 3.9 points."
+    )
+    assert found.smallest_seen == pytest.approx(0.039, abs=0.001)
+
+
+def test_few_rows_on_which_no_answer_differs_show_only_large_differences() -> None:
+    found = judged(0, 0, 30, rows=32)
+    assert found.difference_low < -0.1 < 0.1 < found.difference_high
+    assert "these 32 rows show no difference" in found.verdict
+    assert found.smallest_seen is not None and 0.15 < found.smallest_seen < 0.25
+    assert "so few can show none" in judged(0, 0, 5, rows=5).verdict
 
 
 def test_different_classes_are_told() -> None:

@@ -187,10 +187,11 @@ def test_targets_of_the_other_kind_are_refused_with_those_that_fit():
 def test_the_loss_of_answers_is_their_f1s_and_paired():
     right = ["code one", "code two", "code three", "code four"] * 10
     same = paired_answers(right, right, right)
-    assert (same.points, same.low, same.high, same.agreement) == (0, 0, 0, 1)
+    assert (same.points, same.agreement) == (0, 1)
+    assert same.low < 0 < same.high
     worse = paired_answers(right, right, ["nothing", *right[1:]])
     assert worse.points == pytest.approx(2.5)
-    assert 0 <= worse.low < 2.5 < worse.high
+    assert worse.low < 2.5 < worse.high
     assert worse.agreement == pytest.approx(39 / 40)
 
 

@@ -22,7 +22,9 @@ from tools.kernel.undo import undo
 from tools.training.export import load_classifier
 from tools.training.optimizing import manifest
 from tools.training.optimizing.build import build
-from tools.training.optimizing.comparing import cost_ratio, paired_loss
+from tools.training.optimizing.chart import table
+from tools.training.optimizing.choosing import parent_result, variant_result
+from tools.training.optimizing.comparing import Loss, cost_ratio, paired_loss
 from tools.training.optimizing.recommending import Candidate, Constraint, choose
 from tools.training.optimizing.runners import open_variant
 
@@ -129,13 +131,40 @@ def test_a_variant_with_a_file_cut_off_is_refused(made, tmp_path):
 def test_the_loss_is_paired_and_its_interval_holds_it():
     truth, parent = [0] * 200, [0] * 180 + [1] * 20
     same = paired_loss(truth, parent, parent)
-    assert (same.points, same.low, same.high, same.agreement) == (0, 0, 0, 1)
+    assert (same.points, same.agreement) == (0, 1)
+    assert -same.low == same.high == pytest.approx(1.88, abs=0.01)
     worse = paired_loss(truth, parent, [1] * 4 + parent[4:])
     assert worse.points == pytest.approx(2)
-    assert 0 <= worse.low < 2 < worse.high < 5
+    assert -1 < worse.low < 2 < worse.high < 5.1
     assert worse.agreement == pytest.approx(0.98)
     half = {"p50_ms": 5, "memory_mb": 50}
     assert cost_ratio(half, {"p50_ms": 10, "memory_mb": 100}) == pytest.approx(0.25)
+
+
+def test_few_rows_without_a_loss_prove_nothing_and_many_do():
+    def proven(rows: int, limit: float) -> bool:
+        loss = paired_loss([0] * rows, [0] * rows, [0] * rows)
+        figures = dict.fromkeys(("load_ms", "p50_ms", "p95_ms", "memory_mb", "peak_mb"), 1.0)
+        measured = {"score": rows, "rows": rows, **figures}
+        sizes = (1, 2)
+        return variant_result(
+            "onnx-int8", measured, measured, loss, sizes, Constraint(limit)
+        ).proven
+
+    assert not proven(89, 1.0)
+    assert proven(89, 5.0)
+    assert proven(500, 1.0)
+
+
+def test_no_figure_of_a_variant_is_a_negative_zero():
+    figures = dict.fromkeys(("load_ms", "p50_ms", "p95_ms", "memory_mb", "peak_mb"), 1.0)
+    measured = {"score": 80, "rows": 89, **figures}
+    loss = Loss(-0.00001, -0.00002, 4.0, 1.0)
+    found = variant_result("onnx", measured, measured, loss, (1, 2), Constraint())
+    found.version = 2
+    shown = table(parent_result(measured, 2), [found])
+    assert "+0.0 (+0.0 to +4.0)" in shown
+    assert str(found.loss_points) == "0.0"
 
 
 def test_each_kind_of_device_gets_what_suits_it_within_the_constraint():

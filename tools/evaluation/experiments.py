@@ -299,8 +299,9 @@ def finding(experiment: Experiment) -> str:
         "stop": "undecided, the declared rows are used up",
     }[last.advice]
     return (
-        f"{sides} on {last.rows} rows: {told} ({last.difference * 100:+.1f} points, "
-        f"{last.low * 100:+.1f} to {last.high * 100:+.1f} over all looks, p = {last.p_value:.3g})."
+        f"{sides} on {last.rows} rows: {told} ({last.difference * 100:+z.1f} points, "
+        f"{last.low * 100:+z.1f} to {last.high * 100:+z.1f} over all looks, "
+        f"p = {last.p_value:.3g})."
     )
 
 

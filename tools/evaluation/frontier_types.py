@@ -79,7 +79,7 @@ class Difference(Result):
         first: the one that is ahead.
         second: the other.
         difference: the first's accuracy minus the second's.
-        low: lower end of its 95 % paired bootstrap interval.
+        low: lower end of its 95 % interval, paired by row (Tango's score).
         high: upper end of it.
         p_value: of the exact McNemar test, corrected for all pairs (Holm).
         real: True if that is below 0.05.

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tools.evaluation import statistics
-from tools.evaluation.resampling import RESAMPLES, interval
+from tools.evaluation.f1_scores import f1_of, f1_wilson, mean_of
+from tools.evaluation.resampling import RESAMPLES, interval, widened
 from tools.evaluation.statistics import SEED, Floats, Interval
 
 
@@ -68,7 +69,10 @@ def several_scores(
 def f1_of_labels(
     counts: np.ndarray, there: np.ndarray
 ) -> tuple[Interval, Interval, list[Interval]]:
-    """Macro-F1, micro-F1 and the F1 of every label, with bootstrap intervals over rows.
+    """Macro-F1, micro-F1 and the F1 of every label, with their intervals.
+
+    A label has Wilson's interval; the others the bootstrap's over rows, widened to what the counts
+    leave open where hardly a row is wrong.
 
     Args:
         counts: rows × labels × (given rightly, given, there).
@@ -79,20 +83,25 @@ def f1_of_labels(
     flat = counts.reshape(rows, -1).astype(np.float64)
     weights = rng.multinomial(rows, np.full(rows, 1 / rows), RESAMPLES).astype(np.float64)
     drawn = (weights @ flat).reshape(RESAMPLES, *counts.shape[1:])
-    real = counts.sum(axis=0)[None].astype(np.float64)
-    by_label, true = _f1(drawn), _f1(real)[0]
-    micro = _f1(drawn.sum(axis=1)), float(_f1(real.sum(axis=1))[0])
+    by_label = [_wilson(c) for c in counts.sum(axis=0)]
+    there = there if there.any() else ~there
+    macro = mean_of([by_label[i] for i in np.flatnonzero(there)])
+    micro = _wilson(counts.sum(axis=(0, 1)))
     return (
-        interval(float(true[there].mean()), by_label[:, there].mean(axis=1)),
-        interval(micro[1], micro[0]),
-        [interval(float(true[i]), by_label[:, i]) for i in range(len(true))],
+        widened(interval(macro.value, _f1(drawn)[:, there].mean(axis=1)), macro),
+        widened(interval(micro.value, _f1(drawn.sum(axis=1))), micro),
+        by_label,
     )
 
 
 def _f1(counts: np.ndarray) -> np.ndarray:
     hits, given, there = np.moveaxis(counts, -1, 0)
-    both = given + there
-    return np.divide(2 * hits, both, out=np.zeros_like(both), where=both > 0)
+    return f1_of(hits, given + there)
+
+
+def _wilson(counts: np.ndarray) -> Interval:
+    hits, given, there = (int(n) for n in counts)
+    return f1_wilson(hits, given + there)
 
 
 def _counts(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:

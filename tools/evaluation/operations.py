@@ -142,8 +142,8 @@ def _subject(result: EvaluationResult) -> str:
 def compare_models(args: CompareModels, call: Call) -> ComparisonResult:
     """Compare two versions on the same held-out rows and say whether the difference is real.
 
-    Uses the exact McNemar test on the rows that only one got right, and a paired bootstrap of the
-    difference in accuracy.
+    Uses the exact McNemar test on the rows that only one got right, and a paired score interval of
+    the difference in accuracy.
 
     Args:
         model: the first model.

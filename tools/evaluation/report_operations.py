@@ -61,7 +61,7 @@ def show_slices(args: ShowSlices, call: Call) -> Slices:
     """Accuracy of an evaluated model by class, length and every other column, worst first.
 
     With Wilson's 95 % intervals; slices with too few rows are left out, and those that are worse
-    than the other rows beyond chance (binomial test, Holm-corrected) are marked.
+    than the other rows beyond chance (Fisher's exact test, Holm-corrected) are marked.
 
     Args:
         model: the model's name.
@@ -233,7 +233,7 @@ def _(args: PlanSample, result: SamplePlan) -> str:
 def measure_robustness(args: RunEvaluation, call: Call) -> Robustness:
     """Measure a model on held-out rows with typos, rewordings, other case and no punctuation.
 
-    Each drop in accuracy has a 95 % paired bootstrap interval. The changes are deterministic.
+    Each drop in accuracy has a 95 % interval, paired by row. The changes are deterministic.
 
     Args:
         model: a registered model.
@@ -263,8 +263,8 @@ def _(args: RunEvaluation, result: Robustness, call: Call) -> list[Evidence]:
 @measure_robustness.says
 def _(args: RunEvaluation, result: Robustness) -> str:
     drops = "; ".join(
-        f"{k.kind} {-k.drop * 100:+.1f} points ({-k.drop_high * 100:+.1f} to "
-        f"{-k.drop_low * 100:+.1f})"
+        f"{k.kind} {-k.drop * 100:+z.1f} points ({-k.drop_high * 100:+z.1f} to "
+        f"{-k.drop_low * 100:+z.1f})"
         for k in result.kinds
     )
     return (

@@ -208,7 +208,7 @@ class Perturbed(Result):
         kind: typos, paraphrase, case or punctuation.
         accuracy: on the changed texts.
         drop: accuracy lost against the unchanged texts.
-        drop_low: lower end of its 95 % paired bootstrap interval.
+        drop_low: lower end of its 95 % interval, paired by row (Tango's score).
         drop_high: upper end of it.
         flipped: share of rows whose prediction changed.
         example: a text that was right and is wrong now.

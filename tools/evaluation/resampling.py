@@ -1,7 +1,8 @@
-"""Bootstrap intervals of figures that are no plain share: F1, calibration, differences of them.
+"""Bootstrap intervals of figures that are no plain share: macro-F1, calibration and the like.
 
 Rows are resampled with replacement; the interval is that between the percentiles (Efron and
-Tibshirani 1993, chapter 13). Seeds are fixed, so equal rows give equal intervals.
+Tibshirani 1993, chapter 13). Seeds are fixed, so equal rows give equal intervals. Where no row is
+wrong every resample is equal, so F1 has intervals of `f1_scores` besides.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tools.evaluation.f1_scores import f1_of, f1_wilson, mean_of
 from tools.evaluation.statistics import LEVEL, SEED, Floats, Interval, Ints
 
 RESAMPLES = 1000
@@ -19,6 +21,7 @@ _AT_ONCE = 100
 def f1_intervals(confusion: Ints) -> tuple[Interval, list[Interval]]:
     """Macro-F1, and the F1 of every class, with their intervals.
 
+    A class has Wilson's interval; macro-F1 the bootstrap's, widened to what its classes leave open.
     A resample of rows is a multinomial draw of the confusion matrix's cells, so no row is touched.
 
     Args:
@@ -37,16 +40,17 @@ def f1_intervals(confusion: Ints) -> tuple[Interval, list[Interval]]:
         counts = np.zeros((_AT_ONCE, classes * classes))
         counts[:, used] = rng.multinomial(rows, cells[used] / rows, _AT_ONCE)
         drawn.append(_f1(counts.reshape(-1, classes, classes)))
-    every, real = np.concatenate(drawn), _f1(confusion[None].astype(np.float64))[0]
-    macro = interval(float(real[there].mean()), every[:, there].mean(axis=1))
-    return macro, [interval(float(real[i]), every[:, i]) for i in range(classes)]
+    every = np.concatenate(drawn)[:, there].mean(axis=1)
+    right, both = np.diag(confusion), confusion.sum(axis=0) + confusion.sum(axis=1)
+    by_class = [f1_wilson(int(r), int(b)) for r, b in zip(right, both, strict=True)]
+    macro = mean_of([by_class[i] for i in np.flatnonzero(there)])
+    return widened(interval(macro.value, every), macro), by_class
 
 
 def _f1(counts: Floats) -> Floats:
-    """F1 of every class in every matrix; 0 where the class neither occurs nor is predicted."""
+    """F1 of every class in every matrix."""
     right = np.diagonal(counts, axis1=1, axis2=2)
-    both = counts.sum(axis=1) + counts.sum(axis=2)
-    return np.divide(2 * right, both, out=np.zeros_like(both), where=both > 0)
+    return f1_of(right, counts.sum(axis=1) + counts.sum(axis=2))
 
 
 def bootstrap(
@@ -91,6 +95,11 @@ def interval(value: float, drawn: Floats) -> Interval:
     """The percentile interval of resampled values."""
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, float(low), float(high))
+
+
+def widened(found: Interval, other: Interval) -> Interval:
+    """An interval that reaches as far as another one of the same value, too."""
+    return Interval(found.value, min(found.low, other.low), max(found.high, other.high))
 
 
 def holm(p_values: list[float]) -> list[float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tools.evaluation.perturb import Kind, perturb
 from tools.evaluation.report_types import Perturbed
-from tools.evaluation.resampling import bootstrap
+from tools.evaluation.statistics import difference_interval
 
 if TYPE_CHECKING:
     from tools.evaluation.statistics import Ints
@@ -31,8 +31,8 @@ def perturbed(
     """
     changed = [perturb(text, kind) for text in texts]
     found = predict(changed)
-    lost = (plain == truth).astype(float) - (found == truth)
-    drop = bootstrap(len(texts), lambda chosen: float(lost[chosen].mean()))
+    lost = (plain == truth).astype(int) - (found == truth)
+    drop = difference_interval(int((lost > 0).sum()), int((lost < 0).sum()), len(texts))
     broken = next((i for i, value in enumerate(lost) if value > 0), None)
     return Perturbed(
         kind=kind,

@@ -12,6 +12,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.training.intervals import paired_difference
+
 RESAMPLES = 10_000
 SEED = 20_260_101
 LEVEL = 0.95
@@ -63,25 +65,18 @@ def accuracy_interval(correct: int, rows: int, *, resamples: int = RESAMPLES) ->
     return Interval(correct / rows, float(low), float(high))
 
 
-def difference_interval(
-    only_first: int, only_second: int, rows: int, *, resamples: int = RESAMPLES
-) -> Interval:
-    """Difference of two accuracies on the same rows, with its paired bootstrap interval.
+def difference_interval(only_first: int, only_second: int, rows: int) -> Interval:
+    """Difference of two accuracies on the same rows, with Tango's score interval (1998).
 
-    A row counts +1 if only the first is right, -1 if only the second is, else 0; rows are
-    resampled with what both models did on them.
+    It does not shrink to a point where no row differs; see `tools.training.intervals`.
 
     Args:
         only_first: rows that only the first model got right.
         only_second: rows that only the second got right.
         rows: all rows, at least 1.
-        resamples: how many resamples.
     """
-    shares = np.array([only_first, only_second, rows - only_first - only_second]) / rows
-    drawn = np.random.default_rng(SEED).multinomial(rows, shares, resamples)
-    differences = (drawn[:, 0] - drawn[:, 1]) / rows
-    low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval((only_first - only_second) / rows, float(low), float(high))
+    low, high = paired_difference(only_first, only_second, rows)
+    return Interval((only_first - only_second) / rows, low, high)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

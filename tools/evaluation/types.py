@@ -112,7 +112,7 @@ class ClassScore(Result):
         recall: of the rows that have this label, the fraction that were given it.
         f1: harmonic mean of both.
         support: rows that have this label.
-        f1_low: lower end of its 95 % bootstrap interval.
+        f1_low: lower end of its 95 % interval (Wilson's).
         f1_high: upper end of it.
     """
 
@@ -156,7 +156,7 @@ class EvaluationResult(Result):
         overlap: rows whose text the training saw (left out of every number above).
         skipped: rows whose label the model does not know (left out too).
         warnings: what a reader must know.
-        macro_f1_low: lower end of macro-F1's 95 % bootstrap interval.
+        macro_f1_low: lower end of macro-F1's 95 % interval.
         macro_f1_high: upper end of it.
         micro_f1: F1 over all labels together, where a text may have several.
         memory_mb: peak memory of the process that predicted, in MiB.
@@ -218,7 +218,7 @@ class ComparisonResult(Result):
         accuracy: of the first.
         other_accuracy: of the second.
         difference: the first's accuracy minus the second's.
-        difference_low: lower end of its 95 % paired bootstrap interval.
+        difference_low: lower end of its 95 % interval, paired by row (Tango's score).
         difference_high: upper end of it.
         only_first: rows that only the first got right.
         only_second: rows that only the second got right.
@@ -227,7 +227,8 @@ class ComparisonResult(Result):
         verdict: the same in one sentence.
         warnings: what a reader must know.
         rows_needed: rows that it would take to see a difference of this size; None if it is 0.
-        smallest_seen: the smallest difference that these rows show four times in five.
+        smallest_seen: the smallest difference that these rows show four times in five, 0 to 1;
+            None if they are too few to show any.
     """
 
     id: int = 0

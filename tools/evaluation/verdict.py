@@ -43,6 +43,7 @@ def compared(
     better = _better(interval.value, p_value)
     accuracy, other = counts["first"] / rows, counts["second"] / rows
     discordant = (only_first + only_second) / rows
+    seen = difference_seen(rows, discordant) if mcnemar(rows, 0) < SIGNIFICANT else None
     warnings = [*held_out.warnings]
     if set(first.labels) != set(second.labels):
         warnings.append("The two models have different classes; only common ones were compared.")
@@ -64,10 +65,10 @@ def compared(
         only_second=only_second,
         p_value=p_value,
         better=better,
-        verdict=_sentence(first, second, accuracy, other, rows, dataset, p_value, better),
+        verdict=_sentence(first, second, accuracy, other, rows, dataset, p_value, better, seen),
         warnings=warnings,
         rows_needed=rows_needed(interval.value, discordant) if interval.value else None,
-        smallest_seen=difference_seen(rows, discordant) if discordant else None,
+        smallest_seen=seen,
     )
 
 
@@ -86,10 +87,11 @@ def _sentence(
     dataset: str,
     p_value: float,
     better: str,
+    seen: float | None,
 ) -> str:
     chance = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
     if accuracy == other:
-        conclusion = "they are equally good"
+        conclusion = f"these {rows} rows show no difference; {_smallest(seen)}"
     elif better == "neither":
         ahead = first if accuracy > other else second
         conclusion = f"{ahead} is ahead, but the difference may be chance ({chance})"
@@ -100,3 +102,10 @@ def _sentence(
         f"{first} gets {accuracy:.1%} right and {second} {other:.1%} on {rows} rows of {dataset}: "
         f"{conclusion}."
     )
+
+
+def _smallest(seen: float | None) -> str:
+    """What the rows could have shown, so that nobody takes silence for equality."""
+    if seen is None:
+        return "so few can show none"
+    return f"the smallest that they could show is about {seen * 100:.1f} points"

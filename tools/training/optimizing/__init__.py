@@ -30,7 +30,7 @@ Fields of variant.json:
     memory_mb     measured: what loading and running it adds to a process at its peak
     metric        {name, value, parent, loss_points, low, high, rows}: measured on held-out rows;
                   the name is `accuracy`, or `token_f1` for a language model's answers;
-                  `low` and `high` are the ends of the paired bootstrap's 95 % interval of the loss
+                  `low` and `high` are the ends of the loss's 95 % interval, paired by row (Tango's)
     parent        {model, version, content_sha256}
 
 A folder is written whole (staged, then renamed); `manifest.read` refuses one that is not.

@@ -76,7 +76,7 @@ def _row(one: VariantResult, parent: VariantResult) -> tuple[str, ...]:
         return (one.variant, *("–",) * (len(_HEADS) - 2), one.error[:60])
     loss = "–"
     if one is not parent:
-        loss = f"{one.loss_points:+.1f} ({one.loss_low:+.1f} to {one.loss_high:+.1f})"
+        loss = f"{one.loss_points:+z.1f} ({one.loss_low:+z.1f} to {one.loss_high:+z.1f})"
     verdict = "parent" if one is parent else "; ".join(one.reasons) or f"v{one.version}"
     return (
         one.variant,

@@ -129,9 +129,9 @@ def variant_result(
         variant=target,
         runtime=TARGETS[target].runtime,
         **_quality(measured),
-        loss_points=round(loss.points, 4),
-        loss_low=round(loss.low, 4),
-        loss_high=round(loss.high, 4),
+        loss_points=round(loss.points, 4) + 0.0,  # -0.0 becomes 0.0
+        loss_low=round(loss.low, 4) + 0.0,
+        loss_high=round(loss.high, 4) + 0.0,
         agreement=round(loss.agreement, 6),
         size_bytes=sizes[0],
         size_ratio=round(sizes[0] / max(1, sizes[1]), 4),
@@ -172,7 +172,7 @@ def advise(results: Sequence[VariantResult], constraint: Constraint) -> list[Rec
             found.append(Recommendation(profile=profile, variant=None, version=None, why=why))
             continue
         why = (
-            f"{best.variant}: {best.loss_points:+.1f} points lost, p95 {best.p95_ms:.1f} ms, "
+            f"{best.variant}: {best.loss_points:+z.1f} points lost, p95 {best.p95_ms:.1f} ms, "
             f"{best.cost_ratio:.0%} of the parent's cost; {_sureness(known[best.variant])}"
         )
         found.append(

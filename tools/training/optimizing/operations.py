@@ -50,7 +50,7 @@ def optimize(args: OptimizeModel, call: Call) -> OptimizeResult:
     """Make smaller, faster variants of a registered version and prove what each one costs.
 
     Each variant is run in its own runtime and process beside its parent: accuracy lost on held-out
-    rows with a paired bootstrap interval, agreement, size, load time, latency, memory. Those that
+    rows with a paired 95 % interval, agreement, size, load time, latency, memory. Those that
     keep what was asked are registered as versions with their parent; the others are not. A language
     model becomes GGUF files for llama.cpp, measured by the F1 of its answers.
 

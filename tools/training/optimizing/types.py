@@ -82,7 +82,7 @@ class VariantResult(Result):
             rows of which all are right.
         exact_match: share of answers that are right word for word; only of a language model.
         loss_points: points of the metric lost against the parent; below 0 where it gained.
-        loss_low: lower end of the paired bootstrap's 95 % interval of the loss.
+        loss_low: lower end of the 95 % interval of the loss, paired by row (Tango's score).
         loss_high: upper end of it.
         proven: True if even the upper end is within what was asked.
         agreement: share of rows that both label or answer alike, 0 to 1.
