@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tools.evaluation import worker
-from tools.kernel.errors import InvalidInput
+from tools.evaluation.predictions import Predicted, read_predictions, write_predictions
+from tools.kernel.errors import Conflict, InvalidInput, OperationFailed
 from tools.training import export
 
 LABELS = ("billing", "login", "shipping")
@@ -101,6 +102,29 @@ def test_a_label_that_the_model_does_not_know_is_named(rows, monkeypatch):
     rows.write_text(json.dumps({"text": "x", "label": "refunds"}))
     with pytest.raises(InvalidInput, match="refunds"):
         worker.carry_out({"task": "compare", "folders": ["a", "b"], "rows": str(rows)})
+
+
+class ByNothing(ByKeyword):
+    """A model whose weights are no numbers any more."""
+
+    def probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        return np.full((len(texts), 3), np.nan)
+
+
+@pytest.mark.parametrize("task", ["measure", "compare", "label", "perturb"])
+def test_a_model_that_gives_no_numbers_is_not_measured(rows, monkeypatch, task):
+    monkeypatch.setattr(export, "load_classifier", lambda folder: ByNothing())
+    spec = {"task": task, "folder": "a", "folders": ["a", "b"], "rows": str(rows)}
+    with pytest.raises(OperationFailed, match="no finite probabilities for 32 of 32 texts") as no:
+        worker.carry_out(spec)
+    assert "lower learning rate" in str(no.value.hint)
+
+
+def test_kept_predictions_that_are_no_numbers_are_not_looked_into(tmp_path):
+    path = tmp_path / "predictions.jsonl"
+    write_predictions(path, [Predicted("a", "x", "x", 0.9), Predicted("b", "x", "x", float("nan"))])
+    with pytest.raises(Conflict, match="router on tickets are no numbers"):
+        read_predictions(path, "router on tickets")
 
 
 class ByWords:

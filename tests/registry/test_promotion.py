@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,13 +42,15 @@ def evaluated(kernel: Kernel, call: Calls) -> Callable[..., int]:
 
     def make(accuracy: float, slices: Sequence[dict] = (), **figures: float) -> int:
         job = add_training(kernel)
-        version = call("registry.register", job=job).result.version
+        details = call("registry.register", job=job).result.details
+        version = details.version
         values: dict = {"macro_f1": accuracy, "baseline_majority": 0.4, "ece": 0.02, "p50_ms": 4}
         values |= {"p95_ms": 9, **figures}
         result = EvaluationResult(
             model="ticket-router",
             version=version,
             job=job,
+            run_id=details.run_id,
             dataset="tickets@1",
             split="test",
             rows=500,
@@ -213,7 +216,17 @@ def test_only_the_required_approver_can_let_a_champion_through(
         ("rules: [{name: x, approver: second_person}]", "other aliases ask nobody"),
         ("rules: [{name: x, alias: champion, approver: boss}]", "approver"),
         ("rules: {", "cannot be read"),
-        ("nothing", "promotion.yaml"),
+        ("nothing", "holds no list `rules`"),
+        ("", "promotion.yaml is empty"),
+        ("# rules: later", "promotion.yaml is empty"),
+        (
+            "rules: [{name: x, measure: acuracy, at_least: 0.9, if_measured: true}]",
+            "there is no measure `acuracy`; the nearest is `accuracy`",
+        ),
+        ("rules: [{name: x, measure: accuracy, at_least: 85}]", "and 1 (0.85, not 85)"),
+        ("rules: [{name: x, measure: ece, at_most: -0.1}]", "`ece` lies between 0 and 1"),
+        ("rules: [{name: x, measure: worst_slice, at_least: 1.5}]", "between 0 and 1 (0.015"),
+        ("rules: [{name: x, measure: gain_over_champion, at_least: 2}]", "between -1 and 1"),
     ],
 )
 def test_rules_that_cannot_be_read_let_nothing_through(call, kernel, write_rules, text, told):
@@ -222,6 +235,54 @@ def test_rules_that_cannot_be_read_let_nothing_through(call, kernel, write_rules
     with pytest.raises(InvalidInput, match=r"promotion\.yaml") as no:
         call("registry.promote", model="ticket-router", version=1, alias="staging")
     assert told in no.value.message
+
+
+def test_every_figure_that_is_measured_can_be_asked_for():
+    from tools.registry.measures import MEASURES
+    from tools.registry.trained import _METRICS
+    from tools.training.optimizing.service import _metrics
+    from tools.training.optimizing.types import VariantResult
+
+    numbers = ("<class 'int'>", "<class 'float'>", "float | None")
+    fields = {n: str(f.annotation) for n, f in EvaluationResult.model_fields.items()}
+    evaluation = {n for n, kind in fields.items() if kind in numbers} - {"id"}
+    names = ("accuracy", "loss_points", "loss_low", "loss_high", "agreement", "size_bytes")
+    timed = ("load_ms", "p50_ms", "p95_ms", "memory_mb", "peak_mb", "cost_ratio", "exact_match")
+    figures: Any = dict.fromkeys((*names, *timed), 1)
+    variant = _metrics(VariantResult(variant="x", runtime="x", metric="token_f1", **figures))
+    assert len(evaluation) > 12
+    assert evaluation | {*_METRICS} | set(variant) <= MEASURES
+
+
+def test_what_was_not_measured_is_told_apart_from_what_is_met(
+    kernel, context, call, evaluated, write_rules
+):
+    write_rules(
+        "rules: [{name: slices, measure: worst_slice, at_least: 0.5, if_measured: true},"
+        " {name: good, measure: accuracy, at_least: 0.5}]"
+    )
+    arguments = {"model": "ticket-router", "version": evaluated(0.9)}
+    says = call("registry.check_promotion", **arguments).receipt.says
+    assert "not measured: slices (worst_slice was not measured); met: good" in says
+    preview = kernel.gate.preview("registry.promote", {**arguments, "alias": "staging"}, context)
+    assert preview.warnings == ["Rule “slices” was not checked: worst_slice was not measured."]
+
+
+@pytest.mark.parametrize("figures", [{"ece": float("nan")}, {"macro_f1": float("inf")}])
+def test_an_evaluation_with_a_figure_that_is_no_number_meets_no_rule(
+    call, evaluated, write_rules, figures
+):
+    write_rules(
+        "rules: [{name: good, measure: accuracy, at_least: 0.5, if_measured: true},"
+        " {name: sure, measure: ece, at_most: 1, if_measured: true},"
+        " {name: better, measure: gain_over_champion, at_least: 0, if_measured: true}]"
+    )
+    version = evaluated(0.9, **figures)
+    checked = call("registry.check_promotion", model="ticket-router", version=version)
+    assert [r.passed for r in checked.result.rules] == [False, False, False]
+    assert "NOT MET: good (accuracy is no finite number" in checked.receipt.says
+    with pytest.raises(PolicyDenied, match="no finite number"):
+        call("registry.promote", model="ticket-router", version=version, alias="staging")
 
 
 @pytest.mark.slow

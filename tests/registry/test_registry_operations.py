@@ -253,6 +253,17 @@ class TestReading:
         one = call("registry.describe", model="ticket-router v1").result.versions
         assert [v.version for v in one] == [1]
 
+    def test_a_variant_is_told_as_one_and_is_not_the_newest_version(
+        self, kernel, call, two_versions
+    ):
+        variant = add_variant(kernel, "onnx-int8", of=1)
+        says = call("registry.describe", model="ticket-router").receipt.says
+        assert says.startswith("ticket-router v2 was trained from minilm on tickets@1 by job")
+        assert f"3 versions in all; v{variant} was made from v1 as onnx-int8 by job 18" in says
+        one = call("registry.describe", model="ticket-router", version=variant).receipt.says
+        assert one.startswith(f"ticket-router v{variant} was made from v1 as onnx-int8 by job 18")
+        assert call("registry.list").receipt.says == "1 model: ticket-router v2."
+
     def test_the_catalogue_knows_versions_by_number_and_alias(self, kernel, call, two_versions):
         call("registry.promote", model="ticket-router", version=2, alias="staging")
         for spelling in ("2", "v2", "staging"):
@@ -268,6 +279,16 @@ class TestReading:
             kernel.gate.call("registry.describe", {"model": "ticket-router"}, other)
         with pytest.raises(NotFound):
             kernel.gate.call("registry.register", {"job": two_versions[0]}, other)
+
+
+def add_variant(kernel: Kernel, target: str, of: int) -> int:
+    """Register a copy of a version as its variant, made by job 18; answers with its number."""
+    registry = kernel.get(RegistryService)
+    parent = registry.version("ticket-router", of, "default")
+    lineage = replace(parent.lineage, job=18, variant=target, parent=of, trained_by=parent.job)
+    made, _ = registry.backend.add("default", "ticket-router", parent.artifact, lineage)
+    kernel.catalogue.changed()
+    return made.version
 
 
 def grant(kernel: Kernel, context: RequestContext, receipt: Receipt) -> None:

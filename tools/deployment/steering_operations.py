@@ -324,7 +324,8 @@ def _(args: AbResultOf, result: AbResult) -> str:
     return (
         f"v{result.challenger.version} against v{result.control.version}: "
         f"{result.effect * 100:+z.1f} points ({result.low * 100:+z.1f} to "
-        f"{result.high * 100:+z.1f} at {result.level:.0%}, {result.challenger.outcomes} and {result.control.outcomes} "
+        f"{result.high * 100:+z.1f} at {result.level:.0%}, "
+        f"{result.challenger.outcomes} and {result.control.outcomes} "
         f"outcomes). Recommended: {advice}, because {result.why}."
     )
 

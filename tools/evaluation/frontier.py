@@ -141,7 +141,7 @@ class FrontierService:
         registry = self._kernel.get(RegistryService).backend
         every = [v for v in registry.versions(tenant, args.model) if not v.archived]
         newest: dict[str, int] = {}
-        for found in every:
+        for found in sorted(every, key=lambda v: v.lineage.variant is not None):
             newest.setdefault(found.model, found.version)
         chosen = [
             v

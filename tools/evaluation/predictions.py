@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.kernel.errors import NotFound
+from tools.kernel.errors import Conflict, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,16 @@ def read_predictions(path: Path | None, what: str) -> list[Predicted]:
 
     Raises:
         NotFound: if there is no such file.
+        Conflict: if the model was not sure of anything in numbers (NaN).
     """
     if path is None or not path.is_file():
         raise NotFound(
             f"The predictions of {what} are not kept.", hint="Evaluate it again; then they are."
         )
-    return [Predicted(**json.loads(line)) for line in path.read_text().splitlines()]
+    rows = [Predicted(**json.loads(line)) for line in path.read_text().splitlines()]
+    if not all(math.isfinite(row.confidence) for row in rows):
+        raise Conflict(
+            f"The predictions of {what} are no numbers (NaN): nothing follows from them.",
+            hint="The training diverged; train it again at a lower learning rate.",
+        )
+    return rows

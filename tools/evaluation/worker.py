@@ -19,6 +19,7 @@ from tools.evaluation.charts import draw_confusion
 from tools.evaluation.coding import THRESHOLD, Coding
 from tools.evaluation.resampling import f1_intervals
 from tools.kernel.child import child_main, emit
+from tools.kernel.errors import OperationFailed
 
 if TYPE_CHECKING:
     from tools.evaluation.statistics import Floats, Ints
@@ -258,7 +259,11 @@ def untrained_accuracy(
 def predict(
     classifier: Classifier, texts: Sequence[str], start: float, end: float, message: str
 ) -> Floats:
-    """Probabilities of every text, in batches of like length; reports progress."""
+    """Probabilities of every text, in batches of like length; reports progress.
+
+    Raises:
+        OperationFailed: if some are no finite numbers.
+    """
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     found = np.zeros((len(texts), len(classifier.labels)))
     for at in range(0, len(order), BATCH):
@@ -266,7 +271,23 @@ def predict(
         found[batch] = classifier.probabilities([texts[i] for i in batch])
         share = min(at + BATCH, len(order)) / len(order)
         emit(progress=start + (end - start) * share, message=message)
+    refuse_no_numbers(found)
     return found
+
+
+def refuse_no_numbers(probabilities: Floats) -> None:
+    """Refuse probabilities of which some are no finite numbers: nothing follows from them.
+
+    Raises:
+        OperationFailed: saying of how many texts.
+    """
+    broken = int((~np.isfinite(probabilities)).any(axis=1).sum())
+    if broken:
+        raise OperationFailed(
+            f"The model gives no finite probabilities for {broken} of {len(probabilities)} texts: "
+            "its weights are no numbers any more (NaN).",
+            hint="The training diverged; train it again at a lower learning rate.",
+        )
 
 
 def time_single_rows(classifier: Classifier, texts: Sequence[str]) -> list[float]:

@@ -13,6 +13,7 @@ from tools.registry.types import (
     ModelDescription,
     ModelList,
     ModelVersionArgs,
+    ModelVersionDetails,
     PromoteModel,
     PromotionCheck,
     RegisteredVersion,
@@ -31,6 +32,9 @@ __all__ = [
     "register_model",
     "variants",
 ]
+
+
+_VARIANTS_TOLD = 6
 
 
 @operation(
@@ -100,14 +104,25 @@ def describe_model(args: DescribeModel, call: Call) -> ModelDescription:
 
 @describe_model.says
 def _(args: DescribeModel, result: ModelDescription) -> str:
-    newest = result.versions[0]
+    newest = next((v for v in result.versions if v.variant is None), result.versions[0])
+    variants = [v for v in result.versions if v.variant is not None and v is not newest]
+    told = "".join(f"; v{v.version} {_origin(v)}" for v in variants[:_VARIANTS_TOLD])
     aliases = ", ".join(f"{a} is v{v}" for a, v in sorted(result.aliases.items()))
     count = len(result.versions)
     return (
-        f"{result.model} v{newest.version} was trained from {newest.base_model or 'unknown'} on "
-        f"{newest.dataset or 'unknown data'} by job {newest.job}"
+        f"{result.model} v{newest.version} {_origin(newest)}"
         + (f"; {count} versions in all" if count > 1 else "")
+        + told
         + (f"; {aliases}." if aliases else "; no alias points at it.")
+    )
+
+
+def _origin(version: ModelVersionDetails) -> str:
+    if version.variant is not None:
+        return f"was made from v{version.parent} as {version.variant} by job {version.job}"
+    return (
+        f"was trained from {version.base_model or 'unknown'} on "
+        f"{version.dataset or 'unknown data'} by job {version.job}"
     )
 
 
@@ -294,9 +309,7 @@ def check_promotion(args: CheckPromotion, call: Call) -> PromotionCheck:
 @check_promotion.says
 def _(args: CheckPromotion, result: PromotionCheck) -> str:
     name = f"{result.model} v{result.version}"
-    told = "; ".join(
-        f"{'met' if r.passed else 'NOT MET'}: {r.rule} ({r.told})" for r in result.rules
-    )
+    told = "; ".join(f"{r.state}: {r.rule} ({r.told})" for r in result.rules)
     if result.had_it_before:
         return f"{name} was {result.alias} before and may be again. {told or 'No rule fits'}."
     if not result.rules:

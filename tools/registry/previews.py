@@ -57,7 +57,9 @@ class Previews:
             confirm=model if champion else None,
             second_person=checked.second_person and not checked.had_it_before,
             approvers=[] if checked.had_it_before else checked.approvers,
-            warnings=[] if evaluated else [f"No evaluation of {found} is recorded."],
+            warnings=_unmeasured(checked)
+            if evaluated
+            else [f"No evaluation of {found} is recorded."],
         )
 
     def clear_alias(self, model: str, alias: Alias, tenant: str) -> Preview:
@@ -97,6 +99,10 @@ class Previews:
             risk="Its number is not given again.",
             confirm=str(found),
         )
+
+
+def _unmeasured(checked: PromotionCheck) -> list[str]:
+    return [f"Rule “{r.rule}” was not checked: {r.told}." for r in checked.rules if r.unmeasured]
 
 
 def _rules(checked: PromotionCheck) -> str:

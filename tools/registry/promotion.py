@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,14 @@ class PromotionGate:
                 told=f"{rule.measure} was not measured",
                 would_pass=f"an evaluation with {rule.limit}",
             )
+        if not math.isfinite(found):
+            return RuleCheck(
+                rule=rule.name,
+                measure=rule.measure,
+                passed=False,
+                told=f"{rule.measure} is no finite number{where}, asked is {rule.limit}",
+                would_pass=rule.limit,
+            )
         low = rule.at_least is None or found >= rule.at_least
         high = rule.at_most is None or found <= rule.at_most
         return RuleCheck(
@@ -98,6 +107,9 @@ class PromotionGate:
         if measure == "size_mb":
             return version.lineage.size_bytes / 2**20, ""
         found = self._newest(version, rule.dataset)
+        broken = _broken(found)
+        if found is not None and broken is not None:
+            return math.nan, f" (the {broken} on {found.dataset} is none)"
         if measure == "gain_over_champion":
             return self._gain(version, found)
         if found is not None:
@@ -128,6 +140,12 @@ class PromotionGate:
             return None, ""
         gain = found.values["accuracy"] - before.values["accuracy"]
         return gain, f" over v{number} on {found.dataset}"
+
+
+def _broken(found: Measurement | None) -> str | None:
+    """A figure that is no finite number: a model that answers such has none that counts."""
+    values = {} if found is None else found.values
+    return next((name for name, value in values.items() if not math.isfinite(value)), None)
 
 
 def _worst_slice(rule: PromotionRule, found: Measurement) -> tuple[float, str] | None:

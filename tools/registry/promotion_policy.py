@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from tools.kernel.errors import InvalidInput
+from tools.registry.measures import refuse_impossible, refuse_unknown
 from tools.registry.types import Alias
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class PromotionRule(BaseModel):
             raise ValueError("give `second_person` in a rule of its own: every rule must be met")
         if self.measure is not None and self.at_least is None and self.at_most is None:
             raise ValueError(f"`{self.measure}` needs `at_least` or `at_most`")
+        if self.measure is not None:
+            refuse_unknown(self.measure)
+            refuse_impossible(self.measure, self.at_least)
+            refuse_impossible(self.measure, self.at_most)
         if self.approver and self.alias != ("champion",):
             raise ValueError("`approver` is for `alias: champion`: other aliases ask nobody")
         return self
@@ -91,6 +96,9 @@ def _in_words(approver: str) -> str:
     return name if kind == "user" else "somebody other than the proposer"
 
 
+_UNTIL = "Nothing is promoted until the file is right; docs/judging.md explains it."
+
+
 class _Policy(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -112,14 +120,25 @@ def rules_of(path: Path) -> Sequence[PromotionRule]:
     import yaml
 
     try:
-        return _Policy.model_validate(yaml.safe_load(path.read_text())).rules
+        written = yaml.safe_load(path.read_text())
+        if not isinstance(written, dict):
+            raise _no_rules(path, written)
+        return _Policy.model_validate(written).rules
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"]) or "the file"
         raise InvalidInput(
-            f"{path}: {where}: {problem['msg']}.",
-            hint="Nothing is promoted until the file is right; docs/judging.md explains it.",
+            f"{path}: {where}: {problem['msg'].removeprefix('Value error, ')}.",
+            hint=_UNTIL,
         ) from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         told = " ".join(str(error).split())
         raise InvalidInput(f"{path} cannot be read: {told}.") from None
+
+
+def _no_rules(path: Path, written: Any) -> InvalidInput:
+    what = "is empty" if written is None else "holds no list `rules`"
+    return InvalidInput(
+        f"{path} {what}.",
+        hint="It needs a list `rules`; take the file away, and the rules that ship hold. " + _UNTIL,
+    )

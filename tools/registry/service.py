@@ -100,8 +100,7 @@ class RegistryService:
             NotFound: if the model has none.
         """
         known = self.backend.versions(tenant, model)
-        ready = [v for v in known if not v.archived]
-        for found in sorted(ready, key=lambda v: v.lineage.variant is not None):
+        for found in _newest_first([v for v in known if not v.archived]):
             return found
         raise NotFound(
             f"Every version of {model} is archived."
@@ -180,7 +179,7 @@ class RegistryService:
                 ModelSummary(
                     model=model,
                     versions=len(versions),
-                    latest=versions[0].version,
+                    latest=_newest_first(versions)[0].version,
                     aliases=_aliases(versions),
                     updated=versions[0].created,
                 )
@@ -291,6 +290,11 @@ class RegistryService:
             parent=lineage.parent,
             created=found.created,
         )
+
+
+def _newest_first(versions: Sequence[ModelVersionInfo]) -> Sequence[ModelVersionInfo]:
+    """Versions that come newest first, with the variants of others behind them."""
+    return sorted(versions, key=lambda v: v.lineage.variant is not None)
 
 
 def _aliases(versions: Sequence[ModelVersionInfo]) -> dict[str, int]:

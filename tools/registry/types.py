@@ -117,7 +117,7 @@ class ModelVersionDetails(Result):
         version: counts from 1 and is never given twice.
         aliases: the aliases that point at it.
         archived: True if it was put away and can no longer be promoted or deployed.
-        job: number of the training job that made it.
+        job: number of the job that made it, a training or, of a variant, an optimisation.
         run_id: the MLflow run of that job.
         dataset: the training dataset, with its version.
         dataset_hash: SHA-256 of the dataset version's content.
@@ -161,7 +161,7 @@ class ModelSummary(Result):
     Attributes:
         model: its name.
         versions: how many versions it has, archived ones included.
-        latest: the newest version.
+        latest: the newest version that is no variant, where there is one.
         aliases: alias → version.
         updated: when it last got a version.
     """
@@ -243,8 +243,8 @@ class RuleCheck(Result):
     Attributes:
         rule: the rule's name.
         measure: what it looks at; None for a rule about approval.
-        value: what was found; None if it was not measured.
-        passed: True if the rule is met.
+        value: what was found; None if it was not measured, or is no finite number.
+        passed: True if the rule is met, or does not ask for what was not measured.
         told: the finding in words.
         would_pass: what would pass.
     """
@@ -255,6 +255,18 @@ class RuleCheck(Result):
     passed: bool
     told: str
     would_pass: str
+
+    @property
+    def state(self) -> str:
+        """`met`, `NOT MET`, or `not measured` where that does not keep the version back."""
+        if not self.passed:
+            return "NOT MET"
+        return "not measured" if self.unmeasured else "met"
+
+    @property
+    def unmeasured(self) -> bool:
+        """True if it asks for a figure, and there is none."""
+        return self.measure is not None and self.value is None
 
 
 class PromotionCheck(Result):
