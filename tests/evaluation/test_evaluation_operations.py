@@ -90,6 +90,19 @@ class TestRefusals:
         with pytest.raises(InvalidInput, match="number of a training job"):
             call("evaluation.run")
 
+    def test_a_version_without_a_model(self, call):
+        with pytest.raises(InvalidInput, match="'champion' is the version of a model, but no mod"):
+            call("evaluation.run", job=1, version="champion")
+
+    def test_a_number_that_is_none(self, call, registered):
+        with pytest.raises(InvalidInput, match="min_rows: 'many' is no whole number"):
+            call("evaluation.slices", model="mail-sorter", min_rows="many")
+
+    def test_an_alias_that_no_version_has(self, call, registered):
+        with pytest.raises(NotFound, match="mail-sorter has no 'champion'") as refused:
+            call("evaluation.run", model="mail-sorter", version="champion")
+        assert refused.value.hint == "Its versions: v1."
+
     def test_a_job_that_the_model_does_not_come_from(self, call, registered, train):
         with pytest.raises(InvalidInput, match="No version of mail-sorter comes from job"):
             call("evaluation.run", model="mail-sorter", job=train(9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tools.evaluation.contenders import Said, contenders, crowned, differences, 
 from tools.kernel.errors import Conflict
 from tools.kernel.kernel import Kernel
 from tools.kernel.settings import Settings
+from tools.registry.service import RegistryService
 
 LABELS = ("billing", "login", "log in", "card_lost", "shipping")
 
@@ -72,6 +74,20 @@ def kernel(home) -> Iterator[Kernel]:
         opened.start()
         yield opened
         opened.stop()
+
+
+def test_the_newest_version_that_takes_part_is_no_variant(
+    kernel: Kernel, context, call, train: Callable[[int], int]
+):
+    for rows in (240, 9):
+        call("registry.register", job=train(rows))
+    registry = kernel.get(RegistryService)
+    parent = registry.version("mail-sorter", 2, "default")
+    lineage = replace(parent.lineage, job=99, variant="onnx", parent=2, trained_by=parent.job)
+    registry.backend.add("default", "mail-sorter", parent.artifact, lineage)
+    arguments = {"dataset": "mails", "external": True}
+    told = kernel.gate.preview("evaluation.frontier", arguments, context).summary
+    assert told.startswith("Compare mail-sorter v2, double-1 on")
 
 
 @pytest.mark.slow

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from tools.evaluation.store import ResultStore
+from tools.evaluation.tables import EvaluationRow
+from tools.evaluation.types import EvaluationResult
 from tools.kernel.errors import InvalidInput, NotFound
 
 
@@ -15,10 +19,12 @@ def evaluated(call, finished, train) -> dict:
     return finished("evaluation.run", model="mail-sorter")
 
 
-def test_slices_errors_and_calibration_agree_with_the_evaluation(call, evaluated, finished):
+def test_slices_errors_and_calibration_agree_with_the_evaluation(kernel, call, evaluated, finished):
     _slices_add_up(call, evaluated)
     _errors_are_shown(call, evaluated)
-    found = call("evaluation.calibration", model="mail-sorter").result
+    calibration = call("evaluation.calibration", model="mail-sorter")
+    _the_evaluation_shown_is_named(kernel, call, calibration.receipt.says, evaluated)
+    found = calibration.result
     assert found.calibration.ece == pytest.approx(evaluated["ece"])
     assert found.calibration.accuracy == pytest.approx(evaluated["accuracy"])
     assert sum(b.rows for b in found.calibration.bins) == 120
@@ -27,6 +33,33 @@ def test_slices_errors_and_calibration_agree_with_the_evaluation(call, evaluated
     assert evaluated["memory_mb"] > 50
     assert evaluated["cost_per_1000"] > 0
     _changes_cost_something(finished("evaluation.robustness", model="mail-sorter"), evaluated)
+
+
+def _the_evaluation_shown_is_named(kernel, call, says: str, evaluated: dict) -> None:
+    told = f"Shown is evaluation {evaluated['id']}, the newest of mail-sorter."
+    assert told in says
+    assert told in call("evaluation.slices", model="mail-sorter").receipt.says
+    assert told in call("evaluation.errors", model="mail-sorter").receipt.says
+    named = call("evaluation.slices", model="mail-sorter", dataset="mails").receipt.says
+    assert "Shown is" not in named
+    elsewhere = EvaluationResult.model_validate({**evaluated, "dataset": "letters@1"})
+    ResultStore(kernel).add_result(9000, "default", elsewhere)
+    with pytest.raises(InvalidInput) as refused:
+        call("evaluation.slices", model="mail-sorter", column="colour")
+    assert "the newest evaluation of mail-sorter; name a dataset for one on mails@1" in str(
+        refused.value.hint
+    )
+    with kernel.database.session() as session:
+        session.delete(session.scalars(select(EvaluationRow).filter_by(measured_by=9000)).one())
+
+
+def test_rows_needed_are_told_with_the_accuracy_that_they_are_for(call):
+    assumed = call("evaluation.sample_size", points=2)
+    assert assumed.result.accuracy == 0.85
+    assert "beside a model that gets 85.0% right (assumed where no" in assumed.receipt.says
+    named = call("evaluation.sample_size", points=2, accuracy=0.9)
+    assert "beside a model that gets 90.0% right, " in named.receipt.says
+    assert named.result.rows < assumed.result.rows
 
 
 def _slices_add_up(call, evaluated) -> None:
@@ -61,6 +94,7 @@ def _errors_are_shown(call, evaluated) -> None:
 
 
 def _changes_cost_something(result: dict, evaluated: dict) -> None:
+    assert all(k["drop_low"] < k["drop_high"] for k in result["kinds"])
     assert result["accuracy"] == pytest.approx(evaluated["accuracy"])
     kinds = {k["kind"]: k for k in result["kinds"]}
     assert set(kinds) == {"typos", "paraphrase", "case", "punctuation"}

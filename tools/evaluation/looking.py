@@ -58,7 +58,7 @@ class Looking:
         if args.column is not None and args.column not in columns:
             raise InvalidInput(
                 f"The rows of {result.dataset} cannot be sliced by {args.column!r}.",
-                hint=f"They can be by {', '.join(columns)}.",
+                hint=f"They can be by {', '.join(columns)}.{self._elsewhere(args, result, tenant)}",
             )
         return Slices(
             **_which(result),
@@ -121,6 +121,7 @@ class Looking:
             rows=rows_needed(difference, independent, power=args.power),
             rows_alike=rows_needed(difference, alike, power=args.power),
             power=args.power,
+            accuracy=args.accuracy,
         )
 
     def robustness(self, args: RunEvaluation, call: Call) -> Robustness:
@@ -153,6 +154,17 @@ class Looking:
             "warnings": rows.warnings,
             **call.running.child(WORKER, spec),
         }
+
+    def _elsewhere(self, args: WhichEvaluation, shown: EvaluationResult, tenant: str) -> str:
+        """Which other datasets the model was evaluated on, where none was named."""
+        results = self._evaluations.results(args.model, args.version, tenant).results
+        others = dict.fromkeys(r.dataset for r in results if r.dataset != shown.dataset)
+        if args.dataset is not None or not others:
+            return ""
+        return (
+            f" This is the newest evaluation of {args.model}; name a dataset for one on "
+            f"{' or '.join(others)}."
+        )
 
     def _rows(self, args: WhichEvaluation, tenant: str) -> tuple[EvaluationResult, list[Predicted]]:
         results = self._evaluations.results(args.model, args.version, tenant).results

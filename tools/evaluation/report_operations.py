@@ -35,6 +35,13 @@ def _service(call: Call) -> EvaluationService:
     return call.get(EvaluationService)
 
 
+def _which(args: WhichEvaluation, evaluation: int) -> str:
+    """Which evaluation is shown, where it was left open."""
+    if args.dataset is not None:
+        return ""
+    return f" Shown is evaluation {evaluation}, the newest of {_name(args.model, args.version)}."
+
+
 def _name(model: str, version: int | None) -> str:
     return model if version is None else f"{model} v{version}"
 
@@ -77,7 +84,8 @@ def show_slices(args: ShowSlices, call: Call) -> Slices:
 def _(args: ShowSlices, result: Slices) -> str:
     name = _name(result.model, result.version)
     if not result.slices:
-        return f"No slice of {result.dataset} has {args.min_rows} rows."
+        shown = _which(args, result.evaluation)
+        return f"No slice of {result.dataset} has {args.min_rows} rows.{shown}"
     worst = [
         f"{s.column} {s.value} {s.accuracy:.1%} ({s.low:.1%} to {s.high:.1%}, {s.rows} rows"
         + (", really worse)" if s.worse else ")")
@@ -85,7 +93,7 @@ def _(args: ShowSlices, result: Slices) -> str:
     ]
     return (
         f"{name} gets {result.accuracy:.1%} of {result.dataset} right; its weakest slices: "
-        f"{'; '.join(worst)}."
+        f"{'; '.join(worst)}.{_which(args, result.evaluation)}"
     )
 
 
@@ -123,14 +131,15 @@ def show_errors(args: ShowErrors, call: Call) -> Errors:
 @show_errors.says
 def _(args: ShowErrors, result: Errors) -> str:
     name = _name(result.model, result.version)
+    shown = _which(args, result.evaluation)
     if not result.wrong:
-        return f"{name} got all {result.rows} rows of {result.dataset} right."
+        return f"{name} got all {result.rows} rows of {result.dataset} right.{shown}"
     mixed = "; ".join(f"{c.label} taken for {c.predicted} {c.rows}×" for c in result.confused)
     first = result.examples[0]
     return (
         f"{name} got {result.wrong} of {result.rows} rows of {result.dataset} wrong. Commonest: "
         f"{mixed}. The surest mistake ({first.confidence:.0%}): “{first.text[:160]}” is "
-        f"{first.label}, not {first.predicted}."
+        f"{first.label}, not {first.predicted}.{shown}"
     )
 
 
@@ -170,7 +179,7 @@ def _(args: WhichEvaluation, result: CalibrationReport) -> str:
     return (
         f"{_name(result.model, result.version)} is {told} on {result.dataset}: mean confidence "
         f"{found.confidence:.1%}, accuracy {found.accuracy:.1%}, ECE {found.ece:.3f} "
-        f"({found.ece_low:.3f} to {found.ece_high:.3f}).{plot}"
+        f"({found.ece_low:.3f} to {found.ece_high:.3f}).{_which(args, result.evaluation)}{plot}"
     )
 
 
@@ -206,10 +215,16 @@ def plan_sample(args: PlanSample, call: Call) -> SamplePlan:
 @plan_sample.says
 def _(args: PlanSample, result: SamplePlan) -> str:
     return (
-        f"To see a difference of {result.points:g} points with {result.power:.0%} probability, "
+        f"To see a difference of {result.points:g} points with {result.power:.0%} probability "
+        f"beside a model that gets {result.accuracy:.1%} right{_assumed(args)}, "
         f"{result.rows} rows are needed if the two models err independently, {result.rows_alike} "
         "if they differ on one row in ten."
     )
+
+
+def _assumed(args: PlanSample) -> str:
+    assumed = args.accuracy == PlanSample.model_fields["accuracy"].default
+    return " (assumed where no accuracy is named)" if assumed else ""
 
 
 @operation(

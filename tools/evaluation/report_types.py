@@ -193,12 +193,14 @@ class SamplePlan(Result):
         rows: rows needed if the two models' errors are independent (the most it can take).
         rows_alike: rows needed if only one row in ten is judged differently.
         power: probability of seeing it.
+        accuracy: of the model that is there, as it was given or assumed, 0 to 1.
     """
 
     points: float
     rows: int
     rows_alike: int
     power: float
+    accuracy: float
 
 
 class Perturbed(Result):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from tools.kernel.entities import Catalogue, EntityKind, nearest, parse_model_reference
 from tools.kernel.errors import InvalidInput, NotFound
 from tools.kernel.operations import Args, Operation
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_VERSIONS_TOLD = 8
 
 
 def read_arguments(
@@ -47,13 +52,24 @@ def _split_references(
     for model, version in (("model", "version"), ("other_model", "other_version")):
         if version not in operation.input.model_fields:
             continue
-        owner = given.get(model, given.get("model"))
+        owner = given.get(model) or given.get("model")
         if isinstance(given.get(version), str) and isinstance(owner, str):
             name = parse_model_reference(owner).name
             given[version] = _number(name, given[version], catalogue, tenant)
+        elif version in operation.slots:
+            _refuse_ownerless(version, given.get(version))
         if isinstance(given.get(model), str):
             _split_reference(given, model, version, catalogue, tenant)
     return given
+
+
+def _refuse_ownerless(name: str, value: Any) -> None:
+    """Refuse `champion` or `v3` where no model is named whose version it could be."""
+    if isinstance(value, str) and not value.strip().isdecimal():
+        raise InvalidInput(
+            f"{name}: {value!r} is the version of a model, but no model is named.",
+            hint=f"Name the model too, or leave {name} out.",
+        )
 
 
 def _split_reference(
@@ -84,7 +100,16 @@ def _number(model: str, written: str, catalogue: Catalogue, tenant: str) -> int:
 
 def _aliased(model: str, alias: str, catalogue: Catalogue, tenant: str) -> int:
     name = catalogue.resolve(EntityKind.MODEL, model, tenant)
-    return int(catalogue.resolve(EntityKind.MODEL_VERSION, alias, tenant, of=name))
+    try:
+        return int(catalogue.resolve(EntityKind.MODEL_VERSION, alias, tenant, of=name))
+    except NotFound as error:
+        known = [
+            f"v{v.name}" for v in catalogue.names(EntityKind.MODEL_VERSION, tenant) if v.of == name
+        ]
+        raise NotFound(
+            f"{name} has no {alias!r}: no version has that number or alias.",
+            hint=f"Its versions: {', '.join(known[:_VERSIONS_TOLD])}." if known else error.hint,
+        ) from error
 
 
 def _link(operation: Operation[Any, Any], args: Args, catalogue: Catalogue, tenant: str) -> Args:
@@ -139,5 +164,11 @@ def _told(operation: Operation[Any, Any], error: ValidationError) -> str:
                 f"{where} is missing" + (f" ({slot.question})" if slot and slot.question else "")
             )
         else:
-            told.append(f"{where}: {problem['msg'].removeprefix('Value error, ')}")
+            told.append(f"{where}: {_plain(problem)}")
     return f"{operation.name}: " + "; ".join(told) + "."
+
+
+def _plain(problem: ErrorDetails) -> str:
+    if problem["type"] in ("int_parsing", "int_type", "int_from_float"):
+        return f"{problem['input']!r} is no whole number"
+    return problem["msg"].removeprefix("Value error, ")
