@@ -7,17 +7,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
 
 from tests.training.conftest import rows, write_rows
+from tools.kernel.child import Killed
 from tools.kernel.kernel import Kernel
 from tools.kernel.mlflow_store import client
 from tools.kernel.settings import Settings
+from tools.training.pausing import compute, marker
 
 PLATFORM = """
 import json, sys
@@ -123,3 +125,95 @@ def test_a_tuning_goes_on_with_the_trial_that_was_cut_off(
     assert row.status == "done", row.error
     assert row.result is not None
     assert [t["number"] for t in row.result["trials"]] == [0, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_training_whose_computing_process_is_killed_goes_on_and_ends_as_an_undisturbed_one(
+    kernel: Kernel, call: Callable[..., Any], base: Path, many: Path
+):
+    call("datasets.add", path=str(many))
+    wanted = {"dataset": "many", "base_model": str(base), "method": "full", "epochs": 12}
+    job = call("training.start", **wanted).job
+    told: list[str] = []
+    for event in events_of(kernel, job):
+        told.append(event.get("message", ""))
+        if told[-1].startswith("epoch 3 "):
+            break
+    [child] = computing(job)
+    child.kill()
+    row = kernel.jobs.wait(job, timeout=200)
+    assert row.result is not None, row.error
+    told = [e.data.get("message", "") for e in kernel.events.read(f"job:{job}")]
+    [death] = [line for line in told if "SIGKILL" in line]
+    assert "memory" in death
+    assert "try 2 of 4" in death
+    calm = call("training.start", **wanted).job
+    other = kernel.jobs.wait(calm, timeout=200)
+    assert other.result is not None, other.error
+    assert row.result["final_loss"] == other.result["final_loss"]
+    assert row.result["artifact_sha256"] == other.result["artifact_sha256"]
+
+
+def events_of(kernel: Kernel, job: int) -> Iterator[dict[str, Any]]:
+    """What a job tells, as it comes."""
+    seen = 0
+    while True:
+        found = kernel.events.wait(f"job:{job}", after=seen, timeout=60)
+        assert found, "the job said nothing for a minute"
+        for event in found:
+            seen = event.id
+            yield event.data
+
+
+def computing(job: int) -> list[psutil.Process]:
+    """The computing processes of a job."""
+    return [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if "tools.training.child" in process.cmdline() and f"/jobs/{job}/" in process.cmdline()[-1]
+    ]
+
+
+class Dying:
+    """A job whose computing process is killed a number of times before it has a result."""
+
+    id = 7
+
+    def __init__(self, workdir: Path, deaths: int) -> None:
+        self.workdir = workdir
+        self.settings = Settings(home=workdir)
+        self.left = deaths
+        self.told: list[str] = []
+
+    def child(self, module: str, spec: dict[str, Any], *, on_event: Any) -> dict[str, Any]:
+        on_event({"progress": 0.4})
+        self.left -= 1
+        if self.left >= 0:
+            raise Killed(self.id, signal.SIGKILL, self.workdir / "child.log")
+        return {"final_loss": 0.5}
+
+    def progress(self, fraction: float, message: str) -> None:
+        self.told.append(f"{fraction} {message}")
+
+    def wait_while(self, holds: Callable[[], bool]) -> None:
+        assert holds()
+        marker(self.workdir).unlink()  # somebody resumes it
+
+
+def test_a_process_that_is_killed_again_and_again_pauses_its_job_until_it_is_resumed(
+    tmp_path: Path,
+):
+    job = Dying(tmp_path, deaths=4)
+    assert compute(cast("Any", job), "a.child", {}, keep=True) == {"final_loss": 0.5}
+    assert ["try 2 of 4" in job.told[0], "try 4 of 4" in job.told[2]] == [True, True]
+    assert job.told[3].startswith("0.4 paused; The computing process of job 7 was ended by SIGKILL")
+    assert "memory" in job.told[3]
+    assert "resume training job 7" in job.told[3]
+    assert "try 4 of 4" in (tmp_path / "child.log").read_text()
+
+
+def test_a_trial_that_is_killed_again_and_again_fails(tmp_path: Path):
+    with pytest.raises(Killed, match="most likely memory ran out"):
+        compute(cast("Any", Dying(tmp_path, deaths=4)), "a.child", {})
+    assert not marker(tmp_path).exists()

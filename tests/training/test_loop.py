@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.training.conftest import rows
-from tools.kernel.errors import Unavailable
+from tools.kernel.errors import OperationFailed, Unavailable
 from tools.training.child import train
 from tools.training.export import folder_sha256
 from tools.training.objectives import scores
@@ -215,3 +215,58 @@ def test_time_is_told_while_it_runs(spec: Make):
     train(spec("a"), report)
     assert time.monotonic() - began < 60
     assert {"loss", "learning_rate", "examples_per_second", "eta_seconds"} <= told[-1].keys()
+
+
+@pytest.mark.parametrize("split", ["train_set", "validation"])
+def test_a_training_whose_loss_is_no_number_stops_at_once_and_writes_nothing(
+    spec: Make, monkeypatch: pytest.MonkeyPatch, split: str
+):
+    from tools.training import loop
+
+    original = loop.Trainer._pooled  # pyright: ignore[reportPrivateUsage]
+
+    def broken(self: loop.Trainer, examples: Any, chosen: list[int]) -> Any:
+        pooled = original(self, examples, chosen)
+        late = self.state.step == 3 if split == "train_set" else self.state.epoch == 1
+        wrong = examples is getattr(self, split) and late and self.state.step > 0
+        return pooled * float("nan") if wrong else pooled
+
+    monkeypatch.setattr(loop.Trainer, "_pooled", broken)
+    wanted = spec("a")
+    with pytest.raises(OperationFailed, match=r"diverged.* learning rate of 0\.01") as failed:
+        train(wanted, quiet)
+    assert failed.value.hint == "Lower the learning rate."
+    assert not Path(wanted.output).exists()
+
+
+def test_the_untrained_start_is_never_kept_and_a_training_that_improved_nothing_says_so(
+    spec: Make,
+):
+    wanted = replace(spec("a", method="full", epochs=1), learning_rate=0.5, head_learning_rate=0.5)
+    measured = train(wanted, quiet)
+    assert measured["best_epoch"] == 1
+    curve = json.loads((Path(wanted.output).parent / "curve.json").read_text())
+    assert measured["final_loss"] == curve["epochs"][1]["validation_loss"]
+    assert measured["final_loss"] > measured["initial_loss"]
+    [warning] = measured["warnings"]
+    assert "improved nothing" in warning or "greater than before" in warning
+    assert train(spec("b", epochs=5), quiet)["warnings"] == []
+
+
+def test_what_a_training_improved_is_told_by_quality_first():
+    from tools.training.outcome import improvement_warnings
+
+    assert improvement_warnings((0.5, -1.0), (0.6, -0.9), (1.0, 0.9)) == []
+    assert improvement_warnings((0.5, -1.0), (0.5, -0.9), (1.0, 0.9)) == []
+    assert "improved nothing" in improvement_warnings((0.5, -1.0), (0.5, -1.0), (1.0, 1.0))[0]
+    assert "too high" in improvement_warnings((0.2, -2.0), (0.3, -2.7), (2.0, 2.7))[0]
+
+
+def test_cut_texts_are_counted_with_the_length_that_nearly_all_need():
+    from tools.training.outcome import cut_warning
+
+    assert cut_warning([5] * 90 + [200] * 10, 128) == (
+        "10 of 100 texts are cut at 128 tokens (max_length); 99 % need at most 200."
+    )
+    assert cut_warning([5] * 199 + [200], 128).endswith("cut at 128 tokens (max_length).")
+    assert cut_warning([5, 128], 128) == ""

@@ -11,6 +11,7 @@ import pytest
 
 from tests.training.conftest import rows, write_rows
 from tools.datasets.service import DatasetService
+from tools.kernel.assets import asset_path
 from tools.kernel.errors import Conflict, InvalidInput, NotFound
 from tools.kernel.gate import Outcome
 from tools.kernel.identity import RequestContext
@@ -98,6 +99,8 @@ def test_a_training_ends_in_a_receipt_read_back_from_mlflow_and_can_be_undone(
         ({"learning_rate": -1}, "learning_rate"),
         ({"method": "prayer"}, "method"),
         ({"name": "!!!"}, "no Latin letter or digit"),
+        ({"method": "full", "rank": 16}, "rank is that of LoRA's matrices, and the method is full"),
+        ({"method": "head", "rank": 4}, "Leave the rank out"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_there_is_a_job(
@@ -224,3 +227,37 @@ def test_tuning_tries_settings_and_keeps_the_best_model(
     assert receipt is not None
     assert receipt.says.startswith("Tried 3 settings")
     assert json.loads(json.dumps(result)) == result
+
+
+def test_a_search_varies_no_rank_where_the_method_has_none(call: Caller, known: str, base: Path):
+    with pytest.raises(InvalidInput, match="rank is that of LoRA"):
+        call("training.tune", dataset=known, base_model=str(base), method="full", space="rank 4|8")
+
+
+def test_estimate_and_preview_say_how_many_texts_are_cut_and_what_length_would_do(
+    kernel: Kernel, context: RequestContext, call: Caller, tmp_path: Path, base: Path
+):
+    if not asset_path("minilm").is_dir():
+        pytest.skip("the encoder's tokenizer is not fetched")
+    long = [{**row, "text": f"{row['text']} {'now ' * 80}"} for row in rows(120)]
+    call("datasets.add", path=str(write_rows(tmp_path / "long.jsonl", long)))
+    wanted = {"dataset": "long", "base_model": str(base), "max_length": 32}
+    estimated = call("training.estimate", **wanted)
+    cut = estimated.result.model_dump()["cut"]
+    assert cut.startswith("120 of 120 texts are cut at 32 tokens")
+    assert "99 % need at most" in cut
+    assert cut in estimated.receipt.says
+    assert cut in kernel.gate.preview("training.start", wanted, context).preview.warnings
+    fits = call("training.estimate", **{**wanted, "max_length": 128}).result.model_dump()
+    assert fits["cut"] == ""
+
+
+def test_trainings_with_figures_that_are_no_numbers_are_listed(kernel: Kernel, call: Caller):
+    from tests.registry.trained import add_training
+
+    job = add_training(kernel, final_loss=float("nan"))
+    listed = call("training.list").result
+    assert json.loads(json.dumps(listed.model_dump(mode="json"), allow_nan=False))
+    assert call("training.status", job=job).result.model_dump()["metrics"]["final_loss"] is None
+    with pytest.raises(Conflict, match="diverged"):
+        call("registry.register", job=job, model="broken")

@@ -84,6 +84,8 @@ def test_a_training_is_paused_frees_its_process_and_ends_as_if_it_had_not_been(
     assert [e.value for e in paused.receipt.evidence] == ["paused"]
     state = call("training.status").result.model_dump()
     assert state["status"] == "paused"
+    listed = call("platform.jobs").result.model_dump()["jobs"]
+    assert {j["job"]: j["status"] for j in listed}[job] == "paused"
     assert 0 < state["progress"] < 1
     with pytest.raises(Conflict, match="paused already"):
         call("training.pause", job=job)
@@ -105,6 +107,10 @@ def test_a_run_that_cannot_fit_is_refused_with_what_would_fit(
     estimate = call("training.estimate", **wanted).result.model_dump()
     assert not estimate["fits"]
     assert estimate["memory_mb"] > 640
+    said = call("training.estimate", **wanted).receipt.says
+    assert "does not fit and would be refused: it needs" in said
+    assert "640 MB are free" in said
+    assert "What would fit: batch size" in said
     with pytest.raises(InvalidInput) as caught:
         call("training.start", **wanted)
     assert "does not fit" in str(caught.value)

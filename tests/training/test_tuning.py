@@ -108,7 +108,7 @@ def test_trials_stay_in_the_space_and_one_that_falls_behind_is_given_up(
         dataset="colours",
         base_model=str(base),
         method="full",
-        space="learning rate 1e-8 or 0.02, head learning rate 1e-8 or 0.02, rank 2 to 3",
+        space="learning rate 1e-8 or 0.02, head learning rate 1e-8 or 0.02, batch size 8 or 16",
         trials=8,
         parallel=2,
         epochs=3,

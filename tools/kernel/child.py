@@ -42,6 +42,24 @@ NICENESS = 10
 _PR_SET_PDEATHSIG = 1
 
 
+class Killed(OperationFailed):
+    """The computing process was ended by a signal before it had a result.
+
+    Args:
+        job: whose process it was.
+        number: the signal's.
+        log: what it wrote on standard error.
+    """
+
+    def __init__(self, job: int, number: int, log: Path) -> None:
+        kind = signal.Signals(number) if number in set(signal.Signals) else None
+        name = kind.name if kind else f"signal {number}"
+        why = "; most likely memory ran out" if kind is signal.SIGKILL else ""
+        super().__init__(
+            f"The computing process of job {job} was ended by {name}{why}.", hint=f"Its log: {log}"
+        )
+
+
 def emit(**event: Any) -> None:
     """For the child: print one event."""
     sys.stdout.write("\n" + json.dumps(event) + "\n")  # whatever stands on the line before
@@ -241,6 +259,8 @@ def _is_figure(value: Any) -> bool:
 def _outcome(event: dict[str, Any] | None, code: int | None, job: JobContext) -> dict[str, Any]:
     if event is not None and "error" in event:
         raise raised(event["error"])
+    if event is None and code is not None and code < 0:
+        raise Killed(job.id, -code, job.workdir / "child.log")
     if event is None:
         raise OperationFailed(
             f"The computing process of job {job.id} ended with code {code} and no result.",

@@ -23,6 +23,7 @@ from tools.platform.types import (
     HelpText,
     Identity,
     JobCancelled,
+    JobInfo,
     JobList,
     JobsArgs,
     ReceiptList,
@@ -34,6 +35,7 @@ from tools.platform.views import approval_view, entry_view, job_view, receipt_vi
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
     from tools.kernel.receipts import Receipt
+    from tools.kernel.tables import JobRow
 
 OPEN = ("running", "queued")
 MOST_NAMES = 5_000
@@ -166,7 +168,15 @@ class PlatformService:
         """
         span = parse_period(args.period, now())
         rows = self._kernel.jobs.list(tenant, status=args.status, span=span, limit=args.limit)
-        return JobList(jobs=[job_view(r) for r in rows])
+        return JobList(jobs=[self._job_view(r) for r in rows])
+
+    def _job_view(self, row: JobRow) -> JobInfo:
+        from tools.training.pausing import PAUSED, is_paused
+
+        view = job_view(row)
+        workdir = self._kernel.settings.home / "work" / "jobs" / str(row.id)
+        held = row.status in OPEN and is_paused(workdir)
+        return view.model_copy(update={"status": PAUSED}) if held else view
 
     def job_to_cancel(self, tenant: str, job: int | None) -> int:
         """The job meant; the only open one when none is given.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,12 +49,13 @@ def trained_model(kernel: Kernel, job: int, tenant: str, *, by: str | None = Non
     Raises:
         NotFound: there is no such job.
         InvalidInput: the job is no training.
-        Conflict: it has not finished, has failed, or its run was deleted.
+        Conflict: it has not finished, has failed, has diverged, or its run was deleted.
     """
     from tools.kernel.mlflow_store import artifact_folder
 
     result = _result(kernel.jobs.get(job, tenant))
     _refuse_deleted(kernel, result)
+    _refuse_diverged(result)
     folder = artifact_folder(kernel.settings, result.run_id) / Path(result.artifact_path).name
     lineage = Lineage(
         job=result.job,
@@ -70,6 +72,14 @@ def trained_model(kernel: Kernel, job: int, tenant: str, *, by: str | None = Non
         registered_by=by,
     )
     return TrainedModel(result.model_name, folder, lineage, result)
+
+
+def _refuse_diverged(result: TrainingResult) -> None:
+    if not all(math.isfinite(getattr(result, name)) for name in _METRICS):
+        raise Conflict(
+            f"The training of job {result.job} diverged: its figures are no numbers.",
+            hint="Train it again with a lower learning rate.",
+        )
 
 
 def check_artifact(folder: Path, expected: str, what: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -31,6 +31,7 @@ def model_card(
     parameters: Mapping[str, Any],
     labels: list[str] | None = None,
     facts: Mapping[str, object] | None = None,
+    warnings: Sequence[str] = (),
 ) -> str:
     """The card of a trained model.
 
@@ -45,6 +46,7 @@ def model_card(
         parameters: the settings it was trained with.
         labels: the classes, if it has any.
         facts: further lines (`code version`, `run`).
+        warnings: what who uses it should know.
     """
     base = _HUB_NAMES.get(base_model, base_model)
     pipeline = PIPELINES.get(task, "text-classification")
@@ -73,6 +75,7 @@ def model_card(
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n",
         f"# {name}\n",
         f"{base}, trained with `{method}` for {task} on {dataset}.\n",
+        *(f"**{warning}**\n" for warning in warnings),
         "## Measured on the validation split\n",
         _table(("metric", "value"), {k: f"{v:.4f}" for k, v in metrics.items()}),
         "The validation split chose the weights; a test split says how good they are.\n",

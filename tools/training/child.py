@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import Unavailable
 from tools.training.asking import asking
+from tools.training.outcome import improvement_warnings
 from tools.training.pausing import PAUSED, Paused
 from tools.training.spec import TrainingSpec
 
@@ -190,11 +191,13 @@ def summary(spec: TrainingSpec, trainer: Trainer, state: State) -> dict[str, Any
     curve = {"epochs": [asdict(score) for score in state.scores], "steps": state.steps}
     (beside / "curve.json").write_text(json.dumps(curve))
     draw_curve(curve, beside / "curve.png")
-    best = state.best
+    first, best = state.scores[0], state.best
+    losses = first.validation_loss, best.validation_loss
     return {
+        "warnings": improvement_warnings(first.rank, best.rank, losses),
         "epochs": state.scores[-1].epoch,
         "best_epoch": best.epoch,
-        "initial_loss": state.scores[0].validation_loss,
+        "initial_loss": first.validation_loss,
         "final_loss": best.validation_loss,
         "validation_accuracy": best.validation_accuracy,
         "validation_macro_f1": best.validation_macro_f1,

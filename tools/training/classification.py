@@ -12,6 +12,7 @@ from tools.training import base_models
 from tools.training.preparing import (
     check_length,
     check_trainable,
+    cut_texts,
     make_spec,
     parameters_of,
     write_data,
@@ -78,7 +79,9 @@ class ClassificationTask:
         """Time, memory and cost."""
         from tools.training.estimating import estimate
 
-        return estimate(args, dataset, _config(args), settings, [])
+        texts = [row.text for row in rows]
+        found = estimate(args, dataset, _config(args), settings, [])
+        return found.model_copy(update={"cut": cut_texts(texts, args.max_length)})
 
     def prepare(
         self,

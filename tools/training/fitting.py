@@ -57,18 +57,34 @@ def refuse_unfit(estimate: TrainingEstimate) -> None:
     if estimate.fits:
         return
     where = f"{estimate.base_model} ({estimate.method}) on {estimate.dataset}"
-    short = [
-        f"{needed} MB of {what}, {free} MB are free"
-        for what, needed, free in (
-            ("memory", estimate.memory_mb, estimate.memory_free_mb),
-            ("disk", estimate.disk_mb, estimate.disk_free_mb),
-        )
-        if needed > free
-    ]
     raise InvalidInput(
-        f"Training {where} does not fit: it needs {' and '.join(short)}.",
-        hint=f"What would fit: {'; '.join(estimate.would_fit) or 'nothing on this machine'}.",
+        f"Training {where} does not fit: it needs {_short(estimate)}.", hint=_instead(estimate)
     )
+
+
+def unfit(estimate: TrainingEstimate) -> str:
+    """That a training would be refused, and what would fit; empty if it fits."""
+    if estimate.fits:
+        return ""
+    return (
+        f" It does not fit and would be refused: it needs {_short(estimate)}. {_instead(estimate)}"
+    )
+
+
+def _short(estimate: TrainingEstimate) -> str:
+    sizes = (
+        ("memory", estimate.memory_mb, estimate.memory_free_mb),
+        ("disk", estimate.disk_mb, estimate.disk_free_mb),
+    )
+    return " and ".join(
+        f"{needed} MB of {what}, {free} MB are free"
+        for what, needed, free in sizes
+        if needed > free
+    )
+
+
+def _instead(estimate: TrainingEstimate) -> str:
+    return f"What would fit: {'; '.join(estimate.would_fit) or 'nothing on this machine'}."
 
 
 def alternatives(

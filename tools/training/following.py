@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import Conflict, InvalidInput, NotFound, PilothouseError
 from tools.kernel.jobs import OPEN
@@ -75,7 +76,10 @@ class TrainingJobs:
         if job is not None:
             row = self._row(job, tenant)
             if row.status not in OPEN:
-                raise Conflict(f"Job {job} is {row.status} already; there is nothing to {what}.")
+                raise Conflict(
+                    f"Job {job} is {row.status} already; there is nothing to {what}.",
+                    hint="A job that has ended is not taken up again; start the training anew.",
+                )
             if paused is not None and self._paused(row) is not paused:
                 state = "not paused" if paused else "paused already"
                 raise Conflict(f"Job {job} is {state}; there is nothing to {what}.")
@@ -125,8 +129,8 @@ class TrainingJobs:
             job=number,
             status=row.status if ended else "stopping",
             done=_done(before),
-            kept="nothing was recorded as a model; "
-            f"the log and the last checkpoint stay in work/jobs/{number}",
+            kept="nothing was recorded as a model, and it cannot be resumed; "
+            f"its files stay in work/jobs/{number} to be looked at",
         )
 
     def _workdir(self, job: int) -> Path:
@@ -163,6 +167,7 @@ def state_of(row: JobRow) -> TrainingState:
     result = row.result or {}
     figures = ("validation_accuracy", "validation_macro_f1", "initial_loss", "final_loss")
     metrics = {**row.metrics, **{name: result[name] for name in figures if name in result}}
+    metrics = {name: _number(value) for name, value in metrics.items()}
     return TrainingState(
         job=row.id,
         operation=row.operation,
@@ -179,6 +184,11 @@ def state_of(row: JobRow) -> TrainingState:
         created=row.created,
         ended=row.ended,
     )
+
+
+def _number(value: Any) -> Any:
+    """A figure as JSON has it: what is infinite or no number is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _done(state: TrainingState) -> str:

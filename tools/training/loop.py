@@ -21,6 +21,7 @@ from tools.training.batching import epoch_batches, even_batches, pad, pad_hidden
 from tools.training.encoder import mean_pool
 from tools.training.modelling import LowRank, TextClassifier, add_adapter
 from tools.training.objectives import Target, objective_of, scores
+from tools.training.outcome import refuse_diverged
 from tools.training.pausing import Paused
 from tools.training.spec import TrainingSpec
 from tools.training.state import (
@@ -179,6 +180,7 @@ class Trainer:
         for start in range(0, len(chosen), size):
             loss += self._backward(chosen[start : start + size], len(chosen))
         loss = self._group.add_gradients(self.model.parameters(), loss)
+        refuse_diverged(loss, self.spec.learning_rate)
         nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], 1.0)
         self._optimiser.step()
         state.step += 1
@@ -252,6 +254,7 @@ class Trainer:
                     predicted[i] = found
         found = scores(examples.targets, predicted, len(self.spec.labels))
         agreed = self._group.agreed([loss / len(examples.ids), *found])
+        refuse_diverged(agreed[0], self.spec.learning_rate)
         return EpochScore(epoch, training_loss, *agreed)
 
     # Keeping and telling

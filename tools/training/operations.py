@@ -88,8 +88,8 @@ def start(args: StartTraining, call: Call) -> TrainingResult:
 
     What is learnt follows from the dataset: labelled texts, prompts or chats, or pairs and triplets
     of texts. Trains in a child process with checkpoints, so that a killed process goes on where it
-    was; keeps the weights of the epoch that is best on the validation split; records everything in
-    MLflow.
+    was; keeps the weights of the trained epoch that is best on the validation split; records
+    everything in MLflow.
     Refused before anything starts when the dataset, its splits or the base model do not fit.
     """
     return _service(call.kernel).run(args, call)
@@ -121,8 +121,12 @@ def _(args: StartTraining, result: TrainingResult) -> str:
         f"Trained {result.model_name} on {result.dataset} v{result.dataset_version}"
         f"{_of_rows(result)} in "
         f"{result.seconds:.0f} s: loss {result.initial_loss:.2f} → {result.final_loss:.2f}, "
-        f"{_score(result)}."
+        f"{_score(result)}.{_told(result.warnings)}"
     )
+
+
+def _told(warnings: list[str]) -> str:
+    return "".join(f" {warning}" for warning in warnings)
 
 
 def _of_rows(result: TrainingResult) -> str:
@@ -180,12 +184,14 @@ def _(args: EstimateTraining, call: Call) -> EstimateTraining:
 
 @estimate.says
 def _(args: EstimateTraining, result: TrainingEstimate) -> str:
+    from tools.training.fitting import unfit
+
     return (
         f"Training {result.base_model} on {result.rows} rows of {result.dataset} for "
         f"{result.epochs} epochs takes about {result.seconds:.0f} s "
         f"({result.seconds_low:.0f} to {result.seconds_high:.0f} s), {result.memory_mb} MB of "
         f"memory and {result.cost:.4f} {result.currency}."
-        f"{''.join(f' {warning}' for warning in result.warnings)}"
+        f"{unfit(result)}{_told(result.warnings)}"
     )
 
 
@@ -220,7 +226,8 @@ def _(args: TrainingStatusArgs, result: TrainingState) -> str:
         return f"{what} is {result.progress:.0%} done. {result.message}"
     if result.status == "done":
         accuracy = result.metrics.get("validation_accuracy")
-        return f"{what} is done: validation accuracy {accuracy:.1%}."
+        reached = "–" if accuracy is None else f"{accuracy:.1%}"
+        return f"{what} is done: validation accuracy {reached}."
     return f"{what} is {result.status}."
 
 
@@ -466,7 +473,7 @@ def _(args: TuneTraining, result: TuningResult) -> str:
     return (
         f"Tried {len(result.trials)} settings on {result.dataset} v{result.dataset_version} "
         f"({pruned} given up early); trial {result.best_trial} is best with "
-        f"{_score(result)}."
+        f"{_score(result)}.{_told(result.warnings)}"
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import InvalidInput
+from tools.training.outcome import cut_warning
 from tools.training.spec import DEFAULTS, TrainingSpec
 from tools.training.types import StartTraining
 
@@ -83,6 +84,15 @@ def check_length(base_folder: Path, max_length: int) -> None:
     positions = config.get("max_position_embeddings", 512)
     if max_length > positions:
         raise InvalidInput(f"max_length is {max_length}, the base model reads {positions} tokens.")
+
+
+def cut_texts(texts: Sequence[str], max_length: int) -> str:
+    """How many texts `max_length` cuts, by the bundled encoder's tokens; empty if none."""
+    from tools.datasets.lengths import token_counts
+
+    if all(len(text) <= max_length - 2 for text in texts):  # two tokens mark start and end
+        return ""
+    return cut_warning(token_counts(texts) or (), max_length)
 
 
 def write_data(folder: Path, rows: list[Row]) -> list[str]:

@@ -83,7 +83,7 @@ class TrainingService:
         }
         if isinstance(args, TuneTraining):
             varied = parse_space(args.space or task.default_space(args.method))
-            check_tuning(task, [dimension.name for dimension in varied], args.objective)
+            check_tuning(task, args.method, [d.name for d in varied], args.objective)
             values["space"] = ", ".join(map(str, varied))
         for name, value in task.defaults(args.method).items():
             wanted = name in type(args).model_fields
@@ -135,7 +135,7 @@ class TrainingService:
         rows, _, doubt = self._rows(args, dataset, tenant)
         counted = dataset if args.period is None else narrowed(dataset, rows)
         found = task_of(args.task, dataset).estimate(args, counted, rows, self.settings)
-        told = [*found.warnings, *warnings, *([doubt] if doubt else [])]
+        told = [*found.warnings, *warnings, *filter(None, (doubt, found.cut))]
         return found.model_copy(update={"warnings": told})
 
     def _rows(
@@ -199,7 +199,7 @@ class TrainingService:
 
     def _train(self, prepared: dict[str, Any], tenant: str, job: JobContext) -> dict[str, Any]:
         with self.undone_if_failing(prepared["run_id"], tenant, job.id):
-            return compute(job, by_name(prepared["task"]).child, prepared["spec"])
+            return compute(job, by_name(prepared["task"]).child, prepared["spec"], keep=True)
 
     @contextmanager
     def undone_if_failing(self, run_id: str, tenant: str, job: int) -> Iterator[None]:
@@ -221,7 +221,10 @@ class TrainingService:
     ) -> dict[str, Any]:
         """Store what was measured and made; may be repeated after a crash."""
         job.progress(0.97, "recording the run")
-        measured = {**measured, **estimate_errors(prepared["estimate"], measured)}
+        expected = prepared["estimate"]
+        # What ran before these were told has neither.
+        told = [*measured.get("warnings", ()), *filter(None, (expected.get("cut"),))]
+        measured = {**measured, **estimate_errors(expected, measured), "warnings": told}
         where, made = folder or job.workdir, Path(prepared["spec"]["output"]).name
         if prepared["task"] == "classification":
             self._write_card(where / made, args, prepared, measured)
@@ -270,6 +273,7 @@ class TrainingService:
             parameters=prepared["parameters"],
             labels=prepared["spec"]["labels"],
             facts={"MLflow run": prepared["run_id"], "code version": code_version()},
+            warnings=measured["warnings"],
         )
         (folder / "README.md").write_text(card, encoding="utf-8")
 

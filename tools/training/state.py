@@ -71,8 +71,8 @@ class State:
 
     @property
     def best(self) -> EpochScore:
-        """The best epoch so far."""
-        return max(self.scores, key=lambda score: score.rank)
+        """The best trained epoch so far; the untrained start before there is one."""
+        return max(self.scores[1:] or self.scores, key=lambda score: score.rank)
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:

@@ -127,6 +127,7 @@ def task_of(named: str | None, dataset: Dataset) -> Task:
     return by_name(name)
 
 
+_LORA = ("lora", "qlora")
 _A = {
     "classification": "a classifier",
     "language": "a language model",
@@ -160,13 +161,7 @@ def check_method(task: Task, args: StartTraining) -> None:
             f"{args.method} does not fit {_A[task.name]}.",
             hint=f"The methods for it are {', '.join(task.methods)}.",
         )
-    flags = {"dora": args.dora, "rslora": args.rslora}
-    for name, on in flags.items():
-        if on and args.method not in ("lora", "qlora"):
-            raise InvalidInput(
-                f"{name} is a kind of LoRA, and the method is {args.method}.",
-                hint="Use the method lora.",
-            )
+    _check_lora(args)
     if args.dora and args.rslora:
         raise InvalidInput("dora and rslora are two ways to scale LoRA.", hint="Choose one.")
     if args.merge and task.name != "language":
@@ -175,18 +170,41 @@ def check_method(task: Task, args: StartTraining) -> None:
             "added in.",
             hint="Leave `merge` out.",
         )
-    if args.merge and args.method not in ("lora", "qlora"):
+    if args.merge and args.method not in _LORA:
         raise InvalidInput(
             f"There is nothing to merge: {args.method} makes no low-rank matrices.",
             hint="Leave `merge` out.",
         )
 
 
-def check_tuning(task: Task, space: Sequence[str], objective: str) -> None:
-    """Refuse to vary or to weigh what a task does not have.
+def _check_lora(args: StartTraining) -> None:
+    """Refuse settings of LoRA with a method that has no low-rank matrices."""
+    if args.method in _LORA:
+        return
+    for name, on in {"dora": args.dora, "rslora": args.rslora}.items():
+        if on:
+            raise InvalidInput(
+                f"{name} is a kind of LoRA, and the method is {args.method}.",
+                hint="Use the method lora.",
+            )
+    # A stored plan names every setting, so that the default says nothing of what was asked for.
+    if args.rank != StartTraining.model_fields["rank"].default:
+        raise _no_rank(args.method)
+
+
+def _no_rank(method: str) -> InvalidInput:
+    return InvalidInput(
+        f"rank is that of LoRA's matrices, and the method is {method}.",
+        hint="Leave the rank out, or use the method lora.",
+    )
+
+
+def check_tuning(task: Task, method: str, space: Sequence[str], objective: str) -> None:
+    """Refuse to vary or to weigh what a task or a method does not have.
 
     Args:
         task: what is learnt.
+        method: how it is trained.
         space: the names of the settings to vary.
         objective: what counts beside quality.
 
@@ -199,6 +217,8 @@ def check_tuning(task: Task, space: Sequence[str], objective: str) -> None:
             f"{_A[task.name].capitalize()} has no {wrong} to vary.",
             hint=f"These can be: {', '.join(task.varied)}.",
         )
+    if "rank" in space and method not in _LORA:
+        raise _no_rank(method)
     if objective not in task.objectives:
         raise InvalidInput(
             f"The trials of {_A[task.name]} are not compared by {objective}.",

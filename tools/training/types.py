@@ -47,8 +47,9 @@ class _What(Args):
     )
     method: Method = Field(
         "lora",
-        description="`lora` adapts all layers through small matrices, `qlora` the same on weights "
-        "held in four bits, `full` trains every weight, `head` only the classifier on the frozen "
+        description="`lora` trains small matrices beside the layers (of a classifier's encoder "
+        "the upper third of them), `qlora` the same on weights held in four bits, `full` trains "
+        "every weight, `head` only the classifier on the frozen "
         "encoder, `prompt` only virtual tokens before every text.",
     )
     task: TaskName | None = Field(
@@ -96,7 +97,11 @@ class StartTraining(_What):
     """A training to start."""
 
     learning_rate: float | None = Field(
-        None, gt=0, le=1, description="Peak learning rate of the encoder; by method if not given."
+        None,
+        gt=0,
+        le=1,
+        description="Peak learning rate; by method if not given. A classifier's "
+        "head has a rate of its own unless only the head is trained.",
     )
     rank: int = Field(8, ge=1, le=256, description="Rank of the LoRA matrices.")
     dora: bool = Field(False, description="Weight-decomposed LoRA: direction and size apart.")
@@ -208,6 +213,7 @@ class TrainingResult(Result):
         validation_macro_f1: F1 on the validation split, a mean over the classes; of a language
             model F1 of the answers' words, of an embedding the mean reciprocal rank.
         metrics: what else the task measures, before and after.
+        warnings: what to know of it: that nothing was improved, that texts were cut.
         validation_micro_f1: F1 over all labels together.
         seconds: time from start to end of the compute, over all attempts.
         estimated_seconds: what had been expected before it started.
@@ -236,6 +242,7 @@ class TrainingResult(Result):
     validation_accuracy: float
     validation_macro_f1: float
     metrics: dict[str, float] = Field(default_factory=dict)
+    warnings: list[str] = Field(default_factory=list)
     validation_micro_f1: float = 0.0
     task: str = "classification"
     seconds: float
@@ -310,6 +317,7 @@ class TrainingEstimate(Result):
         disk_free_mb: what it may take of disk.
         fits: False if it needs more than there is; such a training is refused.
         would_fit: changes with which it would fit.
+        cut: how many texts are longer than `max_length`, and what would do; empty if none is.
         cost: seconds at the configured hourly rate.
         examples_per_second: the measured speed of this machine that it rests on.
     """
@@ -331,6 +339,7 @@ class TrainingEstimate(Result):
     disk_free_mb: int = 0
     fits: bool = True
     would_fit: list[str] = Field(default_factory=list)
+    cut: str = ""
     cost: float
     currency: str
     examples_per_second: float

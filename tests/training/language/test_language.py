@@ -89,6 +89,35 @@ def test_an_adapter_is_one_that_peft_loads_and_merging_changes_no_answer(
     assert (folder / "model").is_dir() == flags.get("merge", False)
 
 
+def test_a_language_model_whose_loss_is_no_number_is_not_written(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from tools.kernel.errors import OperationFailed
+    from tools.training.language.loop import LanguageTrainer
+
+    original = LanguageTrainer._logits  # pyright: ignore[reportPrivateUsage]
+
+    def broken(self: LanguageTrainer, pack: Any) -> Any:
+        return original(self, pack) * (float("nan") if self.progress.step == 2 else 1.0)
+
+    monkeypatch.setattr(LanguageTrainer, "_logits", broken)
+    with pytest.raises(OperationFailed, match=r"diverged.* learning rate of 0\.02"):
+        train_on(llama, tmp_path, 64, method="lora", learning_rate=2e-2)
+    assert not (tmp_path / "language-model").exists()
+
+
+def test_the_untrained_language_model_is_never_kept_and_what_is_cut_is_told(
+    llama: Path, tmp_path: Path
+):
+    spec, measured = train_on(
+        llama, tmp_path, 64, method="full", learning_rate=1e-12, epochs=1, max_length=8
+    )
+    assert measured["best_epoch"] == 1
+    assert any("cut at 8 tokens" in warning for warning in measured["warnings"])
+    card = (Path(spec.output) / "README.md").read_text()
+    assert all(warning in card for warning in measured["warnings"])
+
+
 def test_virtual_tokens_learn_and_are_saved_as_peft_saves_them(llama: Path, tmp_path: Path):
     from tools.training.language.folder import load_language_model
 

@@ -77,6 +77,28 @@ def spec_on(base: Path, folder: Path, *, triplets: bool, **settings: Any) -> Emb
     return EmbeddingSpec.from_dict(told)
 
 
+def test_an_embedding_whose_loss_is_no_number_is_not_written(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from tools.kernel.errors import OperationFailed
+    from tools.training.similarity import loop
+
+    original = loop.ranking_loss
+    monkeypatch.setattr(loop, "ranking_loss", lambda *told: original(*told) * float("nan"))
+    with pytest.raises(OperationFailed, match=r"diverged.* learning rate of 0\.005"):
+        train(spec_on(base, tmp_path, triplets=True, epochs=1), silent)
+    assert not (tmp_path / "embedding").exists()
+
+
+def test_the_untrained_embedding_is_never_kept_and_its_card_says_that_nothing_improved(
+    base: Path, tmp_path: Path
+):
+    measured = train(spec_on(base, tmp_path, triplets=True, epochs=1, learning_rate=1e-12), silent)
+    assert measured["best_epoch"] == 1
+    [warning] = measured["warnings"]
+    assert warning in (tmp_path / "embedding" / "README.md").read_text()
+
+
 def silent(share: float, line: str, figures: dict[str, float]) -> None:
     """Report nothing."""
 

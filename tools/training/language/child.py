@@ -18,6 +18,7 @@ from tools.kernel.child import child_main, emit
 from tools.kernel.errors import InvalidInput, Unavailable
 from tools.training.asking import Ask, asking
 from tools.training.language.spec import LanguageSpec
+from tools.training.outcome import cut_warning, improvement_warnings
 from tools.training.pausing import PAUSED, Paused
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def _train(
     report(0.92, "answering the validation split's questions", {})
     measured = _summary(spec, trainer, progress, before, judge.score(adapted))
     measured["metrics"]["cut_rows"] = float(sum(row.cut for row in rows["train"]))
+    cut = cut_warning([row.whole for row in rows["train"]], spec.max_length)
+    measured["warnings"] += [cut] if cut else []
     report(0.96, "writing the model", {})
     write_folder(spec, adapted, measured)
     return measured
@@ -184,12 +187,14 @@ def _summary(
     beside = Path(spec.output).parent
     (beside / "curve.json").write_text(json.dumps(curve))
     draw_curve(curve, beside / "curve.png")
-    best = progress.best
+    first, best = progress.scores[0], progress.best
+    losses = first.validation_loss, best.validation_loss
     trained = sum(value.numel() for value in trainer.adapted.trained().values())
     return {
+        "warnings": improvement_warnings((-losses[0],), (-losses[1],), losses),
         "epochs": progress.scores[-1].epoch,
         "best_epoch": best.epoch,
-        "initial_loss": progress.scores[0].validation_loss,
+        "initial_loss": first.validation_loss,
         "final_loss": best.validation_loss,
         "validation_accuracy": after[0],
         "validation_macro_f1": after[1],

@@ -24,6 +24,7 @@ from tools.training.language.adapting import Adapted
 from tools.training.language.packing import Pack, packs_of
 from tools.training.language.rows import TokenRow, shared_prefix
 from tools.training.language.spec import LanguageSpec
+from tools.training.outcome import refuse_diverged
 from tools.training.pausing import Paused
 from tools.training.state import load_checkpoint, save_checkpoint
 from tools.training.together import Group
@@ -60,8 +61,8 @@ class Progress:
 
     @property
     def best(self) -> EpochLoss:
-        """The epoch with the lowest loss on the validation split."""
-        return min(self.scores, key=lambda score: score.validation_loss)
+        """The trained epoch with the lowest loss on the validation split; the start before one."""
+        return min(self.scores[1:] or self.scores, key=lambda score: score.validation_loss)
 
 
 class LanguageTrainer:
@@ -169,6 +170,7 @@ class LanguageTrainer:
             (loss / max(1, learnt)).backward()
             total += loss.item()
         total = self._group.add_gradients(self._trained, total)
+        refuse_diverged(total, spec.learning_rate)
         nn.utils.clip_grad_norm_(self._trained, 1.0)
         self._optimiser.step()
         self._optimiser.zero_grad()
@@ -211,6 +213,7 @@ class LanguageTrainer:
                 right += int((logits.argmax(1) == pack.targets).sum())
                 count += len(pack.targets)
         agreed = self._group.agreed([loss / max(1, count), right / max(1, count)])
+        refuse_diverged(agreed[0], self.spec.learning_rate)
         return EpochLoss(epoch, training_loss, *agreed)
 
     # Keeping and telling

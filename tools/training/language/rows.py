@@ -23,12 +23,17 @@ class TokenRow:
     Attributes:
         ids: its tokens.
         learnt: for each token, whether it is an answer's.
-        cut: whether it was longer than allowed.
+        whole: how many tokens the chat has, however many of them are kept.
     """
 
     ids: list[int]
     learnt: list[bool]
-    cut: bool = False
+    whole: int
+
+    @property
+    def cut(self) -> bool:
+        """Whether it was longer than allowed."""
+        return self.whole > len(self.ids)
 
 
 def question_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
@@ -93,12 +98,12 @@ def question_ids(
 
 def _cut(ids: list[int], learnt: list[bool], most: int) -> TokenRow:
     if len(ids) <= most:
-        return TokenRow(ids, learnt)
+        return TokenRow(ids, learnt, len(ids))
     answer = len(learnt) - 1 - learnt[::-1].index(False) + 1 if False in learnt else 0
     least = min(most // 4, answer)  # some of the question stays, whatever the answer's length
     end = min(len(ids), answer - least + most)
     start = max(0, end - most)
-    return TokenRow(ids[start:end], learnt[start:end], cut=True)
+    return TokenRow(ids[start:end], learnt[start:end], len(ids))
 
 
 def _tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

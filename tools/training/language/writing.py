@@ -33,7 +33,7 @@ template), by {method}.
 | F1 of the answers' words | {before_f1:.1%} | {f1:.1%} |
 
 The figures are on {judged} rows. Settings: {settings}.
-"""
+{warnings}"""
 
 
 def write_folder(spec: LanguageSpec, adapted: Adapted, measured: dict[str, Any]) -> None:
@@ -89,4 +89,5 @@ def card(spec: LanguageSpec, measured: dict[str, Any]) -> str:
         f1=metrics["token_f1"],
         judged=metrics["judged"],
         settings=", ".join(f"{k} {v}" for k, v in sorted(shown.items())),
+        warnings="".join(f"\n**{warning}**\n" for warning in measured["warnings"]),
     )

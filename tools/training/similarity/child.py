@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import Unavailable
 from tools.training.asking import Ask, asking
+from tools.training.outcome import improvement_warnings
 from tools.training.pausing import PAUSED, Paused
 from tools.training.similarity.spec import EmbeddingSpec
 
@@ -38,7 +39,7 @@ Vectors are the mean over the tokens, L2-normalised. On {rows} held-out rows: th
 nearest for {before:.1%} of the texts before training and for {after:.1%} after it; mean reciprocal
 rank {before_rank:.3f} and {after_rank:.3f}; triplet accuracy {before_triplet:.1%} and
 {after_triplet:.1%}.
-"""
+{warnings}"""
 
 
 def train(spec: EmbeddingSpec, report: Report, ask: Ask | None = None) -> dict[str, Any]:
@@ -134,6 +135,7 @@ def _card(spec: EmbeddingSpec, measured: dict[str, Any]) -> str:
         after_rank=found["reciprocal_rank"],
         before_triplet=found["triplet_accuracy_before"],
         after_triplet=found["triplet_accuracy"],
+        warnings="".join(f"\n**{warning}**\n" for warning in measured["warnings"]),
     )
 
 
@@ -147,7 +149,9 @@ def _summary(
     (beside / "curve.json").write_text(json.dumps(curve))
     draw_curve(curve, beside / "curve.png")
     first, best = progress.scores[0], progress.best
+    losses = first.validation_loss, best.validation_loss
     return {
+        "warnings": improvement_warnings(first.rank, best.rank, losses),
         "epochs": progress.scores[-1].epoch,
         "best_epoch": best.epoch,
         "initial_loss": first.validation_loss,

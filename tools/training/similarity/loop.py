@@ -20,6 +20,7 @@ from torch.nn import functional
 from tools.training.asking import PRUNED, Ask
 from tools.training.batching import epoch_batches, even_batches, pad
 from tools.training.encoder import Encoder, mean_pool
+from tools.training.outcome import refuse_diverged
 from tools.training.pausing import Paused
 from tools.training.similarity.ranking import (
     Ranking,
@@ -47,6 +48,11 @@ class EpochRanking:
     reciprocal_rank: float
     triplet_accuracy: float
 
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Greater is better: the counterparts' mean reciprocal rank, then a smaller loss."""
+        return self.reciprocal_rank, -self.validation_loss
+
 
 @dataclass(slots=True)
 class Progress:
@@ -64,8 +70,8 @@ class Progress:
 
     @property
     def best(self) -> EpochRanking:
-        """The epoch that finds the most counterparts; of equal ones that with the lower loss."""
-        return max(self.scores, key=lambda s: (s.reciprocal_rank, -s.validation_loss))
+        """The trained epoch that finds the most counterparts; the start before there is one."""
+        return max(self.scores[1:] or self.scores, key=lambda score: score.rank)
 
 
 class EmbeddingTrainer:
@@ -169,6 +175,7 @@ class EmbeddingTrainer:
         with torch.autocast("cpu", dtype=torch.bfloat16) if half else nullcontext():
             anchors, positives, negatives = self._vectors(rows)
         loss = ranking_loss(anchors, positives, negatives, spec.scale)
+        refuse_diverged(loss.item(), spec.learning_rate)
         loss.backward()
         nn.utils.clip_grad_norm_(list(self._trained.values()), 1.0)
         self._optimiser.step()
@@ -189,6 +196,7 @@ class EmbeddingTrainer:
         owners = [place for place, row in enumerate(self.validation) if len(row) > 2]
         with torch.no_grad():
             found: Ranking = measure(*self._vectors(self.validation), owners, self.spec.scale)
+        refuse_diverged(found.loss, self.spec.learning_rate)
         return EpochRanking(
             epoch,
             training_loss,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.training import base_models
-from tools.training.preparing import check_length, precision_of
+from tools.training.preparing import check_length, cut_texts, precision_of
 from tools.training.similarity.spec import BATCH_SIZE, DEFAULTS, MAX_LENGTH, EmbeddingSpec
 from tools.training.space import VARIED, around
 from tools.training.tasks import Prepared
@@ -67,13 +67,16 @@ class EmbeddingTask:
         self, args: StartTraining, dataset: Dataset, rows: Sequence[Row], settings: Settings
     ) -> TrainingEstimate:
         """Time, memory and cost: as a classifier's, on two or three texts a row."""
+        from tools.datasets.kinds import alike
         from tools.training.estimating import estimate
 
         full = args.model_copy(update={"method": "full", "batch_size": 2 * args.batch_size})
         found = estimate(
             full, dataset, self._config(args), settings, [], f"embedding {args.method}"
         )
-        return found.model_copy(update={"method": args.method})
+        texts = [text for row in rows for text in alike(row)]
+        cut = cut_texts(texts, args.max_length)
+        return found.model_copy(update={"method": args.method, "cut": cut})
 
     def prepare(
         self,
