@@ -247,7 +247,7 @@ def test_estimate_and_preview_say_how_many_texts_are_cut_and_what_length_would_d
     assert cut.startswith("120 of 120 texts are cut at 32 tokens")
     assert "99 % need at most" in cut
     assert cut in estimated.receipt.says
-    assert cut in kernel.gate.preview("training.start", wanted, context).preview.warnings
+    assert cut in kernel.gate.preview("training.start", wanted, context).warnings
     fits = call("training.estimate", **{**wanted, "max_length": 128}).result.model_dump()
     assert fits["cut"] == ""
 

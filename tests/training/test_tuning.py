@@ -15,6 +15,7 @@ from tools.kernel.kernel import Kernel
 from tools.kernel.mlflow_store import client
 from tools.training import space, trials
 from tools.training.child import train
+from tools.training.outcome import refuse_diverged
 from tools.training.spec import TrainingSpec
 from tools.training.state import EpochScore
 
@@ -150,3 +151,27 @@ def test_two_objectives_give_a_front_and_keep_the_cheapest_of_the_best(
     one, whole = result["trial_estimated_seconds"], result["estimated_seconds"]
     assert whole == pytest.approx(4 * one, abs=0.3)
     assert result["estimate_error"] == pytest.approx(result["seconds"] / whole - 1, abs=0.01)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_trial_that_diverges_has_failed_and_the_search_goes_on(
+    call: Caller,
+    finished: Finisher,
+    colours: Path,
+    base: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    from tools.training import tuning
+
+    calm, begun = tuning.compute, list[str]()
+
+    def first_diverges(job: Any, module: str, spec: dict[str, Any], on_event: Any) -> Any:
+        begun.append(module)
+        refuse_diverged(float("nan") if len(begun) == 1 else 0.1, spec["learning_rate"])
+        return calm(job, module, spec, on_event)
+
+    monkeypatch.setattr(tuning, "compute", first_diverges)
+    call("datasets.add", path=str(colours))
+    result = finished("training.tune", dataset="colours", base_model=str(base), trials=2, epochs=1)
+    assert [t["state"] for t in result["trials"]] == ["failed", "complete"]
+    assert result["best_trial"] == 1
