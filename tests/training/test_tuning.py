@@ -123,7 +123,7 @@ def test_trials_stay_in_the_space_and_one_that_falls_behind_is_given_up(
     assert all(t["epochs"] < 3 for t in pruned)
     best = max(t["value"] for t in trials if t["state"] == "complete")
     assert result["validation_accuracy"] == best
-    assert set(result["importance"]) <= {"learning_rate", "head_learning_rate", "rank"}
+    assert set(result["importance"]) <= {"learning_rate", "head_learning_rate", "batch_size"}
     stored = {a.path for a in client(kernel.settings).list_artifacts(result["run_id"])}
     assert {"trials.json", "tuning.png"} <= stored
 
