@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from graphs.understanding.clause import Clause, Mention
 from graphs.understanding.lexicon import words
@@ -46,6 +47,9 @@ _WISHING = frozenset(
 )  # fmt: skip
 
 
+_VERSION = re.compile(r"v\d+|champion|challenger|staging")
+
+
 def excluded(tokens: Sequence[Token], mentions: Sequence[Mention]) -> bool:
     """True if a short sentence in a conversation tells, asks or excludes, and changes nothing.
 
@@ -66,6 +70,10 @@ def excluded(tokens: Sequence[Token], mentions: Sequence[Mention]) -> bool:
         return True
     if any(tuple(low[i : i + len(p)]) == p for p in _HANGING_PHRASES for i in range(len(low))):
         return True
+    if ("too" in low and {"is", "would", "be"} & set(low)) or low[-3:] == ["from", "now", "on"]:
+        return True
+    if low[0] == "make" and {"the", "an", "a"} & set(low[2:4]):
+        return True  # `make tp-2 the new one` is another act
     return _only_denies(low, [t.low for t in tokens]) or _is_told_of(tokens, mentions)
 
 
@@ -82,6 +90,9 @@ _MEASURING = frozenset(["more", "less", "over", "above", "below", "longer", "few
 
 def _is_told_of(tokens: Sequence[Token], mentions: Sequence[Mention]) -> bool:
     """True for `tp-2 is fine`, `nadia's ok with it`, `phones no`: a name and what it is like."""
+    for token, following in pairwise(tokens):
+        if _VERSION.fullmatch(token.low) and following.low in _TELLING:
+            return True
     for mention in mentions:
         after = [t for t in tokens[mention.end : mention.end + 2] if t.kind != "punctuation"]
         owner = tokens[mention.end - 1].low.endswith("'s")
@@ -108,7 +119,8 @@ def orders_nothing(clause: Clause, verbs: Collection[str]) -> bool:
     ]
     if len(clause.mentions) == 1 and all(word in small for word in rest):
         return True
-    if _begins_with_what_is_told(clause, verbs):
+    gerund = low[0].endswith("ing") and {"is", "was", "would"} & set(low)
+    if gerund or _begins_with_what_is_told(clause, verbs):
         return True
     return _participle(low, verbs)
 
@@ -120,14 +132,27 @@ def _begins_with_what_is_told(clause: Clause, verbs: Collection[str]) -> bool:
         at += 1
     first = next((m for m in clause.mentions if m.start <= at), None)
     end = first.end if first is not None else at + 1
-    orders = {*verbs, *words("verbs", "elsewhere"), "shut", "cut"}
-    if any(t.low in orders for t in clause.tokens[end + 1 :]):
-        return False  # an order follows: `tp-14 got stolen, lock it out`
+    if _order_follows(clause.tokens[end:], verbs):
+        return False  # `tp-14 got stolen, lock it out`
     wished = _WISHING & {t.low for t in clause.tokens}
     if wished or end >= len(clause.tokens) or clause.tokens[end].low not in _TELLING:
         return False
-    version = re.fullmatch(r"v\d+|champion|challenger|staging", clause.tokens[at].low)
-    return first is not None or version is not None
+    return first is not None or _VERSION.fullmatch(clause.tokens[at].low) is not None
+
+
+def _order_follows(tokens: Sequence[Token], verbs: Collection[str]) -> bool:
+    """True where a command begins in the words: after a mark, before `it`, or at the very end."""
+    orders = {*verbs, *words("verbs", "elsewhere"), "shut", "cut", "lock", "go"}
+    for at in range(1, len(tokens)):
+        apart = tokens[at].start - tokens[at - 1].end > 1 or tokens[at - 1].kind == "punctuation"
+        ends = at == len(tokens) - 1
+        them = not ends and tokens[at + 1].low in _THEM
+        if tokens[at].low in orders and (apart or ends or them):
+            return True
+    return False
+
+
+_THEM = frozenset(["it", "them", "him", "her", "that", "this", "their", "his", "its", "everything"])
 
 
 def _participle(low: Sequence[str], verbs: Collection[str]) -> bool:

@@ -16,6 +16,24 @@ _AGAIN = frozenset(["retrain", "retraining", "re-train", "re-training"])
 _EMPTY = words("words", "stop") | words("words", "determiners") | words("words", "prepositions")
 
 
+_PERSONS = frozenset(
+    [
+        "him",
+        "her",
+        "them",
+        "me",
+        "us",
+        "you",
+        "myself",
+        "everyone",
+        "everybody",
+        "someone",
+        "somebody",
+    ]
+)
+"""Words for people that are nobody's name."""
+
+
 def new_names(r: Reading) -> None:
     """Names for what is made: `a ticket router` becomes `ticket-router`."""
     for name in r.fields:
@@ -82,7 +100,7 @@ def _bare_name(r: Reading, name: str) -> None:
         if r.clause.claimed[index] or token.kind not in ("word", "quote"):
             continue
         if (
-            token.low in _EMPTY
+            token.low in _EMPTY | _PERSONS
             or token.low.endswith("'s")
             or token.low in r.scope.verbs
             or token.low in words("naming", "generic")

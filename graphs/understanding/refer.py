@@ -99,6 +99,9 @@ class Referrer:
         if pointer is not None and self._take_side(out):
             self._claim(pointer, out)
             return
+        if self._means_the_first():
+            self._first_of_two(out)
+            return
         if self._newest_version(self.model_of_version(), out):
             return
         for step in reversed(self.steps):
@@ -111,6 +114,18 @@ class Referrer:
                 return
         if required:
             self._newest_job(out)
+
+    def _means_the_first(self) -> bool:
+        """True for `the first one`, `the former`, which is never what was spoken of last."""
+        return self.clause.find(phrases("references", "first_side")) is not None
+
+    def _first_of_two(self, out: Filled) -> None:
+        """Take the first of two that were spoken of; of more, or of one, nothing is taken."""
+        kind = _VERSION if self._wants_model() and "version" in self.operation.slots else _JOB
+        spoken = [i for i in self.conversation.focus if i.kind is kind]
+        distinct = list({(str(i.of), str(i.value)): i for i in reversed(spoken)}.values())
+        if len(distinct) == 2 and not self.steps and self._take_from_focus(distinct[0], out):
+            self._claim(self._pointer(_MODEL, _VERSION, _JOB), out)
 
     def _newest_version(self, model: Any, out: Filled) -> bool:
         """Take the newest version that there is, unless the plan itself makes one."""
@@ -280,6 +295,12 @@ class Referrer:
             return
         own = self._pointer(kind, only_own=True) is not None
         if not required and kind is _GROUP and not own and not ((pointer and self.steps) or shown):
+            return
+        if self._means_the_first():
+            spoken = [str(i.value) for i in reversed(self.conversation.focus) if i.kind is kind]
+            if len(set(spoken)) == 2 and not self.steps:
+                out.arguments[name] = spoken[0]
+                self._claim(pointer, out)
             return
         value = self._from_steps(kind)
         if not required and kind is _GROUP and not own and value is None:

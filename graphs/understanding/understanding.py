@@ -326,7 +326,9 @@ class Understanding:
         reads = self._joiner.joined(reads, self.scope(names, state))
         reads = self._parallels.apart(reads, self.scope(names, state))
         reads = [self._asked_how(read) for read in self._begun(reads, names)]
-        reads = self._without_told(reads) if not dry else reads
+        told = self._told(reads) if not dry else []
+        state = self._with_named([read.clause for read in told], names, state)
+        reads = [read for read in reads if read not in told] or reads
         for read in reads:
             if not self._given(read, dry):
                 return self._abstained(reads, read, cut)
@@ -345,12 +347,13 @@ class Understanding:
             draft.unread = unread(draft, self.operations) or self._leftovers.of(draft, answers)
         return self._finish(draft, text, dry, answers)
 
-    def _without_told(self, reads: list[Read]) -> list[Read]:
-        """Reads without what only tells of something; where nothing else is said, that is left."""
-        told = [r for r in reads if self._acts(r) and orders_nothing(r.clause, self.verbs)]
+    def _told(self, reads: list[Read]) -> list[Read]:
+        """The reads that only tell of something; none of them is taken for an act any more."""
+        hold = [r for r in reads if self._acts(r) or r.goes_on or r.operation is None]
+        told = [r for r in hold if orders_nothing(r.clause, self.verbs)]
         for read in told:
             read.operation = None
-        return [r for r in reads if r not in told] or reads
+        return told
 
     def _acts(self, read: Read) -> bool:
         known = self.operations.get(read.operation) if read.operation else None

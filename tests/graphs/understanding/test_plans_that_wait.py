@@ -10,6 +10,7 @@ import pytest
 from graphs.understanding import Understanding
 from graphs.understanding.parse_lines import FileNames, parse_turns
 from graphs.understanding.understanding import ParsedPlan
+from tools.kernel.operations import Effect
 
 Says = Callable[..., ParsedPlan]
 DEPLOY = "deploy ticket-router v4 to the kiosks"
@@ -151,3 +152,55 @@ def test_a_gate_may_decide(says: Says) -> None:
     checked, promoted = says(said).steps
     assert checked.operation == "registry.check_promotion" and promoted.condition is not None
     assert (promoted.condition.left.field, promoted.condition.right) == ("passes", 1.0)
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        ("nightly-training",),
+        ("nightly-training is great",),
+        ("kiosks rolled back?",),
+        ("rolled back the kiosks by mistake",),
+        ("could somebody have rolled back the kiosks?",),
+        ("rolling back the kiosks was a mistake",),
+        ("already archived ticket-router v1",),
+        ("retire tp-14", "keep tp-15"),
+        ("retire tp-14", "tp-15 is fine"),
+        ("retire a device", "not tp-14"),
+        ("retire a device", "is tp-14 silent?"),
+        ("remove the user oskar", "and nadia's fine with it"),
+        ("roll back the kiosks", "only if the thinkpads are fine"),
+        ("roll back the kiosks", "oh and not the thinkpads!"),
+        ("deploy ticket-router v3", "anywhere but the kiosks"),
+        ("archive ticket-router", "v3 is live"),
+        ("make ticket-router v3 champion", "as long as its better than v2"),
+        ("deploy ticket-router v4 to the thinkpads", "and to the kiosks next week"),
+        ("cancel all trainings",),
+    ],
+)
+def test_what_is_told_asked_or_excluded_is_no_act(
+    says: Says, understanding: Understanding, turns: tuple[str, ...]
+) -> None:
+    plan = says(*turns)
+    effects = {understanding.operations.get(s.operation).effect for s in plan.steps}
+    assert effects <= {Effect.READ}
+
+
+@pytest.mark.parametrize(
+    "restriction", ["only on weekdays", "but not on fridays", "once omar agrees"]
+)
+def test_a_condition_that_cannot_be_kept_drops_what_waits(says: Says, restriction: str) -> None:
+    said = ("every night at 2 retrain ticket-router on tickets", restriction)
+    assert says(*said).abstained and "dropped" in (says(*said).reply or "")
+    assert not says(*said, "yes").steps
+
+
+def test_an_order_after_what_is_told_is_done(says: Says) -> None:
+    (step,) = says("tp-14 got stolen, lock it out").steps
+    assert (step.operation, step.arguments) == ("devices.retire", {"device": "tp-14"})
+
+
+def test_the_first_of_two_is_not_the_last(says: Says) -> None:
+    turns = ("describe mail-triage v1", "describe ticket-router v2", "archive the first one")
+    (step,) = says(*turns).steps
+    assert step.arguments == {"model": "mail-triage", "version": 1}
