@@ -62,6 +62,8 @@ def answer_to_open(
         return None if stops else _decided(parser, act, state)
     if plan := _taken_up(parser, tokens, names, state):
         return plan
+    if given_up := _given_up(parser, tokens, state, least=2):
+        return given_up
     acts = any(_changes(parser, s.operation) for p in state.recent[:1] for s in p.steps)
     told = acts and excluded(tokens, _linked(parser, tokens, names))
     if state.recent and not told and (changed := amended(parser, tokens, names, state)):
@@ -104,12 +106,19 @@ def _taken_up(
 
 
 def _given_up(
-    parser: Understanding, tokens: Sequence[Token], state: ConversationState
+    parser: Understanding, tokens: Sequence[Token], state: ConversationState, least: int = 1
 ) -> ParsedPlan | None:
-    """`no don't, the ward still uses it`: a no or a cancel with its reason."""
+    """`no don't, the ward still uses it`: a no or a cancel with its reason.
+
+    Args:
+        parser: what is understood.
+        tokens: the sentence.
+        state: what waits.
+        least: words that the no must have; `no, it's tp-15` may be a correction.
+    """
     comma = next((i for i, t in enumerate(tokens) if t.low in {",", ".", "-", ";", ":"}), 0)
     first = next((t.low for t in tokens[comma:] if t.kind != "punctuation"), "")
-    act = guards.act(tokens[:comma]) if comma else None
+    act = guards.act(tokens[:comma]) if comma >= least else None
     if act not in ("no", "cancel") or first not in _REASONING:
         return None
     return _decided(parser, act, state)

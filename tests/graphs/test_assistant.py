@@ -92,6 +92,16 @@ async def test_what_waits_can_be_asked_about_without_losing_it(
     assert "greetings" in datasets(kernel)
 
 
+@pytest.mark.parametrize("said", ["only if omar agrees", "no don't, we still need the old one"])
+async def test_what_is_held_back_or_given_up_in_many_words_is_not_done_by_a_later_yes(
+    say: Say, kernel: Kernel, rows: Path, said: str
+) -> None:
+    await say(f"add the dataset {rows} and call it greetings")
+    await say(said)
+    assert "step_started" not in kinds(await say("yes"))
+    assert "greetings" not in datasets(kernel)
+
+
 async def test_yes_without_anything_pending_does_nothing(say: Say) -> None:
     events = await say("yes")
     assert "step_started" not in kinds(events)
