@@ -274,12 +274,23 @@ def _asides(tokens: Sequence[Token], verbs: frozenset[str]) -> set[int]:
 
 
 def _held(tokens: Sequence[Token], act: Operation[Any, Any]) -> set[int]:
-    """The places of how long something is held: a pause lasts until somebody ends it anyway."""
+    """The places of how long something is held: a pause lasts until somebody ends it anyway.
+
+    A pause does not end by itself: a day or an hour at which it should is no such place.
+    """
     if not act.name.endswith(_PAUSE):
         return set()
     bounds = phrases("leftover", "bounding")
     begins = [at for at in range(len(tokens)) if phrase_at(tokens, at, bounds)]
-    return {place for at in begins for place in range(at, _part_end(tokens, at))}
+    ends = {at: _part_end(tokens, at) for at in begins}
+    kept = [at for at in begins if not {t.low for t in tokens[at : ends[at]]} & _DATES]
+    return {place for at in kept for place in range(at, ends[at])}
+
+
+_DATES = frozenset(
+    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "tomorrow",
+     "tonight", "noon", "midnight", "week", "weekend", "month", "hour", "hours", "o'clock"]
+)  # fmt: skip
 
 
 _OF_ONE = frozenset(["training.cancel", "training.pause", "training.resume", "platform.cancel_job"])

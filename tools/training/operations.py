@@ -119,7 +119,7 @@ def _(args: StartTraining, result: TrainingResult, call: Call) -> Inverse | None
 def _(args: StartTraining, result: TrainingResult) -> str:
     return (
         f"Trained {result.model_name} on {result.dataset} v{result.dataset_version}"
-        f"{_of_rows(result)} in "
+        f"{_of_rows(result)} from {result.base_model} in "
         f"{result.seconds:.0f} s: loss {result.initial_loss:.2f} → {result.final_loss:.2f}, "
         f"{_score(result)}.{_told(result.warnings)}"
     )
