@@ -30,7 +30,7 @@ from tests.ui.homes import Home
 
 pytestmark = pytest.mark.timeout(300)
 KEY = "sk-journey-0123456789abcdef"
-BUDGET = 6000
+BUDGET = 40000
 UNKNOWN = "ponder our collection of labelled text"
 VANISH = "that dusty old handbook about going back to the former one should vanish"
 OPEN = "dig into why the new thing is worse than what came before"
