@@ -24,6 +24,8 @@ _CHARACTERS_A_TOKEN = 3.8
 _TEMPLATE_TOKENS = 12
 _LEARNT_SHARE = 0.4
 _SAMPLE = 2000
+_SHORTEST = 512
+"""Tokens of a pack at least; shorter texts share one and save no memory."""
 
 
 def weights_of(config: dict[str, Any]) -> tuple[float, float]:
@@ -121,8 +123,16 @@ def disk_mb(args: StartTraining, config: dict[str, Any]) -> int:
 
 
 def would_fit(args: StartTraining, config: dict[str, Any], free_mb: int) -> list[str]:
-    """Changes with which a training would fit into memory, at most three."""
+    """Changes with which a training would fit into memory, at most three.
+
+    A smaller batch is none of them: packs of texts are computed one after the other whatever the
+    batch is, so that it costs no memory.
+    """
+    shorter = (args.max_length >> halvings for halvings in range(1, 6))
+    lengths = [{"max_length": length} for length in shorter if length >= _SHORTEST]
+    fits = [c for c in lengths if memory_mb(args.model_copy(update=c), config) <= free_mb]
     changes: list[dict[str, Any]] = [
+        *fits[:1],
         {"gradient_checkpointing": True},
         {"method": "lora"},
         {"method": "qlora"},
