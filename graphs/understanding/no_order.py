@@ -101,6 +101,9 @@ def _is_told_of(tokens: Sequence[Token], mentions: Sequence[Mention]) -> bool:
     return False
 
 
+_NOUNS = frozenset(["step", "steps", "thing", "things"])
+
+
 def orders_nothing(clause: Clause, verbs: Collection[str]) -> bool:
     """True if a clause that was taken for an act only names, tells or asks about something.
 
@@ -113,6 +116,8 @@ def orders_nothing(clause: Clause, verbs: Collection[str]) -> bool:
         return False
     low = [t.low for t in said]
     small = words("words", "determiners")
+    if set(low) <= small | _NOUNS:
+        return True  # `next step` names no act
     named = {i for m in clause.mentions for i in range(m.start, m.end)}
     rest = [
         t.low for i, t in enumerate(clause.tokens) if i not in named and t.kind != "punctuation"

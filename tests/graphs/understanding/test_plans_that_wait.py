@@ -176,6 +176,8 @@ def test_a_gate_may_decide(says: Says) -> None:
         ("make ticket-router v3 champion", "as long as its better than v2"),
         ("deploy ticket-router v4 to the thinkpads", "and to the kiosks next week"),
         ("cancel all trainings",),
+        ("how is the rollout on the kiosks", "next step"),
+        ("pause nightly-training until monday",),
     ],
 )
 def test_what_is_told_asked_or_excluded_is_no_act(
