@@ -126,6 +126,16 @@ def test_approvals_are_listed_by_status(call: Calling, document: Path) -> None:
     assert _result(call("platform.approvals", status="denied")).approvals == []
 
 
+def test_what_was_approved_is_listed_with_who_did_it_after_it_was_used_too(
+    call: Calling, manage: Calling
+) -> None:
+    manage("platform.add_user", {"name": "sofia", "role": "operator"})
+    outcome = call("platform.approvals", status="granted")
+    (approved,) = _result(outcome).approvals
+    assert (approved.status, approved.decided_by) == ("used", "owner")
+    assert "by owner" in (outcome.receipt.says or "")
+
+
 def test_audit_shows_what_was_done_and_verifies(call: Calling, document: Path) -> None:
     call("knowledge.ingest", path=str(document))
     view = _result(call("platform.audit", limit=10))

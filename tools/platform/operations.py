@@ -180,7 +180,10 @@ def approvals(args: ApprovalsArgs, call: Call) -> ApprovalList:
 def _(args: ApprovalsArgs, result: ApprovalList) -> str:
     if not result.approvals:
         return f"There is no {args.status + ' ' if args.status else ''}approval."
-    told = "; ".join(f"{a.id[:8]} {a.summary} ({a.status})" for a in result.approvals[:5])
+    told = "; ".join(
+        f"{a.id[:8]} {a.summary} ({a.status}{f', by {a.decided_by}' if a.decided_by else ''})"
+        for a in result.approvals[:5]
+    )
     return f"{len(result.approvals)} approval(s): {told}"
 
 

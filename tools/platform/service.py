@@ -75,8 +75,11 @@ class PlatformService:
         )
 
     def approvals(self, tenant: str, status: ApprovalStatus | None, limit: int) -> ApprovalList:
-        """Approvals, newest first."""
+        """Approvals, newest first; those that were granted also once they have been used."""
         found = self._kernel.approvals.list(tenant, status, limit)
+        if status == "granted":
+            used = self._kernel.approvals.list(tenant, "used", limit)
+            found = sorted([*found, *used], key=lambda a: a.created, reverse=True)[:limit]
         return ApprovalList(approvals=[approval_view(a) for a in found])
 
     def audit(self, tenant: str, args: AuditArgs) -> AuditView:
