@@ -35,7 +35,7 @@ def ask(
         of: the model whose versions are meant.
     """
     info = operation.slots.get(slot)
-    text = (info.question if info else None) or f"What is the {slot.replace('_', ' ')}?"
+    text = (info.question if info else None) or _plain_question(slot)
     if candidates is None:
         candidates = choices_of(operation.input.model_fields[slot])
     if not candidates and info and info.kind is EntityKind.MODEL_VERSION:
@@ -51,6 +51,12 @@ def ask(
         text=f"{said} {text}".strip(),
         candidates=candidates[:_SHOWN],
     )
+
+
+def _plain_question(slot: str) -> str:
+    """The question for an argument that has none of its own; what is counted is asked as such."""
+    said = slot.replace("_", " ")
+    return f"How many {said}?" if slot.endswith("s") else f"What is the {said}?"
 
 
 def _fitting_jobs(operation: str, names: NameView) -> list[str]:

@@ -31,6 +31,9 @@ def missing(r: Reading) -> None:
                 r.operation, name, r.scope.names, of=of if isinstance(of, str) else None
             )
             return
+    if name := _without_amount(r):
+        r.out.question = ask(r.operation, name, r.scope.names)
+        return
     if r.operation.effect is Effect.DANGEROUS and "percent" in r.fields and _unread_share(r):
         r.out.question = ask(r.operation, "percent", r.scope.names)
         return
@@ -41,6 +44,25 @@ def missing(r: Reading) -> None:
     subject = _whole_is_missing(r)
     if subject:
         r.out.question = ask(r.operation, subject, r.scope.names)
+
+
+_MORE = re.compile(
+    r"\b(?:more|fewer|less|higher|lower|bigger|smaller|larger|longer|greater)"
+    r" (?P<what>epochs?|trials?|rank|learning rate|lr|batch(?: size)?|length)\b(?! than)"
+)
+_AMOUNTS = {
+    "epoch": "epochs", "trial": "trials", "lr": "learning_rate", "learning rate": "learning_rate",
+    "batch": "batch_size", "batch size": "batch_size", "length": "max_length", "rank": "rank",
+}  # fmt: skip
+
+
+def _without_amount(r: Reading) -> str | None:
+    """The argument of which only more or less is wanted: `retrain it with more epochs`."""
+    found = _MORE.search(" ".join(token.low for token in r.clause.tokens))
+    if found is None or r.operation.effect is Effect.READ:
+        return None
+    name = _AMOUNTS.get(found["what"].removesuffix("s"), "")
+    return name if name in r.fields and r.open(name) else None
 
 
 def _narrowed(r: Reading) -> str | None:

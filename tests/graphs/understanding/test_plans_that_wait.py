@@ -206,3 +206,10 @@ def test_the_first_of_two_is_not_the_last(says: Says) -> None:
     turns = ("describe mail-triage v1", "describe ticket-router v2", "archive the first one")
     (step,) = says(*turns).steps
     assert step.arguments == {"model": "mail-triage", "version": 1}
+
+
+def test_more_without_an_amount_is_asked_about(says: Says) -> None:
+    asked = says("train on tickets with 2 epochs", "retrain it with more epochs")
+    assert asked.question is not None and asked.question.text == "How many epochs?"
+    (step,) = says("train on tickets with more epochs", "8").steps
+    assert step.arguments == {"dataset": "tickets", "epochs": 8}
