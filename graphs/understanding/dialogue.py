@@ -62,6 +62,10 @@ def answer_to_open(
         return None if stops else _decided(parser, act, state)
     if plan := _taken_up(parser, tokens, names, state):
         return plan
+    said = " ".join(t.low for t in tokens if t.kind != "punctuation")
+    starts = state.recent and _STARTING.match(said)
+    if starts and (begun := _begun(parser, state.recent[0])):
+        return begun
     if given_up := _given_up(parser, tokens, state, least=2):
         return given_up
     acts = any(_changes(parser, s.operation) for p in state.recent[:1] for s in p.steps)
@@ -83,6 +87,13 @@ _LATER = re.compile(
     r"\b(?:(?:next|this|at the|over the|in an?|in \w+) "
     r"(?:week|weekend|month|year|hour|hours|days|weeks|months|minutes)|tomorrow|tonight|later|soon|eventually"
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b"
+)
+
+
+_STARTING = re.compile(
+    r"^(?:(?:ok|okay|yes|fine|good|great|then|so|now|and|alright) )*"
+    r"(?:start|begin|run|launch|do|train) (?:that|it|this|the training|that one|that training)"
+    r"(?: then| now| please)*$"
 )
 
 

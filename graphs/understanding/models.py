@@ -98,12 +98,17 @@ def _version(
             return int(number[0]), number[1]
     if aliases and token.kind == "number" and _gets_alias(clause, at):
         return int(token.low), at + 1
-    if previous and _version_too(clause, at, previous):
+    counted = at and clause.tokens[at - 1].low in _COUNTING
+    if previous and not counted and _version_too(clause, at, previous):
         return int(token.low), at + 1
     if aliases and not _named_so(clause, at):
         alias = alias_of(token.low.removesuffix("'s"))
         return (alias, at + 1) if alias is not None else None
     return None
+
+
+_COUNTING = frozenset(["top", "first", "last", "limit", "worst"])
+"""Words before how many, and before no version: `…, top 25`."""
 
 
 def _named_so(clause: Clause, at: int) -> bool:

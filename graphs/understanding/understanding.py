@@ -42,6 +42,7 @@ from graphs.understanding.reading import Scope
 from graphs.understanding.refit import Refit
 from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Needs, Route, Router
+from graphs.understanding.said_plainly import said_plainly
 from graphs.understanding.segment import Segmenter, nouns_listed
 from graphs.understanding.self_correction import corrected_at
 from graphs.understanding.skipping import skips_a_run
@@ -170,7 +171,7 @@ class Understanding:
         own, cut = guards.own_words(arrows_in_words(text, self.verbs))
         own = _TOO.sub("", own)
         own = files_added(estimates_said(self._between_courtesies(own, names)))
-        own = freezes_said(own)
+        own = said_plainly(freezes_said(own))
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
             return ParsedPlan(

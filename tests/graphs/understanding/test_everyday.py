@@ -42,6 +42,22 @@ from graphs.understanding.parse_lines import FileNames
         ),
         ("show nadia's receipts", "platform.receipts", {"user": "nadia"}),
         (
+            "i'd like to see where ticket-router v2 gets things wrong, top 25",
+            "evaluation.errors",
+            {"model": "ticket-router", "version": 2, "limit": 25},
+        ),
+        (
+            "run ticket-router 4 in shadow on the kiosks for an hour and a half",
+            "deployment.start",
+            {
+                "model": "ticket-router",
+                "version": 4,
+                "group": "kiosks",
+                "strategy": "shadow",
+                "minutes": 90,
+            },
+        ),
+        (
             "take another look at experiment 6, all the new rows",
             "evaluation.look_at_experiment",
             {"experiment": 6, "rows": 0},

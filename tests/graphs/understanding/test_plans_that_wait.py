@@ -213,3 +213,11 @@ def test_more_without_an_amount_is_asked_about(says: Says) -> None:
     assert asked.question is not None and asked.question.text == "How many epochs?"
     (step,) = says("train on tickets with more epochs", "8").steps
     assert step.arguments == {"dataset": "tickets", "epochs": 8}
+
+
+def test_an_estimate_is_begun_with_all_its_settings(says: Says) -> None:
+    (step,) = says("estimate a training on tickets with rank 16", "ok, start that").steps
+    assert (step.operation, step.arguments) == (
+        "training.start",
+        {"dataset": "tickets", "rank": 16},
+    )
