@@ -130,7 +130,7 @@ def test_trials_stay_in_the_space_and_one_that_falls_behind_is_given_up(
 
 @pytest.mark.usefixtures("in_process")
 def test_two_objectives_give_a_front_and_keep_the_cheapest_of_the_best(
-    call: Caller, finished: Finisher, colours: Path, base: Path
+    kernel: Kernel, call: Caller, finished: Finisher, colours: Path, base: Path
 ):
     call("datasets.add", path=str(colours))
     result = finished(
@@ -144,6 +144,9 @@ def test_two_objectives_give_a_front_and_keep_the_cheapest_of_the_best(
     )
     assert result["front"]
     assert result["best_trial"] in result["front"]
+    told = next(r.says for r in kernel.receipts.list("default") if r.operation == "training.tune")
+    best = next(t for t in result["trials"] if t["number"] == result["best_trial"])
+    assert f"rank {best['parameters']['rank']}" in (told or "")
     sizes = {t["parameters"]["rank"]: t["size_mb"] for t in result["trials"]}
     if len(sizes) == 2:
         assert sizes[2] < sizes[16]

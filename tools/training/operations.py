@@ -472,9 +472,21 @@ def _(args: TuneTraining, result: TuningResult) -> str:
     pruned = sum(t.state == "pruned" for t in result.trials)
     return (
         f"Tried {len(result.trials)} settings on {result.dataset} v{result.dataset_version} "
-        f"({pruned} given up early); trial {result.best_trial} is best with "
+        f"({pruned} given up early); trial {result.best_trial}{_settings(result)} is best with "
         f"{_score(result)}.{_told(result.warnings)}"
     )
+
+
+def _settings(result: TuningResult) -> str:
+    """What the best trial was tried with: ` (learning rate 0.002, rank 8)`."""
+    best = next((t for t in result.trials if t.number == result.best_trial), None)
+    if best is None or not best.parameters:
+        return ""
+    told = (
+        f"{name.replace('_', ' ')} {f'{value:.3g}' if isinstance(value, float) else value}"
+        for name, value in best.parameters.items()
+    )
+    return f" ({', '.join(told)})"
 
 
 @operation("training.delete_run", effect=Effect.WRITE, hidden=True, idempotent=True)
