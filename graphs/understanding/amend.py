@@ -217,7 +217,11 @@ def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameVi
 
 
 def _without_denied_tail(tokens: list[Token]) -> list[Token]:
-    """`staging I mean, not champion` as `no, staging`."""
+    """`staging I mean, not champion`, `phones instead of kiosks` as `no, staging`, `no, phones`."""
+    for at in range(1, len(tokens) - 2):
+        if (tokens[at].low, tokens[at + 1].low) in {("instead", "of"), ("rather", "than")}:
+            no = Token("no", "no", tokens[0].start, tokens[0].start, "word")
+            return [no, *tokens[:at]]
     for at in range(1, len(tokens) - 1):
         said_last = at == len(tokens) - 2 and tokens[at + 1].low.isalpha()
         if tokens[at].low == "not" and at > 1 and (tokens[at - 1].low == "," or said_last):

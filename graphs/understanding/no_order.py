@@ -70,6 +70,8 @@ def excluded(tokens: Sequence[Token], mentions: Sequence[Mention]) -> bool:
         return True
     if any(tuple(low[i : i + len(p)]) == p for p in _HANGING_PHRASES for i in range(len(low))):
         return True
+    if low[0] == "better" and low[1:2] == ["than"]:
+        return True
     if ("too" in low and {"is", "would", "be"} & set(low)) or low[-3:] == ["from", "now", "on"]:
         return True
     if low[0] == "make" and {"the", "an", "a"} & set(low[2:4]):

@@ -221,3 +221,21 @@ def test_an_estimate_is_begun_with_all_its_settings(says: Says) -> None:
         "training.start",
         {"dataset": "tickets", "rank": 16},
     )
+
+
+@pytest.mark.parametrize(
+    ("turns", "arguments"),
+    [
+        (("archive ticket-router v1. v2 is in use",), {"model": "ticket-router", "version": 1}),
+        (
+            ("promote ticket-router v3 to champion, champion is v2 right now",),
+            {"model": "ticket-router", "version": 3, "alias": "champion"},
+        ),
+        (("roll back the kiosks", "thinkpads instead of kiosks"), {"group": "thinkpads"}),
+    ],
+)
+def test_one_act_is_planned_where_one_is_wanted(
+    says: Says, turns: tuple[str, ...], arguments: dict[str, Any]
+) -> None:
+    (step,) = says(*turns).steps
+    assert step.arguments == arguments
