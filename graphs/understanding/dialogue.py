@@ -68,7 +68,7 @@ def answer_to_open(
         return begun
     if given_up := _given_up(parser, tokens, state, least=2):
         return given_up
-    acts = any(_changes(parser, s.operation) for p in state.recent[:1] for s in p.steps)
+    acts = any(parser.changes(s.operation) for p in state.recent[:1] for s in p.steps)
     told = acts and excluded(tokens, _linked(parser, tokens, names))
     if state.recent and not told and (changed := amended(parser, tokens, names, state)):
         return None if _loses_its_time(parser, tokens, changed) else changed
@@ -78,7 +78,7 @@ def answer_to_open(
 def _loses_its_time(parser: Understanding, tokens: Sequence[Token], changed: Plan) -> bool:
     """True for `and to the kiosks next week`, where an act would be done at once."""
     said = " ".join(t.low for t in tokens)
-    acts = [s for s in changed.steps if _changes(parser, s.operation) and s.schedule is None]
+    acts = [s for s in changed.steps if parser.changes(s.operation) and s.schedule is None]
     texts = " ".join(str(v).lower() for s in acts for v in s.arguments.values())
     return any(found[0] not in texts for found in _LATER.finditer(said)) and bool(acts)
 
@@ -95,10 +95,6 @@ _STARTING = re.compile(
     r"(?:start|begin|run|launch|do|train) (?:that|it|this|the training|that one|that training)"
     r"(?: then| now| please)*$"
 )
-
-
-def _changes(parser: Understanding, operation: str) -> bool:
-    return parser.operations.get(operation).effect is not Effect.READ
 
 
 def _taken_up(
@@ -173,7 +169,7 @@ def _decided(parser: Understanding, act: str, state: ConversationState) -> Parse
 
 def waits(parser: Understanding, plan: Plan) -> bool:
     """True for a plan that a yes or a no answers: not for one that only read."""
-    acts = any(parser.operations.get(s.operation).effect is not Effect.READ for s in plan.steps)
+    acts = any(parser.changes(s.operation) for s in plan.steps)
     return acts or plan.steps[0].operation in fields()["begins"]
 
 

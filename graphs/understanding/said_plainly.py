@@ -4,24 +4,58 @@ from __future__ import annotations
 
 import re
 
+
+def _wording(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
 _PLAIN = (
-    (re.compile(r"\b(?:an?|one) hour and a half\b|\bone and a half hours\b", re.I), "90 minutes"),
-    (re.compile(r"\btwo (?:hours and a half|and a half hours)\b", re.I), "150 minutes"),
+    # why something is to end: `too slow, cancel it`
     (
-        re.compile(r"\b(?:do|run|start|make) an? full fine-?tun(?:e|ing)(?: run)? on\b", re.I),
+        _wording(
+            r"^\s*(?:ok,?\s+|hm+,?\s+)?(?:(?:that's|thats|that is|it's|its|this is)\s+)?"
+            r"(?:way\s+|much\s+|far\s+)?too\s+\w+\s*[,.;:-]+\s*"
+            r"(?=(?:cancel|stop|pause|abort|kill)\b)"
+        ),
+        "",
+    ),
+    # `train on tickets with rank 16, estimate only` trains nothing
+    (
+        _wording(
+            r"^(?P<lead>\s*(?:please\s+|can you\s+|could you\s+)?)"
+            r"(?:re-?train|train|fine-?tune|fine tune)\b(?P<rest>[^.;!?\n]*?)"
+            r"\s*(?:[,:(-]+\s*)?(?:but\s+|and\s+)?"
+            r"(?:estimates?\s+only|(?:only|just)\s+(?:the\s+|an\s+)?estimates?"
+            r"(?:\s+(?:it|that|this))?|(?:only|just)\s+(?:as\s+)?an\s+estimate"
+            r"|as\s+an\s+estimate\s+only)\)?(?P<end>\s*[.!?]?\s*)$"
+        ),
+        r"\g<lead>estimate the training\g<rest>\g<end>",
+    ),
+    # `no changes to the kiosks until friday` declares a freeze; it denies no wish
+    (
+        _wording(
+            r"(?P<lead>^\s*(?:please\s*,?\s*|ok\s*,?\s*|and\s+)?|[.;]\s+)"
+            r"no\s+(?:more\s+|new\s+|further\s+)?"
+            r"(?:changes|deployments|deploys|rollouts|roll-outs|releases|updates)\s+"
+            r"(?:any\s*more\s+)?(?:to|on|for)\s+"
+            r"(?!me\b|now\b|that\b|this\b|it\b|them\b)(?=(?:the\s+)?\w)"
+        ),
+        r"\g<lead>freeze ",
+    ),
+    (_wording(r"\b(?:an?|one) hour and a half\b|\bone and a half hours\b"), "90 minutes"),
+    (_wording(r"\btwo (?:hours and a half|and a half hours)\b"), "150 minutes"),
+    (
+        _wording(r"\b(?:do|run|start|make) an? full fine-?tun(?:e|ing)(?: run)? on\b"),
         "train with full fine-tuning on",
     ),
 )
-
-
-_REMARK = re.compile(
-    r"(?<=\w)[.,;]\s+(?:the\s+)?(?:v\d+|champion|challenger|staging)\s+(?:is|was|has)\s+[^.,;?!]*[.!]?\s*$",
-    re.I,
+_REMARK = _wording(
+    r"(?<=\w)[.,;]\s+(?:the\s+)?(?:v\d+|champion|challenger|staging)\s+(?:is|was|has)\s+"
+    r"[^.,;?!]*[.!]?\s*$"
 )
 """What is told of a version after an order: `archive v1. v2 is in use`."""
-_DECIDING = re.compile(
-    r"\b(?:better|worse|best|above|below|under|over|least|most|ready|enough|healthy|ok|fine|wrong)\b",
-    re.I,
+_DECIDING = _wording(
+    r"\b(?:better|worse|best|above|below|under|over|least|most|ready|enough|healthy|ok|fine|wrong)\b"
 )
 """Words of a remark on which an act may hang."""
 

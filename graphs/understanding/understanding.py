@@ -18,7 +18,6 @@ from graphs.understanding.arrows import arrows_in_words
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
 from graphs.understanding.courtesies import without_courtesies
-from graphs.understanding.estimate_only import estimates_said
 from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.externals import compared_by_name
 from graphs.understanding.files_first import files_added
@@ -31,7 +30,6 @@ from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import MASKS, UNKNOWN, mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView, NameWords
-from graphs.understanding.no_changes import freezes_said
 from graphs.understanding.no_order import orders_nothing, restricts
 from graphs.understanding.once_more import once_more
 from graphs.understanding.order_of_acts import in_order
@@ -169,9 +167,7 @@ class Understanding:
 
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
         own, cut = guards.own_words(arrows_in_words(text, self.verbs))
-        own = _TOO.sub("", own)
-        own = files_added(estimates_said(self._between_courtesies(own, names)))
-        own = said_plainly(freezes_said(own))
+        own = files_added(said_plainly(self._between_courtesies(own, names)))
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
             return ParsedPlan(
@@ -350,15 +346,15 @@ class Understanding:
 
     def _told(self, reads: list[Read]) -> list[Read]:
         """The reads that only tell of something; none of them is taken for an act any more."""
-        hold = [r for r in reads if self._acts(r) or r.goes_on or r.operation is None]
+        hold = [r for r in reads if r.operation is None or r.goes_on or self.changes(r.operation)]
         told = [r for r in hold if orders_nothing(r.clause, self.verbs)]
         for read in told:
             read.operation = None
         return told
 
-    def _acts(self, read: Read) -> bool:
-        known = self.operations.get(read.operation) if read.operation else None
-        return known is not None and known.effect is not Effect.READ
+    def changes(self, operation: str) -> bool:
+        """True for an operation that changes something, rather than only reads."""
+        return self.operations.get(operation).effect is not Effect.READ
 
     def _with_named(
         self, named: Sequence[Clause], names: NameView, state: ConversationState
@@ -636,13 +632,6 @@ def _documents(reads: Sequence[Read]) -> list[Focus]:
     return [Focus(kind=kind, value=m.names[0].name) for m in found if m.kind is kind]
 
 
-_TOO = re.compile(
-    r"^\s*(?:ok,?\s+|hm+,?\s+)?(?:(?:that's|thats|that is|it's|its|this is)\s+)?"
-    r"(?:way\s+|much\s+|far\s+)?"
-    r"too\s+\w+\s*[,.;:-]+\s*(?=(?:cancel|stop|pause|abort|kill)\b)",
-    re.I,
-)
-"""Why something is to end: `too slow, cancel it`."""
 _VERSION_SAID = re.compile(r"\b(?:v|version )\d+\b", re.I)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from graphs.understanding.clause import strip_leading
 from graphs.understanding.lexicon import phrases
 from graphs.understanding.text import Token
-from tools.kernel.operations import Effect
 
 if TYPE_CHECKING:
     from graphs.plan import Plan
@@ -45,7 +44,7 @@ def tried(parser: Understanding, tokens: Sequence[Token], state: ConversationSta
     It goes on waiting: a yes after the answer carries it out.
     """
     waits = state.proposed
-    if waits is None or not any(_changes(parser, s.operation) for s in waits.steps):
+    if waits is None or not any(parser.changes(s.operation) for s in waits.steps):
         return None
     plain = strip_leading(list(tokens), phrases("dialogue", "leading"))
     said = " ".join(t.low for t in plain if t.kind != "punctuation")
@@ -53,7 +52,3 @@ def tried(parser: Understanding, tokens: Sequence[Token], state: ConversationSta
     while (shorter := _AFTER.sub("", said)) != said:
         said = shorter
     return waits if _ASKED.fullmatch(said) else None
-
-
-def _changes(parser: Understanding, operation: str) -> bool:
-    return parser.operations.get(operation).effect is not Effect.READ

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import OperationFailed
+from tools.training.intervals import wilson
 
 if TYPE_CHECKING:
     from edge.engines.base import Floats
     from edge.runtime import Prediction as _Labelled
 
 GOLDEN = 6
+_Z_99 = 2.576
+"""The normal distribution's 99.5 % point: two-sided 99 %."""
 FEWEST = 30
 """Texts of which it can be told where they lie."""
 FLATTERED = 0.05
@@ -106,7 +109,7 @@ def _whereabouts(lying: Floats | None) -> dict[str, Any]:
 
 
 def _metric(share: float, rows: int, registered: tuple[float, int] | None) -> dict[str, Any]:
-    floor = _wilson_low(share, rows) if registered is None else _due(*registered, rows)
+    floor = _lowest(share, rows) if registered is None else _due(*registered, rows)
     if registered is not None and share < floor:
         raise OperationFailed(
             f"As devices would run it, the model answers {share:.0%} of {rows} held-out rows "
@@ -118,7 +121,7 @@ def _metric(share: float, rows: int, registered: tuple[float, int] | None) -> di
 
 def _due(registered: float, of: int, rows: int) -> float:
     """The least that two measurements of one model differ by chance; both have so few rows."""
-    return max(0.0, _wilson_low(registered, 1 / (1 / of + 1 / rows)) - FLATTERED)
+    return max(0.0, _lowest(registered, 1 / (1 / of + 1 / rows)) - FLATTERED)
 
 
 def _spread(ranked: Sequence[tuple[str, _Labelled]]) -> list[tuple[str, _Labelled]]:
@@ -132,8 +135,6 @@ def _spread(ranked: Sequence[tuple[str, _Labelled]]) -> list[tuple[str, _Labelle
     return [*first, *later][:GOLDEN]
 
 
-def _wilson_low(share: float, rows: float, z: float = 2.576) -> float:
-    """The lower end of Wilson's interval of a share (Wilson 1927); z = 2.576 is 99 %."""
-    middle = share + z * z / (2 * rows)
-    half = z * ((share * (1 - share) + z * z / (4 * rows)) / rows) ** 0.5
-    return max(0.0, (middle - half) / (1 + z * z / rows))
+def _lowest(share: float, rows: float) -> float:
+    """The lower end of the 99 % interval of a share."""
+    return wilson(share * rows, rows, z=_Z_99)[0]

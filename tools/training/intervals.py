@@ -9,12 +9,12 @@ Z_95 = 1.959963984540054
 _HALVINGS = 60
 
 
-def wilson(right: int, rows: int, *, z: float = Z_95) -> tuple[float, float]:
+def wilson(right: float, rows: float, *, z: float = Z_95) -> tuple[float, float]:
     """The ends of Wilson's score interval (1927) of a share; 0 to 1 where there are no rows.
 
     Args:
         right: rows that count.
-        rows: all rows.
+        rows: all rows; a fraction where two samples count as one of such a size.
         z: quantile of the normal distribution; 95 % when not given.
     """
     below = rows + z * z
