@@ -17,9 +17,10 @@ from graphs.understanding.corrections import (
     sibling,
     widened,
 )
+from graphs.understanding.ellipsis import gone_on
 from graphs.understanding.further import further
 from graphs.understanding.lexicon import fields, phrases, words
-from graphs.understanding.link import link, version_names
+from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.said import said_values, says_choice, says_only_values
@@ -55,7 +56,8 @@ def amended(
     if (wider := widened(tokens, last, parser.operations.get(last.operation))) is not None:
         moved = last.model_copy(update={"arguments": wider})
         text = " ".join(t.text for t in tokens)
-        return ParsedPlan(text=text, steps=[*state.recent[0].steps[:-1], moved], confidence=0.9)
+        steps, dry = [*state.recent[0].steps[:-1], moved], state.recent[0].dry_run
+        return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=dry)
     if other := compared_with(kept, state.recent[0], names):
         text = " ".join(t.text for t in tokens)
         return ParsedPlan(text=text, steps=other, confidence=0.9, dry_run=state.recent[0].dry_run)
@@ -75,16 +77,8 @@ def amended(
     if _asks_anew(parser, clause, how):
         return None
     whole = _whole_request(parser, tokens, names) if how == "correction" else None
-    if how == "ellipsis" and (other := _other_side(clause, state.recent[0])):
-        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
-    if how == "ellipsis" and (other := _searched(clause, state.recent[0])):
-        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
-    if how == "ellipsis" and (other := _of_version(clause, state.recent[0], names)):
-        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
-    if how == "ellipsis" and (other := _with_number(clause, state.recent[0])):
-        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[other], confidence=0.9)
-    if how == "ellipsis" and (like := _like_the_last(parser, clause, names, state)):
-        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[like], confidence=0.9)
+    if how == "ellipsis" and (step := gone_on(parser, clause, names, state)):
+        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[step], confidence=0.9)
     for plan in state.recent if how != "bare" else state.recent[:1]:
         if whole is not None and whole not in {step.operation for step in plan.steps}:
             return None
@@ -294,90 +288,6 @@ def _leading(tokens: list[Token], how: str) -> int:
         if find_phrase(tokens, phrase, 0, len(phrase)) == 0:
             return len(phrase)
     return 0
-
-
-def _like_the_last(
-    parser: Understanding, clause: Clause, names: NameView, state: ConversationState
-) -> Step | None:
-    """`same thing on q3` after `chargebacks-q2`: the last step with a name like its own."""
-    if clause.mentions or not state.recent or not state.recent[0].steps:
-        return None
-    last = state.recent[0].steps[-1]
-    rest = strip_leading(list(clause.tokens), phrases("dialogue", "ellipsis"))
-    operation = parser.operations.get(last.operation)
-    said = sibling(rest, last, operation, names, parser.linker)
-    if not said:
-        return None
-    return Step(id="s1", operation=last.operation, arguments={**last.arguments, **said})
-
-
-def _searched(clause: Clause, last: Plan) -> Step | None:
-    """`and for ink pressure?` after a search: the same search for other words."""
-    step = last.steps[-1]
-    kept = [t for t in clause.tokens if t.kind != "punctuation"]
-    led = (*phrases("dialogue", "ellipsis"), ("for",), ("about",), ("on",))
-    rest = strip_leading(kept, led)
-    if step.operation != "knowledge.search" or not rest or kept[0].low != "and":
-        return None
-    query = " ".join(t.text for t in rest)
-    return step.model_copy(update={"id": "s1", "arguments": {**step.arguments, "query": query}})
-
-
-def _of_version(clause: Clause, last: Plan, names: NameView) -> Step | None:
-    """`and of 3?` after a look at a version or a measurement of it: the same of another one."""
-    step = last.steps[-1]
-    kept = [t for t in clause.tokens if t.kind != "punctuation"]
-    small = (("of",), ("for",), ("with",), ("on",), ("version",), ("about",), ("what",))
-    rest = strip_leading(kept, (*phrases("dialogue", "ellipsis"), *small))
-    number = number_at(rest, 0) if rest else None
-    model = step.arguments.get("model")
-    if number is None or number[1] != len(rest) or not isinstance(model, str):
-        return None
-    looks = step.operation.startswith(("evaluation.", "registry.describe"))
-    known = {n.name for n in version_names(model, names)}
-    if not looks or "version" not in step.arguments or f"{number[0]:g}" not in known:
-        return None
-    return step.model_copy(
-        update={"id": "s1", "arguments": {**step.arguments, "version": int(number[0])}}
-    )
-
-
-def _with_number(clause: Clause, last: Plan) -> Step | None:
-    """`and with 10?` after an act with one number: the same with that."""
-    step = last.steps[-1]
-    kept = [t for t in clause.tokens if t.kind != "punctuation"]
-    rest = strip_leading(kept, (*phrases("dialogue", "ellipsis"), ("with",), ("at",)))
-    numbers = [
-        n
-        for n, v in step.arguments.items()
-        if isinstance(v, int | float) and not isinstance(v, bool) and n not in _NAMING
-    ]
-    number = number_at(rest, 0) if rest else None
-    if number is None or number[1] != len(rest) or len(numbers) != 1:
-        return None
-    value = int(number[0]) if number[0] == int(number[0]) else number[0]
-    return Step(id="s1", operation=step.operation, arguments={**step.arguments, numbers[0]: value})
-
-
-_NAMING = frozenset(["version", "other_version", "job", "experiment"])
-
-
-def _other_side(clause: Clause, last: Plan) -> Step | None:
-    """`and with 4?` after a comparison: the same first version, compared with another."""
-    compared = [s for s in last.steps if s.operation == "evaluation.compare"]
-    kept = [t for t in clause.tokens if t.kind != "punctuation"]
-    rest = strip_leading(kept, (("and",), ("with",), ("to",), ("against",), ("what",), ("about",),
-                                ("how",), ("version",), ("now",), ("vs",), ("the",)))  # fmt: skip
-    if not compared or len(rest) != 1 or len(kept) > _SHORT:
-        return None
-    number = number_at(rest, 0)
-    version = int(number[0]) if number else read_version(rest[0].low)
-    if not isinstance(version, int):
-        return None
-    arguments = {k: v for k, v in compared[-1].arguments.items() if k != "other_model"}
-    return Step(
-        id="s1", operation=compared[-1].operation, arguments={**arguments, "other_version": version}
-    )
 
 
 def _asks_anew(parser: Understanding, clause: Clause, how: str) -> bool:

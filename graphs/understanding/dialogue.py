@@ -107,7 +107,7 @@ def _taken_up(
         return None
     plan, rest = found
     if not rest:
-        return ParsedPlan(text=plan.text, steps=plan.steps, confidence=0.9)
+        return ParsedPlan(text=plan.text, steps=plan.steps, confidence=0.9, dry_run=plan.dry_run)
     no = Token("no", "no", rest[0].start, rest[0].start, "word")
     return amended(parser, [no, *rest], names, state.model_copy(update={"recent": [plan]}))
 

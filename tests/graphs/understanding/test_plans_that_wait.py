@@ -239,3 +239,23 @@ def test_one_act_is_planned_where_one_is_wanted(
 ) -> None:
     (step,) = says(*turns).steps
     assert step.arguments == arguments
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        ("what would happen if i froze the kiosks?", "actually all groups"),
+        ("what would happen if i trained on tickets?", "list the models", "back to the training"),
+    ],
+)
+def test_what_was_only_tried_is_only_tried_when_it_is_changed(
+    says: Says, turns: tuple[str, ...]
+) -> None:
+    plan = says(*turns)
+    assert plan.steps and plan.dry_run
+
+
+def test_an_act_done_once_more_waits_for_nothing_of_the_plan_before(says: Says) -> None:
+    turns = ("train on tickets, then show the slices of ticket-router v4", "and of 3?")
+    (step,) = says(*turns).steps
+    assert step.arguments["version"] == 3 and step.depends_on == []

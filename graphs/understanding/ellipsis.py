@@ -1,0 +1,128 @@
+"""`and of 3?`, `and with 10?`, `same thing on q3`: the last act once more, with another value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from graphs.plan import Plan, Step
+from graphs.understanding.clause import Clause, strip_leading
+from graphs.understanding.conversation import ConversationState
+from graphs.understanding.corrections import sibling
+from graphs.understanding.lexicon import phrases
+from graphs.understanding.link import version_names
+from graphs.understanding.names import NameView
+from graphs.understanding.values import number_at
+from graphs.understanding.written import read_version
+
+if TYPE_CHECKING:
+    from graphs.understanding.understanding import Understanding
+
+_SHORT = 10
+
+
+def gone_on(
+    parser: Understanding, clause: Clause, names: NameView, state: ConversationState
+) -> Step | None:
+    """The last act once more with what an ellipsis says; None if it says something else.
+
+    Args:
+        parser: what is understood.
+        clause: the ellipsis.
+        names: the catalogue.
+        state: the plans of before, of which the newest goes on.
+    """
+    last = state.recent[0]
+    return (
+        _other_side(clause, last)
+        or _searched(clause, last)
+        or _of_version(clause, last, names)
+        or _with_number(clause, last)
+        or _like_the_last(parser, clause, names, state)
+    )
+
+
+def _again(step: Step, **changed: Any) -> Step:
+    """A step by itself: it waits for nothing that the last one waited for."""
+    return Step(id="s1", operation=step.operation, arguments={**step.arguments, **changed})
+
+
+def _like_the_last(
+    parser: Understanding, clause: Clause, names: NameView, state: ConversationState
+) -> Step | None:
+    """`same thing on q3` after `chargebacks-q2`: the last step with a name like its own."""
+    if clause.mentions or not state.recent or not state.recent[0].steps:
+        return None
+    last = state.recent[0].steps[-1]
+    rest = strip_leading(list(clause.tokens), phrases("dialogue", "ellipsis"))
+    operation = parser.operations.get(last.operation)
+    said = sibling(rest, last, operation, names, parser.linker)
+    if not said:
+        return None
+    return _again(last, **said)
+
+
+def _searched(clause: Clause, last: Plan) -> Step | None:
+    """`and for ink pressure?` after a search: the same search for other words."""
+    step = last.steps[-1]
+    kept = [t for t in clause.tokens if t.kind != "punctuation"]
+    led = (*phrases("dialogue", "ellipsis"), ("for",), ("about",), ("on",))
+    rest = strip_leading(kept, led)
+    if step.operation != "knowledge.search" or not rest or kept[0].low != "and":
+        return None
+    query = " ".join(t.text for t in rest)
+    return _again(step, query=query)
+
+
+def _of_version(clause: Clause, last: Plan, names: NameView) -> Step | None:
+    """`and of 3?` after a look at a version or a measurement of it: the same of another one."""
+    step = last.steps[-1]
+    kept = [t for t in clause.tokens if t.kind != "punctuation"]
+    small = (("of",), ("for",), ("with",), ("on",), ("version",), ("about",), ("what",))
+    rest = strip_leading(kept, (*phrases("dialogue", "ellipsis"), *small))
+    number = number_at(rest, 0) if rest else None
+    model = step.arguments.get("model")
+    if number is None or number[1] != len(rest) or not isinstance(model, str):
+        return None
+    looks = step.operation.startswith(("evaluation.", "registry.describe"))
+    known = {n.name for n in version_names(model, names)}
+    if not looks or "version" not in step.arguments or f"{number[0]:g}" not in known:
+        return None
+    return _again(step, version=int(number[0]))
+
+
+def _with_number(clause: Clause, last: Plan) -> Step | None:
+    """`and with 10?` after an act with one number: the same with that."""
+    step = last.steps[-1]
+    kept = [t for t in clause.tokens if t.kind != "punctuation"]
+    rest = strip_leading(kept, (*phrases("dialogue", "ellipsis"), ("with",), ("at",)))
+    numbers = [
+        n
+        for n, v in step.arguments.items()
+        if isinstance(v, int | float) and not isinstance(v, bool) and n not in _NAMING
+    ]
+    number = number_at(rest, 0) if rest else None
+    if number is None or number[1] != len(rest) or len(numbers) != 1:
+        return None
+    value = int(number[0]) if number[0] == int(number[0]) else number[0]
+    return _again(step, **{numbers[0]: value})
+
+
+_NAMING = frozenset(["version", "other_version", "job", "experiment"])
+
+
+def _other_side(clause: Clause, last: Plan) -> Step | None:
+    """`and with 4?` after a comparison: the same first version, compared with another."""
+    compared = [s for s in last.steps if s.operation == "evaluation.compare"]
+    kept = [t for t in clause.tokens if t.kind != "punctuation"]
+    rest = strip_leading(kept, (("and",), ("with",), ("to",), ("against",), ("what",), ("about",),
+                                ("how",), ("version",), ("now",), ("vs",), ("the",)))  # fmt: skip
+    if not compared or len(rest) != 1 or len(kept) > _SHORT:
+        return None
+    number = number_at(rest, 0)
+    version = int(number[0]) if number else read_version(rest[0].low)
+    if not isinstance(version, int):
+        return None
+    arguments = {k: v for k, v in compared[-1].arguments.items() if k != "other_model"}
+    return Step(
+        id="s1", operation=compared[-1].operation, arguments={**arguments, "other_version": version}
+    )
