@@ -25,6 +25,7 @@ from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.said import said_values, says_choice, says_only_values
 from graphs.understanding.text import Token, find_phrase
+from graphs.understanding.unknown_places import LONGEST, TOWARDS
 from graphs.understanding.values import number_at
 from graphs.understanding.written import read_version
 from tools.kernel.operations import Operation
@@ -99,17 +100,13 @@ def unknown_place(
     operation = parser.operations.get(name)
     said = [t for t in tokens if t.kind != "punctuation"]
     group = operation.slots.get("group")
-    if group is None or not group.closed or len(said) < 2 or said[0].low not in _TOWARDS:
+    if group is None or not group.closed or len(said) < 2 or said[0].low not in TOWARDS:
         return None
     place = strip_leading(said[1:], (("the",), ("our",)))
-    if len(place) > _PLACE or any(t.kind != "word" or t.low in parser.verbs for t in place):
+    if len(place) > LONGEST or any(t.kind != "word" or t.low in parser.verbs for t in place):
         return None
     text = f"I know no group of devices called {' '.join(t.text for t in place)!r}."
     return ask(operation, "group", names, said=text)
-
-
-_TOWARDS = frozenset(["to", "on", "onto"])
-_PLACE = 3
 
 
 def _by_values_alone(

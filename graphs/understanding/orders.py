@@ -17,6 +17,7 @@ from graphs.understanding.lexicon import fields, phrases, split_phrases, words
 from graphs.understanding.negation import negated_inside
 from graphs.understanding.router import Sentence
 from graphs.understanding.text import Token, find_phrase
+from graphs.understanding.unknown_places import unknown_place
 from tools.kernel.operations import Effect, OperationSet
 
 _TELLING = frozenset(
@@ -81,7 +82,9 @@ class Orders:
         if any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "no_order")):
             return False
         own = self._words[operation]
-        said = [word for word in self._said(clause) if not self._named(operation, word)]
+        group = self._operations.get(operation).slots.get("group")
+        place = unknown_place(clause) if group is not None and group.closed else range(0)
+        said = [word for word in self._said(clause, place) if not self._named(operation, word)]
         known = sum(word in own or word.removesuffix("s") in own for word in said)
         return not said or known >= _SHARE * len(said)
 
@@ -119,8 +122,9 @@ class Orders:
             and f"^{first.low}" not in self._words[operation]
         )
 
-    def _said(self, clause: Clause) -> list[str]:
-        named = {i for m in clause.mentions for i in range(m.start, m.end)}
+    def _said(self, clause: Clause, place: range) -> list[str]:
+        """The words by which an act is asked for: no names, and not where it is to go to."""
+        named = {i for m in clause.mentions for i in range(m.start, m.end)} | set(place)
         end = _reason(clause.tokens)
         small = words("words", "determiners") | words("words", "prepositions")
         return [
