@@ -2,7 +2,8 @@
 
 from graphs.understanding.conversation import ConversationState, Focus, Pending
 from graphs.understanding.names import NameView
-from graphs.understanding.understanding import ParsedPlan, Reason, Understanding
+from graphs.understanding.parsed import ParsedPlan, Reason
+from graphs.understanding.understanding import Understanding
 
 __all__ = [
     "ConversationState",

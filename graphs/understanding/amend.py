@@ -23,6 +23,7 @@ from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
+from graphs.understanding.parsed import ParsedPlan
 from graphs.understanding.said import said_values, says_choice, says_only_values
 from graphs.understanding.text import Token, find_phrase
 from graphs.understanding.unknown_places import LONGEST, TOWARDS
@@ -31,7 +32,7 @@ from graphs.understanding.written import read_version
 from tools.kernel.operations import Operation
 
 if TYPE_CHECKING:
-    from graphs.understanding.understanding import ParsedPlan, Understanding
+    from graphs.understanding.understanding import Understanding
 
 _SHORT = 10
 _LONG = 16
@@ -43,8 +44,6 @@ def amended(
     parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
 ) -> ParsedPlan | None:
     """ "no, version 4", "make it 20 percent", "and on the phones?": the last plan, changed."""
-    from graphs.understanding.understanding import ParsedPlan
-
     kept = [t for t in tokens if t.kind != "punctuation" or t.low in "%-"]
     if not kept or len(kept) > _LONG:
         return None
@@ -118,8 +117,6 @@ def _by_values_alone(
     how: str,
 ) -> ParsedPlan | None:
     """The last plan with values put in, where the words say values and nothing else."""
-    from graphs.understanding.understanding import ParsedPlan
-
     first, last = clause.tokens[0].low, state.recent[0]
     orders = first in parser.verbs and first not in words("segment", "adding")
     if how == "ellipsis" or orders or (first in words("segment", "questions") and how == "bare"):
@@ -152,8 +149,6 @@ def _with_more(
     parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
 ) -> ParsedPlan | None:
     """`and only at night` of a plan that waits: the plan with what it did not say before."""
-    from graphs.understanding.understanding import ParsedPlan
-
     waits = state.proposed
     if waits is None or waits.steps != state.recent[0].steps or tokens[-1].low == "?":
         return None
@@ -202,7 +197,7 @@ def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameVi
     clause = Clause(list(tokens))
     link(clause, parser.linker, names)
     route = parser.router.route([mask_clause(clause)])[0]
-    if not parser.sure(route) or route.probability < _BEYOND_DOUBT:
+    if not parser.hearing.sure(route) or route.probability < _BEYOND_DOUBT:
         return None
     return route.operation if says_choice(parser.operations.get(route.operation), clause) else None
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 
 from graphs.plan import Step
 from graphs.understanding.clause import Clause
+from graphs.understanding.draft import Read
 from graphs.understanding.lexicon import phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.names import NameView
-from graphs.understanding.planner import Read
 from graphs.understanding.reading import Scope
 from graphs.understanding.said import says_only_values
 from graphs.understanding.written import alias_of

@@ -22,6 +22,7 @@ from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView, covers
 from graphs.understanding.order_of_acts import in_order
+from graphs.understanding.parsed import ParsedPlan
 from graphs.understanding.schedule import (
     When,
     Written,
@@ -38,7 +39,7 @@ from tools.kernel.entities import EntityKind
 from tools.schedules.timing import LaterJob, Timing
 
 if TYPE_CHECKING:
-    from graphs.understanding.understanding import ParsedPlan, Understanding
+    from graphs.understanding.understanding import Understanding
 
 CREATE = "schedules.create"
 SLOT = "timing"
@@ -183,8 +184,6 @@ def _timed(
 
 def _again(parser: Understanding, kept: Taken, timing: Timing) -> Taken:
     """`do that every night`: the plan before, at a time."""
-    from graphs.understanding.understanding import ParsedPlan
-
     before = kept.state.proposed or next(iter(kept.state.recent), None)
     if before is None:
         text = "What should I do then? Say it in one sentence, together with the time."
@@ -318,7 +317,7 @@ def _is_about_schedules(
     if when.adjective and any(m.kind is EntityKind.SCHEDULE for m in clause.mentions):
         return True
     route = parser.router.route([mask_clause(clause)])[0]
-    return route.operation in _MANAGED and parser.sure(route)
+    return route.operation in _MANAGED and parser.hearing.sure(route)
 
 
 def _only_asks(sentence: Written, when: When) -> bool:
@@ -364,15 +363,11 @@ _NOUNS = {
 def _asked(
     parser: Understanding, text: str, candidates: list[str], *, slot: str = SLOT
 ) -> ParsedPlan:
-    from graphs.understanding.understanding import ParsedPlan
-
     question = Question(operation=CREATE, slot=slot, text=text, candidates=candidates)
     return ParsedPlan(question=question, confidence=0.9)
 
 
 def _refused(kept: Taken, reply: str) -> Taken:
-    from graphs.understanding.understanding import ParsedPlan
-
     plan = ParsedPlan(abstained=True, confidence=0.9, reply=reply, final=True)
     return Taken(kept.tokens, kept.state, plan=plan)
 

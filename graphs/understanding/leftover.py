@@ -13,11 +13,11 @@ from functools import lru_cache
 from typing import Any
 
 from graphs.understanding.clause import Clause, join, polite
+from graphs.understanding.draft import Draft
 from graphs.understanding.guards import stems
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import split_name
-from graphs.understanding.planner import Draft
 from graphs.understanding.router import Sentence
 from graphs.understanding.text import Token, phrase_at, tokenise
 from graphs.understanding.values import number_at

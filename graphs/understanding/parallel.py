@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 
 from graphs.plan import Step
 from graphs.understanding.clause import Clause
+from graphs.understanding.draft import Read
 from graphs.understanding.lexicon import words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.models import model_mentions
-from graphs.understanding.planner import Read
 from graphs.understanding.reading import Scope
 from graphs.understanding.said import said_values, unaccounted
 from graphs.understanding.text import Token

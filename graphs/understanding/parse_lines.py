@@ -11,7 +11,8 @@ from typing import Any
 from graphs.plan import Plan
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.names import NameView
-from graphs.understanding.understanding import ParsedPlan, Understanding
+from graphs.understanding.parsed import ParsedPlan
+from graphs.understanding.understanding import Understanding
 from tools.kernel.entities import EntityKind, EntityName
 from tools.kernel.errors import InvalidInput
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from graphs.plan import Condition, Question, Step, references
+from graphs.plan import Condition, Step, references
 from graphs.understanding.asking import ask
 from graphs.understanding.clause import Clause
 from graphs.understanding.conditions import (
@@ -22,6 +21,7 @@ from graphs.understanding.conditions import (
     wanted_state,
 )
 from graphs.understanding.conversation import ConversationState
+from graphs.understanding.draft import Draft, Read
 from graphs.understanding.fill import fill
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import Linker, link
@@ -36,8 +36,7 @@ from graphs.understanding.pairs import (
     measured,
     subjects,
 )
-from graphs.understanding.reading import Evidence, Filled, Reading, Scope
-from graphs.understanding.router import Route
+from graphs.understanding.reading import Filled, Reading, Scope
 from graphs.understanding.said import said_values, says_only_values
 from graphs.understanding.sides import agreed, meant, side_won, unsettled
 from graphs.understanding.text import Token, tokenise
@@ -45,59 +44,6 @@ from graphs.understanding.winners import sides, winner_at, won_before
 from graphs.understanding.written import read_version
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
-
-
-@dataclass
-class Read:
-    """A clause with its route.
-
-    Attributes:
-        clause: its words.
-        route: what it asks for; None if it was not routed.
-        evidence: which words led to which argument.
-        operation: what it is taken for.
-        goes_on: True if it only says other values for the act before it.
-        subject: arguments that no words of the clause say: the side of a comparison that won.
-    """
-
-    clause: Clause
-    route: Route | None = None
-    evidence: list[Evidence] = field(default_factory=list)
-    operation: str | None = None
-    goes_on: bool = False
-    subject: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-@dataclass
-class Draft:
-    """A plan in the making.
-
-    Attributes:
-        steps: the steps so far.
-        question: what stops it, if anything is missing.
-        asked: the clause that the question is about.
-        known: the step that the question is about, as far as it is known.
-        unclear: a condition that was not understood.
-        unread: words with an amount that no step takes in.
-        confidence: the lowest probability of its clauses.
-        reads: the clauses, for the explanation.
-        last: the steps that the clause before ended in.
-        ahead: the same of the clause before that, which waits for what this one waits for.
-        kept: where the words begin that a condition of the plan, or of its order, stands for.
-    """
-
-    steps: list[Step] = field(default_factory=list[Step])
-    question: Question | None = None
-    asked: Read | None = None
-    known: Step | None = None
-    unclear: str | None = None
-    unread: str | None = None
-    confidence: float = 1.0
-    reads: list[Read] = field(default_factory=list[Read])
-    last: list[str] = field(default_factory=list[str])
-    ahead: list[str] = field(default_factory=list[str])
-    kept: set[int] = field(default_factory=set[int])
-
 
 _WHICH = frozenset(["which", "who", "whether"])
 

@@ -47,6 +47,10 @@ class Replies:
         """For a plan or a question that was given up."""
         return "Dropped. Nothing of it was done."
 
+    def wrong(self, part: str) -> str:
+        """For a plan of which a part is wrong, where nobody said what is right."""
+        return f"Dropped. Nothing of it was done. Which {part} is right?"
+
     def nothing_open(self) -> str:
         """For a yes, no or cancel when nothing waits."""
         return "Nothing is waiting for an answer right now."

@@ -9,25 +9,24 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from pydantic import BaseModel, Field
-
-from graphs.plan import Plan, Question, Step
+from graphs.plan import Question
 from graphs.understanding import dialogue, guards, later
 from graphs.understanding.amend import amended
+from graphs.understanding.answers import value_for
 from graphs.understanding.arrows import arrows_in_words
 from graphs.understanding.clause import Clause, join, polite, strip_leading
-from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
+from graphs.understanding.conversation import ConversationState, Focus
 from graphs.understanding.courtesies import without_courtesies
+from graphs.understanding.draft import Draft, Read
 from graphs.understanding.examples import command_verbs, training_sentences
-from graphs.understanding.externals import compared_by_name
 from graphs.understanding.files_first import files_added
 from graphs.understanding.hanging import hanging
+from graphs.understanding.hearing import Hearing
 from graphs.understanding.helping import asks_for_help
 from graphs.understanding.join_reads import ReadJoiner
 from graphs.understanding.leftover import Leftovers
 from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
-from graphs.understanding.mask import MASKS, UNKNOWN, mask_clause
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView, NameWords
 from graphs.understanding.no_order import orders_nothing, restricts
@@ -35,13 +34,14 @@ from graphs.understanding.once_more import once_more
 from graphs.understanding.order_of_acts import in_order
 from graphs.understanding.orders import Orders
 from graphs.understanding.parallel import Parallels
-from graphs.understanding.planner import Draft, Planner, Read
+from graphs.understanding.parsed import ParsedPlan, Reason
+from graphs.understanding.planner import Planner
+from graphs.understanding.pointing import Pointing
 from graphs.understanding.reading import Scope
-from graphs.understanding.refit import Refit
 from graphs.understanding.replies import Replies
-from graphs.understanding.router import Encoder, Needs, Route, Router
+from graphs.understanding.router import Encoder, Router
 from graphs.understanding.said_plainly import said_plainly
-from graphs.understanding.segment import Segmenter, nouns_listed
+from graphs.understanding.segment import Segmenter
 from graphs.understanding.self_correction import corrected_at
 from graphs.understanding.skipping import skips_a_run
 from graphs.understanding.spelling import Speller, in_full
@@ -51,58 +51,9 @@ from graphs.understanding.unkept import single_device, unkept_condition, unread,
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
-from tools.schedules.timing import Timing
 
 _LONGEST = 2000
 _HELP = "platform.help"
-_LISTED = 0.6
-_DESCRIBE = ".describe"
-_FEW = 5
-_UNKNOWN_RUN = re.compile(rf"{UNKNOWN}(?: {UNKNOWN})*")
-_ALIEN = 0.9
-"""How surely a wish is none that anything here serves, whatever its words are names of."""
-_NEARBY = 3.0
-"""How much likelier a question is that stays with the subject of the wish before it."""
-
-
-class Reason(BaseModel):
-    """Why a clause became what it became.
-
-    Attributes:
-        text: the clause.
-        operation: what it was taken for; None if for nothing.
-        confidence: the probability of that.
-        runners: the next operations with their probabilities.
-        arguments: argument → the words that led to it.
-    """
-
-    text: str
-    operation: str | None
-    confidence: float
-    runners: list[tuple[str, float]]
-    arguments: dict[str, str]
-
-
-class ParsedPlan(Plan):
-    """A plan with what the parser alone knows; the extra fields are never written out.
-
-    Attributes:
-        answers: what questions about this sentence were answered, by `operation.slot`.
-        reasons: what each clause was taken for, and why.
-        drops_pending: True if the person gave up the question that was open.
-        known: what the step that the question is about has already.
-        when: the time that the sentence wants its act at, also where nothing could be planned.
-        spoken_of: documents that the words name, which no argument may hold.
-        final: True if nobody else should try: what was asked cannot be done at its time.
-    """
-
-    answers: dict[str, Any] = Field(default_factory=dict[str, Any], exclude=True)
-    reasons: list[Reason] = Field(default_factory=list[Reason], exclude=True)
-    drops_pending: bool = Field(default=False, exclude=True)
-    known: Step | None = Field(default=None, exclude=True)
-    when: Timing | None = Field(default=None, exclude=True)
-    final: bool = Field(default=False, exclude=True)
-    spoken_of: list[Focus] = Field(default_factory=list[Focus], exclude=True)
 
 
 class Understanding:
@@ -123,15 +74,17 @@ class Understanding:
         self.linker = Linker(self.known)
         meant = self.verbs | self.router.vocabulary | words("schedule", "words")
         self._speller = Speller(self.known, meant)
+        self.hearing = Hearing(
+            operations, sentences, self.router, self.linker, self.verbs, self.known
+        )
+        self._pointing = Pointing(operations, self.hearing)
         self._segmenter = Segmenter(self.verbs)
         self._orders = Orders(operations, sentences, self.verbs)
-        self._refit = Refit(operations, sentences)
         self._leftovers = Leftovers(operations, sentences, self.verbs)
         self._joiner = ReadJoiner(operations, self._given, self.linker, self.verbs)
         self._parallels = Parallels(operations, self._given, self.linker, self.verbs)
         self._planner = Planner(operations, self.linker, self.verbs, self.known)
         self.replies = Replies(operations)
-        self._needs = Needs()
         self.outputs = {
             o.name: [name for name, info in o.output.model_fields.items() if info.is_required()]
             for o in operations
@@ -313,8 +266,8 @@ class Understanding:
         # Named where nothing is done to it, or only later: `before rolling X out, evaluate it`.
         named = [c for c in clauses if c.negated] or clauses[1 : 1 + (tokens is not said)]
         state = self._with_named(named, names, state)
-        reads = self._route(self._listed(wanted), names)
-        self._in_context(reads, names, state)
+        reads = self.hearing.reads(wanted, names)
+        self._pointing.settle(reads, state)
         reads = [
             r for r in reads if not r.operation or not self._orders.forbidden(r.operation, r.clause)
         ]
@@ -379,21 +332,6 @@ class Understanding:
             ]
         return state.model_copy(update={"focus": [*items, *state.focus]}) if items else state
 
-    def _listed(self, clauses: list[Clause]) -> list[Clause]:
-        """Clauses that only list what is wanted, apart: `users, approvals and the last 5 jobs`."""
-        found: list[Clause] = []
-        for clause in clauses:
-            parts = nouns_listed(clause.tokens, self.verbs)
-            routes = self.router.route([mask_clause(Clause(part)) for part in parts])
-            wanted = {r.operation for r in routes if r.probability > _LISTED and self.sure(r)}
-            reads = all(self.operations.get(name).effect is Effect.READ for name in wanted)
-            apart = len(parts) > 1 and len(wanted) == len(parts) and reads
-            beside = "beside" if clause.link == "then" else clause.link
-            links = [clause.link, *[beside] * len(parts)]
-            listed = [Clause(*pair) for pair in zip(parts, links, strict=False)]
-            found += listed if apart else [clause]
-        return found
-
     def _asked_how(self, read: Read) -> Read:
         """`how do I roll back the kiosks?` is a question for help, never the act itself."""
         asks = asks_for_help(read.clause, read.route, self._given(read))
@@ -442,127 +380,11 @@ class Understanding:
         """What reading a clause needs beside its words."""
         return Scope(names, self.linker, state, [], {}, self.verbs, self.operations, self.known)
 
-    def _route(self, clauses: list[Clause], names: NameView) -> list[Read]:
-        for clause in clauses:
-            link(clause, self.linker, names)
-        routes = self.router.route([self._masked(clause, names) for clause in clauses])
-        routes = [self._refit.fitted(r, c) for r, c in zip(routes, clauses, strict=True)]
-        routes = [self._despite_names(r, c, names) for r, c in zip(routes, clauses, strict=True)]
-        return [
-            Read(clause, route, operation=route.operation if self.sure(route) else None)
-            for clause, route in zip(clauses, routes, strict=True)
-        ]
-
-    def _despite_names(self, route: Route, clause: Clause, names: NameView) -> Route:
-        """The route with words that nobody knows taken for a name: `roll back the forklifts`.
-
-        What is unknown fills no argument, so that this can lead to a question and to no act.
-        """
-        if self.sure(route) or clause.mentions or clause.tokens[0].low not in self.verbs:
-            return route
-        if route.outside > _ALIEN:
-            return route
-        known = [t for t in clause.tokens if t.kind != "word" or t.low in self.known]
-        if len(known) == len(clause.tokens):
-            return route
-        text = _UNKNOWN_RUN.sub(
-            UNKNOWN, " ".join(t.low if t in known else UNKNOWN for t in clause.tokens)
-        )
-        named = self.router.route([text])[0]
-        return named if self.sure(named) else route
-
-    def _in_context(self, reads: list[Read], names: NameView, state: ConversationState) -> None:
-        """Route anew what is unclear by itself, with "it" read as the thing in focus."""
-        kind = next((item.kind for item in state.focus if item.kind in MASKS), None)
-        said = [step.operation for plan in state.recent[:1] for step in plan.steps[-1:]]
-        for read in reads:
-            if read.route is not None and said and (read.operation is None or _points(read)):
-                read.operation = self._goes_on(read.route, said[-1]) or read.operation
-            said = [read.operation] if read.operation else said
-        kinds = [kind] if kind else []
-        for read in reads:
-            unclear = read.operation is None or self._describes_it(read)
-            unclear = unclear or self._lacks(read, [*kinds, *(f.kind for f in state.focus)])
-            if unclear and not read.clause.mentions:
-                self._point(read, kinds)
-            kinds = self._kinds_of(read) or kinds
-
-    def _point(self, read: Read, kinds: Sequence[EntityKind]) -> None:
-        """Route a clause with its "it" read as one of some kinds of things, the likeliest first."""
-        span = read.clause.find(phrases("references", "it"))
-        if span is None:
-            return
-        low = [t.low for t in read.clause.tokens]
-        if len(low) == span[1] - span[0]:
-            return
-        for kind in kinds:
-            route = self.router.route([" ".join([*low[: span[0]], MASKS[kind], *low[span[1] :]])])[
-                0
-            ]
-            if self.sure(route):
-                read.route, read.operation = route, route.operation
-                return
-
-    def _lacks(self, read: Read, kinds: Sequence[EntityKind]) -> bool:
-        """True where an act needs a kind of thing that is neither named nor was spoken of.
-
-        `pause it` after a look at a training means the training, not some group's rollout.
-        """
-        operation = self.operations.get(read.operation or "")
-        needed = [
-            slot.kind
-            for name, slot in operation.slots.items()
-            if slot.kind is not None and slot.closed
-            and operation.input.model_fields[name].is_required()
-        ]  # fmt: skip
-        return bool(needed) and not set(needed) & set(kinds)
-
-    def _describes_it(self, read: Read) -> bool:
-        """True for `describe it`: of what kind the thing is only what came before tells."""
-        said = [t for t in read.clause.tokens if t.kind != "punctuation"]
-        return (read.operation or "").endswith(_DESCRIBE) and len(said) <= _FEW
-
-    def _kinds_of(self, read: Read) -> list[EntityKind]:
-        """The kinds of things that a clause names or that its operation makes."""
-        named = [m.kind for m in read.clause.mentions if m.kind in MASKS]
-        if read.operation is None:
-            return named
-        operation = self.operations.get(read.operation)
-        results = [kind_of_field(operation.name, n) for n in operation.output.model_fields]
-        given = [kind_of_field(operation.name, n) for n in operation.input.model_fields]
-        made = [k for k in (*given, *results) if k is not None and k in MASKS]
-        return list(dict.fromkeys([*named, *made]))
-
-    def _goes_on(self, route: Route, before: str) -> str | None:
-        """What is unclear by itself as a look at what was just done: `show me the status`."""
-        domain = before.partition(".")[0]
-        least = route.probability / _NEARBY if self.sure(route) else 0.0
-        if least and self.operations.get(route.operation).effect is not Effect.READ:
-            return None
-        for name, chance in ((route.operation, route.probability), *route.runners):
-            operation = self.operations.get(name)
-            same = operation.domain == domain and operation.effect is Effect.READ
-            if same and chance * _NEARBY > max(route.outside, self._needs.read) and chance > least:
-                return name
-        return None
-
-    def _masked(self, clause: Clause, names: NameView) -> str:
-        clause = compared_by_name(clause)
-        slips = self.linker.misspelt(clause.tokens, clause.mentions, self.known, names)
-        return mask_clause(clause, slips, self.known)
-
     def _given(self, read: Read, dry: bool = False) -> bool:
         """True if a read may be planned: known, and said as an order where it acts."""
         return read.operation is not None and (
             dry or self._orders.given(read.operation, read.clause)
         )
-
-    def sure(self, route: Route) -> bool:
-        """True if a route may be acted on."""
-        if route.outside > route.probability:
-            return False
-        effect = self.operations.get(route.operation).effect
-        return route.probability >= getattr(self._needs, effect.value)
 
     def _abstained(self, reads: list[Read], unknown: Read, cut: bool) -> ParsedPlan:
         route = unknown.route
@@ -622,7 +444,7 @@ class Understanding:
 
     def answers_question(self, question: Question, tokens: Sequence[Token], names: NameView) -> Any:
         """The value by which a sentence answers a question; None if it does not."""
-        return dialogue.value_for(self, question, tokens, names)
+        return value_for(self, question, tokens, names)
 
 
 def _documents(reads: Sequence[Read]) -> list[Focus]:
@@ -633,11 +455,6 @@ def _documents(reads: Sequence[Read]) -> list[Focus]:
 
 
 _VERSION_SAID = re.compile(r"\b(?:v|version )\d+\b", re.I)
-
-
-def _points(read: Read) -> bool:
-    """True where a wish names nothing, and points at what was done before: `how is it going?`."""
-    return not read.clause.mentions and read.clause.find(phrases("references", "it")) is not None
 
 
 def _asks_what(clause: Clause) -> bool:

@@ -13,8 +13,8 @@ from graphs.plan import Step
 from graphs.understanding.clause import join, polite
 from graphs.understanding.conditions import read_condition
 from graphs.understanding.cut_conditions import NOT_CONDITIONS, condition_at
+from graphs.understanding.draft import Draft
 from graphs.understanding.lexicon import fields, phrases, words
-from graphs.understanding.planner import Draft
 from graphs.understanding.text import Token, phrase_at
 from graphs.understanding.values import read_period, read_rows_period
 from tools.kernel.entities import EntityKind

@@ -9,7 +9,7 @@ import pytest
 
 from graphs.understanding import ConversationState, Understanding
 from graphs.understanding.parse_lines import FileNames
-from graphs.understanding.understanding import ParsedPlan
+from graphs.understanding.parsed import ParsedPlan
 
 After = Callable[[str, str], ParsedPlan]
 SIDES = {"model": "ticket-router", "version": 3, "other_model": "ticket-router", "other_version": 4}

@@ -9,7 +9,7 @@ import pytest
 
 from graphs.understanding import Understanding
 from graphs.understanding.parse_lines import FileNames, parse_turns
-from graphs.understanding.understanding import ParsedPlan
+from graphs.understanding.parsed import ParsedPlan
 from tools.kernel.operations import Effect
 
 Says = Callable[..., ParsedPlan]

@@ -8,7 +8,7 @@ import pytest
 
 from graphs.understanding import Understanding
 from graphs.understanding.parse_lines import FileNames, parse_turns
-from graphs.understanding.understanding import ParsedPlan
+from graphs.understanding.parsed import ParsedPlan
 
 Says = Callable[..., ParsedPlan]
 CANARY = "canary ticket-router v4 on the kiosks at 10 %"

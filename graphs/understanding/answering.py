@@ -1,0 +1,129 @@
+"""A question that waits, and the sentence that answers it, tells more or asks something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from graphs.plan import Question, Step
+from graphs.understanding import guards, later
+from graphs.understanding.amend import unknown_place
+from graphs.understanding.answers import SHORT, value_for
+from graphs.understanding.clause import Clause, join, strip_leading
+from graphs.understanding.conversation import ConversationState, Pending
+from graphs.understanding.link import link
+from graphs.understanding.names import NameView
+from graphs.understanding.parsed import ParsedPlan
+from graphs.understanding.said import said_values, says_only_values
+from graphs.understanding.text import Token, tokenise
+
+if TYPE_CHECKING:
+    from graphs.understanding.understanding import Understanding
+
+
+def answered(
+    parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """The plan of the sentence that waits for an answer, once this one answers it.
+
+    Args:
+        parser: what is understood.
+        tokens: the answer.
+        names: the catalogue.
+        state: the conversation, in which a question waits.
+
+    Returns:
+        The plan, or the question once more; None where the sentence says nothing about it.
+    """
+    pending = state.pending
+    assert pending is not None  # noqa: S101 - asked by the caller
+    if pending.question.operation == later.CREATE:
+        timing = later.timing_of_answer(join(tokens), state.now, pending.question)
+        value = timing.model_dump(mode="json") if timing else None
+    else:
+        value = value_for(parser, pending.question, tokens, names)
+    if value is None and len(pending.question.candidates) == 1 and guards.act(tokens) == "yes":
+        value = pending.question.candidates[0]
+    if value is None:
+        asked = _asked_again(parser, tokens, names, state)
+        return asked or _told_more(parser, pending, tokens, names, state)
+    key = f"{pending.question.operation}.{pending.question.slot}"
+    answers, text = {**pending.answers, key: value}, pending.text
+    if (mended := _with_number(pending.text, pending.question, value)) is not None:
+        answers, text = pending.answers, mended
+    plan = parser.read(text, tokenise(text), names, state, answers)
+    plan.text = text
+    _add_further(parser, plan, pending.question, tokens, names, state)
+    return plan
+
+
+def _told_more(
+    parser: Understanding,
+    pending: Pending,
+    tokens: Sequence[Token],
+    names: NameView,
+    state: ConversationState,
+) -> ParsedPlan | None:
+    """The question once more, where `just 10 percent` says something else about the same act."""
+    if pending.question.operation == later.CREATE or len(tokens) > SHORT:
+        return None
+    led = (("just",), ("only",), ("and",), ("but",), ("also",), ("please",))
+    clause = Clause(strip_leading([t for t in tokens if t.low not in ",.!"], led))
+    if not clause.tokens or clause.tokens[0].low in parser.verbs:
+        return None
+    link(clause, parser.linker, names)
+    operation = parser.operations.get(pending.question.operation)
+    step = Step(id="asked", operation=operation.name)
+    said = says_only_values(operation, clause, parser.scope(names, state), step)
+    if not said or pending.question.slot in said:
+        return None
+    answers = pending.answers | {f"{operation.name}.{name}": v for name, v in said.items()}
+    plan = parser.read(pending.text, tokenise(pending.text), names, state, answers)
+    plan.text, plan.answers = pending.text, answers
+    return plan
+
+
+def _with_number(text: str, question: Question, value: Any) -> str | None:
+    """The sentence with a number in the place of the one that is out of bounds, if it says that."""
+    if not isinstance(value, int | float) or question.candidates:
+        return None
+    numbers = [t for t in tokenise(text) if t.kind == "number"]
+    wrong = [t for t in numbers if f" says {t.text};" in question.text]
+    if len(wrong) != 1:
+        return None
+    return f"{text[: wrong[0].start]}{value:g}{text[wrong[0].end :]}"
+
+
+def _asked_again(
+    parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """The same question once more, where the answer names a group that nobody knows."""
+    pending = state.pending
+    if pending is None or pending.question.slot != "group":
+        return None
+    question = unknown_place(parser, pending.question.operation, tokens, names)
+    if question is None:
+        return None
+    plan = ParsedPlan(text=pending.text, question=question, confidence=0.9)
+    plan.answers = pending.answers
+    return plan
+
+
+def _add_further(
+    parser: Understanding,
+    plan: ParsedPlan,
+    question: Question,
+    tokens: Sequence[Token],
+    names: NameView,
+    state: ConversationState,
+) -> None:
+    """Add what an answer says beside what was asked: `for legal, last 90 days`."""
+    step = next((s for s in plan.steps if s.operation == question.operation), None)
+    if step is None:
+        return
+    clause = Clause(list(tokens))
+    link(clause, parser.linker, names)
+    operation = parser.operations.get(question.operation)
+    said = said_values(operation, clause, parser.scope(names, state), step)
+    for name, value in said.items():
+        step.arguments.setdefault(name, value)
