@@ -1,4 +1,4 @@
-"""The operations on trainings."""
+"""The training's operations: train, estimate, tune."""
 
 from __future__ import annotations
 
@@ -6,46 +6,30 @@ from typing import TYPE_CHECKING
 
 from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
+from tools.training import following_operations, run_operations
 from tools.training.optimizing import operations as optimizing
 from tools.training.prompting import operations as prompting
+from tools.training.telling import of_rows, score, settings, warned
 from tools.training.types import (
-    CancelTraining,
     EstimateTraining,
-    ListTrainings,
-    PauseTraining,
-    ResumeTraining,
-    RunArgs,
-    RunState,
     StartTraining,
-    TrainingCancelled,
     TrainingEstimate,
-    TrainingList,
-    TrainingPaused,
     TrainingResult,
-    TrainingState,
-    TrainingStatusArgs,
     TuneTraining,
     TuningResult,
 )
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
-    from tools.training.following import TrainingJobs
     from tools.training.service import TrainingService
 
-__all__ = ["optimizing", "prompting"]
+__all__ = ["following_operations", "optimizing", "prompting", "run_operations"]
 
 
-def _service(kernel: Kernel) -> TrainingService:
+def _service(call: Call) -> TrainingService:
     from tools.training.service import TrainingService
 
-    return kernel.get(TrainingService)
-
-
-def _jobs(kernel: Kernel) -> TrainingJobs:
-    from tools.training.following import TrainingJobs
-
-    return kernel.get(TrainingJobs)
+    return call.get(TrainingService)
 
 
 @entity_source(EntityKind.BASE_MODEL)
@@ -92,22 +76,22 @@ def start(args: StartTraining, call: Call) -> TrainingResult:
     everything in MLflow.
     Refused before anything starts when the dataset, its splits or the base model do not fit.
     """
-    return _service(call.kernel).run(args, call)
+    return _service(call).run(args, call)
 
 
 @start.normalise
 def _(args: StartTraining, call: Call) -> StartTraining:
-    return _service(call.kernel).normalise(args, call.tenant)
+    return _service(call).normalise(args, call.tenant)
 
 
 @start.preview
 def _(args: StartTraining, call: Call) -> Preview:
-    return _service(call.kernel).preview(args, call.tenant)
+    return _service(call).preview(args, call.tenant)
 
 
 @start.read_back
 def _(args: StartTraining, result: TrainingResult, call: Call) -> list[Evidence]:
-    return _service(call.kernel).evidence(result.run_id, call.tenant)
+    return _service(call).evidence(result.run_id, call.tenant)
 
 
 @start.inverse
@@ -119,40 +103,10 @@ def _(args: StartTraining, result: TrainingResult, call: Call) -> Inverse | None
 def _(args: StartTraining, result: TrainingResult) -> str:
     return (
         f"Trained {result.model_name} on {result.dataset} v{result.dataset_version}"
-        f"{_of_rows(result)} from {result.base_model} in "
+        f"{of_rows(result)} from {result.base_model} in "
         f"{result.seconds:.0f} s: loss {result.initial_loss:.2f} → {result.final_loss:.2f}, "
-        f"{_score(result)}.{_told(result.warnings)}"
+        f"{score(result)}.{warned(result.warnings)}"
     )
-
-
-def _told(warnings: list[str]) -> str:
-    return "".join(f" {warning}" for warning in warnings)
-
-
-def _of_rows(result: TrainingResult) -> str:
-    """Which rows, where those of a certain time were asked for."""
-    rows = result.parameters.get("rows")
-    return f" ({rows})" if rows else ""
-
-
-def _score(result: TrainingResult) -> str:
-    found = result.metrics
-    if result.task == "multilabel":
-        micro, macro = result.validation_micro_f1, result.validation_macro_f1
-        return f"validation micro F1 {micro:.1%}, macro F1 {macro:.1%}"
-    if result.task == "language":
-        return (
-            f"right answers {found['exact_match_before']:.1%} → {found['exact_match']:.1%}, "
-            f"F1 of their words {found['token_f1_before']:.1%} → {found['token_f1']:.1%}"
-        )
-    if result.task == "embedding":
-        return (
-            f"counterpart nearest {found['accuracy_before']:.1%} → "
-            f"{result.validation_accuracy:.1%} of held-out texts, nDCG@10 "
-            f"{found['ndcg_at_10']:.3f} ({found['ndcg_at_10_low']:.3f} to "
-            f"{found['ndcg_at_10_high']:.3f})"
-        )
-    return f"validation accuracy {result.validation_accuracy:.1%}"
 
 
 @operation(
@@ -173,12 +127,12 @@ def _score(result: TrainingResult) -> str:
 )
 def estimate(args: EstimateTraining, call: Call) -> TrainingEstimate:
     """Estimate time, memory and cost of a training from this machine's measured speed."""
-    return _service(call.kernel).estimate(args, call.tenant)
+    return _service(call).estimate(args, call.tenant)
 
 
 @estimate.normalise
 def _(args: EstimateTraining, call: Call) -> EstimateTraining:
-    filled = _service(call.kernel).normalise(args, call.tenant)
+    filled = _service(call).normalise(args, call.tenant)
     return EstimateTraining(**filled.model_dump())
 
 
@@ -191,230 +145,8 @@ def _(args: EstimateTraining, result: TrainingEstimate) -> str:
         f"{result.epochs} epochs takes about {result.seconds:.0f} s "
         f"({result.seconds_low:.0f} to {result.seconds_high:.0f} s), {result.memory_mb} MB of "
         f"memory and {result.cost:.4f} {result.currency}."
-        f"{unfit(result)}{_told(result.warnings)}"
+        f"{unfit(result)}{warned(result.warnings)}"
     )
-
-
-@operation(
-    "training.status",
-    effect=Effect.READ,
-    examples=(
-        "how is the training going?",
-        "training status",
-        "is job 7 done training yet?",
-        "what's the loss of the current run",
-        "how far along is the fine-tune",
-        "did the training finish?",
-        "show progress of training job 12",
-        "what accuracy did the last training reach?",
-        "when will the ticket router be trained",
-        "check on the training run",
-        "why did training job 4 fail",
-    ),
-)
-def status(args: TrainingStatusArgs, call: Call) -> TrainingState:
-    """Tell how a training or tuning job stands: progress, loss, time left, or why it failed."""
-    return _jobs(call.kernel).status(args.job, call.tenant)
-
-
-@status.says
-def _(args: TrainingStatusArgs, result: TrainingState) -> str:
-    what = f"Training {result.model_name} (job {result.job})"
-    if result.status == "failed":
-        return f"{what} failed: {result.error}"
-    if result.status in ("running", "paused"):
-        return f"{what} is {result.progress:.0%} done. {result.message}"
-    if result.status == "done":
-        accuracy = result.metrics.get("validation_accuracy")
-        reached = "–" if accuracy is None else f"{accuracy:.1%}"
-        return f"{what} is done: validation accuracy {reached}."
-    return f"{what} is {result.status}."
-
-
-@operation(
-    "training.cancel",
-    effect=Effect.WRITE,
-    idempotent=True,
-    examples=(
-        "cancel the training",
-        "stop training job 7",
-        "abort the fine-tune",
-        "kill the current training run",
-        "please stop the training, I picked the wrong dataset",
-        "call off job 12, the tuning takes too long",
-        "halt the tuning job",
-        "end the running training now",
-        "never mind the training, cancel it",
-        "stop learning on complaints",
-    ),
-)
-def cancel(args: CancelTraining, call: Call) -> TrainingCancelled:
-    """Stop a running training or tuning job; says what had been done and what is kept."""
-    return _jobs(call.kernel).cancel(args.job, call.tenant)
-
-
-@cancel.normalise
-def _(args: CancelTraining, call: Call) -> CancelTraining:
-    return CancelTraining(job=_jobs(call.kernel).running(args.job, call.tenant, "cancel"))
-
-
-@cancel.preview
-def _(args: CancelTraining, call: Call) -> Preview:
-    state = _jobs(call.kernel).status(args.job, call.tenant)
-    return Preview(
-        summary=f"Stop training {state.model_name} (job {state.job}), {state.progress:.0%} done.",
-        risk="The job cannot be taken up again; what it learnt so far is not registered.",
-    )
-
-
-@cancel.read_back
-def _(args: CancelTraining, result: TrainingCancelled, call: Call) -> list[Evidence]:
-    return _job_evidence(result.job, call)
-
-
-def _job_evidence(job: int, call: Call) -> list[Evidence]:
-    state = _jobs(call.kernel).status(job, call.tenant)
-    return [Evidence(fact=f"status of job {job}", value=state.status, source="jobs")]
-
-
-@cancel.says
-def _(args: CancelTraining, result: TrainingCancelled) -> str:
-    return f"Job {result.job} is {result.status}: {result.done}; {result.kept}."
-
-
-@operation(
-    "training.pause",
-    effect=Effect.WRITE,
-    idempotent=True,
-    examples=(
-        "pause the training",
-        "pause training job 7",
-        "put the fine-tune on hold",
-        "hold the training run for now",
-        "suspend the current training",
-        "pause the tuning, I need the machine",
-        "let the training rest until tonight",
-        "pause job 12's training",
-        "freeze the fine-tuning where it is",
-        "halt the training for a while, we go on later",
-    ),
-)
-def pause(args: PauseTraining, call: Call) -> TrainingPaused:
-    """Pause a training or tuning job at its next step: it keeps a checkpoint and frees the machine.
-
-    It stays paused over restarts of the platform, until it is resumed or cancelled.
-    """
-    return _jobs(call.kernel).pause(args.job, call.tenant)
-
-
-@pause.normalise
-def _(args: PauseTraining, call: Call) -> PauseTraining:
-    jobs = _jobs(call.kernel)
-    return PauseTraining(job=jobs.running(args.job, call.tenant, "pause", paused=False))
-
-
-@pause.preview
-def _(args: PauseTraining, call: Call) -> Preview:
-    state = _jobs(call.kernel).status(args.job, call.tenant)
-    return Preview(summary=f"Pause training {state.model_name}, {state.progress:.0%} done.")
-
-
-@pause.read_back
-def _(args: PauseTraining, result: TrainingPaused, call: Call) -> list[Evidence]:
-    return _job_evidence(result.job, call)
-
-
-@pause.inverse
-def _(args: PauseTraining, result: TrainingPaused, call: Call) -> Inverse | None:
-    return Inverse(operation="training.resume", arguments={"job": result.job})
-
-
-@pause.says
-def _(args: PauseTraining, result: TrainingPaused) -> str:
-    return f"Training job {result.job} is {result.status}, {result.progress:.0%} done."
-
-
-@operation(
-    "training.resume",
-    effect=Effect.WRITE,
-    idempotent=True,
-    examples=(
-        "resume the training",
-        "resume training job 7",
-        "go on with the paused training",
-        "continue the fine-tune",
-        "let the training run again",
-        "unpause the training",
-        "take the tuning up again where it stopped",
-        "carry on with training job 12",
-        "the paused fine-tuning may go on now",
-        "pick the training up from its checkpoint",
-    ),
-)
-def resume(args: ResumeTraining, call: Call) -> TrainingPaused:
-    """Let a paused training or tuning job go on from its checkpoint."""
-    return _jobs(call.kernel).resume(args.job, call.tenant)
-
-
-@resume.normalise
-def _(args: ResumeTraining, call: Call) -> ResumeTraining:
-    jobs = _jobs(call.kernel)
-    return ResumeTraining(job=jobs.running(args.job, call.tenant, "resume", paused=True))
-
-
-@resume.preview
-def _(args: ResumeTraining, call: Call) -> Preview:
-    state = _jobs(call.kernel).status(args.job, call.tenant)
-    return Preview(summary=f"Go on with training {state.model_name}, {state.progress:.0%} done.")
-
-
-@resume.read_back
-def _(args: ResumeTraining, result: TrainingPaused, call: Call) -> list[Evidence]:
-    return _job_evidence(result.job, call)
-
-
-@resume.inverse
-def _(args: ResumeTraining, result: TrainingPaused, call: Call) -> Inverse | None:
-    return Inverse(operation="training.pause", arguments={"job": result.job})
-
-
-@resume.says
-def _(args: ResumeTraining, result: TrainingPaused) -> str:
-    return f"Training job {result.job} goes on ({result.progress:.0%} done)."
-
-
-@operation(
-    "training.list",
-    effect=Effect.READ,
-    examples=(
-        "list training runs",
-        "show me all trainings",
-        "what have we trained so far?",
-        "which training jobs are running",
-        "training history",
-        "show the last 5 trainings",
-        "what fine-tunes did we do this week",
-        "list recent runs with their accuracy",
-        "which runs failed?",
-        "past training and tuning jobs please",
-    ),
-)
-def list_(args: ListTrainings, call: Call) -> TrainingList:
-    """List training and tuning jobs, newest first, with status and metrics."""
-    return _jobs(call.kernel).list(call.tenant, args)
-
-
-_NOTHING = "Nothing has been trained yet."
-
-
-@list_.says
-def _(args: ListTrainings, result: TrainingList) -> str:
-    if not result.trainings:
-        return "There is no such training." if args.status or args.period else _NOTHING
-    shown = "; ".join(
-        f"job {t.job} {t.model_name} on {t.dataset}: {t.status}" for t in result.trainings[:5]
-    )
-    return f"{len(result.trainings)} trainings, newest first: {shown}."
 
 
 @operation(
@@ -444,22 +176,22 @@ def tune(args: TuneTraining, call: Call) -> TuningResult:
     the one that costs least at one point of quality or less is kept. Trials are durable steps and
     the study is stored, so that a killed process goes on where it was.
     """
-    return _service(call.kernel).run_tuning(args, call)
+    return _service(call).run_tuning(args, call)
 
 
 @tune.normalise
 def _(args: TuneTraining, call: Call) -> TuneTraining:
-    return _service(call.kernel).normalise(args, call.tenant)
+    return _service(call).normalise(args, call.tenant)
 
 
 @tune.preview
 def _(args: TuneTraining, call: Call) -> Preview:
-    return _service(call.kernel).preview_tuning(args, call.tenant)
+    return _service(call).preview_tuning(args, call.tenant)
 
 
 @tune.read_back
 def _(args: TuneTraining, result: TuningResult, call: Call) -> list[Evidence]:
-    return _service(call.kernel).evidence(result.run_id, call.tenant)
+    return _service(call).evidence(result.run_id, call.tenant)
 
 
 @tune.inverse
@@ -472,66 +204,6 @@ def _(args: TuneTraining, result: TuningResult) -> str:
     pruned = sum(t.state == "pruned" for t in result.trials)
     return (
         f"Tried {len(result.trials)} settings on {result.dataset} v{result.dataset_version} "
-        f"({pruned} given up early); trial {result.best_trial}{_settings(result)} is best with "
-        f"{_score(result)}.{_told(result.warnings)}"
+        f"({pruned} given up early); trial {result.best_trial}{settings(result)} is best with "
+        f"{score(result)}.{warned(result.warnings)}"
     )
-
-
-def _settings(result: TuningResult) -> str:
-    """What the best trial was tried with: ` (learning rate 0.002, rank 8)`."""
-    best = next((t for t in result.trials if t.number == result.best_trial), None)
-    if best is None or not best.parameters:
-        return ""
-    told = (
-        f"{name.replace('_', ' ')} {f'{value:.3g}' if isinstance(value, float) else value}"
-        for name, value in best.parameters.items()
-    )
-    return f" ({', '.join(told)})"
-
-
-@operation("training.delete_run", effect=Effect.WRITE, hidden=True, idempotent=True)
-def delete_run(args: RunArgs, call: Call) -> RunState:
-    """Mark a training run as deleted; refused while a registered version comes from it."""
-    return _service(call.kernel).delete_run(args.run_id, call.tenant)
-
-
-@delete_run.preview
-def _(args: RunArgs, call: Call) -> Preview:
-    name = _service(call.kernel).check_deletable(args.run_id, call.tenant)
-    return Preview(summary=f"Delete the training run of {name} ({args.run_id}).")
-
-
-@delete_run.read_back
-def _(args: RunArgs, result: RunState, call: Call) -> list[Evidence]:
-    return _service(call.kernel).stage_evidence(args.run_id, call.tenant)
-
-
-@delete_run.inverse
-def _(args: RunArgs, result: RunState, call: Call) -> Inverse | None:
-    return Inverse(operation="training.restore_run", arguments={"run_id": args.run_id})
-
-
-@delete_run.says
-def _(args: RunArgs, result: RunState) -> str:
-    return f"The training run of {result.model_name} is deleted; its files are kept."
-
-
-@operation("training.restore_run", effect=Effect.WRITE, hidden=True, idempotent=True)
-def restore_run(args: RunArgs, call: Call) -> RunState:
-    """Bring a deleted training run back."""
-    return _service(call.kernel).restore_run(args.run_id, call.tenant)
-
-
-@restore_run.read_back
-def _(args: RunArgs, result: RunState, call: Call) -> list[Evidence]:
-    return _service(call.kernel).stage_evidence(args.run_id, call.tenant)
-
-
-@restore_run.inverse
-def _(args: RunArgs, result: RunState, call: Call) -> Inverse | None:
-    return Inverse(operation="training.delete_run", arguments={"run_id": args.run_id})
-
-
-@restore_run.says
-def _(args: RunArgs, result: RunState) -> str:
-    return f"The training run of {result.model_name} is back."

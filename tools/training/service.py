@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
     from tools.training.tracking import TrainingRuns
 
-OPERATIONS = ("training.start", "training.tune")
 _CANCEL_SECONDS = 15.0
 What = TypeVar("What", StartTraining, TuneTraining)
 
