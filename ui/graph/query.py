@@ -7,24 +7,13 @@ from fastapi.concurrency import run_in_threadpool
 
 from tools.kernel import approvals, receipts
 from tools.kernel.tables import JobRow
+from ui.graph.datasets import Dataset
+from ui.graph.documents import Document
+from ui.graph.fleet import Device, Group, Rollout, rollouts_of
 from ui.graph.limits import PAGE
-from ui.graph.types import (
-    Approval,
-    Dataset,
-    Device,
-    Document,
-    Graph,
-    Group,
-    Job,
-    Limit,
-    Model,
-    Offset,
-    Receipt,
-    Rollout,
-    job_of,
-    page,
-    rollouts_of,
-)
+from ui.graph.models import Model
+from ui.graph.paging import Graph, Limit, Offset, page
+from ui.graph.records import Approval, Job, Receipt, job_of
 
 
 @strawberry.type
