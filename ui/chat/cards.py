@@ -6,6 +6,7 @@ from typing import Any
 
 from ui import words
 from ui.chat.markdown import code, facts, link, plain, table
+from ui.chat.sheet import button
 
 Json = dict[str, Any]
 _ENDINGS = {
@@ -22,13 +23,27 @@ def approval_card(approval: Json, sentence: str, currency: str) -> str:
     preview: Json = approval.get("preview") or {}
     title = f"### {_headline(approval)}\n\n{plain(preview.get('summary') or approval['operation'])}"
     parts = [title, facts(_rows(approval, preview, sentence, currency))]
-    changes = preview.get("changes") or []
-    if changes:
-        rows = [
-            (plain(c.get("what")), plain(c.get("before")), plain(c.get("after"))) for c in changes
-        ]
-        parts.insert(1, table(("what changes", "now", "then"), rows))
+    parts[1:1] = _changes(preview)
     return "\n\n".join(parts)
+
+
+def decisions(approval: Json) -> list[Json]:
+    """The buttons under the card of an approval that is pending."""
+    held = {"approval": approval["id"]}
+    return [
+        button("approve", "Approve", held, icon="check"),
+        button("deny", "Deny, with a reason", held, icon="x"),
+        button("edit", "Edit and plan anew", held, icon="pencil"),
+    ]
+
+
+def _changes(preview: Json) -> list[str]:
+    """The table of what would change, if anything would."""
+    rows = [
+        (plain(c.get("what")), plain(c.get("before")), plain(c.get("after")))
+        for c in preview.get("changes") or []
+    ]
+    return [table(("what changes", "now", "then"), rows)] if rows else []
 
 
 def _headline(approval: Json) -> str:
@@ -78,12 +93,7 @@ def plan_lines(steps: list[Json]) -> str:
 def would(preview: Json, currency: str) -> str:
     """What a step would do, for a dry run."""
     parts = [f"It would: {plain(preview.get('summary'))}"]
-    changes = [
-        (plain(c.get("what")), plain(c.get("before")), plain(c.get("after")))
-        for c in preview.get("changes") or []
-    ]
-    if changes:
-        parts.append(table(("what changes", "now", "then"), changes))
+    parts += _changes(preview)
     parts += [f"⚠ {plain(text)}" for text in preview.get("warnings") or []]
     if preview.get("seconds") is not None:
         cost = words.money(preview.get("cost"), currency)

@@ -19,7 +19,8 @@ from tools.kernel.events import Event
 from tools.kernel.identity import RequestContext
 from ui.chat.markdown import code, plain, problem
 from ui.chat.people import of_session
-from ui.chat.transcript import Changes, Transcript
+from ui.chat.sheet import Changes
+from ui.chat.transcript import Transcript
 from ui.errors import problem as as_problem
 
 if TYPE_CHECKING:
