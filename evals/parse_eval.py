@@ -39,7 +39,7 @@ class Outcome:
 
     Attributes:
         case: the sentence with its expected plan.
-        got: the plan in the parse format.
+        got: the plan in the parse format, and whether the parser left it `unanswered`.
     """
 
     case: dict[str, Any]
@@ -193,9 +193,10 @@ def run(
         if file not in catalogues:
             catalogues[file] = FileNames.read(folder / file)
             understanding.prepare(catalogues[file])
-        plan = as_line(parse_turns(case["turns"], understanding, catalogues[file], NOW))
+        plan = parse_turns(case["turns"], understanding, catalogues[file], NOW)
         operations = understanding.operations
-        outcomes.append(Outcome(_needed(case, operations), _needed(plan, operations)))
+        line = as_line(plan) | {"unanswered": plan.abstained}
+        outcomes.append(Outcome(_needed(case, operations), _needed(line, operations)))
     return outcomes
 
 
@@ -237,7 +238,7 @@ def score(outcomes: Sequence[Outcome], operations: OperationSet) -> dict[str, An
     should = [o for o in outcomes if o.case["abstained"]]
     times = sorted(o.got["ms"] for o in outcomes)
     dangerous = [s for o in outcomes for s in o.false_dangerous(operations)]
-    alone = [o for o in outcomes if not o.got["abstained"]]
+    alone = [o for o in outcomes if not o.got["unanswered"]]
     return {
         "sentences": count,
         "exact_match": _share(sum(o.exact for o in outcomes), count),

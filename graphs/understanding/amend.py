@@ -87,7 +87,8 @@ def amended(
             said = " ".join(t.text for t in tokens)
             return ParsedPlan(text=said, steps=changed, confidence=0.9, dry_run=plan.dry_run)
     step = state.recent[0].steps[-1]
-    if how == "correction" and (question := unknown_place(parser, step.operation, rest, names)):
+    rest = rest if how == "correction" else _further_place(rest)
+    if rest and (question := unknown_place(parser, step.operation, rest, names)):
         return ParsedPlan(text=state.recent[0].text, question=question, known=step, confidence=0.9)
     return None
 
@@ -108,6 +109,16 @@ def unknown_place(
     return ask(operation, "group", names, said=text)
 
 
+def _further_place(rest: Sequence[Token]) -> list[Token]:
+    """The `to the trams` of `and to the trams as well`; empty if no further place is said."""
+    said = [t for t in rest if t.low not in _TOO]
+    further = len(said) < len(rest) and rest[-1].low in _TOO
+    return said if further else []
+
+
+_TOO = frozenset(["and", "too", "as", "well", "also", "please"])
+
+
 def _by_values_alone(
     parser: Understanding,
     tokens: Sequence[Token],
@@ -119,7 +130,7 @@ def _by_values_alone(
     """The last plan with values put in, where the words say values and nothing else."""
     first, last = clause.tokens[0].low, state.recent[0]
     orders = first in parser.verbs and first not in words("segment", "adding")
-    if how == "ellipsis" or orders or (first in words("segment", "questions") and how == "bare"):
+    if how == "ellipsis" or (first in words("segment", "questions") and how == "bare"):
         return None
     whole = _whole_request(parser, tokens, names)
     if whole is not None and whole not in {step.operation for step in last.steps}:
@@ -134,6 +145,8 @@ def _by_values_alone(
             operation, fresh, scope, step
         )
         said = said or sibling(clause.tokens, step, operation, names, parser.linker)
+        if orders and not (said and fresh.claimed[0]):
+            continue  # the verb of `skip bad rows` says a value; that of `stop it` orders
         if not said and how == "correction" and not clause.mentions:
             said = renamed(clause.tokens, step, _new_names(operation))
         if not any(step.arguments.get(name) != value for name, value in said.items()):

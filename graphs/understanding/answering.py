@@ -9,8 +9,10 @@ from graphs.plan import Question, Step
 from graphs.understanding import guards, later
 from graphs.understanding.amend import unknown_place
 from graphs.understanding.answers import SHORT, value_for
+from graphs.understanding.asking import ask
 from graphs.understanding.clause import Clause, join, strip_leading
 from graphs.understanding.conversation import ConversationState, Pending
+from graphs.understanding.lexicon import words
 from graphs.understanding.link import link
 from graphs.understanding.names import NameView
 from graphs.understanding.parsed import ParsedPlan
@@ -97,16 +99,41 @@ def _with_number(text: str, question: Question, value: Any) -> str | None:
 def _asked_again(
     parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
 ) -> ParsedPlan | None:
-    """The same question once more, where the answer names a group that nobody knows."""
+    """The same question once more, where the answer names what nobody knows."""
     pending = state.pending
-    if pending is None or pending.question.slot != "group":
+    if pending is None:
         return None
-    question = unknown_place(parser, pending.question.operation, tokens, names)
+    place = pending.question.slot == "group"
+    question = unknown_place(parser, pending.question.operation, tokens, names) if place else None
+    question = question or _unknown_name(parser, pending.question, tokens, names)
     if question is None:
         return None
     plan = ParsedPlan(text=pending.text, question=question, confidence=0.9)
     plan.answers = pending.answers
     return plan
+
+
+def _unknown_name(
+    parser: Understanding, question: Question, tokens: Sequence[Token], names: NameView
+) -> Question | None:
+    """The question once more, where a word that nobody knows answers it: `on weather-logs`."""
+    operation = parser.operations.get(question.operation)
+    slot = operation.slots.get(question.slot)
+    said = [t for t in tokens if t.kind == "word" and t.low not in _LEADING]
+    if slot is None or slot.kind is None or not slot.closed or len(said) != 1:
+        return None
+    word = said[0]
+    if word.low in parser.known or any(c.isdigit() for c in word.low):
+        return None
+    near = [name.name for name in parser.linker.near(slot.kind, word.text, names)]
+    told = f"I know no {slot.kind.value.replace('_', ' ')} called {word.text!r}."
+    told += f" Did you mean {near[0]}?" if near else ""
+    return ask(operation, question.slot, names, said=told, candidates=near or None)
+
+
+_LEADING = (
+    words("words", "determiners") | words("words", "prepositions") | {"use", "take", "please"}
+)
 
 
 def _add_further(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from graphs.plan import Condition, Step, StepRef
 from graphs.understanding.clause import Clause
+from graphs.understanding.conditions_of_results import result_said
 from graphs.understanding.lexicon import fields, split_phrases, words
 from graphs.understanding.text import Token, phrase_at
 from graphs.understanding.values import number_at
@@ -111,6 +112,10 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
             return None
         denied = any(_denies(t) for t in tokens[: span[1]])
         return Wanted(tokens, "difference", bound[0], 0.0, bound[1], inverted != denied, subject)
+    told = result_said(tokens)
+    if told is not None:
+        metric, op, right = told
+        return Wanted(None, metric, op, right, inverted=inverted, stated=True)  # type: ignore[arg-type]
     threshold = _state(clause) or _threshold(clause)
     if threshold is None:
         return None

@@ -11,18 +11,27 @@ from graphs.understanding import guards
 from graphs.understanding.amend import amended
 from graphs.understanding.answering import answered
 from graphs.understanding.answers import linked
+from graphs.understanding.asking import ask
+from graphs.understanding.change_by_change import each_change
+from graphs.understanding.clause import join, strip_leading
 from graphs.understanding.conversation import ConversationState
+from graphs.understanding.extending import extended
 from graphs.understanding.leaving_out import left_out
-from graphs.understanding.lexicon import fields, words
+from graphs.understanding.left_alone import steps_left
+from graphs.understanding.lexicon import fields, phrases, words
+from graphs.understanding.link import version_names
 from graphs.understanding.names import NameView
 from graphs.understanding.no_order import excluded
 from graphs.understanding.parsed import ParsedPlan
 from graphs.understanding.rescheduling import rescheduled
 from graphs.understanding.returning import taken_up
+from graphs.understanding.said_as_it_is import as_correction
 from graphs.understanding.text import Token
 from graphs.understanding.unpausing import unpaused
-from graphs.understanding.what_if import tried
+from graphs.understanding.what_if import estimated, tried
+from graphs.understanding.written import alias_of, read_version
 from graphs.understanding.wrong_part import wrong_part
+from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect
 
 if TYPE_CHECKING:
@@ -37,9 +46,14 @@ def answer_to_open(
     state: ConversationState,
 ) -> ParsedPlan | None:
     """The plan of a sentence that answers, corrects or continues; None if it stands by itself."""
+    if state.recent and not {m.kind for m in linked(parser, tokens, names)} - _COUNTED:
+        tokens = as_correction(tokens) or tokens
+    if estimate := estimated(parser, tokens, state):
+        return ParsedPlan(text=text, steps=[estimate], confidence=0.9)
     if trial := tried(parser, tokens, state):
         return ParsedPlan(text=text, steps=trial.steps, dry_run=True, confidence=0.9)
-    if changed := rescheduled(tokens, state.proposed) or left_out(tokens, state.proposed):
+    fewer = steps_left(tokens, state.proposed, lambda: linked(parser, tokens, names))
+    if changed := rescheduled(tokens, state.proposed) or left_out(tokens, state.proposed) or fewer:
         return ParsedPlan(text=text, steps=changed, confidence=0.9)
     act = guards.act(tokens)
     if act in ("thanks", "greeting", "farewell"):
@@ -52,10 +66,12 @@ def answer_to_open(
         return ParsedPlan(confidence=0.9, reply=parser.replies.wrong(parts), drops_pending=True)
     if resumed := unpaused(parser, tokens, state):
         return ParsedPlan(text=text, steps=[resumed], confidence=0.9)
+    if (wish := _other_act(parser, tokens)) and (plan := _instead(parser, wish, names, state)):
+        return plan
     if act is not None:
         stops = _stops_what_runs(parser, act, tokens, state)
         return None if stops else _decided(parser, act, state)
-    if plan := _taken_up(parser, tokens, names, state):
+    if plan := _taken_up(parser, tokens, names, state) or extended(parser, tokens, names, state):
         return plan
     said = " ".join(t.low for t in tokens if t.kind != "punctuation")
     starts = state.recent and _STARTING.match(said)
@@ -65,9 +81,69 @@ def answer_to_open(
         return given_up
     acts = any(parser.changes(s.operation) for p in state.recent[:1] for s in p.steps)
     told = acts and excluded(tokens, linked(parser, tokens, names))
-    if state.recent and not told and (changed := amended(parser, tokens, names, state)):
+    changed = _changed(parser, tokens, names, state) if state.recent and not told else None
+    if changed is not None:
         return None if _loses_its_time(parser, tokens, changed) else changed
     return _given_up(parser, tokens, state)
+
+
+def _changed(
+    parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """The last plan as the sentence corrects it, all at once or part by part."""
+
+    def amend(part: Sequence[Token], before: ConversationState) -> ParsedPlan | None:
+        return amended(parser, part, names, before)
+
+    changed = each_change(tokens, state, amend) or amend(tokens, state)
+    return changed and (_unknown_version(parser, changed, state, names) or changed)
+
+
+def _unknown_version(
+    parser: Understanding, changed: ParsedPlan, state: ConversationState, names: NameView
+) -> ParsedPlan | None:
+    """The question which version, where a correction says one that the model has not."""
+    for step in changed.steps:
+        model, version = step.arguments.get("model"), step.arguments.get("version")
+        known = {n.name for n in version_names(model, names)} if isinstance(model, str) else set()
+        if known and isinstance(version, int) and str(version) not in known:
+            told = f"{model} has no version {version}."
+            operation = parser.operations.get(step.operation)
+            question = ask(operation, "version", names, said=told, of=str(model))
+            text = state.recent[0].text
+            return ParsedPlan(text=text, question=question, known=step, confidence=0.9)
+    return None
+
+
+def _other_act(parser: Understanding, tokens: Sequence[Token]) -> list[Token]:
+    """The wish in `abort it instead`, which is no cancelling; empty for any other sentence."""
+    said = [t for t in tokens if t.kind != "punctuation"]
+    led = strip_leading(said, phrases("dialogue", "leading"))
+    if len(led) < 3 or led[-1].low not in _RATHER or not {t.low for t in led[:-1]} & _IT:
+        return []
+    return led[:-1] if led[0].low in parser.verbs and led[0].low not in _CHANGING else []
+
+
+_RATHER = frozenset(["instead", "altogether", "completely", "rather", "entirely"])
+_IT = frozenset(["it", "that", "this", "them"])
+_CHANGING = frozenset(["make", "use", "take", "do", "try", "set", "change", "call", "name", "want"])
+
+
+def _instead(
+    parser: Understanding, wish: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """Another act on what the last one was on; None if the words are no other act."""
+    plan = parser.read(join(wish), wish, names, state, {})
+    known = {s.operation for p in state.recent[:1] for s in p.steps}
+    other = [s for s in plan.steps if s.operation not in known and s.operation != _UNDO]
+    return plan if other and len(other) == len(plan.steps) else None
+
+
+_UNDO = "platform.undo"
+
+
+_COUNTED = frozenset([EntityKind.JOB, EntityKind.MODEL_VERSION])
+"""Kinds of names that are numbers: `14 days will do` names no job 14."""
 
 
 def _loses_its_time(parser: Understanding, tokens: Sequence[Token], changed: Plan) -> bool:
@@ -119,9 +195,16 @@ def _given_up(
     comma = next((i for i, t in enumerate(tokens) if t.low in {",", ".", "-", ";", ":"}), 0)
     first = next((t.low for t in tokens[comma:] if t.kind != "punctuation"), "")
     act = guards.act(tokens[:comma]) if comma >= least else None
-    if act not in ("no", "cancel") or first not in _REASONING:
+    if act not in ("no", "cancel") or first not in _REASONING or _names_only(tokens[comma:]):
         return None
     return _decided(parser, act, state)
+
+
+def _names_only(tokens: Sequence[Token]) -> bool:
+    """True for `, the champion` and `, version 4`, which are no reasons."""
+    said = [t.low for t in tokens if t.kind != "punctuation"]
+    kept = [w for w in said if w not in words("words", "determiners") | {"version", "one"}]
+    return len(kept) == 1 and (alias_of(kept[0]) is not None or read_version(kept[0]) is not None)
 
 
 _REASONING = words("words", "determiners") | {

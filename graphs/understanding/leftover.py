@@ -52,11 +52,11 @@ class Leftovers:
         self._verbs = verbs
         self._own: dict[str, set[str]] = defaultdict(set)
         for sentence in sentences:
-            said = {_root(token.low) for token in tokenise(sentence.text)}
+            said = {root(token.low) for token in tokenise(sentence.text)}
             self._own[sentence.label] |= said
             self._own[sentence.label.partition(".")[0]] |= said
         for operation in operations:
-            self._own[operation.name] |= _field_words(operation)
+            self._own[operation.name] |= field_words(operation)
 
     def of(self, draft: Draft, answers: Mapping[str, Any]) -> str | None:
         """The first words of a plan's acts that nothing accounts for; None if all are.
@@ -158,7 +158,7 @@ def _either(clause: Clause, at: int, act: Operation[Any, Any], values: set[str])
     if act.effect is not Effect.DANGEROUS:
         return False
     alias = alias_of(clause.tokens[at].low) if "alias" in act.input.model_fields else None
-    if alias is not None and _root(alias) not in values:
+    if alias is not None and root(alias) not in values:
         return True
     beside = clause.claimed[at - 1 : at] + clause.claimed[at + 1 : at + 2]
     return clause.tokens[at].low == "or" and len(beside) == 2 and all(beside)
@@ -172,7 +172,7 @@ def _strange(tokens: Sequence[Token], at: int, own: set[str]) -> bool:
         return said not in own
     plain = words("words", "stop") | words("words", "determiners") | words("words", "prepositions")
     low = token.low.removesuffix("'s")
-    return low not in plain and low not in words("leftover", "fillers") and _root(low) not in own
+    return low not in plain and low not in words("leftover", "fillers") and root(low) not in own
 
 
 def _number(tokens: Sequence[Token], at: int) -> str | None:
@@ -183,7 +183,7 @@ def _number(tokens: Sequence[Token], at: int) -> str | None:
     return f"{found[0]:g}" if found else None
 
 
-def _root(word: str) -> str:
+def root(word: str) -> str:
     """A word without its ending, so that `variant` and `variants` are one."""
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST:
@@ -194,7 +194,7 @@ def _root(word: str) -> str:
 def _name_parts(arguments: dict[str, Any]) -> set[str]:
     """The words that the names among arguments are made of: `the field ones`, `phones-field`."""
     said = [str(value) for value in arguments.values() if isinstance(value, str | int)]
-    return {_root(part) for value in said for part in (value.casefold(), *split_name(value))}
+    return {root(part) for value in said for part in (value.casefold(), *split_name(value))}
 
 
 @lru_cache(maxsize=1)
@@ -203,7 +203,7 @@ def _measures() -> frozenset[str]:
     found: set[str] = set()
     for table in ("metrics", "states", "comparisons", "versus"):
         _collect(fields()[table], found)
-    return frozenset(_root(word) for word in found)
+    return frozenset(root(word) for word in found)
 
 
 def _content(tokens: Sequence[Token]) -> list[int]:
@@ -212,13 +212,13 @@ def _content(tokens: Sequence[Token]) -> list[int]:
     return [at for at in content[1:] if _number(tokens, at) is None]
 
 
-def _field_words(act: Operation[Any, Any]) -> set[str]:
-    """The words by which the arguments of an act are said."""
+def field_words(act: Operation[Any, Any]) -> set[str]:
+    """The words by which the arguments of an act are said, without their endings."""
     found: set[str] = set()
     for name in act.input.model_fields:
         found |= set(name.split("_"))
         _collect(fields()["fields"].get(name, {}), found)
-    return {_root(word) for word in found}
+    return {root(word) for word in found}
 
 
 def _collect(entry: Any, found: set[str]) -> None:
@@ -248,7 +248,7 @@ def _idle(clause: Clause, values: set[str]) -> set[int]:
     for mention in clause.mentions:
         if mention.kind not in _WHO:
             continue
-        known = [{_root(part) for part in split_name(name.name)} for name in mention.names]
+        known = [{root(part) for part in split_name(name.name)} for name in mention.names]
         owner = clause.tokens[mention.end - 1].low.endswith("'s")
         if known and not owner and not any(parts <= values for parts in known):
             found |= set(range(mention.start, mention.end))

@@ -116,12 +116,13 @@ def parse_turns(
 
 
 def as_line(plan: Plan) -> dict[str, Any]:
-    """A plan in the parse format."""
+    """A plan in the parse format; where nothing is planned nor asked, it abstained."""
     content = plan.model_dump(mode="json")
+    nothing = not plan.steps and plan.question is None
     line: dict[str, Any] = {
         "steps": [{k: v for k, v in s.items() if k in _STEP_FIELDS} for s in content["steps"]],
         "question": content["question"],
-        "abstained": plan.abstained,
+        "abstained": plan.abstained or nothing,
         "dry_run": plan.dry_run,
         "confidence": plan.confidence,
         "ms": plan.ms,

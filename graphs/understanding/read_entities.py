@@ -60,6 +60,7 @@ def _mentioned(r: Reading, name: str, kind: EntityKind) -> None:
         r.set(name, spoken, (first.start - 2, first.end))
         meant = EntityName(spoken)
     rest += _shortened(r, name, kind, chosen[-1], {meant.name, *rest})
+    rest += _shortened_before(r, name, kind, chosen[0], {meant.name, *rest})
     if rest:
         _more(r, name, [meant.name, *rest])
 
@@ -92,6 +93,29 @@ def _shortened(
         r.clause.claim(at, at + 2, name)
         at += 2
     return found
+
+
+def _shortened_before(
+    r: Reading, name: str, kind: EntityKind, first: Mention, known: set[str]
+) -> list[str]:
+    """A name of which a list says only a part before a whole one: `the kiosks and the tp-lab`."""
+    tokens, small = r.clause.tokens, words("words", "determiners")
+    joined = first.start - 1
+    while joined > 0 and tokens[joined].low in small:
+        joined -= 1
+    if joined < 1 or tokens[joined].low not in {"and", "&", ","}:
+        return []
+    for begin in range(max(joined - 2, 0), joined):
+        if not r.clause.free(begin, joined) or tokens[begin].low in small | _PREPOSITIONS:
+            continue
+        meant = r.scope.linker.partial(kind, tokens[begin:joined], r.scope.names)
+        if len(meant) == 1 and meant[0].name not in known:
+            r.clause.claim(begin, joined + 1, name)
+            return [meant[0].name]
+    return []
+
+
+_PREPOSITIONS = words("words", "prepositions")
 
 
 def _placed(r: Reading, mention: Mention) -> bool:

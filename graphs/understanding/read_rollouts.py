@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from graphs.understanding import values
 from graphs.understanding.reading import Reading
 from graphs.understanding.text import Token
+from tools.kernel.entities import EntityKind
 
 USUAL_STEPS = [1, 10, 50, 100]
 _WHOLE = 100
@@ -258,8 +259,14 @@ def _until(r: Reading) -> None:
 
 def _reason(r: Reading) -> None:
     tokens = r.clause.tokens
-    if match := _REASON.search(_text(tokens)):
-        r.set("reason", match[1].strip(" .!"), _span(tokens, match.span()))
+    match = _REASON.search(_text(tokens))
+    if match is None:
+        return
+    first, said = _span(tokens, match.span(1))[0], match[1].strip(" .!,")
+    named = bool(r.scope.linker.partial(EntityKind.DEVICE_GROUP, tokens[first:], r.scope.names))
+    named = named or any(m.start == first for m in r.clause.mentions)
+    if said and not named:  # `just for the kiosks` gives no reason
+        r.set("reason", said, _span(tokens, match.span()))
 
 
 def _key(r: Reading) -> None:

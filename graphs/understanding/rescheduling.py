@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from graphs.plan import Plan, Step
 from graphs.understanding.clock import clock_at
 from graphs.understanding.later import at_time, nearer
 from graphs.understanding.text import Token
+from tools.schedules.timing import Timing
 
 _DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _OTHER = re.compile(
     r"^(?:(?:no|actually|sorry|wait|rather|better|make it|make that|change it to|change that to"
-    rf"|i mean|i meant|please|at|on|not (?:{'|'.join(_DAYS)})|not at \d+) )*"
+    rf"|i mean|i meant|hm|please|at|on|not (?:{'|'.join(_DAYS)})|not at \d+) )*"
     rf"(?:(?P<clock>\d{{1,2}}(?: : \d\d)?(?: ?[ap]m)?)|(?P<day>{'|'.join(_DAYS)})s?)"
     r"(?: (?:instead|please|then|rather|o'clock))*$"
 )
@@ -33,6 +35,8 @@ def rescheduled(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | Non
     cron = (timing.every or "").split() if timing is not None else []
     said = " ".join(t.low for t in tokens if t.kind != "punctuation" or t.low == ":")
     found = _OTHER.match(said)
+    if waits is not None and timing is not None and timing.at and found and found["clock"]:
+        return at_time(waits.steps, _at_clock(timing, found["clock"]))
     if waits is None or timing is None or found is None or len(cron) != 5:
         return None
     if found["day"]:
@@ -48,3 +52,16 @@ def rescheduled(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | Non
     what = found["day"] or f"at {found['clock'].replace(' ', '')}"
     moved = {"every": " ".join(cron), "said": f"{timing.said}, but {what}"}
     return at_time(waits.steps, timing.model_copy(update=moved))
+
+
+def _at_clock(timing: Timing, said: str) -> Timing:
+    """The same day at another time: `23:30 is better`, after `tonight at 11`."""
+    at = datetime.fromisoformat(timing.at or "")
+    clock = clock_at(f"at {said.replace(' : ', ':')}", 0)
+    if clock is None:
+        return timing
+    meant = nearer(clock, at.hour)
+    moved = at.replace(hour=meant.hour, minute=meant.minute)
+    return timing.model_copy(
+        update={"at": moved.isoformat(), "said": f"{timing.said}, but at {said}"}
+    )

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from graphs.plan import Plan
 from graphs.understanding.conversation import ConversationState
+from graphs.understanding.names import split_name
 from graphs.understanding.text import Token
 
 _BACK = re.compile(
-    r"^(?:(?:ok|okay|so|now|and|alright|right|well|anyway|fine|good|but) )*"
+    r"^(?:(?:ok|okay|so|now|and|alright|right|well|anyway|fine|good|but|then|thanks|great) )*"
     r"(?:(?:going |coming |let us go |let's go |let's get |returning )?back (?:to|on)|as for"
-    r"|regarding|concerning) (?:the|that|this|my|our) (?:other |first |planned |pending )?"
+    r"|about|regarding|concerning) (?:the|that|this|my|our) (?:other |first |planned |pending )?"
     r"(?P<what>[a-z-]+)"
     r"(?= |$)"
 )
@@ -41,12 +42,23 @@ def taken_up(tokens: Sequence[Token], state: ConversationState) -> tuple[Plan, l
     if found is None:
         return None
     starts = [start for start, said in _OPERATIONS.items() if found["what"] in said]
-    plan = next((p for p in state.recent if _is_one(p, starts)), None)
+    plan = next((p for p in state.recent if _is_one(p, starts) or _is_on(p, found["what"])), None)
     rest = words[len(found.group().split()) :]
-    while rest and rest[0].low in {"but", "and", "please", "now", "-", "with", "make", "it"}:
+    while rest and rest[0].low in _BEFORE_CHANGES:
         rest = rest[1:]
     return (plan, rest) if plan is not None else None
 
 
 def _is_one(plan: Plan, starts: Sequence[str]) -> bool:
     return any(step.operation.startswith(start) for step in plan.steps for start in starts)
+
+
+_BEFORE_CHANGES = frozenset(
+    ["but", "and", "please", "now", "-", "with", "make", "it", "do", "take", "use", "in"]
+)
+
+
+def _is_on(plan: Plan, what: str) -> bool:
+    """True for a plan that acts on a thing whose name has a word in it: `back to the laptops`."""
+    values = [v for s in plan.steps for v in s.arguments.values() if isinstance(v, str)]
+    return any(what in split_name(value) for value in values)

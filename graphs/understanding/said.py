@@ -10,6 +10,7 @@ from graphs.understanding import values
 from graphs.understanding.clause import Clause, polite
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.fill import fill_said
+from graphs.understanding.leftover import field_words, root
 from graphs.understanding.lexicon import words
 from graphs.understanding.link import version_names
 from graphs.understanding.models import model_mentions
@@ -68,7 +69,15 @@ def says_only_values(
         The arguments; empty if words are left that none of them accounts for.
     """
     said = said_values(operation, clause, scope, step)
-    return said if said and not unaccounted(clause) else {}
+    own = field_words(operation) if said else set[str]()
+    left = [w for w in unaccounted(clause) if w not in _SUBJECTS and root(w) not in own]
+    return said if not left else {}
+
+
+_SUBJECTS = frozenset(
+    ["it", "they", "them", "may", "can", "should", "must", "rollout", "run", "one", "ones", "those"]
+)
+"""Small words of a change that says nothing but values: `it may lose 2 points at most`."""
 
 
 def unaccounted(clause: Clause) -> list[str]:

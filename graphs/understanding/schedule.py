@@ -27,7 +27,7 @@ _REMIND = re.compile(
 _FREEZE = re.compile(
     r"\b(?:change|deployment|rollout|release|code|holiday|christmas)[- ]freeze\b"
     r"|\bfreeze\s+(?:on\s+|of\s+)?(?:all|any|every)\b|\bdeclare\s+a\s+freeze\b"
-    r"|\bfreeze\s+(?!the\s+(?:rollout|canary|training|job)\b)(?:the\s+)?[\w-]+\s+(?:group\s+)?(?:until|till)\b"
+    r"|\bfreeze\s+(?!the\s+(?:rollout|canary|training|job)\b)(?:[\w-]+\s+){1,5}?(?:until|till)\b"
 )
 _HABIT = re.compile(
     r"^(?:what|what's|which|when|who|whose|why|how|is|are|does|did|was|were|has|have|any|anything"

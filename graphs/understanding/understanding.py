@@ -128,7 +128,8 @@ class Understanding:
                 confidence=0.9,
                 reply=self.replies.pasted() if cut else self.replies.nothing(),
             )
-        if reply := dialogue.answer_to_open(self, tokens, own, names, state):
+        said = self._spelt(tokens, names) if state.recent or state.pending else tokens
+        if reply := dialogue.answer_to_open(self, said, own, names, state):
             return reply
         plan = self._alone(own, tokens, names, state, cut)
         waits = state.proposed is not None and dialogue.waits(self, state.proposed)

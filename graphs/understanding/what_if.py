@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from graphs.plan import Step
 from graphs.understanding.clause import strip_leading
 from graphs.understanding.lexicon import phrases
 from graphs.understanding.text import Token
@@ -31,7 +32,8 @@ _ASKED = re.compile(
       \s(?:safe|risky|dangerous|expensive|reversible|a\sgood\sidea)
     | (?:can|could)\s(?:{_IT}\sbe\sundone|i\sundo\s{_IT}|we\sundo\s{_IT})
     | (?:show|tell)\sme\swhat\s{_IT}\s(?:would|will)\s(?:do|change)
-    | (?:dry[\s-]?run|simulate|preview)(?:\s{_IT})?
+    | (?:(?:just|only)\s)?(?:(?:do|make|run)\s)?(?:a\s)?
+      (?:dry[\s-]?run|simulate|simulation|preview)(?:\s(?:of\s)?{_IT})?
     """,
     re.VERBOSE,
 )
@@ -52,3 +54,27 @@ def tried(parser: Understanding, tokens: Sequence[Token], state: ConversationSta
     while (shorter := _AFTER.sub("", said)) != said:
         said = shorter
     return waits if _ASKED.fullmatch(said) else None
+
+
+_HOW_MUCH = re.compile(
+    rf"how (?:long|much|many)\b.*\b{_IT}\b.*"
+    r"\b(?:take|takes|need|needs|cost|costs|use|uses|run|last)\b"
+)
+_ESTIMATE = {"training.start": "training.estimate"}
+
+
+def estimated(
+    parser: Understanding, tokens: Sequence[Token], state: ConversationState
+) -> Step | None:
+    """The estimate of a training that waits, where it is asked what it takes; else None.
+
+    A yes to the estimate begins the training.
+    """
+    steps = state.proposed.steps if state.proposed else []
+    said = " ".join(t.low for t in tokens if t.kind != "punctuation")
+    by = _ESTIMATE.get(steps[0].operation) if len(steps) == 1 else None
+    if by is None or steps[0].schedule is not None or not _HOW_MUCH.search(said):
+        return None
+    taken = parser.operations.get(by).input.model_fields
+    arguments = {n: v for n, v in steps[0].arguments.items() if n in taken}
+    return Step(id="s1", operation=by, arguments=arguments)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tools.devices.types import Inputs
 from tools.evaluation.report_types import OnDataset
@@ -111,6 +111,7 @@ class DriftReport(Result):
         reference_rows: reference rows.
         reference: the dataset that they are from.
         level: the worst level of any shift.
+        drifted: True if anything moved: a notice or an alarm.
         shifts: what moved, worst first.
         warnings: what a reader must know.
     """
@@ -123,8 +124,14 @@ class DriftReport(Result):
     reference_rows: int
     reference: str
     level: Level
+    drifted: bool = False
     shifts: list[Shift]
     warnings: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _tell_drift(self) -> Self:
+        self.drifted = self.level != "none"
+        return self
 
 
 class DriftReports(Result):

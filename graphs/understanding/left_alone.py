@@ -1,0 +1,58 @@
+"""`leave the ticket machines out`, `skip the deploy`: a plan that waits, with fewer steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from graphs.plan import Plan, Step
+from graphs.understanding.clause import Mention
+from graphs.understanding.text import Token
+from graphs.understanding.written import read_version
+
+_LED = r"^(?:(?:ok|okay|oh|and|but|actually|no|hm|wait|sorry|please|just|then) )*"
+_AS_IT_IS = r"(?:as (?:it|they) (?:is|are)|alone)"
+_TAIL = rf"(?: (?:again|for now|though|please|after all|this time|then|{_AS_IT_IS}))*"
+_LEFT = (
+    re.compile(
+        rf"{_LED}(?:leave|take|drop|let) (?P<what>.+?) (?:out|off|be|away|untouched){_TAIL}$"
+    ),
+    re.compile(rf"{_LED}(?:leave|keep|spare) (?P<what>.+?) {_AS_IT_IS}{_TAIL}$"),
+    re.compile(rf"{_LED}(?:not|skip|drop|without|except|but not|leave out) (?P<what>.+?){_TAIL}$"),
+)  # fmt: skip
+_WORDS = 4
+
+
+def steps_left(
+    tokens: Sequence[Token], waits: Plan | None, linked: Callable[[], Sequence[Mention]]
+) -> list[Step] | None:
+    """The steps of a plan that waits without those on what a sentence leaves out.
+
+    Args:
+        tokens: what was said; a reason after a comma is no part of it.
+        waits: the plan that waits for its yes.
+        linked: the names in the sentence.
+
+    Returns:
+        None where none or all of the steps are on it, or another step rests on one of them.
+    """
+    if waits is None or len(waits.steps) < 2:
+        return None
+    end = next((i for i, t in enumerate(tokens) if i and t.low in {",", ".", ";"}), len(tokens))
+    said = " ".join(t.low for t in tokens[:end] if t.kind != "punctuation" or t.low == "-")
+    found = next((m for pattern in _LEFT if (m := pattern.match(said))), None)
+    if found is None or len(found["what"].split()) > _WORDS:
+        return None
+    values = {n.name for m in linked() if m.end <= end for n in m.names}
+    versions = {v for w in found["what"].split() if isinstance(v := read_version(w), int)}
+    gone = [s for s in waits.steps if _is_on(s, values, versions)]
+    needed = {n for s in waits.steps if s not in gone for n in s.depends_on}
+    if not gone or len(gone) == len(waits.steps) or needed & {s.id for s in gone}:
+        return None
+    return [step for step in waits.steps if step not in gone]
+
+
+def _is_on(step: Step, values: set[str], versions: set[int]) -> bool:
+    named = any(isinstance(v, str) and v in values for v in step.arguments.values())
+    version = step.arguments.get("version")
+    return named or (isinstance(version, int) and version in versions)
