@@ -37,12 +37,14 @@ def spec_in(folder: Path, base: Path, **told: Any) -> dict[str, Any]:
     return {name: getattr(made, name) for name in TrainingSpec.__dataclass_fields__}
 
 
-def started(folder: Path, spec: dict[str, Any]) -> Any:
+def started(folder: Path, spec: dict[str, Any], module: str = "tools.training.child") -> Any:
+    """A training in a process of its own, which writes into its own folder."""
     folder.mkdir(exist_ok=True)
     told = folder / "spec.json"
-    told.write_text(json.dumps({**spec, "output": str(folder / "classifier")}))
+    output = folder / Path(spec["output"]).name
+    told.write_text(json.dumps({**spec, "output": str(output)}))
     environment = {**os.environ, **quiet_environment(1)}
-    return start_child("tools.training.child", told, folder / "log", environment)
+    return start_child(module, told, folder / "log", environment)
 
 
 def result(process: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ seed and epoch, and a checkpoint holds weights, optimiser, random state and posi
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -142,7 +141,8 @@ class Trainer:
             self._save_if_due(spec.checkpoint_seconds)
             if time.monotonic() - self._reported >= 0.5:
                 self._tell()
-            self._pause_if_asked()
+            if self._group.pausing(spec.pause):
+                self._pause()
         score = self._evaluate(state.epoch, state.epoch_loss / max(1, state.epoch_rows))
         state.scores.append(score)
         if state.best is score:
@@ -153,14 +153,13 @@ class Trainer:
         # A checkpoint of all weights can take longer than a small epoch does.
         self._save_if_due(_SAVING_APART * self._saving_seconds)
         self._tell()
-        if state.epoch <= spec.epochs and not state.stopped:
-            self._pause_if_asked()
+        more = state.epoch <= spec.epochs and not state.stopped
+        if more and self._group.pausing(spec.pause):
+            self._pause()
 
-    def _pause_if_asked(self) -> None:
-        asked = bool(self.spec.pause) and os.path.exists(self.spec.pause)
-        if self._group.agreed([asked])[0]:
-            self._save()
-            raise Paused
+    def _pause(self) -> None:
+        self._save()
+        raise Paused
 
     def _stop_early(self, score: EpochScore) -> None:
         state = self.state

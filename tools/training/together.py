@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -67,6 +68,32 @@ class Group:
         told = torch.tensor(figures, dtype=torch.float64)
         distributed.broadcast(told, 0)
         return told.tolist()
+
+    def gathered(self, part: Tensor, rows: int) -> Tensor:
+        """The vectors of all rows of a batch, of which this process computed its part.
+
+        A loss over all of them has its gradient here in this process's own vectors only;
+        `add_gradients` completes it.
+
+        Args:
+            part: vectors of the part, a row each.
+            rows: how many the whole batch has.
+        """
+        if self.size == 1:
+            return part
+        whole = torch.zeros(rows, part.shape[1], dtype=part.dtype)
+        whole[self.rank :: self.size] = part.detach()
+        distributed.all_reduce(whole)
+        whole[self.rank :: self.size] = part
+        return whole
+
+    def pausing(self, marker: str) -> bool:
+        """Whether a pause is asked for, as the first process sees it.
+
+        Args:
+            marker: the file that asks for it; empty if nobody can.
+        """
+        return bool(self.agreed([bool(marker) and Path(marker).exists()])[0])
 
     def kept(self, pooled: Tensor, rows: int, dropout: float) -> Tensor:
         """Drop of this process's part what one process would drop of it.

@@ -50,12 +50,14 @@ def texts(count: int, *, triplets: bool) -> list[list[str]]:
     return rows
 
 
-def spec_on(base: Path, folder: Path, *, triplets: bool, **settings: Any) -> EmbeddingSpec:
-    """A spec whose data is written."""
+def spec_on(
+    base: Path, folder: Path, *, triplets: bool, rows: int = 120, **settings: Any
+) -> EmbeddingSpec:
+    """A spec whose data is written: rows to learn from, and 24 that are held out."""
     data = folder / "data"
     data.mkdir(parents=True, exist_ok=True)
-    rows = texts(144, triplets=triplets)
-    for name, part in (("train", rows[:120]), ("validation", rows[120:])):
+    made = texts(rows + 24, triplets=triplets)
+    for name, part in (("train", made[:rows]), ("validation", made[rows:])):
         (data / f"{name}.jsonl").write_text(
             "".join(json.dumps({"texts": row}) + "\n" for row in part)
         )

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from tools.kernel.settings import Settings
 
 DRIVER = "tools.training.cluster.driver"
-_SHARED = ("tools.training.child", "tools.training.language.child")
-"""The computing processes of which several can train together; a trial is one process."""
 
 
 def placed(settings: Settings, module: str, spec: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -41,6 +39,6 @@ def placed(settings: Settings, module: str, spec: dict[str, Any]) -> tuple[str, 
         "module": module,
         "spec": spec,
         "threads": settings.threads,
-        "workers": settings.ray_workers if module in _SHARED and "answers" not in spec else 1,
+        "workers": 1 if "answers" in spec else settings.ray_workers,  # a trial is one process
     }
     return DRIVER, order

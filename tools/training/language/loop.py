@@ -136,7 +136,9 @@ class LanguageTrainer:
                 self._save()
             if now - self._reported >= 0.5:
                 self._tell()
-            self._pause_if_asked()
+            if self._group.pausing(spec.pause):
+                self._save()
+                raise Paused
         score = self.measure(progress.epoch, progress.epoch_loss / max(1, progress.epoch_learnt))
         progress.scores.append(score)
         if progress.best is score:
@@ -149,12 +151,6 @@ class LanguageTrainer:
         progress.epoch_loss, progress.epoch_learnt = 0.0, 0
         self._save()
         self._tell()
-
-    def _pause_if_asked(self) -> None:
-        asked = bool(self.spec.pause) and Path(self.spec.pause).exists()
-        if self._group.agreed([asked])[0]:
-            self._save()
-            raise Paused
 
     def _step(self, rows: Sequence[TokenRow]) -> None:
         progress, spec = self.progress, self.spec

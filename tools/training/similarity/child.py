@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tools.training.encoder import Encoder
     from tools.training.similarity.loop import Progress
+    from tools.training.together import Group
 
 Report = Callable[[float, str, dict[str, float]], None]
 _STARTED = time.monotonic()
@@ -42,17 +43,25 @@ rank {before_rank:.3f} and {after_rank:.3f}; triplet accuracy {before_triplet:.1
 {warnings}"""
 
 
-def train(spec: EmbeddingSpec, report: Report, ask: Ask | None = None) -> dict[str, Any]:
+def train(
+    spec: EmbeddingSpec, report: Report, ask: Ask | None = None, group: Group | None = None
+) -> dict[str, Any]:
     """Carry out a training and write the embedding's folder.
 
+    Args:
+        spec: what to train.
+        report: receives the share done, a line, and the figures.
+        ask: of a trial, whether it should end after an epoch.
+        group: the processes that train together; this one alone if not given.
+
     Returns:
-        The measured part of a `TrainingResult`.
+        The measured part of a `TrainingResult`; nothing in a process that is not the group's first.
 
     Raises:
         Unavailable: if files cannot be written (a full disk).
     """
     try:
-        return _train(spec, report, ask)
+        return _train(spec, report, ask, group)
     except OSError as error:
         raise Unavailable(
             f"The training could not read or write its files: {error.strerror or error}.",
@@ -60,7 +69,9 @@ def train(spec: EmbeddingSpec, report: Report, ask: Ask | None = None) -> dict[s
         ) from error
 
 
-def _train(spec: EmbeddingSpec, report: Report, ask: Ask | None) -> dict[str, Any]:
+def _train(
+    spec: EmbeddingSpec, report: Report, ask: Ask | None, group: Group | None
+) -> dict[str, Any]:
     import torch
 
     from tools.training.encoder import load_encoder
@@ -77,14 +88,17 @@ def _train(spec: EmbeddingSpec, report: Report, ask: Ask | None) -> dict[str, An
     if spec.method == "lora":
         add_adapter(encoder, LowRank(spec.rank, 0, spec.dora, spec.rslora), spec.seed)
     sizes = counted(encoder)
-    trainer = EmbeddingTrainer(spec, encoder, train_rows, validation, report, ask)
+    trainer = EmbeddingTrainer(spec, encoder, train_rows, validation, report, ask, group)
     try:
         progress = trainer.run()
     except Paused:
         return {PAUSED: True, "done": trainer.done}
     report(0.93, "writing the encoder", {})
+    found = trainer.retrieval()
+    if group is not None and not group.first:
+        return {}
     measured = _summary(spec, progress, sizes, len(validation))
-    measured["metrics"] |= trainer.retrieval()
+    measured["metrics"] |= found
     measured["seconds"] = progress.seconds + trainer.began - _STARTED
     _write(spec, encoder, measured)
     return measured
@@ -179,5 +193,12 @@ def _report(share: float, line: str, figures: dict[str, float]) -> None:
     emit(progress=share, message=line, metrics=figures)
 
 
+def _main(spec: dict[str, Any]) -> dict[str, Any]:
+    from tools.training.together import joined
+
+    with joined(spec.get("group")) as group:
+        return train(EmbeddingSpec.from_dict(spec), _report, asking(spec), group)
+
+
 if __name__ == "__main__":
-    child_main(lambda spec: train(EmbeddingSpec.from_dict(spec), _report, asking(spec)))
+    child_main(_main)

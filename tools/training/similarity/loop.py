@@ -1,6 +1,8 @@
 """The training loop of a sentence encoder: batches of rows that belong together, checkpoints.
 
-A run that is cut off and resumed gives the same numbers as one that is not.
+A run that is cut off and resumed gives the same numbers as one that is not. Of several processes
+that train together each encodes a part of a batch's texts; the loss holds every row against all the
+others, so that each gets the vectors of the others, too, and computes it of the whole batch.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from tools.training.similarity.ranking import (
 )
 from tools.training.similarity.spec import EmbeddingSpec
 from tools.training.state import load_checkpoint, save_checkpoint
+from tools.training.together import Group
 
 Report = Callable[[float, str, dict[str, float]], None]
 Rows = Sequence[Sequence[list[int]]]
@@ -84,6 +87,7 @@ class EmbeddingTrainer:
         validation: the same for the held-out rows.
         report: receives the share done, a line and the figures, twice a second at most.
         ask: of a trial, whether it should end after an epoch.
+        group: the processes that train it together; this one alone if not given.
     """
 
     def __init__(
@@ -94,8 +98,10 @@ class EmbeddingTrainer:
         validation: Rows,
         report: Report,
         ask: Ask | None = None,
+        group: Group | None = None,
     ) -> None:
         self.spec = spec
+        self._group = group or Group()
         self.encoder = encoder
         self.train_rows, self.validation = train, validation
         self.progress = Progress()
@@ -128,6 +134,8 @@ class EmbeddingTrainer:
 
     def embed(self, ids: Sequence[list[int]]) -> Tensor:
         """Unit vectors of token rows, in their order; keeps gradients where they are on."""
+        if not ids:
+            return torch.empty(0, self.encoder.embeddings.word_embeddings.embedding_dim)
         vectors: list[Tensor] = [torch.empty(0)] * len(ids)
         for chosen in even_batches([len(row) for row in ids], _BATCH):
             input_ids, mask = pad([ids[i] for i in chosen])
@@ -148,7 +156,7 @@ class EmbeddingTrainer:
                 self._save()
             if now - self._reported >= 0.5:
                 self._tell()
-            if spec.pause and Path(spec.pause).exists():
+            if self._group.pausing(spec.pause):
                 self._save()
                 raise Paused
         score = self._score(progress.epoch, progress.epoch_loss / len(batches))
@@ -165,29 +173,37 @@ class EmbeddingTrainer:
 
     def _step(self, rows: Rows) -> None:
         progress, spec = self.progress, self.spec
-        total = spec.epochs * self._batches
-        warm = max(1, round(total * spec.warmup))
-        share = min((progress.step + 1) / warm, (total - progress.step) / max(1, total - warm))
-        rate = spec.learning_rate * max(0.0, share)
+        rate = spec.learning_rate * self._schedule(progress.step)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         half = spec.precision == "bf16"
         with torch.autocast("cpu", dtype=torch.bfloat16) if half else nullcontext():
-            anchors, positives, negatives = self._vectors(rows)
-        loss = ranking_loss(anchors, positives, negatives, spec.scale)
-        refuse_diverged(loss.item(), spec.learning_rate)
-        loss.backward()
+            vectors = self._vectors(rows)
+        whole = ranking_loss(*vectors, spec.scale)
+        if whole.requires_grad:  # a small last batch may have no text for this process
+            whole.backward()
+        # Gradients are parts of a sum; the loss is everybody's, and the first tells it.
+        told = whole.item() if self._group.first else 0.0
+        loss = self._group.add_gradients(self._trained.values(), told)
+        refuse_diverged(loss, spec.learning_rate)
         nn.utils.clip_grad_norm_(list(self._trained.values()), 1.0)
         self._optimiser.step()
         self._optimiser.zero_grad()
         progress.step += 1
-        progress.epoch_loss += loss.item()
-        progress.steps.append((progress.step, loss.item(), rate))
+        progress.epoch_loss += loss
+        progress.steps.append((progress.step, loss, rate))
+
+    def _schedule(self, step: int) -> float:
+        """The share of the peak rate at a step: a linear warm-up, then linear to zero."""
+        total = self.spec.epochs * self._batches
+        warm = max(1, round(total * self.spec.warmup))
+        return max(0.0, min((step + 1) / warm, (total - step) / max(1, total - warm)))
 
     def _vectors(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
         texts = [[row[0] for row in rows], [row[1] for row in rows]]
         texts.append([row[2] for row in rows if len(row) > 2])
-        vectors = self.embed([ids for part in texts for ids in part])
+        ids = [each for part in texts for each in part]
+        vectors = self._group.gathered(self.embed(self._group.part(ids)), len(ids))
         first, second, third = vectors.split([len(part) for part in texts])
         return first, second, third
 
@@ -196,15 +212,9 @@ class EmbeddingTrainer:
         owners = [place for place, row in enumerate(self.validation) if len(row) > 2]
         with torch.no_grad():
             found: Ranking = measure(*self._vectors(self.validation), owners, self.spec.scale)
-        refuse_diverged(found.loss, self.spec.learning_rate)
-        return EpochRanking(
-            epoch,
-            training_loss,
-            found.loss,
-            found.accuracy,
-            found.reciprocal_rank,
-            found.triplet_accuracy,
-        )
+        agreed = self._group.agreed(astuple(found))
+        refuse_diverged(agreed[0], self.spec.learning_rate)
+        return EpochRanking(epoch, training_loss, *agreed)
 
     def retrieval(self) -> dict[str, float]:
         """How well the weights as they are retrieve the held-out counterparts; see `retrieval`."""
@@ -246,6 +256,8 @@ class EmbeddingTrainer:
         self._report(self.done, f"{line}, about {left:.0f} s left", figures)
 
     def _save(self) -> None:
+        if not self._group.first:
+            return
         self._saved = time.monotonic()
         content: dict[str, Any] = {
             "fingerprint": self.spec.fingerprint,
