@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,6 +58,18 @@ class Lab:
         weights = (Path(row.result["artifact_path"]) / "model.safetensors").read_bytes()
         return {**row.result, "weights": hashlib.sha256(weights).hexdigest()}
 
+    def message(self, job: int) -> str:
+        """What a job said last."""
+        return self.kernel.jobs.get(job, "default").message
+
+    def kept(self, job: int) -> int:
+        """The epoch that a job's checkpoint stands in; 0 if there is none."""
+        from tools.training.state import load_checkpoint
+
+        folder = self.kernel.settings.folder("work", "jobs", str(job))
+        found = load_checkpoint(folder / "checkpoint.pt") or {"state": {"epoch": 0}}
+        return found.get("state", found.get("progress"))["epoch"]
+
     def messages(self, job: int) -> list[str]:
         """What a job says from now to its end."""
         told = [""]
@@ -78,12 +91,25 @@ class Lab:
 
     def busy(self, module: str = "tools.training.child") -> list[str]:
         """The addresses of the workers that compute: their raylets have children that train."""
+        return [address for address, _ in self.computing(module)]
+
+    def computing(self, module: str = "tools.training.child") -> list[tuple[str, psutil.Process]]:
+        """The computing processes of the workers, with the addresses of these."""
         return [
-            address
+            (address, process)
             for address, node in self.nodes.items()
             for process in raylet(node).children(recursive=True)
-            if module in process.cmdline()
+            if module in command(process)
         ]
+
+    def pair(self, module: str, **told: Any) -> tuple[int, int]:
+        """The jobs of a training on this machine, done, and of the same by two workers together."""
+        here = self.start("training.start", **told)
+        self.kernel.jobs.wait(here, timeout=100)
+        self.kernel.settings.ray_address, self.kernel.settings.ray_workers = self.address, 2
+        there = self.start("training.start", **told)
+        self.until(there, lambda: len(self.computing(module)) == 2)
+        return here, there
 
 
 def cluster() -> tuple[str, dict[str, Any]]:
@@ -100,6 +126,13 @@ def cluster() -> tuple[str, dict[str, Any]]:
     return str(made.address), nodes
 
 
+def command(process: psutil.Process) -> list[str]:
+    """What a process runs; nothing if it ended meanwhile."""
+    with suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
+
+
 def raylet(node: Any) -> psutil.Process:
     return psutil.Process(node.all_processes["raylet"][0].process.pid)
 
@@ -108,7 +141,7 @@ def lost(lab: Lab, workers: int = 1) -> dict[str, Any]:
     """A run on this machine, and the same on a cluster that loses a worker which computes."""
     settings = {"epochs": 40, "learning_rate": 1e-5, "patience": 40, "seed": 7}
     here = lab.start("training.start", **settings)
-    lab.until(here, lambda: "loading" in lab.kernel.jobs.get(here, "default").message)
+    lab.until(here, lambda: "loading" in lab.message(here))
     lab.kernel.settings.ray_address = lab.address
     lab.kernel.settings.ray_workers = workers
     job = lab.start("training.start", **settings)
@@ -130,12 +163,44 @@ def spoken(lab: Lab) -> dict[str, Any]:
     """A language model trained on this machine, and by two workers together."""
     told = {"method": "lora", "rank": 4, "batch_size": 8, "learning_rate": 5e-3, "seed": 0}
     told |= {"epochs": 3, "max_length": 128, "precision": "fp32"}
-    here = lab.kernel.jobs.wait(lab.start("training.start", **told), timeout=100)
-    lab.kernel.settings.ray_address, lab.kernel.settings.ray_workers = lab.address, 2
-    job = lab.start("training.start", **told)
-    lab.until(job, lambda: len(lab.busy("tools.training.language.child")) == 2)
-    there = lab.kernel.jobs.wait(job, timeout=100)
+    jobs = lab.pair("tools.training.language.child", **told)
+    here, there = (lab.kernel.jobs.wait(job, timeout=100) for job in jobs)
     return {"here": here.result or here.error, "there": there.result or there.error}
+
+
+def alike(lab: Lab) -> dict[str, Any]:
+    """An embedding trained on this machine, and by two workers one of whose processes is killed."""
+    told = {"epochs": 12, "patience": 12, "batch_size": 16, "learning_rate": 1e-3, "seed": 0}
+    module = "tools.training.similarity.child"
+    here, there = lab.pair(module, **told)
+    lab.until(there, lambda: lab.kept(there) >= 3)
+    lab.computing(module)[-1][1].kill()
+    messages = lab.messages(there)
+    return {"here": lab.result(here), "there": lab.result(there), "told": messages}
+
+
+def killed(lab: Lab) -> dict[str, Any]:
+    """A run on this machine, and the same on a cluster where its process is killed four times."""
+    settings = {"epochs": 24, "patience": 24, "learning_rate": 1e-5, "seed": 7}
+    here = lab.start("training.start", **settings)
+    lab.kernel.jobs.wait(here, timeout=100)
+    lab.kernel.settings.ray_address = lab.address
+    job = lab.start("training.start", **settings)
+    lab.until(job, lambda: lab.kept(job) >= 3)
+    deaths = [death(lab, job, number) for number in (1, 2, 3, 4)]
+    lab.call("training.resume", job=job)
+    told = lab.messages(job)
+    return {"here": lab.result(here), "there": lab.result(job), "deaths": deaths, "told": told}
+
+
+def death(lab: Lab, job: int, number: int) -> str:
+    """Kill the one process that computes for a job; what the job says of it."""
+    [(_, victim)] = lab.until(job, lab.computing)
+    victim.kill()
+    told = "paused" if number == 4 else f"try {number + 1} of 4"
+    said = lab.until(job, lambda: [lab.message(job)] if told in lab.message(job) else [])
+    psutil.wait_procs([victim], timeout=30)
+    return said[0]
 
 
 def trials(lab: Lab) -> dict[str, Any]:
@@ -152,7 +217,14 @@ def trials(lab: Lab) -> dict[str, Any]:
     return {"tuned": tuned, "cancelled": cancelled, "busy": lab.busy(), "left": left}
 
 
-SCENARIOS = {"lost": lost, "together": together, "spoken": spoken, "trials": trials}
+SCENARIOS = {
+    "lost": lost,
+    "together": together,
+    "spoken": spoken,
+    "alike": alike,
+    "killed": killed,
+    "trials": trials,
+}
 
 
 def main() -> None:

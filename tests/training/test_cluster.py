@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import signal
 import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.training.conftest import rows
@@ -111,6 +113,14 @@ def test_how_a_process_died_is_told_with_its_log(worker: Worker, spec: dict[str,
     last = follow(worker)[-1]
     assert last.code != 0
     assert b"Traceback" in last.log
+
+
+def test_a_process_that_a_signal_ends_is_told_apart(worker: Worker, spec: dict[str, Any]):
+    begin(worker, spec)
+    follow(worker, lambda news: any("epoch" in e.get("message", "") for e in news.events))
+    [process] = [p for p in psutil.Process().children() if CHILD in p.cmdline()]
+    process.kill()
+    assert follow(worker)[-1].code == -signal.SIGKILL
 
 
 def test_a_parcel_follows_links_and_takes_the_place_of_what_was_there(tmp_path: Path):

@@ -19,6 +19,7 @@ from tools.kernel.child import Killed
 from tools.kernel.kernel import Kernel
 from tools.kernel.mlflow_store import client
 from tools.kernel.settings import Settings
+from tools.training.cluster.placing import KILLED
 from tools.training.pausing import compute, marker
 
 PLATFORM = """
@@ -178,12 +179,19 @@ def computing(job: int) -> list[psutil.Process]:
 
 
 class Dying:
-    """A job whose computing process is killed a number of times before it has a result."""
+    """A job whose computing process is killed a number of times before it has a result.
+
+    Args:
+        workdir: its folder.
+        deaths: how often.
+        host: where it computes on a cluster; empty for this machine.
+    """
 
     id = 7
 
-    def __init__(self, workdir: Path, deaths: int) -> None:
+    def __init__(self, workdir: Path, deaths: int, host: str = "") -> None:
         self.workdir = workdir
+        self.host = host
         self.settings = Settings(home=workdir)
         self.left = deaths
         self.told: list[str] = []
@@ -191,6 +199,8 @@ class Dying:
     def child(self, module: str, spec: dict[str, Any], *, on_event: Any) -> dict[str, Any]:
         on_event({"progress": 0.4})
         self.left -= 1
+        if self.left >= 0 and self.host:
+            return {KILLED: signal.SIGKILL.value, "host": self.host}
         if self.left >= 0:
             raise Killed(self.id, signal.SIGKILL, self.workdir / "child.log")
         return {"final_loss": 0.5}
@@ -203,19 +213,22 @@ class Dying:
         marker(self.workdir).unlink()  # somebody resumes it
 
 
+@pytest.mark.parametrize(("host", "where"), [("", ""), ("10.0.0.3", " on 10.0.0.3")])
 def test_a_process_that_is_killed_again_and_again_pauses_its_job_until_it_is_resumed(
-    tmp_path: Path,
+    tmp_path: Path, host: str, where: str
 ):
-    job = Dying(tmp_path, deaths=4)
+    job = Dying(tmp_path, deaths=4, host=host)
     assert compute(cast("Any", job), "a.child", {}, keep=True) == {"final_loss": 0.5}
     assert ["try 2 of 4" in job.told[0], "try 4 of 4" in job.told[2]] == [True, True]
-    assert job.told[3].startswith("0.4 paused; The computing process of job 7 was ended by SIGKILL")
+    paused = f"0.4 paused; The computing process of job 7{where} was ended by SIGKILL"
+    assert job.told[3].startswith(paused)
     assert "memory" in job.told[3]
     assert "resume training job 7" in job.told[3]
     assert "try 4 of 4" in (tmp_path / "child.log").read_text()
 
 
-def test_a_trial_that_is_killed_again_and_again_fails(tmp_path: Path):
+@pytest.mark.parametrize("host", ["", "10.0.0.3"])
+def test_a_trial_that_is_killed_again_and_again_fails(tmp_path: Path, host: str):
     with pytest.raises(Killed, match="most likely memory ran out"):
-        compute(cast("Any", Dying(tmp_path, deaths=4)), "a.child", {})
+        compute(cast("Any", Dying(tmp_path, 4, host)), "a.child", {})
     assert not marker(tmp_path).exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from tests.training.conftest import rows, write_rows
 from tests.training.language.conftest import make_language_model, questions
+from tests.training.similarity.test_similarity import texts
 from tools.kernel.errors import Unavailable
 from tools.kernel.settings import Settings
 from tools.training.cluster.connecting import connect
@@ -70,6 +72,12 @@ def went_on(told: list[str]) -> bool:
     return not again and any(message.startswith("epoch 3") for message in after)
 
 
+def epochs(told: list[str]) -> list[int]:
+    """The epochs that messages tell of."""
+    found = (re.match(r"epoch (\d+) of", message) for message in told)
+    return [int(each[1]) for each in found if each]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_training_survives_the_loss_of_its_worker_and_gives_the_same(on_a_cluster):
@@ -101,6 +109,39 @@ def test_two_workers_train_a_language_model_as_one_does(on_a_cluster, tmp_path: 
     assert there["final_loss"] == pytest.approx(here["final_loss"], abs=1e-3)
     assert there["final_loss"] < there["initial_loss"]
     assert Path(there["artifact_path"]).is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_two_workers_train_an_embedding_as_one_does_though_one_of_their_processes_is_killed(
+    on_a_cluster, tmp_path: Path
+):
+    pairs = [{"anchor": a, "positive": b} for a, b in texts(600, triplets=False)]
+    (tmp_path / "pairs").mkdir()
+    found = on_a_cluster("alike", write_rows(tmp_path / "pairs" / "many.jsonl", pairs))
+    here, there = found["here"], found["there"]
+    [death] = [line for line in found["told"] if "SIGKILL" in line]
+    assert "try 2 of 4" in death
+    assert min(epochs(found["told"][found["told"].index(death) :])) >= 3
+    assert there["final_loss"] == pytest.approx(here["final_loss"], abs=1e-3)
+    assert there["metrics"]["mrr"] == pytest.approx(here["metrics"]["mrr"], abs=0.01)
+    assert there["final_loss"] < there["initial_loss"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_process_that_is_killed_on_a_worker_goes_on_three_times_then_is_paused_and_resumed(
+    on_a_cluster,
+):
+    found = on_a_cluster("killed")
+    here, there = found["here"], found["there"]
+    assert all("was ended by SIGKILL; most likely memory ran out" in d for d in found["deaths"])
+    where = r"paused; The computing process of job 2 on 127\.0\.0\.[34] was"
+    assert re.match(where, found["deaths"][3])
+    assert "`resume training job 2` goes on" in found["deaths"][3]
+    assert min(epochs(found["told"])) >= 3
+    assert there["final_loss"] == here["final_loss"]
+    assert there["weights"] == here["weights"]
 
 
 @pytest.mark.slow

@@ -49,14 +49,17 @@ class Killed(OperationFailed):
         job: whose process it was.
         number: the signal's.
         log: what it wrote on standard error.
+        host: where it ran; empty on this machine.
     """
 
-    def __init__(self, job: int, number: int, log: Path) -> None:
+    def __init__(self, job: int, number: int, log: Path, host: str = "") -> None:
         kind = signal.Signals(number) if number in set(signal.Signals) else None
         name = kind.name if kind else f"signal {number}"
         why = "; most likely memory ran out" if kind is signal.SIGKILL else ""
+        where = f" on {host}" if host else ""
         super().__init__(
-            f"The computing process of job {job} was ended by {name}{why}.", hint=f"Its log: {log}"
+            f"The computing process of job {job}{where} was ended by {name}{why}.",
+            hint=f"Its log: {log}",
         )
 
 

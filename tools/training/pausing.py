@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.child import Killed
-from tools.training.cluster.placing import placed
+from tools.training.cluster.placing import KILLED, placed
 
 if TYPE_CHECKING:
     from tools.kernel.jobs import JobContext
@@ -78,6 +78,9 @@ def compute(
         where, told = placed(job.settings, module, {**spec, "pause": str(asked)})
         try:
             result = job.child(where, told, on_event=follow)
+            if KILLED in result:
+                log = job.workdir / "child.log"
+                raise Killed(job.id, result[KILLED], log, result["host"])
         except Killed as death:
             deaths += 1
             why = _again(job, death, deaths, reached, keep)

@@ -3,7 +3,8 @@
 To its job it is a computing process like any other: it prints the same events and writes the same
 files. What computes is an actor on some host, which gets base model, data and checkpoint as bytes
 and sends events, checkpoints and results back; or several, of which the first one speaks. When a
-host is lost, the next attempt goes on from the last checkpoint.
+host is lost, the next attempt goes on from the last checkpoint. When a signal ends a process, the
+driver says so and ends: what becomes of it is decided as on one machine, by who started the driver.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tools.kernel.child import child_main, emit, raised
 from tools.kernel.errors import OperationFailed, Unavailable
 from tools.training.cluster.connecting import connect
 from tools.training.cluster.parcels import delivered, packed
+from tools.training.cluster.placing import KILLED
 from tools.training.cluster.worker import News, Order, Worker
 
 _MOST_LOSSES = 5
@@ -55,6 +57,8 @@ class Remote:
         self._asked: set[str] = set()
         self._outcome: dict[str, Any] = {}
         self._size = max(1, min(order["workers"], self._room()))
+        self._codes: list[int | None] = [None] * self._size
+        self._hosts = [""] * self._size
         parts = [{"CPU": order["threads"]}] * self._size
         # All of them or none: two computations must not each wait for what the other holds.
         self._places = ray.util.placement_group(parts, strategy="SPREAD")
@@ -75,26 +79,20 @@ class Remote:
     def result(self) -> dict[str, Any]:
         """Follow the computation to its end and fetch what it made.
 
+        Returns:
+            The result; `killed` (a signal's number) and `host` if a signal ended a process before.
+
         Raises:
             Lost: if its host is gone.
             PilothouseError: what the computation reported.
         """
         self._begin()
-        news = News()
-        while news.code is None:
-            signals = self._signals()
-            news, *others = self._call([actor.look.remote(signals) for actor in self._actors])
-            self._take(news)
-            for other in others:
-                sys.stderr.write(other.log.decode(errors="replace"))
+        while self._codes[0] is None and not self._killed():
+            self._look()
         if "error" in self._outcome:
             raise raised(self._outcome["error"])
-        if "result" not in self._outcome and self._size > 1:
-            raise Lost  # who misses another ends without a word
         if "result" not in self._outcome:
-            raise OperationFailed(
-                f"The computing process on the cluster ended with code {news.code} and no result."
-            )
+            return self._unfinished()
         parcel = self._call(self._actors[0].results.remote())
         delivered(parcel, Path(self._spec["output"]).parent)
         return self._outcome["result"]
@@ -105,14 +103,41 @@ class Remote:
         self._ray.wait(closing, num_returns=self._size, timeout=_CLOSE_SECONDS)
         self._ray.util.remove_placement_group(self._places)  # ends what runs there
 
+    def _look(self) -> None:
+        signals = self._signals()
+        news = self._call([actor.look.remote(signals) for actor in self._actors])
+        self._take(news[0])
+        for rank, each in enumerate(news):
+            sys.stderr.write(each.log.decode(errors="replace"))
+            if each.code is not None:
+                self._codes[rank] = each.code
+
+    def _killed(self) -> list[dict[str, Any]]:
+        """The processes that signals ended."""
+        ended = zip(self._codes, self._hosts, strict=True)
+        return [{KILLED: -code, "host": host} for code, host in ended if code and code < 0]
+
+    def _unfinished(self) -> dict[str, Any]:
+        """What to answer when there is no result."""
+        if None in self._codes:
+            self._look()  # whose end made the first one end, and a checkpoint not fetched yet
+        if killed := self._killed():
+            return killed[0]
+        if self._size > 1:
+            raise Lost  # who misses another ends without a word
+        raise OperationFailed(
+            f"The computing process on the cluster ended with code {self._codes[0]} and no result."
+        )
+
     def _begin(self) -> None:
         checkpoint = Path(self._spec["checkpoint"])
         kept = checkpoint.read_bytes() if checkpoint.is_file() else None
-        meeting = self._placed()[0]
+        met = self._placed()
+        self._hosts = [place.rpartition(":")[0] for place in met]
         module, threads = self._order["module"], self._order["threads"]
         begun: list[Any] = []
         for rank, actor in enumerate(self._actors):
-            group = {"rank": rank, "size": self._size, "meeting": meeting}
+            group = {"rank": rank, "size": self._size, "meeting": met[0]}
             spec = {**self._spec, "group": group} if self._size > 1 else self._spec
             order = Order(module, spec, threads, kept)
             begun.append(actor.begin.remote(order, *self._parcels))
@@ -160,7 +185,6 @@ class Remote:
                 self._expect_answer(f"epoch-{event['epoch']}")
             self.done = max(self.done, event.get("progress", 0.0))
             emit(**event)
-        sys.stderr.write(news.log.decode(errors="replace"))
 
     def _expect_answer(self, name: str) -> None:
         (Path(self._spec["answers"]) / name).unlink(missing_ok=True)  # of an earlier attempt
@@ -185,7 +209,7 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
         order: `address`, `module`, `spec`, `threads` and `workers`.
 
     Returns:
-        The computing process's result.
+        The computing process's result; `killed` and `host` if a signal ended it.
 
     Raises:
         Unavailable: if no cluster answers.

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from tools.kernel.settings import Settings
 
 DRIVER = "tools.training.cluster.driver"
+KILLED = "killed"
+"""The key of an answer of the driver's that is no result: the signal that ended the process."""
 
 
 def placed(settings: Settings, module: str, spec: dict[str, Any]) -> tuple[str, dict[str, Any]]:

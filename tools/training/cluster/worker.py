@@ -53,7 +53,7 @@ class News:
     Attributes:
         events: what the process printed.
         checkpoint: its newest checkpoint, if it was not fetched yet.
-        code: how the process ended; None while it runs.
+        code: how the process ended, negative if a signal ended it; None while it runs.
         log: the end of its standard error, once it has ended.
     """
 
