@@ -6,20 +6,20 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tools.deployment.experiment_types import (
+    AbResult,
+    Arm,
+    Guardrail,
+    OutcomeRecorded,
+    RecordOutcome,
+)
 from tools.deployment.judging import FAILED_ANSWERS, NOTHING
 from tools.deployment.outcomes import Outcomes
 from tools.deployment.rollouts import AB_TEST, Rollouts
 from tools.deployment.sequential import FALSE_ALARMS
 from tools.deployment.status import StatusReader
 from tools.deployment.tables import RolloutRow
-from tools.deployment.types import (
-    AbResult,
-    Arm,
-    Guardrail,
-    OutcomeRecorded,
-    RecordOutcome,
-    RolloutReport,
-)
+from tools.deployment.types import RolloutReport
 from tools.devices.fleet import load_models
 from tools.evaluation.sequential import Counted, Look, proportion_difference
 from tools.kernel.errors import Conflict

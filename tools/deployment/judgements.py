@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from tools.deployment.judgement_types import Judgement, Metric
 from tools.deployment.judging import Judged
 from tools.deployment.tables import JudgementRow, RolloutRow
-from tools.deployment.types import Judgement, Metric
 from tools.kernel.storage import now
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tools.deployment.judgement_types import Metric
 from tools.deployment.sequential import FALSE_ALARMS, evidence_above, mean_interval
-from tools.deployment.types import Metric
 from tools.evaluation.sequential import Counted, proportion_difference
 
 FEW = 20

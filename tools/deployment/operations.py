@@ -1,21 +1,17 @@
-"""The operations on rollouts: start, status, pause, resume, rollback, ab_test."""
+"""The operations on rollouts: start, status, list, roll back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tools.deployment import steering_operations
+from tools.deployment import experiment_operations, freeze_operations, steering_operations
 from tools.deployment.types import (
     DeploymentStatus,
     ListRollouts,
-    PauseRollout,
-    ResumeRollout,
     RollBack,
     RolloutList,
-    RolloutPaused,
     RolloutReport,
     RolloutState,
-    StartAbTest,
     StartRollout,
     StatusOf,
 )
@@ -24,15 +20,14 @@ from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
 from tools.registry.usage import usage_source
 
-MOST_TOLD = 5
-"""How many rollouts a sentence tells of; the table has them all."""
-
 if TYPE_CHECKING:
     from tools.deployment.service import DeploymentService
     from tools.kernel.kernel import Kernel
 
+__all__ = ["experiment_operations", "freeze_operations", "steering_operations"]
 
-__all__ = ["steering_operations"]  # importing it declares the other half of them
+MOST_TOLD = 5
+"""How many rollouts a sentence tells of; the table has them all."""
 
 
 def _service(call: Call) -> DeploymentService:
@@ -220,98 +215,6 @@ def _(args: ListRollouts, result: RolloutList) -> str:
 
 
 @operation(
-    "deployment.pause",
-    effect=Effect.WRITE,
-    idempotent=True,
-    examples=(
-        "pause the rollout on the thinkpads",
-        "hold the deployment to phones",
-        "stop the canary for a moment on servers-batch",
-        "wait with the rollout to frontdesk",
-        "freeze the thinkpads rollout",
-        "put the phones rollout on hold",
-        "pause deploying to the servers please",
-        "halt the rollout in warehouse until I say so",
-        "suspend the deployment on thinkpads-canary",
-        "don't go any further with the phones for now",
-    ),
-)
-def pause_rollout(args: PauseRollout, call: Call) -> RolloutPaused:
-    """Hold a group's rollout: no further device is changed until it is resumed.
-
-    Args:
-        group: the group's name.
-    """
-    return _service(call).set_paused(call.tenant, args.group, True)
-
-
-@pause_rollout.preview
-def _(args: PauseRollout, call: Call) -> Preview:
-    return _service(call).preview_pause(call.tenant, args.group, True)
-
-
-@pause_rollout.read_back
-def _(args: PauseRollout, result: RolloutPaused, call: Call) -> list[Evidence]:
-    return _service(call).pause_evidence(call.tenant, result.rollout)
-
-
-@pause_rollout.inverse
-def _(args: PauseRollout, result: RolloutPaused, call: Call) -> Inverse:
-    return Inverse(operation="deployment.resume", arguments={"group": args.group})
-
-
-@pause_rollout.says
-def _(args: PauseRollout, result: RolloutPaused) -> str:
-    return f"Rollout {result.rollout} on {result.group} is paused."
-
-
-@operation(
-    "deployment.resume",
-    effect=Effect.WRITE,
-    idempotent=True,
-    examples=(
-        "resume the rollout on the thinkpads",
-        "continue deploying to the phones",
-        "go on with the rollout on servers-batch",
-        "unpause the thinkpads rollout",
-        "carry on with the canary on frontdesk",
-        "let the phones rollout proceed",
-        "take the deployment to warehouse off hold",
-        "you can continue with the servers now",
-        "restart the paused rollout in thinkpads-canary",
-        "resume deployment for group kiosks",
-    ),
-)
-def resume_rollout(args: ResumeRollout, call: Call) -> RolloutPaused:
-    """Let a paused rollout of a group go on.
-
-    Args:
-        group: the group's name.
-    """
-    return _service(call).set_paused(call.tenant, args.group, False)
-
-
-@resume_rollout.preview
-def _(args: ResumeRollout, call: Call) -> Preview:
-    return _service(call).preview_pause(call.tenant, args.group, False)
-
-
-@resume_rollout.read_back
-def _(args: ResumeRollout, result: RolloutPaused, call: Call) -> list[Evidence]:
-    return _service(call).pause_evidence(call.tenant, result.rollout)
-
-
-@resume_rollout.inverse
-def _(args: ResumeRollout, result: RolloutPaused, call: Call) -> Inverse:
-    return Inverse(operation="deployment.pause", arguments={"group": args.group})
-
-
-@resume_rollout.says
-def _(args: ResumeRollout, result: RolloutPaused) -> str:
-    return f"Rollout {result.rollout} on {result.group} goes on."
-
-
-@operation(
     "deployment.rollback",
     effect=Effect.DANGEROUS,
     job=True,
@@ -382,62 +285,4 @@ def _(args: RollBack, result: RolloutReport) -> str:
     return (
         f"{told(args).capitalize()} of {result.group} are out of rollout {result.rollout}{rest}; "
         f"{by_report}."
-    )
-
-
-@operation(
-    "deployment.ab_test",
-    effect=Effect.DANGEROUS,
-    job=True,
-    examples=(
-        "start an A/B test of ticket-router v3 on the thinkpads",
-        "ab test spam-filter v2 against the current model on phones",
-        "split traffic 50/50 between the champion and ticket-router v4 on the servers",
-        "test intent-model v7 on 20 percent of requests in frontdesk",
-        "compare v5 of ticket-router with what the phones run now on live traffic",
-        "run an experiment with the challenger on thinkpads",
-        "send 10% of the thinkpads traffic to ticket-router version 6",
-        "A/B it on the phones",
-        "try sentiment v2 side by side with the live model in warehouse",
-        "set up an a/b experiment on servers-batch with router v12, 30 percent",
-        "give a quarter of the requests on phones to ticket-router v3",
-    ),
-)
-def start_ab_test(args: StartAbTest, call: Call) -> RolloutReport:
-    """Run a version beside the one that a group serves and split requests between them, stickily.
-
-    Both models are loaded on every device; a request's key decides which one answers. The counts
-    are in `deployment.status`. `deployment.rollback` ends the test with the former model,
-    `deployment.start` with either of the two ends it with that one.
-
-    Args:
-        model: the registered model's name.
-        version: the version that challenges the one served now.
-        group: the group of devices that runs the test.
-        percent: share of requests that the challenger answers, 1 to 99; 50 if not given.
-    """
-    return _service(call).run_ab_test(args, call)
-
-
-@start_ab_test.preview
-def _(args: StartAbTest, call: Call) -> Preview:
-    return _service(call).preview_ab_test(args, call)
-
-
-@start_ab_test.read_back
-def _(args: StartAbTest, result: RolloutReport, call: Call) -> list[Evidence]:
-    return _service(call).evidence(call.tenant, result.rollout)
-
-
-@start_ab_test.inverse
-def _(args: StartAbTest, result: RolloutReport, call: Call) -> Inverse:
-    return Inverse(operation="deployment.rollback", arguments={"group": args.group})
-
-
-@start_ab_test.says
-def _(args: StartAbTest, result: RolloutReport) -> str:
-    confirmed = sum(d.confirmed for d in result.devices if d.touched)
-    return (
-        f"{confirmed} devices of {result.group} answer {result.percent} % of their requests with "
-        f"{result.model} v{result.version}, by their own report."
     )

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from tools.deployment.experiment_types import OutcomeRecorded
 from tools.deployment.judging import NOTHING, Told
 from tools.deployment.tables import OutcomeRow, RolloutRow
-from tools.deployment.types import OutcomeRecorded
 from tools.evaluation.sequential import Counted
 
 if TYPE_CHECKING:

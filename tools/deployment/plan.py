@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tools.deployment.experiment_types import StartAbTest
 from tools.deployment.forms import Form, Forms, fitted, kept
 from tools.deployment.freezes import Freezes
 from tools.deployment.rollouts import AB_TEST, HOLDING, Rollouts
 from tools.deployment.select import meant, why_not
 from tools.deployment.select import told as filter_told
 from tools.deployment.tables import RolloutRow
-from tools.deployment.types import RolloutState, Selection, StartAbTest, StartRollout, Strategy
+from tools.deployment.types import RolloutState, Selection, StartRollout, Strategy
 from tools.devices.fit import FleetFit
 from tools.devices.fleet import Device, Fleet, load_models
 from tools.devices.joining import Offer, load_offers

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from tools.deployment.experiment_types import StartAbTest
 from tools.deployment.plan import Plan, Planner, described
 from tools.deployment.previews import TYPICAL_SECONDS, risk_of, takes
 from tools.deployment.rollouts import AB_TEST, HOLDING, OPEN, Rollouts
 from tools.deployment.select import narrows, told
 from tools.deployment.status import StatusReader
 from tools.deployment.steering import Steering
+from tools.deployment.steering_types import RolloutPaused
 from tools.deployment.tables import RolloutRow
 from tools.deployment.types import (
     DeploymentStatus,
     ListRollouts,
     RollBack,
     RolloutList,
-    RolloutPaused,
     RolloutReport,
     RolloutState,
-    StartAbTest,
     StartRollout,
     Strategy,
 )

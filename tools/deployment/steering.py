@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tools.deployment.experiment_types import StartAbTest
 from tools.deployment.experiments import Experiments
+from tools.deployment.freeze_types import DeclareFreeze, FreezeState, LiftFreeze
 from tools.deployment.freezes import Freezes
+from tools.deployment.judgement_types import JudgementList, JudgementsOf
 from tools.deployment.judgements import Judgements
 from tools.deployment.plan import Planner, described
 from tools.deployment.previews import risk_of, takes
@@ -14,23 +17,19 @@ from tools.deployment.select import meant, narrows
 from tools.deployment.select import told as filter_told
 from tools.deployment.sequential import FALSE_ALARMS
 from tools.deployment.status import StatusReader
+from tools.deployment.steering_types import (
+    AbortRollout,
+    PromoteRollout,
+    RetryRollout,
+    RolloutPromoted,
+)
 from tools.deployment.tables import RolloutRow
 from tools.deployment.times import moment_said
 from tools.deployment.types import (
-    AbortRollout,
-    DeclareFreeze,
-    FreezeState,
-    JudgementList,
-    JudgementsOf,
-    LiftFreeze,
-    PromoteRollout,
-    RetryRollout,
     RollBack,
-    RolloutPromoted,
     RolloutReport,
     RolloutState,
     Selection,
-    StartAbTest,
     StartRollout,
     Strategy,
 )

@@ -1,29 +1,23 @@
-"""The operations that steer rollouts: promote, abort, retry, freeze, and A/B tests' results."""
+"""The operations that steer rollouts: promote, abort, retry, pause, resume, judgements."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tools.deployment.types import (
+from tools.deployment.judgement_types import JudgementList, JudgementsOf
+from tools.deployment.steering_types import (
     AbortRollout,
-    AbResult,
-    AbResultOf,
-    DeclareFreeze,
-    FreezeState,
-    JudgementList,
-    JudgementsOf,
-    LiftFreeze,
-    OutcomeRecorded,
+    PauseRollout,
     PromoteRollout,
-    RecordOutcome,
+    ResumeRollout,
     RetryRollout,
+    RolloutPaused,
     RolloutPromoted,
-    RolloutReport,
 )
+from tools.deployment.types import RolloutReport
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
 
 if TYPE_CHECKING:
-    from tools.deployment.experiments import Experiments
     from tools.deployment.service import DeploymentService
     from tools.deployment.steering import Steering
 
@@ -32,12 +26,6 @@ def _steering(call: Call) -> Steering:
     from tools.deployment.steering import Steering
 
     return call.get(Steering)
-
-
-def _experiments(call: Call) -> Experiments:
-    from tools.deployment.experiments import Experiments
-
-    return call.get(Experiments)
 
 
 def _service(call: Call) -> DeploymentService:
@@ -193,188 +181,95 @@ def _(args: RetryRollout, result: RolloutReport) -> str:
 
 
 @operation(
-    "deployment.freeze",
+    "deployment.pause",
     effect=Effect.WRITE,
     idempotent=True,
     examples=(
-        "declare a change freeze",
-        "declare a change freeze until monday",
-        "change freeze on the thinkpads",
-        "start a deployment freeze for the phones",
-        "no rollouts to the servers until further notice, declare a freeze",
-        "put a freeze on all deployments",
-        "impose a change freeze for frontdesk",
-        "begin the holiday freeze",
-        "we have a change freeze from now on",
-        "forbid all new rollouts for now",
+        "pause the rollout on the thinkpads",
+        "hold the deployment to phones",
+        "stop the canary for a moment on servers-batch",
+        "wait with the rollout to frontdesk",
+        "freeze the thinkpads rollout",
+        "put the phones rollout on hold",
+        "pause deploying to the servers please",
+        "halt the rollout in warehouse until I say so",
+        "suspend the deployment on thinkpads-canary",
+        "don't go any further with the phones for now",
     ),
 )
-def declare_freeze(args: DeclareFreeze, call: Call) -> FreezeState:
-    """Declare a change freeze: nothing new is rolled out, and running rollouts hold their step.
-
-    Pausing, aborting and putting devices back are allowed all the same.
+def pause_rollout(args: PauseRollout, call: Call) -> RolloutPaused:
+    """Hold a group's rollout: no further device is changed until it is resumed.
 
     Args:
-        group: only this group; all without one.
-        reason: why, as those read it who are refused.
-        until: when it ends by itself, in UTC; until it is lifted without one.
+        group: the group's name.
     """
-    return _steering(call).freeze(args, call)
+    return _service(call).set_paused(call.tenant, args.group, True)
 
 
-@declare_freeze.read_back
-def _(args: DeclareFreeze, result: FreezeState, call: Call) -> list[Evidence]:
-    return _steering(call).freeze_evidence(call.tenant, args.group)
+@pause_rollout.preview
+def _(args: PauseRollout, call: Call) -> Preview:
+    return _service(call).preview_pause(call.tenant, args.group, True)
 
 
-@declare_freeze.inverse
-def _(args: DeclareFreeze, result: FreezeState, call: Call) -> Inverse:
-    return Inverse(
-        operation="deployment.unfreeze", arguments={"group": args.group} if args.group else {}
-    )
+@pause_rollout.read_back
+def _(args: PauseRollout, result: RolloutPaused, call: Call) -> list[Evidence]:
+    return _service(call).pause_evidence(call.tenant, result.rollout)
 
 
-@declare_freeze.says
-def _(args: DeclareFreeze, result: FreezeState) -> str:
-    until = f" until {result.until:%Y-%m-%d %H:%M} UTC" if result.until else " until it is lifted"
-    return f"Nothing new is rolled out to {args.group or 'any group'}{until}: {result.reason}."
+@pause_rollout.inverse
+def _(args: PauseRollout, result: RolloutPaused, call: Call) -> Inverse:
+    return Inverse(operation="deployment.resume", arguments={"group": args.group})
+
+
+@pause_rollout.says
+def _(args: PauseRollout, result: RolloutPaused) -> str:
+    return f"Rollout {result.rollout} on {result.group} is paused."
 
 
 @operation(
-    "deployment.unfreeze",
+    "deployment.resume",
     effect=Effect.WRITE,
     idempotent=True,
     examples=(
-        "lift the change freeze",
-        "end the change freeze on the thinkpads",
-        "unfreeze deployments",
-        "the freeze is over",
-        "lift the deployment freeze for the phones",
-        "allow rollouts again",
-        "remove the change freeze from servers-batch",
-        "stop the freeze, we may deploy again",
+        "resume the rollout on the thinkpads",
+        "continue deploying to the phones",
+        "go on with the rollout on servers-batch",
+        "unpause the thinkpads rollout",
+        "carry on with the canary on frontdesk",
+        "let the phones rollout proceed",
+        "take the deployment to warehouse off hold",
+        "you can continue with the servers now",
+        "restart the paused rollout in thinkpads-canary",
+        "resume deployment for group kiosks",
     ),
 )
-def lift_freeze(args: LiftFreeze, call: Call) -> FreezeState:
-    """Lift a change freeze; rollouts that held go on.
+def resume_rollout(args: ResumeRollout, call: Call) -> RolloutPaused:
+    """Let a paused rollout of a group go on.
 
     Args:
-        group: the freeze of this group; that of all groups without one.
+        group: the group's name.
     """
-    return _steering(call).unfreeze(args, call)
+    return _service(call).set_paused(call.tenant, args.group, False)
 
 
-@lift_freeze.read_back
-def _(args: LiftFreeze, result: FreezeState, call: Call) -> list[Evidence]:
-    return _steering(call).freeze_evidence(call.tenant, args.group)
+@resume_rollout.preview
+def _(args: ResumeRollout, call: Call) -> Preview:
+    return _service(call).preview_pause(call.tenant, args.group, False)
 
 
-@lift_freeze.inverse
-def _(args: LiftFreeze, result: FreezeState, call: Call) -> Inverse | None:
-    if not result.lifted:
-        return None
-    return Inverse(
-        operation="deployment.freeze", arguments={"group": args.group} if args.group else {}
-    )
+@resume_rollout.read_back
+def _(args: ResumeRollout, result: RolloutPaused, call: Call) -> list[Evidence]:
+    return _service(call).pause_evidence(call.tenant, result.rollout)
 
 
-@lift_freeze.says
-def _(args: LiftFreeze, result: FreezeState) -> str:
-    where = args.group or "all groups"
-    if result.frozen:
-        return f"A freeze of {result.group or 'all groups'} still stands ({result.reason})."
-    return f"{where} may be changed again." if result.lifted else f"No freeze stood for {where}."
+@resume_rollout.inverse
+def _(args: ResumeRollout, result: RolloutPaused, call: Call) -> Inverse:
+    return Inverse(operation="deployment.pause", arguments={"group": args.group})
 
 
-@operation(
-    "deployment.ab_result",
-    effect=Effect.READ,
-    examples=(
-        "what is the result of the A/B test on the thinkpads",
-        "who is winning the a/b test on phones",
-        "which variant wins the experiment on the servers",
-        "is the a/b test on frontdesk significant yet",
-        "show the outcome of the split test on warehouse",
-        "does the challenger win the A/B test on the phones?",
-        "what does the experiment on the thinkpads say so far",
-        "can we conclude the a/b test on phones-field",
-    ),
-)
-def ab_result(args: AbResultOf, call: Call) -> AbResult:
-    """What an A/B test says now: effect, interval, sample, guardrails and a recommendation.
-
-    The interval is a confidence sequence: looking often does not raise the rate of false alarms.
-
-    Args:
-        group: the group that runs it.
-
-    Raises:
-        Conflict: there never was an A/B test in the group.
-    """
-    return _experiments(call).result(call.tenant, args.group)
-
-
-@ab_result.says
-def _(args: AbResultOf, result: AbResult) -> str:
-    advice = {
-        "promote": f"promote v{result.challenger.version}",
-        "keep": f"keep v{result.control.version}",
-        "wait": "wait",
-    }[result.recommended]
-    return (
-        f"v{result.challenger.version} against v{result.control.version}: "
-        f"{result.effect * 100:+z.1f} points ({result.low * 100:+z.1f} to "
-        f"{result.high * 100:+z.1f} at {result.level:.0%}, "
-        f"{result.challenger.outcomes} and {result.control.outcomes} "
-        f"outcomes). Recommended: {advice}, because {result.why}."
-    )
-
-
-@operation(
-    "deployment.record_outcome",
-    effect=Effect.WRITE,
-    idempotent=True,
-    examples=(
-        "record a success for user-17 in the A/B test on the thinkpads",
-        "note that key user-3 ended badly in the experiment on phones",
-        "record the outcome of key t-99 on the servers: failure",
-        "add an outcome to the a/b test on frontdesk for key order-5",
-        "log success for key u-12 in the split test on warehouse",
-        "the request with key user-8 on the phones went well, record it",
-        "record outcome user-4 failed for the a/b test on thinkpads",
-        "store a failed outcome for key u-77 in the experiment on kiosks",
-    ),
-)
-def record_outcome(args: RecordOutcome, call: Call) -> OutcomeRecorded:
-    """Record how a request ended: a delayed label, a solved ticket.
-
-    In an A/B test the key that the device was asked with tells which version had answered; a
-    rollout in steps is judged by what is said of its version and the former one. A second outcome
-    of a key changes nothing.
-
-    Args:
-        group: the group whose devices were asked.
-        key: what the device was asked with, or what tells this request from others.
-        success: True if it ended well.
-        version: the version that had answered; only needed where no A/B test tells it.
-
-    Raises:
-        Conflict: there never was an A/B test in the group, or no rollout of that version.
-    """
-    return _experiments(call).record(call.tenant, args)
-
-
-@record_outcome.read_back
-def _(args: RecordOutcome, result: OutcomeRecorded, call: Call) -> list[Evidence]:
-    fact = f"outcome of {args.key}"
-    return [Evidence(fact=fact, value=result.success, source="outcome record")]
-
-
-@record_outcome.says
-def _(args: RecordOutcome, result: OutcomeRecorded) -> str:
-    known = "" if result.recorded else " (it was known; nothing changed)"
-    how = "success" if result.success else "failure"
-    return f"{how} of v{result.version} for {result.key}{known}; {result.outcomes} in all."
+@resume_rollout.says
+def _(args: ResumeRollout, result: RolloutPaused) -> str:
+    return f"Rollout {result.rollout} on {result.group} goes on."
 
 
 @operation("deployment.judgements", effect=Effect.READ, hidden=True)

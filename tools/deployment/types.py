@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from tools.deployment.judgement_types import Judgement
 from tools.devices.types import DeviceState, GroupName, Profile, ServedModel, Traffic
 from tools.kernel.operations import Args, EntityKind, Result, Slot
 from tools.kernel.periods import Period
@@ -138,202 +139,10 @@ class ListRollouts(Args):
     limit: int = Field(50, ge=1, le=1001, description="At most this many, newest first.")
 
 
-class PauseRollout(Args):
-    """The group whose rollout is to wait."""
-
-    group: GroupName = Field(description="The group's name.")
-
-
-class ResumeRollout(Args):
-    """The group whose rollout is to go on."""
-
-    group: GroupName = Field(description="The group's name.")
-
-
 class RollBack(Selection):
     """The group to put back on its former model, or those of its devices that are meant."""
 
     group: GroupName = Field(description="The group's name.")
-
-
-class StartAbTest(Args):
-    """The model to test against what a group serves."""
-
-    model: ModelName = Field(description="The registered model's name.")
-    version: Version = Field(description="The version that challenges the one served now.", ge=1)
-    group: GroupName = Field(description="The group of devices that runs the test.")
-    percent: Percent = Field(
-        50, description="Share of requests that the challenger answers, in percent.", ge=1, le=99
-    )
-
-
-class PromoteRollout(Args):
-    """The group whose rollout, shadow or A/B test is to go on."""
-
-    group: GroupName = Field(description="The group's name.")
-    version: Version | None = Field(
-        None,
-        description="For an A/B test: the version that wins; the recommended one if not given.",
-        ge=1,
-    )
-
-
-class AbortRollout(Args):
-    """The group whose unfinished rollout is to be ended."""
-
-    group: GroupName = Field(description="The group's name.")
-
-
-class RetryRollout(Args):
-    """The group whose last rollout is to be tried again."""
-
-    group: GroupName = Field(description="The group's name.")
-
-
-class DeclareFreeze(Args):
-    """What nothing is to be rolled out to, why, and until when."""
-
-    group: GroupName | None = Field(None, description="Only this group; all without one.")
-    reason: Annotated[str, Slot(None, "Why?")] = Field(
-        "a change freeze was declared",
-        description="Why, as those read it who are refused.",
-        min_length=1,
-        max_length=500,
-    )
-    until: Annotated[str | None, Slot(None, "Until when?")] = Field(
-        None,
-        description="When it ends by itself: monday, tomorrow 9:00, 18:30, 3 days, or an ISO "
-        "date, in UTC; until it is lifted without one.",
-        max_length=64,
-    )
-
-
-class LiftFreeze(Args):
-    """What may be changed again."""
-
-    group: GroupName | None = Field(
-        None, description="The freeze of this group; that of all groups without one."
-    )
-
-
-class FreezeState(Result):
-    """Whether a freeze stands.
-
-    Attributes:
-        group: the group; none for all.
-        frozen: True while it stands.
-        lifted: how many freezes were lifted.
-    """
-
-    group: str | None
-    frozen: bool
-    reason: str | None = None
-    until: datetime | None = None
-    declared_by: str | None = None
-    lifted: int = 0
-
-
-class AbResultOf(Args):
-    """Which A/B test to read."""
-
-    group: GroupName = Field(description="The group that runs it.")
-
-
-class RecordOutcome(Args):
-    """How a request of a rollout or an A/B test ended."""
-
-    group: GroupName = Field(description="The group that runs the test.")
-    key: Annotated[str, Slot(None, "Which key was asked with?")] = Field(
-        description="The key with which the device was asked, such as a user's number.",
-        min_length=1,
-        max_length=200,
-    )
-    success: Annotated[bool, Slot(None, "Did it end well, yes or no?")] = Field(
-        True, description="True if it ended well (the label was right, the ticket solved)."
-    )
-    version: Version | None = Field(
-        None,
-        description="The version that had answered, as the device said; needed unless an A/B test "
-        "runs, where the key tells it.",
-        ge=1,
-    )
-
-
-class JudgementsOf(Args):
-    """Which rollout's judgements to read."""
-
-    rollout: Annotated[int, Slot(EntityKind.ROLLOUT, "Which rollout?")] = Field(
-        description="Its number.", ge=1
-    )
-    limit: int = Field(200, ge=1, le=1000, description="At most this many, newest first.")
-
-
-class OutcomeRecorded(Result):
-    """An outcome as it is stored.
-
-    Attributes:
-        version: the version that had answered this key.
-        recorded: False if an outcome of the key was known; then nothing changed.
-        outcomes: how many the rollout has.
-    """
-
-    rollout: int
-    key: str
-    version: int
-    success: bool
-    recorded: bool
-    outcomes: int
-
-
-class Arm(Result):
-    """One variant of an A/B test: what it answered, and how that ended."""
-
-    version: int
-    exposures: int
-    failed: int
-    outcomes: int
-    successes: int
-    rate: float | None = None
-
-
-class Guardrail(Result):
-    """What the challenger may not make worse: its difference, and how much is allowed."""
-
-    name: str
-    effect: float
-    low: float
-    high: float
-    limit: float
-    breached: bool
-
-
-class AbResult(Result):
-    """What an A/B test says now.
-
-    Attributes:
-        effect: share of successes of the challenger less that of the control.
-        low: lower end of the interval, which holds at all moments together.
-        high: upper end of it.
-        level: the interval's level.
-        recommended: promote, keep or wait.
-        winner: the version that is recommended; none while waiting.
-        why: the reason, for a person.
-    """
-
-    rollout: int
-    group: str
-    model: str
-    control: Arm
-    challenger: Arm
-    effect: float
-    low: float
-    high: float
-    p_value: float
-    level: float
-    guardrails: list[Guardrail]
-    recommended: str
-    winner: int | None
-    why: str
 
 
 class DeviceOutcome(Result):
@@ -366,41 +175,6 @@ class DeviceOutcome(Result):
     state: DeviceState
     reported_at: datetime | None = None
     error: str | None = None
-
-
-class Metric(Result):
-    """One figure that a step is judged by.
-
-    Attributes:
-        name: what is measured.
-        value: what was found, 0 to 1; none without data.
-        limit: what is allowed.
-        sample: how many devices, answers or comparisons it is of.
-        needed: how many there have to be.
-        evidence: how strongly the data speak against the limit being kept; from `alarm` on the
-            step is a breach.
-        alarm: 1 / (false-alarm rate of this metric).
-        verdict: good, too little data, or breach.
-    """
-
-    name: str
-    value: float | None
-    limit: float
-    sample: int
-    needed: int = 0
-    evidence: float = 1.0
-    alarm: float
-    verdict: str
-
-
-class Judgement(Result):
-    """What a step's figures were at one moment, and what was made of them."""
-
-    at: datetime
-    step: int
-    verdict: str
-    says: str
-    metrics: list[Metric]
 
 
 class RolloutReport(Result):
@@ -441,24 +215,6 @@ class RolloutReport(Result):
     )
 
 
-class RolloutPromoted(RolloutReport):
-    """A rollout after it was told to go on.
-
-    Attributes:
-        goes_on_from: the rollout that it took over; none if the same one goes on.
-    """
-
-    goes_on_from: int | None = None
-
-
-class JudgementList(Result):
-    """How a rollout was judged, newest first."""
-
-    rollout: int
-    false_alarms: float
-    judgements: list[Judgement]
-
-
 class RolloutList(Result):
     """Rollouts, newest first."""
 
@@ -479,12 +235,3 @@ class DeploymentStatus(Result):
     """The state of one group or of all."""
 
     groups: list[GroupStatus]
-
-
-class RolloutPaused(Result):
-    """A rollout that waits, or goes on."""
-
-    rollout: int
-    group: str
-    paused: bool
-    state: RolloutState

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tools.deployment.bundles import Bundles
+from tools.deployment.experiment_types import StartAbTest
 from tools.deployment.forms import Forms, kept
 from tools.deployment.holding import Holding
 from tools.deployment.observe import Observer, Verdict
@@ -25,7 +26,7 @@ from tools.deployment.orders import (
 from tools.deployment.plan import Planner
 from tools.deployment.rollouts import AB_TEST, HOLDING, OPEN, Rollouts, closing
 from tools.deployment.tables import RolloutRow
-from tools.deployment.types import RolloutState, StartAbTest, StartRollout, Strategy
+from tools.deployment.types import RolloutState, StartRollout, Strategy
 from tools.devices.fleet import Desired, Fleet, load_models
 from tools.devices.joining import Offer, joined, load_offers
 from tools.devices.views import few

@@ -14,7 +14,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from tools.deployment.types import AbResult, Judgement, JudgementList, RolloutReport
+from tools.deployment.experiment_types import AbResult
+from tools.deployment.judgement_types import Judgement, JudgementList
+from tools.deployment.types import RolloutReport
 from tools.evaluation.types import EvaluationResults
 from tools.kernel.errors import NotFound
 from tools.kernel.identity import RequestContext
