@@ -54,7 +54,7 @@ SEVERAL = "classify_several"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a bundle says of itself; see `tools/deployment/bundles.py` for who writes it.
+    """What a bundle says of itself; see `tools/deployment/building.py` for who writes it.
 
     Attributes:
         task: `classify`, `classify_several` (any number of labels a text) or `chat`.

@@ -18,7 +18,7 @@ from edge.runtime import LoadedModel, Prediction
 from edge.verify import BundleFile, Manifest
 from edge.wire import Assignment
 from tests.evaluation import tiny
-from tools.deployment import bundles
+from tools.deployment import building, bundles
 from tools.devices.messages import EnrolmentRequest
 from tools.devices.protocol import DeviceProtocol
 from tools.evaluation.drift_statistics import (
@@ -118,8 +118,8 @@ class Building:
     workdir: Path
 
     def child(self, module: str, spec: dict[str, Any]) -> dict[str, Any]:
-        assert module == bundles.__name__
-        return bundles.build(spec)
+        assert module == building.__name__
+        return building.build(spec)
 
 
 @pytest.fixture

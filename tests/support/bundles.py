@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from tests.support.classifier import LABELS, write_classifier
-from tools.deployment.bundles import build
+from tools.deployment.building import build
 from tools.devices.fleet import Desired, Fleet
 from tools.devices.keyring import Keyring
 from tools.devices.types import ServedModel

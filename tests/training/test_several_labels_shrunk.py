@@ -15,7 +15,7 @@ from edge.profiles import PROFILES
 from edge.runtime import LoadedModel
 from edge.verify import BundleFile, Manifest
 from tests.training.conftest import rows
-from tools.deployment.bundles import build
+from tools.deployment.building import build
 from tools.kernel.gate import Outcome
 from tools.training.export import Classifier
 from tools.training.objectives import objective

@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tools.deployment.bundles import Bundles, needed_memory_mb, variant_of
+from tools.deployment.bundles import Bundles
+from tools.deployment.runtimes import PROFILES_OF, needed_memory_mb
 from tools.devices.fit import FleetFit, Variant, fit
+from tools.devices.types import Profile
 from tools.kernel.errors import Conflict
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ class Forms:
         memory = needed_memory_mb(size)
         if bundle is not None:
             size, memory = bundle.size, bundle.memory_mb
-        return Form(variant_of(found, size, memory), source, found.version)
+        return Form(_variant(found, size, memory), source, found.version)
 
 
 def fitted(devices: Sequence[Device], forms: Mapping[str, Form]) -> FleetFit:
@@ -107,3 +109,18 @@ def kept(forms: Mapping[str, Form], held: Mapping[str, int]) -> dict[str, Form]:
 def _only_as_variant(version: ModelVersionInfo) -> bool:
     """True of a trained language model: what its training wrote is nothing that devices run."""
     return version.lineage.variant is None and (version.artifact / "language.json").is_file()
+
+
+def _variant(version: ModelVersionInfo, size: int, memory_mb: int) -> Variant:
+    """The form in which devices would get a version.
+
+    Args:
+        version: what a training wrote, or a variant of it.
+        size: of its bundle, in bytes.
+        memory_mb: what serving it takes.
+    """
+    name = version.lineage.variant or "onnx-int8"
+    name_of_runtime = name.replace("gguf-", "llamacpp-")
+    runtime = next((r for r in PROFILES_OF if name_of_runtime.startswith(r)), "onnx")
+    profiles = tuple(Profile(p) for p in PROFILES_OF[runtime])
+    return Variant(name, runtime, size, memory_mb, profiles)
