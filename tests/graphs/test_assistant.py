@@ -175,7 +175,7 @@ async def test_a_conversation_of_somebody_else_is_not_found(
     with pytest.raises(NotFound):
         [e async for e in assistant.ask("who am I?", stranger)]
     with pytest.raises(NotFound):
-        assistant.history("t1", stranger)
+        assistant.threads.history("t1", stranger)
 
 
 async def test_what_cannot_be_done_is_said_plainly(say: Say) -> None:
@@ -191,7 +191,7 @@ async def test_history_keeps_plans_and_results(
 ) -> None:
     await say("who am I?")
     owner = RequestContext(kernel.principals.local())
-    turns = assistant.history("t1", owner)
+    turns = assistant.threads.history("t1", owner)
     assert [t["status"] for t in turns] == ["done"]
     assert turns[0]["results"]["s1"]["receipt"]["operation"] == "platform.whoami"
 

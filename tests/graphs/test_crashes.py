@@ -138,7 +138,7 @@ async def test_a_read_is_stopped_at_once_and_the_conversation_goes_on(
     told = await asyncio.wait_for(assistant.cancel("t1", context), 5)
     assert told == {"done": [], "not_done": ["s1"], "jobs": []}
     assert status(await asyncio.wait_for(asked, 5)) == "cancelled"
-    assert assistant.history("t1", context)[0]["status"] == "cancelled"
+    assert assistant.threads.history("t1", context)[0]["status"] == "cancelled"
     stored = [e.data["kind"] for e in kernel.events.read("conversation:t1")]
     assert stored == ["plan", "step_started", "done"]
 

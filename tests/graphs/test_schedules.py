@@ -71,7 +71,7 @@ async def test_what_is_due_runs_in_a_conversation_of_its_own(
     (receipt,) = [kernel.receipts.get(r, "default") for r in run.receipts]
     assert (receipt.operation, receipt.channel) == ("datasets.list", "job")
     owner = RequestContext(kernel.principals.local())
-    (turn,) = assistant.history(run.context["conversation"], owner)
+    (turn,) = assistant.threads.history(run.context["conversation"], owner)
     assert (turn["status"], turn["text"]) == ("done", "every night at two list the datasets")
     listed = await say("what is scheduled?")
     (finished,) = [e for e in listed if isinstance(e, StepFinished)]

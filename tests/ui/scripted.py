@@ -31,6 +31,24 @@ from tools.kernel.kernel import Kernel
 from ui.platform import run
 
 
+class ScriptedThreads:
+    """What was said in each conversation."""
+
+    def __init__(self, told: dict[str, list[dict[str, Any]]]) -> None:
+        self._told = told
+
+    def history(self, thread: str, context: RequestContext) -> list[dict[str, Any]]:
+        if thread not in self._told:
+            raise NotFound(f"There is no conversation {thread}.")
+        return self._told[thread]
+
+    def list(self, context: RequestContext) -> list[dict[str, Any]]:
+        return [
+            {"thread": name, "title": told[0]["text"], "updated": "2026-01-01T00:00:00+00:00"}
+            for name, told in reversed(self._told.items())
+        ]
+
+
 class Scripted:
     """Understands `read`, `write N`, `danger N`, `question`, `dry N`, `slow N`, `boom`, `fail`."""
 
@@ -39,6 +57,7 @@ class Scripted:
         self._waiting: dict[str, tuple[Plan, RequestContext]] = {}
         self._cancelled: set[str] = set()
         self._told: dict[str, list[dict[str, Any]]] = {}
+        self.threads = ScriptedThreads(self._told)
 
     def takes_more(self, thread: str) -> bool:
         """Never: what is scripted begins no job."""
@@ -185,17 +204,6 @@ class Scripted:
     ) -> Plan:
         text = said if isinstance(said, str) else said[-1]
         return Plan(text=text, steps=[self._step(*text.partition(" ")[::2])], confidence=0.5)
-
-    def threads(self, context: RequestContext) -> list[dict[str, Any]]:
-        return [
-            {"thread": name, "title": told[0]["text"], "updated": "2026-01-01T00:00:00+00:00"}
-            for name, told in reversed(self._told.items())
-        ]
-
-    def history(self, thread: str, context: RequestContext) -> list[dict[str, Any]]:
-        if thread not in self._told:
-            raise NotFound(f"There is no conversation {thread}.")
-        return self._told[thread]
 
     async def close(self) -> None:
         return

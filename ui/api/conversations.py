@@ -82,7 +82,7 @@ async def ask(body: Ask, context: Caller, door: TheDoor) -> StreamingResponse:
 async def threads(context: Caller, door: TheDoor, page: Page) -> list[Conversation]:
     """The caller's conversations, newest first."""
     assistant = await door.assistant()
-    found = await run_in_threadpool(assistant.threads, context)
+    found = await run_in_threadpool(assistant.threads.list, context)
     return [Conversation(**told) for told in page.cut(found)]
 
 
@@ -90,7 +90,7 @@ async def threads(context: Caller, door: TheDoor, page: Page) -> list[Conversati
 async def history(thread: Id, context: Caller, door: TheDoor) -> list[TurnTold]:
     """What was said in a conversation."""
     assistant = await door.assistant()
-    found = await run_in_threadpool(assistant.history, thread_name(thread), context)
+    found = await run_in_threadpool(assistant.threads.history, thread_name(thread), context)
     return [TurnTold(**told) for told in found]
 
 
@@ -137,7 +137,7 @@ async def told_again(door: Door, thread: str, context: RequestContext) -> AsyncI
         NotFound: if nothing was said in it, or it is somebody else's.
     """
     assistant = await door.assistant()
-    if not await run_in_threadpool(assistant.history, thread, context):
+    if not await run_in_threadpool(assistant.threads.history, thread, context):
         raise NotFound(f"Nothing was said in thread {thread} yet.")
     return _stored(door, assistant, thread, context)
 
@@ -160,7 +160,7 @@ async def _stored(
 
 
 async def _runs(assistant: Assistant, thread: str, context: RequestContext) -> bool:
-    told = await run_in_threadpool(assistant.history, thread, context)
+    told = await run_in_threadpool(assistant.threads.history, thread, context)
     return any(turn["status"] == "running" for turn in told)
 
 

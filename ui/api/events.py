@@ -234,7 +234,7 @@ async def _one(door: Door, context: RequestContext, kind: Kind, name: str) -> tu
     """The topic of one thing that the caller may see, and whether it has ended."""
     if kind is Kind.CONVERSATIONS:
         assistant = await door.assistant()
-        if not await run_in_threadpool(assistant.history, thread_name(name), context):
+        if not await run_in_threadpool(assistant.threads.history, thread_name(name), context):
             raise NotFound(f"Nothing was said in conversation {name} yet.")
         return f"conversation:{name}", False
     number = _number(kind, name)

@@ -291,7 +291,7 @@ class Handlers:
                 hint="Say another name with it: add this as NAME.",
             )
         await live.run(assistant.ask(one.sentence, context, auto_confirm=True))
-        turns = await asyncio.to_thread(assistant.history, live.thread, context)
+        turns = await asyncio.to_thread(assistant.threads.history, live.thread, context)
         for held in (turns[-1]["results"] or {}).values():
             result = held.get("result") or {}
             if held.get("status") == "done":
@@ -378,7 +378,7 @@ class Handlers:
         before = len(live.transcript.turns)
         await self._ask(live, text, context)
         assistant = await self._door.assistant()
-        turns = await asyncio.to_thread(assistant.history, live.thread, context)
+        turns = await asyncio.to_thread(assistant.threads.history, live.thread, context)
         plan = (turns[-1]["plan"] or {}) if len(turns) > before else {}
         planned = bool(plan.get("steps")) and not plan.get("question")
         if plan.get("question"):

@@ -53,7 +53,7 @@ class History(BaseDataLayer):
         assistant, context = await self._door.assistant(), owner(filters.userId or "")
         skip = int(pagination.cursor or 0)
         found = await asyncio.to_thread(
-            assistant.threads, context, pagination.first + 1, skip, filters.search or ""
+            assistant.threads.list, context, pagination.first + 1, skip, filters.search or ""
         )
         more, found = len(found) > pagination.first, found[: pagination.first]
         end = str(skip + len(found))
@@ -62,7 +62,7 @@ class History(BaseDataLayer):
 
     async def get_thread_author(self, thread_id: str) -> str:
         """Whose conversation it is; empty if there is none."""
-        found = await asyncio.to_thread((await self._door.assistant()).owner, thread_id)
+        found = await asyncio.to_thread((await self._door.assistant()).threads.owner, thread_id)
         return "/".join(found) if found else ""
 
     async def get_thread(self, thread_id: str) -> ThreadDict | None:
@@ -117,14 +117,14 @@ class History(BaseDataLayer):
             return
         assistant = await self._door.assistant()
         if user_id is not None:
-            await asyncio.to_thread(assistant.begin, thread_id, name, owner(user_id))
+            await asyncio.to_thread(assistant.threads.begin, thread_id, name, owner(user_id))
             return
-        await _answered(asyncio.to_thread(assistant.rename, thread_id, name, asking.get()))
+        await _answered(asyncio.to_thread(assistant.threads.rename, thread_id, name, asking.get()))
 
     async def delete_thread(self, thread_id: str) -> None:
         """Erase a conversation."""
         assistant = await self._door.assistant()
-        await _answered(assistant.erase(thread_id, asking.get()))
+        await _answered(assistant.threads.erase(thread_id, asking.get()))
 
     async def upsert_feedback(self, feedback: Feedback) -> str:
         """Keep a thumb and its comment as a labelled example of whoever conversed."""
