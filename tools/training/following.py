@@ -12,14 +12,14 @@ from tools.kernel.errors import Conflict, InvalidInput, NotFound, PilothouseErro
 from tools.kernel.jobs import OPEN
 from tools.kernel.periods import Span, parse_period
 from tools.kernel.storage import now
-from tools.training.pausing import PAUSED, is_paused, marker
-from tools.training.types import (
+from tools.training.following_types import (
     ListTrainings,
     TrainingCancelled,
     TrainingList,
     TrainingPaused,
     TrainingState,
 )
+from tools.training.pausing import PAUSED, is_paused, marker
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
-from tools.training.types import (
+from tools.training.following_types import (
     CancelTraining,
     ListTrainings,
     PauseTraining,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tools.kernel.operations import Call, Effect, Evidence, Inverse, Preview, operation
-from tools.training.types import RunArgs, RunState
+from tools.training.run_types import RunArgs, RunState
 
 if TYPE_CHECKING:
     from tools.training.service import TrainingService

@@ -15,10 +15,10 @@ from tools.training.fitting import refuse_unfit
 from tools.training.pausing import compute
 from tools.training.period import narrowed, rows_of
 from tools.training.preparing import model_slug
+from tools.training.run_types import RunState
 from tools.training.space import parse as parse_space
 from tools.training.tasks import by_name, check_method, check_tuning, task_of
 from tools.training.types import (
-    RunState,
     StartTraining,
     TrainingEstimate,
     TrainingResult,
