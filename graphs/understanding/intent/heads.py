@@ -1,9 +1,9 @@
 """Judges of a sentence's vector, and how their common opinion becomes a probability.
 
-Two judges count alike: the nearest rows of each label, and logistic regression. The nearest label
-centroid is asked when it comes to abstaining. The router of Pilothouse's own commands
-(`graphs.understanding.router`) takes the neighbours' vote from here; its linear head sees
-words too.
+Judges that count alike: the nearest rows of each label, logistic regression, and where rows are few
+the one that reads words (`words`). The nearest label centroid is asked when it comes to abstaining.
+The router of Pilothouse's own commands (`graphs.understanding.router`) takes the neighbours' vote
+from here; its linear head sees words too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphs.understanding.intent.regression import regression
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 _WIDTH = 0.03
 _FIRM = 0.05
-_SOFTNESS = 10.0
-_ROUNDS = 100
 _TINY = 1e-9
 
 
@@ -75,7 +75,7 @@ class Heads:
         member = (truth[:, None] == np.arange(classes)).astype(np.float32)
         centroids = member.T @ rows
         centroids /= np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), _TINY)
-        weight, bias = _regression(rows, truth)
+        weight, bias = regression(rows, truth)
         arrays = {"weight": weight, "bias": bias, "centroids": centroids}
         return cls({**arrays, "rows": rows, "truth": truth})
 
@@ -89,25 +89,19 @@ class Heads:
             "truth": self._truth,
         }
 
-    def judge(self, vectors: Matrix) -> Opinion:
-        """The judges' opinion of unit vectors."""
+    def judge(self, vectors: Matrix, said: Matrix) -> Opinion:
+        """The judges' opinion of sentences.
+
+        Args:
+            vectors: a unit vector a sentence.
+            said: what the judge of words says of each, sentences × labels.
+        """
         near = vectors @ self._columns
         best = near.max(1)
         linear = vectors @ self._weight.T + self._bias
-        scores = nearest(near, self._starts, _WIDTH) / _FIRM + linear
+        scores = nearest(near, self._starts, _WIDTH) / _FIRM + linear + said
         chances = softmax(scores / 2.0).astype(np.float32)
         return Opinion(chances, (vectors @ self._centroids.T).max(1), best)
-
-
-def _regression(rows: Matrix, truth: NDArray[Any]) -> tuple[Matrix, Matrix]:
-    """Weights, labels × size, and biases of logistic regression; two labels have two rows too."""
-    from sklearn.linear_model import LogisticRegression
-
-    model: Any = LogisticRegression(C=_SOFTNESS, max_iter=_ROUNDS, tol=1e-3).fit(rows, truth)
-    weight, bias = model.coef_, model.intercept_
-    if len(weight) == 1:
-        weight, bias = np.vstack([-weight, weight]) / 2, np.hstack([-bias, bias]) / 2
-    return weight.astype(np.float32), bias.astype(np.float32)
 
 
 def nearest(similar: NDArray[Any], starts: NDArray[Any], width: float) -> NDArray[Any]:

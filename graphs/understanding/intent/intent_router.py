@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from graphs.understanding.intent.learning import Report
     from graphs.understanding.intent.parts import Learnt
 
-FORMAT = 3
+FORMAT = 4
 _FACTS = "router.json"
 _ENCODER = "encoder.onnx"
 _TOKENIZER = "tokenizer.json"
@@ -115,8 +115,9 @@ class IntentRouter:
     def _predict(self, text: str) -> Prediction:
         from graphs.understanding.intent.confidence import score
 
-        opinion = self._parts.heads.judge(self._parts.encoder.embed_one(text))
-        chances = self._parts.calibration.probabilities(opinion)[0]
+        parts = self._parts
+        opinion = parts.heads.judge(parts.encoder.embed_one(text), parts.words.outputs([text]))
+        chances = parts.calibration.probabilities(opinion)[0]
         best = int(chances.argmax())
         sure = float(score(opinion)[0])
         return Prediction(self.labels[best], float(chances[best]), sure < self.threshold, sure)
@@ -156,8 +157,10 @@ class IntentRouter:
         )
         (folder / _ENCODER).write_bytes(parts.encoder.model)
         (folder / _TOKENIZER).write_text(parts.encoder.tokenizer, "utf-8")
-        arrays: dict[str, Any] = parts.heads.arrays()
-        np.savez(folder / _HEADS, **arrays)
+        np.savez(folder / _HEADS, **self._judges())
+
+    def _judges(self) -> dict[str, Any]:
+        return self._parts.heads.arrays() | self._parts.words.arrays()
 
     @classmethod
     def load(cls, folder: Path) -> IntentRouter:
@@ -172,6 +175,7 @@ class IntentRouter:
         from graphs.understanding.intent.heads import Heads
         from graphs.understanding.intent.onnx_encoder import OnnxEncoder
         from graphs.understanding.intent.parts import Learnt
+        from graphs.understanding.intent.words import Words
 
         missing = sorted(name for name in _FILES if not (folder / name).is_file())
         if missing:
@@ -184,7 +188,7 @@ class IntentRouter:
             if facts["format"] != FORMAT:
                 raise InvalidInput(f"{folder} was written by another version of the router.")
             with np.load(folder / _HEADS, allow_pickle=False) as arrays:
-                heads = Heads(arrays)
+                heads, words = Heads(arrays), Words(arrays)
             calibration = Calibration(**facts["calibration"])
             labels = tuple(facts["labels"])
             named, told = facts["named"], facts["facts"]
@@ -194,11 +198,11 @@ class IntentRouter:
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise InvalidInput(f"The router in {folder} is damaged: {error}.") from None
         encoder = OnnxEncoder(model, tokenizer)
-        return cls(Learnt(labels, encoder, heads, calibration, steps, named), told)
+        return cls(Learnt(labels, encoder, heads, words, calibration, steps, named), told)
 
     def size(self) -> int:
         """Bytes that it takes on disk, within a kilobyte or two."""
-        arrays = self._parts.heads.arrays().values()
+        arrays = self._judges().values()
         encoder = self._parts.encoder
         return len(encoder.model) + len(encoder.tokenizer.encode()) + sum(a.nbytes for a in arrays)
 

@@ -21,6 +21,7 @@ from graphs.understanding.intent.onnx_encoder import export
 from graphs.understanding.intent.parts import Learnt
 from graphs.understanding.intent.tuning import BATCH, Tuning, below, tune, vectors
 from graphs.understanding.intent.twofold import Twofold, join
+from graphs.understanding.intent.words import Words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,7 +99,8 @@ def learn(
     report("fitting the heads")
     names = small.embed(data.names) if data.names else None
     heads = Heads.fit(small.embed(data.texts), data.truth, names)
-    return Learnt(labels, small, heads, calibration, steps, bool(data.names))
+    words = _read_words(data, np.arange(len(data.texts)))
+    return Learnt(labels, small, heads, words, calibration, steps, bool(data.names))
 
 
 def steps_for(lengths: Sequence[int]) -> int:
@@ -185,8 +187,19 @@ def _calibrate(
     names = data.untuned_names
     if names is not None:
         names = join(vectors(encoder, data.named), names)
-    opinion = Heads.fit(both(kept), data.truth[kept], names).judge(both(held))
+    said = _read_words(data, kept).outputs([data.texts[i] for i in held])
+    opinion = Heads.fit(both(kept), data.truth[kept], names).judge(both(held), said)
     return calibrate(opinion, data.truth[held])
+
+
+def _read_words(data: _Data, rows: NDArray[Any]) -> Words:
+    """The judge of words; silent where rows are many, since their vectors tell enough."""
+    classes = int(data.truth.max()) + 1
+    if _many(data.truth):
+        return Words.silent(classes)
+    texts = [data.texts[i] for i in rows] + data.names
+    truth = np.concatenate([data.truth[rows], np.arange(len(data.names))])
+    return Words.fit(texts, truth)
 
 
 def _held_out(truth: NDArray[Any], seed: int) -> NDArray[Any]:

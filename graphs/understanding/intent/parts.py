@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from graphs.understanding.intent.confidence import Calibration
 from graphs.understanding.intent.heads import Heads
 from graphs.understanding.intent.onnx_encoder import OnnxEncoder
+from graphs.understanding.intent.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Learnt:
     Attributes:
         labels: the labels in the order of the judges' outputs.
         encoder: makes the vectors.
-        heads: the judges.
+        heads: the judges of vectors.
+        words: the judge of words.
         calibration: probabilities and the threshold.
         steps: how many gradient steps the encoder took.
         named: whether the labels' names were of use.
@@ -25,6 +27,7 @@ class Learnt:
     labels: tuple[str, ...]
     encoder: OnnxEncoder
     heads: Heads
+    words: Words
     calibration: Calibration
     steps: int
     named: bool

@@ -12,6 +12,7 @@ from graphs.understanding.intent import Example, IntentRouter
 from graphs.understanding.intent.heads import Heads, nearest, softmax
 from graphs.understanding.intent.learning import steps_for
 from graphs.understanding.intent.measuring import measure
+from graphs.understanding.intent.words import Words
 from tools.kernel.errors import InvalidInput
 
 FRESH = [
@@ -119,10 +120,12 @@ def test_the_heads_find_what_they_were_fitted_on(classes: int) -> None:
 
     heads = Heads.fit(rows, truth, None)
     again = Heads(heads.arrays())
+    unsaid = np.zeros((len(rows), classes), np.float32)
+    found = heads.judge(rows, unsaid).chances
 
-    assert (heads.judge(rows).chances.argmax(1) == truth).all()
-    assert np.allclose(heads.judge(rows).chances.sum(1), 1, atol=1e-4)
-    assert np.allclose(heads.judge(rows).chances, again.judge(rows).chances, atol=1e-2)
+    assert (found.argmax(1) == truth).all()
+    assert np.allclose(found.sum(1), 1, atol=1e-4)
+    assert np.allclose(found, again.judge(rows, unsaid).chances, atol=1e-2)
 
 
 def test_neighbours_vote_by_their_kernel() -> None:
@@ -138,3 +141,40 @@ def test_work_is_bounded_however_many_and_long_the_rows() -> None:
     assert steps_for([12] * 35) < steps_for([12] * 1500) < steps_for([12] * 10_000)
     assert steps_for([64] * 15_000) * 128 * 64 <= 800_000
     assert steps_for([12] * 1_000_000) == steps_for([12] * 15_000)
+
+
+def test_words_tell_labels_apart_whose_vectors_are_the_same() -> None:
+    texts = ["pause the job", "please pause it", "resume the job", "please resume it"]
+    truth = np.array([0, 0, 1, 1])
+    vectors = np.tile(np.eye(1, 8, dtype=np.float32), (4, 1))
+    heads, words = Heads.fit(vectors, truth, None), Words.fit(texts, truth)
+    asked = ["can you pause", "resume now", "fortfahren bitte"]
+
+    chances = heads.judge(vectors[:3], words.outputs(asked)).chances
+
+    assert (chances.argmax(1)[:2] == [0, 1]).all()
+    assert chances[2] == pytest.approx([0.5, 0.5], abs=0.01)
+
+
+def test_the_words_say_the_same_after_they_were_kept() -> None:
+    words = Words.fit(["größer bitte", "kleiner", "今日は 雨"], np.array([0, 1, 2]))
+
+    again = Words(words.arrays())
+
+    asked = ["GRÖSSER größer", "kleiner", "雨", "?!"]
+    assert np.allclose(again.outputs(asked), words.outputs(asked), atol=1e-2)
+    assert list(again.outputs(asked[1:3]).argmax(1)) == [1, 2]
+
+
+def test_words_are_read_only_where_rows_are_few(
+    router: IntentRouter, examples: list[Example], tmp_path: Path
+) -> None:
+    many = [Example(f"{e.text} {n}", e.label) for e in examples for n in range(4, 8)]
+
+    router.save(tmp_path / "few")
+    IntentRouter.train(many, steps=0, threads=1).save(tmp_path / "many")
+
+    with np.load(tmp_path / "few" / "heads.npz") as few:
+        assert "umbrella" in few["terms"].item().split("\n")
+    with np.load(tmp_path / "many" / "heads.npz") as kept:
+        assert kept["terms"].item() == ""
