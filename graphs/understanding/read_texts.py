@@ -163,7 +163,22 @@ def _said_amount(r: Reading, spec: dict[str, Any]) -> tuple[float, tuple[int, in
     for said, value in spec.get("said", {}).items():
         if span := r.clause.find((tuple(said.split()),)):
             return float(value), span
+        if spec.get("trails") and _trails(r, said):
+            return float(value), (0, 0)
     return None
+
+
+def _trails(r: Reading, said: str) -> bool:
+    """True for words that stand right behind a clause, cut off as a `not` of their own.
+
+    `train on tickets, seed 3, without early stopping`
+    """
+    after = r.scope.whole[r.clause.tokens[-1].end :] if r.clause.tokens else ""
+    return after.casefold().lstrip(" ,;-").removeprefix("and ").startswith(said)
+
+
+def _in_percent(tokens: Sequence[Token]) -> bool:
+    return any(token.low in {"%", "percent", "pct"} for token in tokens)
 
 
 def numbers(r: Reading) -> None:
@@ -177,14 +192,17 @@ def numbers(r: Reading) -> None:
                 _set_within(r, name, *found)
             continue
         if amount := _said_amount(r, spec):
-            r.set(name, values.as_number(amount[0], info), amount[1])
+            _set_within(r, name, *amount)
+            if r.out.question is not None:
+                return
             continue
         plain = values.bare_type(info) in (int, float) and r.kind(name) is None and spec
         read = values.read_number(r.clause, spec, name) if plain else None
         if read is None:
             continue
         value, span = read
-        if spec.get("share") and value > 1:
+        in_percent = spec.get("percent") and _in_percent(r.clause.tokens[span[0] : span[1] + 1])
+        if (spec.get("share") and value > 1) or in_percent:
             value /= _HUNDRED
         _set_within(r, name, value, span)
         if r.out.question is not None:
@@ -196,7 +214,9 @@ def _set_within(r: Reading, name: str, value: float, span: tuple[int, int]) -> N
     number = values.as_number(value, r.fields[name])
     below = r.spec(name).get("below", value + 1)
     problem = out_of_range(r.operation, name, number)
-    if value >= below:
+    if value != number:
+        problem = "must be a whole number"
+    elif value >= below:
         problem = f"must be less than {below}"
     if problem is None:
         r.set(name, number, span)

@@ -292,10 +292,18 @@ def read_choice(
             span = clause.find([phrase])
             if span is None or (span == (0, 1) and phrase[0] in _VERBS_FIRST):
                 continue
+            if phrase == (value,) and _followed(clause, span[1], value):
+                continue
             key = (-len(phrase), span[0])
             if best is None or key < best[:2]:
                 best = (*key, value, span)
     return (best[2], best[3]) if best else None
+
+
+def _followed(clause: Clause, at: int, value: str) -> bool:
+    """True where the words after a choice's make it something else: `head learning rate`."""
+    trails = split_phrases(fields()["not_followed"].get(value, []))
+    return any(_stands(clause.tokens, phrase, at) for phrase in trails)
 
 
 def read_path(clause: Clause) -> tuple[str, Span] | None:
@@ -440,8 +448,9 @@ def read_word(clause: Clause, spec: dict[str, Any]) -> tuple[str, Span] | None:
         after = clause.tokens[at + 1] if at + 1 < len(clause.tokens) else None
         alone = after is None or after.kind == "punctuation" or (after.low,) in polite()
         alone = alone or (after is not None and after.low in _STOPS | words("words", "stop"))
-        if token.kind in ("word", "quote") and token.low not in _STOPS and alone:
-            return token.text, (span[0], at + 1)
+        noun = after is not None and after.low in {"column", "field"}
+        if token.kind in ("word", "quote") and token.low not in _STOPS and (alone or noun):
+            return token.text, (span[0], at + 1 + noun)
     return None
 
 

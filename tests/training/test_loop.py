@@ -77,29 +77,34 @@ def test_the_same_seed_gives_the_same_files_and_another_seed_others(spec: Make):
     assert folder_sha256(Path(first.output)) != folder_sha256(Path(other.output))
 
 
-def test_a_run_cut_off_in_the_middle_of_an_epoch_ends_the_same(spec: Make):
-    whole = spec("whole")
-    expected = train(whole, quiet)
-    cut = replace(spec("cut"), checkpoint_seconds=0.0)
-    steps = 0
-
+def cut_off(wanted: TrainingSpec, at: int, patched: pytest.MonkeyPatch) -> None:
+    """Train until a step begins, and no further."""
     from tools.training import loop
 
     original = loop.Trainer._step  # pyright: ignore[reportPrivateUsage]
+    steps = 0
 
     def step(self: loop.Trainer, chosen: list[int]) -> None:
         nonlocal steps
         steps += 1
-        if steps == 14:
+        if steps == at:
             raise KeyboardInterrupt
         original(self, chosen)
 
-    loop.Trainer._step = step  # pyright: ignore[reportPrivateUsage]
-    try:
+    with patched.context() as patch:
+        patch.setattr(loop.Trainer, "_step", step)
         with pytest.raises(KeyboardInterrupt):
-            train(cut, quiet)
-    finally:
-        loop.Trainer._step = original  # pyright: ignore[reportPrivateUsage]
+            train(wanted, quiet)
+
+
+@pytest.mark.parametrize("settings", [{}, {"lora_dropout": 0.3}])
+def test_a_run_cut_off_in_the_middle_of_an_epoch_ends_the_same(
+    spec: Make, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    whole = spec("whole", **settings)
+    expected = train(whole, quiet)
+    cut = replace(spec("cut", **settings), checkpoint_seconds=0.0)
+    cut_off(cut, 14, monkeypatch)
     resumed = train(cut, quiet)
     assert resumed["resumed"] == 1
     assert resumed["final_loss"] == expected["final_loss"]
@@ -165,6 +170,36 @@ def test_the_best_epoch_is_kept_and_training_stops_when_nothing_improves(spec: M
     best = max(curve["epochs"], key=lambda e: (e["validation_accuracy"], -e["validation_loss"]))
     assert best["epoch"] == measured["best_epoch"]
     assert measured["stopped"] == "no better for 3 epochs"
+
+
+def test_patience_of_none_goes_through_all_epochs(spec: Make):
+    wanted = replace(spec("a", epochs=12, learning_rate=0.02), patience=0)
+    measured = train(wanted, quiet)
+    assert (measured["epochs"], measured["stopped"]) == (12, "")
+
+
+def test_alpha_is_twice_the_rank_unless_it_is_given_and_changes_what_is_learnt(spec: Make):
+    def config(wanted: TrainingSpec) -> tuple[int, str]:
+        measured = train(wanted, quiet)
+        folder = Path(wanted.output) / "adapter"
+        told = json.loads((folder / "adapter_config.json").read_text())
+        return told["lora_alpha"], str(measured["final_loss"])
+
+    usual, same, other = (
+        config(spec(name, rank=4, epochs=1, lora_alpha=alpha))
+        for name, alpha in (("usual", None), ("same", 8), ("other", 64))
+    )
+    assert usual == same
+    assert other[0] == 64
+    assert other[1] != usual[1]
+
+
+def test_dropout_before_the_matrices_changes_what_is_learnt(spec: Make):
+    lost = [
+        train(spec(f"at {share}", epochs=1, lora_dropout=share), quiet)["final_loss"]
+        for share in (0.0, 0.5)
+    ]
+    assert lost[0] != lost[1]
 
 
 def test_a_trial_that_is_given_up_stops_after_its_epoch(spec: Make):

@@ -101,6 +101,17 @@ def test_a_training_ends_in_a_receipt_read_back_from_mlflow_and_can_be_undone(
         ({"name": "!!!"}, "no Latin letter or digit"),
         ({"method": "full", "rank": 16}, "rank is that of LoRA's matrices, and the method is full"),
         ({"method": "head", "rank": 4}, "Leave the rank out"),
+        ({"method": "full", "lora_alpha": 32}, "lora_alpha is of LoRA's matrices; a classifier"),
+        ({"method": "full", "trained_share": 0.5}, "a classifier trained with full has none"),
+        ({"virtual_tokens": 8}, "virtual_tokens is of prompt tuning"),
+        ({"scale": 10}, "scale is of an embedding's loss"),
+        ({"packing": True}, "Only a language model's texts are packed"),
+        ({"dropout": 0.2, "head_dropout": 0.3}, "dropout is 0.2 and head_dropout 0.3"),
+        (
+            {"method": "head", "learning_rate": 0.1, "head_learning_rate": 0.2},
+            "learning_rate is 0.1 and head_learning_rate 0.2",
+        ),
+        ({"lora_dropout": 0.95}, "lora_dropout"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_there_is_a_job(
@@ -227,6 +238,18 @@ def test_tuning_tries_settings_and_keeps_the_best_model(
     assert receipt is not None
     assert receipt.says.startswith("Tried 3 settings")
     assert json.loads(json.dumps(result)) == result
+
+
+def test_what_is_given_a_value_is_not_varied_and_no_alpha_without_matrices(
+    kernel: Kernel, context: RequestContext, call: Caller, known: str, base: Path
+):
+    told = {"dataset": known, "base_model": str(base)}
+    given = {**told, "head_learning_rate": 0.02, "dropout": 0.3}
+    summary = kernel.gate.preview("training.tune", given, context).summary
+    assert "batch_size 8|16|32" in summary
+    assert "head_learning_rate" not in summary.partition("keep the best")[2].partition("One")[0]
+    with pytest.raises(InvalidInput, match="lora_alpha is that of LoRA"):
+        call("training.tune", **told, method="full", space="lora_alpha 8|16")
 
 
 def test_a_search_varies_no_rank_where_the_method_has_none(call: Caller, known: str, base: Path):

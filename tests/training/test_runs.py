@@ -46,6 +46,12 @@ def test_every_setting_reaches_the_run_and_its_record_says_all_that_is_needed_to
         "rank": 4,
         "learning_rate": 0.01,
         "epochs": 2,
+        "lora_alpha": 12,
+        "lora_dropout": 0.05,
+        "trained_share": 0.5,
+        "head_learning_rate": 0.02,
+        "head_dropout": 0.2,
+        "label_smoothing": 0.0,
     }
     result = finished("training.start", dataset=known, base_model=str(base), **said)
     for name, value in said.items():
@@ -58,7 +64,11 @@ def test_every_setting_reaches_the_run_and_its_record_says_all_that_is_needed_to
     stored = artifact_folder(kernel.settings, result["run_id"])
     packages = json.loads((stored / "environment.json").read_text())["packages"]
     assert packages["torch"]
+    adapter = json.loads((stored / "classifier/adapter/adapter_config.json").read_text())
+    assert (adapter["lora_alpha"], adapter["lora_dropout"]) == (12, 0.05)
+    assert (run.data.params["lora_alpha"], run.data.params["label_smoothing"]) == ("12", "0.0")
     card = (stored / "classifier" / "README.md").read_text()
+    assert "| lora_alpha | 12 |" in card
     front = yaml.safe_load(card.split("---")[1])
     assert front["pipeline_tag"] == "text-classification"
     assert front["datasets"] == ["colours@1"]

@@ -152,7 +152,7 @@ def _write_encoder(spec: TrainingSpec, trainer: Trainer, folder: Path) -> None:
     if spec.method == "lora":
         layers = len(encoder.encoder.layer)
         state = adapter_state(encoder)
-        kind = LowRank(spec.rank, trainer.depth, spec.dora, spec.rslora)
+        kind = LowRank.of(spec, trainer.depth)
         save_adapter(state, folder / "adapter", kind, layers, spec.base_model)
     elif spec.method == "full":
         weights = {n: v.detach().clone() for n, v in encoder.state_dict().items()}

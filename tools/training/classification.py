@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.training import base_models
+from tools.training.particular import OF_HEAD, OF_LORA
 from tools.training.preparing import (
     check_length,
     check_trainable,
@@ -48,6 +49,10 @@ class ClassificationTask:
         if method == "lora":
             parts.append("rank 4|8|16")
         return ", ".join(parts)
+
+    def own(self, method: str) -> Sequence[str]:
+        """Those of the head, and of matrices."""
+        return (*OF_HEAD, *((*OF_LORA, "trained_share") if method == "lora" else ()))
 
     def tuned(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of a trial."""

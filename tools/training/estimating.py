@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.training.fitting import alternatives, room
+from tools.training.particular import share_of
 from tools.training.spec import DEFAULTS
 from tools.training.types import StartTraining, TrainingEstimate
 
@@ -51,7 +52,7 @@ def work_of(args: StartTraining, dataset: Dataset, config: dict[str, Any]) -> Wo
     """
     hidden, layers = config["hidden_size"], config["num_hidden_layers"]
     a_layer = 2 * (4 * hidden**2 + 2 * hidden * config["intermediate_size"])
-    trained = math.ceil(layers * DEFAULTS[args.method].trained_share)
+    trained = math.ceil(layers * share_of(args))
     lengths, splits = dataset.profile.lengths, dataset.profile.splits
     characters = 0.7 * lengths.p50 + 0.3 * lengths.p90
     a_row = min(args.max_length, characters / _CHARACTERS_A_TOKEN + 2)
@@ -189,7 +190,7 @@ def _memory(args: StartTraining, work: Work, epochs: int, config: dict[str, Any]
     hidden, layers = config["hidden_size"], config["num_hidden_layers"]
     copies = 5 if args.method == "full" else 2
     cached = 0 if args.method == "full" else min(work.tokens / epochs * hidden * 4, 1 << 30)
-    kept = math.ceil(layers * DEFAULTS[args.method].trained_share)
+    kept = math.ceil(layers * share_of(args))
     if args.gradient_checkpointing:
         kept = min(kept, 1)
     tokens = args.batch_size * args.max_length

@@ -107,8 +107,7 @@ class Trainer:
             self._cache(self.train_set)
             self._cache(self.validation)
         if spec.method == "lora":
-            kind = LowRank(spec.rank, self.depth, spec.dora, spec.rslora)
-            add_adapter(encoder, kind, spec.seed)
+            add_adapter(encoder, LowRank.of(spec, self.depth), spec.seed)
 
     def _cache(self, examples: Examples) -> None:
         size = self.model.head.in_features
@@ -163,7 +162,7 @@ class Trainer:
 
     def _stop_early(self, score: EpochScore) -> None:
         state = self.state
-        if score.epoch - state.best.epoch >= self.spec.patience:
+        if 0 < self.spec.patience <= score.epoch - state.best.epoch:
             state.stopped = f"no better for {self.spec.patience} epochs"
         elif self._after_epoch is not None and self._after_epoch(score):
             state.stopped = "pruned"

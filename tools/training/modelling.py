@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tools.training.encoder import Encoder, mean_pool
+from tools.training.spec import HasMatrices, alpha_of
 
 ADAPTED = ("query", "key", "value", "dense")
 _LENGTHS = "lora_magnitude_vector"
@@ -69,10 +70,12 @@ def new_head(encoder: Encoder, classes: int, seed: int) -> nn.Linear:
 
 @dataclass(frozen=True, slots=True)
 class LowRank:
-    """Which low-rank matrices stand beside the linear layers; alpha is twice the rank.
+    """Which low-rank matrices stand beside the linear layers.
 
     Attributes:
         rank: of the two matrices.
+        alpha: what their product is scaled by, over the rank.
+        dropout: before them, while training.
         first_layer: the lowest layer that has them.
         dora: True to train each row's length apart from its direction (Liu et al., "DoRA:
             Weight-Decomposed Low-Rank Adaptation", 2024).
@@ -81,9 +84,17 @@ class LowRank:
     """
 
     rank: int
+    alpha: int
     first_layer: int = 0
     dora: bool = False
     rslora: bool = False
+    dropout: float = 0.0
+
+    @classmethod
+    def of(cls, spec: HasMatrices, first_layer: int = 0) -> LowRank:
+        """Those of a spec, from a layer upwards."""
+        more = (spec.dora, spec.rslora, spec.lora_dropout)
+        return cls(spec.rank, alpha_of(spec), first_layer, *more)
 
     def config(self, layers: int, **more: Any) -> Any:
         """peft's description of them, for an encoder of so many layers."""
@@ -91,8 +102,8 @@ class LowRank:
 
         return LoraConfig(
             r=self.rank,
-            lora_alpha=2 * self.rank,
-            lora_dropout=0.0,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
             use_dora=self.dora,
             use_rslora=self.rslora,
             target_modules=list(ADAPTED),

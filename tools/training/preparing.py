@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import InvalidInput
 from tools.training.outcome import cut_warning
-from tools.training.spec import DEFAULTS, TrainingSpec
+from tools.training.particular import or_else, share_of
+from tools.training.spec import (
+    DEFAULTS,
+    HEAD_DROPOUT,
+    LABEL_SMOOTHING,
+    TrainingSpec,
+    lora_told,
+)
 from tools.training.types import StartTraining
 
 if TYPE_CHECKING:
@@ -128,7 +135,7 @@ def make_spec(
     """The spec of a training whose files lie in `folder`."""
     defaults = DEFAULTS[args.method]
     rate = args.learning_rate or defaults.learning_rate
-    only_head = args.method == "head"
+    of_head = rate if args.method == "head" else defaults.head_learning_rate
     return TrainingSpec(
         base_model=args.base_model,
         base_folder=str(base_folder),
@@ -139,12 +146,16 @@ def make_spec(
         method=args.method,
         epochs=args.epochs or defaults.epochs,
         learning_rate=rate,
-        head_learning_rate=rate if only_head else defaults.head_learning_rate,
+        head_learning_rate=args.head_learning_rate or of_head,
         rank=args.rank,
         batch_size=args.batch_size,
         seed=args.seed,
         max_length=args.max_length,
-        trained_share=defaults.trained_share,
+        trained_share=share_of(args),
+        head_dropout=or_else(args.head_dropout, HEAD_DROPOUT),
+        label_smoothing=or_else(args.label_smoothing, LABEL_SMOOTHING),
+        lora_alpha=args.lora_alpha,
+        lora_dropout=args.lora_dropout or 0.0,
         threads=threads,
         task=task,
         warmup=args.warmup,
@@ -180,4 +191,4 @@ def parameters_of(spec: TrainingSpec) -> dict[str, Any]:
         *("label_smoothing", "patience", "threads", "task", "gradient_accumulation"),
         *("scheduler", "gradient_checkpointing", "precision", "dora", "rslora"),
     )
-    return {name: getattr(spec, name) for name in names}
+    return {name: getattr(spec, name) for name in names} | lora_told(spec)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tools.kernel.operations import Call, Evidence, Preview
 from tools.training import base_models
 from tools.training.fitting import refuse_unfit
+from tools.training.particular import placed, without_given
 from tools.training.pausing import compute
 from tools.training.period import narrowed, rows_of
 from tools.training.preparing import model_slug
@@ -72,6 +73,7 @@ class TrainingService:
         """
         dataset = self._datasets.resolve(tenant, args.dataset)
         task = task_of(args.task, dataset)
+        args = args.model_copy(update=placed(args, task.name))
         check_method(task, as_training(args))
         named = args.model_fields_set
         base = args.base_model if "base_model" in named else task.base_model
@@ -81,7 +83,7 @@ class TrainingService:
             "name": model_slug(args.name or f"{dataset.name} {task.suffix}"),
         }
         if isinstance(args, TuneTraining):
-            varied = parse_space(args.space or task.default_space(args.method))
+            varied = parse_space(args.space or without_given(task.default_space(args.method), args))
             check_tuning(task, args.method, [d.name for d in varied], args.objective)
             values["space"] = ", ".join(map(str, varied))
         for name, value in task.defaults(args.method).items():

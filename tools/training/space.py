@@ -49,11 +49,14 @@ SETTINGS = {
     "warmup": Setting(0.0, 0.9, also=("warm_up",)),
     "weight_decay": Setting(0.0, 1.0, also=("decay",)),
     "head_dropout": Setting(0.0, 0.9, also=("dropout",)),
+    "lora_alpha": Setting(1, 1024, whole=True, log=True, also=("alpha",)),
+    "lora_dropout": Setting(0.0, 0.9),
     "label_smoothing": Setting(0.0, 0.9, also=("smoothing",)),
     "gradient_accumulation": Setting(1, 256, whole=True, log=True, also=("accumulation",)),
 }
 VARIED = (
     *("learning_rate", "rank", "batch_size", "epochs", "max_length", "warmup", "weight_decay"),
+    *("lora_alpha", "lora_dropout"),
 )
 """What every kind of training has."""
 _LARGEST_GRID = 1000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 from tools.kernel.canonical import digest
 
@@ -32,6 +32,55 @@ DEFAULTS = {
     "full": MethodDefaults(3, 5e-5, 1e-3, 1.0),
 }
 
+HEAD_DROPOUT = 0.1
+LABEL_SMOOTHING = 0.1
+
+
+class HasMatrices(Protocol):
+    """A spec of which low-rank matrices may be a part."""
+
+    @property
+    def method(self) -> str:
+        """How it is trained."""
+        ...
+
+    @property
+    def rank(self) -> int:
+        """Of the matrices."""
+        ...
+
+    @property
+    def lora_alpha(self) -> int | None:
+        """What their product is scaled by, over the rank; twice the rank if None."""
+        ...
+
+    @property
+    def lora_dropout(self) -> float:
+        """Dropout before them."""
+        ...
+
+    @property
+    def dora(self) -> bool:
+        """Whether direction and size are apart."""
+        ...
+
+    @property
+    def rslora(self) -> bool:
+        """Whether alpha is over the root of the rank."""
+        ...
+
+
+def alpha_of(spec: HasMatrices) -> int:
+    """What the low-rank product is scaled by, over the rank."""
+    return spec.lora_alpha or 2 * spec.rank
+
+
+def lora_told(spec: HasMatrices) -> dict[str, Any]:
+    """Alpha and dropout of a spec's low-rank matrices, as a result and its run name them."""
+    if spec.method not in ("lora", "qlora"):
+        return {}
+    return {"lora_alpha": alpha_of(spec), "lora_dropout": spec.lora_dropout}
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSpec:
@@ -51,7 +100,9 @@ class TrainingSpec:
         pause: a file that asks for a pause while it is there.
         precision: `fp32` or `bf16` (matrix products in bfloat16).
         label_smoothing: share of the target spread over all classes; not in reported losses.
-        patience: epochs without improvement after which training stops.
+        patience: epochs without improvement after which training stops; 0 to go through all.
+        lora_alpha: what the low-rank product is scaled by, over the rank; twice the rank if None.
+        lora_dropout: dropout before the low-rank matrices.
         checkpoint_seconds: the longest time between checkpoints.
         threads: compute threads.
     """
@@ -73,8 +124,8 @@ class TrainingSpec:
     trained_share: float
     warmup: float = 0.1
     weight_decay: float = 0.01
-    head_dropout: float = 0.1
-    label_smoothing: float = 0.1
+    head_dropout: float = HEAD_DROPOUT
+    label_smoothing: float = LABEL_SMOOTHING
     patience: int = 2
     checkpoint_seconds: float = 20.0
     threads: int = 1
@@ -85,6 +136,8 @@ class TrainingSpec:
     precision: str = "fp32"
     dora: bool = False
     rslora: bool = False
+    lora_alpha: int | None = None
+    lora_dropout: float = 0.0
     pause: str = ""
 
     @classmethod

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tools.kernel.errors import InvalidInput
+from tools.training.particular import OF_LORA, check_own, check_packing
 from tools.training.types import StartTraining, TrainingEstimate
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Task(Protocol):
 
     def default_space(self, method: str) -> str:
         """What a tuning varies when nothing is said."""
+        ...
+
+    def own(self, method: str) -> Sequence[str]:
+        """The settings, of those that not every training has, that it has with a method."""
         ...
 
     def tuned(self, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,6 +167,8 @@ def check_method(task: Task, args: StartTraining) -> None:
             hint=f"The methods for it are {', '.join(task.methods)}.",
         )
     _check_lora(args)
+    check_own(args, task.own(args.method), _A[task.name])
+    check_packing(args, packs=task.name == "language")
     if args.dora and args.rslora:
         raise InvalidInput("dora and rslora are two ways to scale LoRA.", hint="Choose one.")
     if args.merge and task.name != "language":
@@ -189,13 +196,13 @@ def _check_lora(args: StartTraining) -> None:
             )
     # A stored plan names every setting, so that the default says nothing of what was asked for.
     if args.rank != StartTraining.model_fields["rank"].default:
-        raise _no_rank(args.method)
+        raise _no_matrices("rank", args.method)
 
 
-def _no_rank(method: str) -> InvalidInput:
+def _no_matrices(name: str, method: str) -> InvalidInput:
     return InvalidInput(
-        f"rank is that of LoRA's matrices, and the method is {method}.",
-        hint="Leave the rank out, or use the method lora.",
+        f"{name} is that of LoRA's matrices, and the method is {method}.",
+        hint=f"Leave the {name} out, or use the method lora.",
     )
 
 
@@ -217,8 +224,9 @@ def check_tuning(task: Task, method: str, space: Sequence[str], objective: str) 
             f"{_A[task.name].capitalize()} has no {wrong} to vary.",
             hint=f"These can be: {', '.join(task.varied)}.",
         )
-    if "rank" in space and method not in _LORA:
-        raise _no_rank(method)
+    of_lora = next((name for name in space if name in ("rank", *OF_LORA)), None)
+    if of_lora is not None and method not in _LORA:
+        raise _no_matrices(of_lora, method)
     if objective not in task.objectives:
         raise InvalidInput(
             f"The trials of {_A[task.name]} are not compared by {objective}.",

@@ -144,9 +144,17 @@ def open_study(settings: Settings, job: int, args: TuneTraining, index: int = 0)
             study_name=study_name(job),
             directions=directions,
             load_if_exists=True,
-            sampler=optuna.samplers.TPESampler(seed=args.seed + index, n_startup_trials=4),
+            sampler=_sampler(args, args.seed + index),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS, n_warmup_steps=0),
         )
+
+
+def _sampler(args: TuneTraining, seed: int) -> optuna.samplers.BaseSampler:
+    import optuna
+
+    if args.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
 
 
 def study_name(job: int) -> str:

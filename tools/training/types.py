@@ -13,6 +13,7 @@ Method = Literal["lora", "qlora", "full", "head", "prompt"]
 TaskName = Literal["classification", "language", "embedding"]
 Scheduler = Literal["linear", "cosine", "constant"]
 Objective = Literal["quality", "latency", "size"]
+Sampler = Literal["tpe", "random"]
 Precision = Literal["auto", "fp32", "bf16"]
 
 
@@ -82,10 +83,68 @@ class _What(Args):
         "linear", description="How the learning rate goes on after the warm-up."
     )
     patience: int = Field(
-        2, ge=1, le=100, description="Epochs without improvement after which training stops."
+        2,
+        ge=0,
+        le=100,
+        description="Epochs without improvement after which training stops; 0 for no early "
+        "stopping.",
     )
     gradient_checkpointing: bool = Field(
         False, description="Compute activations twice instead of keeping them: slower, smaller."
+    )
+    packing: bool | None = Field(
+        None,
+        description="Several texts computed as one, kept apart by masks: always so of a language "
+        "model, never of what else is trained, whose batches hold texts of like length.",
+    )
+    lora_alpha: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="What LoRA's product is scaled by, over the rank; twice the rank if not given.",
+    )
+    lora_dropout: float | None = Field(
+        None, ge=0, le=0.9, description="Dropout before LoRA's matrices; 0 if not given."
+    )
+    trained_share: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Share of a classifier's layers, from the top, that LoRA trains; a third if "
+        "not given.",
+    )
+    head_learning_rate: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Peak learning rate of a classifier's head; by method if not given.",
+    )
+    head_dropout: float | None = Field(
+        None, ge=0, le=0.9, description="Dropout before a classifier's head; 0.1 if not given."
+    )
+    dropout: float | None = Field(
+        None,
+        ge=0,
+        le=0.9,
+        description="`head_dropout` of a classifier, `lora_dropout` of all else.",
+    )
+    label_smoothing: float | None = Field(
+        None,
+        ge=0,
+        le=0.9,
+        description="Share of a classifier's targets spread over all classes; 0.1 if not given.",
+    )
+    virtual_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=512,
+        description="Tokens that prompt tuning learns, before every text; 20 if not given.",
+    )
+    scale: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="What an embedding's cosines are multiplied by in the loss; 20 if not given.",
     )
 
 
@@ -130,6 +189,10 @@ class TuneTraining(_What):
         "a single text, or the `size` of what is trained.",
     )
     parallel: int = Field(1, ge=1, le=64, description="How many trials run at once.")
+    sampler: Sampler = Field(
+        "tpe",
+        description="How settings are chosen: `tpe` by what the trials before gave, `random`.",
+    )
     pruning: bool = Field(
         True, description="Give up trials that fall behind; not where two objectives count."
     )

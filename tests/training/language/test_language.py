@@ -83,6 +83,7 @@ def test_an_adapter_is_one_that_peft_loads_and_merging_changes_no_answer(
     assert any(trained in name for name in load_file(folder / "adapter/adapter_model.safetensors"))
     config = json.loads((folder / "adapter/adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(llama)
+    assert (config["lora_alpha"], config["lora_dropout"]) == (2 * spec.rank, 0.0)
     chat = [*OSLO, {"role": "assistant", "content": "it is code-oslo"}]
     apart, merged = (load_language_model(folder, merged=m) for m in (False, True))
     assert apart.perplexity([chat]) == pytest.approx(merged.perplexity([chat]), rel=1e-4)
@@ -195,6 +196,10 @@ def test_only_answers_are_learnt_and_a_long_question_loses_its_oldest_words(llam
         ({"method": "prompt", "merge": True}, "nothing to merge"),
         ({"dora": True, "rslora": True}, "Choose one"),
         ({"max_length": 4096}, "reads 512 tokens"),
+        ({"head_dropout": 0.1}, "a language model trained with lora has none"),
+        ({"method": "full", "dropout": 0.1}, "lora_dropout is of LoRA's matrices"),
+        ({"method": "lora", "virtual_tokens": 8}, "virtual_tokens is of prompt tuning"),
+        ({"packing": False}, "always packed"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_would(

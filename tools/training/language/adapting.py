@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tools.kernel.errors import InvalidInput
 from tools.training.language.spec import LanguageSpec
+from tools.training.spec import alpha_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -107,7 +108,7 @@ def linear_names(model: PreTrainedModel) -> list[str]:
 
 
 def lora_config(spec: LanguageSpec, targets: list[str]) -> Any:
-    """Low-rank matrices beside every linear layer except the output's; alpha is twice the rank.
+    """Low-rank matrices beside every linear layer except the output's.
 
     Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021.
     """
@@ -116,8 +117,8 @@ def lora_config(spec: LanguageSpec, targets: list[str]) -> Any:
     return LoraConfig(
         task_type="CAUSAL_LM",
         r=spec.rank,
-        lora_alpha=2 * spec.rank,
-        lora_dropout=0.0,
+        lora_alpha=alpha_of(spec),
+        lora_dropout=spec.lora_dropout,
         target_modules=targets,
         use_dora=spec.dora,
         use_rslora=spec.rslora,

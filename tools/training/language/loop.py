@@ -143,7 +143,7 @@ class LanguageTrainer:
         progress.scores.append(score)
         if progress.best is score:
             self.best_weights = self._weights()
-        elif score.epoch - progress.best.epoch >= spec.patience:
+        elif 0 < spec.patience <= score.epoch - progress.best.epoch:
             progress.stopped = f"no better for {spec.patience} epochs"
         if not progress.stopped and self._ask and self._ask(score.epoch, score.validation_accuracy):
             progress.stopped = PRUNED

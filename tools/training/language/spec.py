@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from tools.kernel.canonical import digest
+from tools.training.spec import lora_told
 
 _PLACES = ("pause", "output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "threads")
 
@@ -26,6 +27,7 @@ DEFAULTS = {
 }
 BATCH_SIZE = 8
 MAX_LENGTH = 512
+VIRTUAL_TOKENS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class LanguageSpec:
         output: where the model's folder is written.
         checkpoint: the file that a cut-off training resumes from.
         method: `lora`, `qlora` (LoRA on a base held in NF4), `full` or `prompt` (virtual tokens).
-        rank: of the LoRA matrices; alpha is twice the rank.
+        rank: of the LoRA matrices.
+        lora_alpha: what their product is scaled by, over the rank; twice the rank if None.
+        lora_dropout: dropout before them.
         dora: weight-decomposed LoRA (Liu et al., 2024).
         rslora: alpha is divided by the root of the rank (Kalajdzievski, 2023).
         virtual_tokens: learnt tokens before every row (method `prompt`).
@@ -66,7 +70,9 @@ class LanguageSpec:
     max_length: int
     dora: bool = False
     rslora: bool = False
-    virtual_tokens: int = 20
+    lora_alpha: int | None = None
+    lora_dropout: float = 0.0
+    virtual_tokens: int = VIRTUAL_TOKENS
     gradient_accumulation: int = 1
     gradient_checkpointing: bool = False
     pack_tokens: int = 512
@@ -98,5 +104,6 @@ class LanguageSpec:
     @property
     def parameters(self) -> dict[str, Any]:
         """The settings that a result and its MLflow run name."""
-        hidden = {*_PLACES, "base_model"} - {"threads"}
-        return {name: value for name, value in asdict(self).items() if name not in hidden}
+        hidden = {*_PLACES, "base_model", "lora_alpha", "lora_dropout"} - {"threads"}
+        told = {name: value for name, value in asdict(self).items() if name not in hidden}
+        return told | lora_told(self)

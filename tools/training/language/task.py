@@ -13,7 +13,14 @@ from tools.kernel.errors import InvalidInput
 from tools.training import base_models
 from tools.training.language import estimating
 from tools.training.language.bases import config_of
-from tools.training.language.spec import BATCH_SIZE, DEFAULTS, MAX_LENGTH, LanguageSpec
+from tools.training.language.spec import (
+    BATCH_SIZE,
+    DEFAULTS,
+    MAX_LENGTH,
+    VIRTUAL_TOKENS,
+    LanguageSpec,
+)
+from tools.training.particular import OF_LORA
 from tools.training.space import VARIED, around
 from tools.training.tasks import Prepared
 from tools.training.types import StartTraining, TrainingEstimate
@@ -43,6 +50,12 @@ class LanguageTask:
         if method in ("lora", "qlora"):
             parts.append("rank 4|8|16")
         return ", ".join(parts)
+
+    def own(self, method: str) -> Sequence[str]:
+        """Those of matrices, or of virtual tokens."""
+        if method == "prompt":
+            return ("virtual_tokens",)
+        return OF_LORA if method in ("lora", "qlora") else ()
 
     def tuned(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of a trial."""
@@ -165,6 +178,9 @@ def make_spec(args: StartTraining, folder: Path, threads: int) -> LanguageSpec:
         warmup=args.warmup,
         weight_decay=args.weight_decay,
         patience=args.patience,
+        lora_alpha=args.lora_alpha,
+        lora_dropout=args.lora_dropout or 0.0,
+        virtual_tokens=args.virtual_tokens or VIRTUAL_TOKENS,
         pack_tokens=max(512, 2 ** math.ceil(math.log2(args.max_length))),
         threads=threads,
     )

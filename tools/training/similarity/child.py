@@ -86,7 +86,7 @@ def _train(
     encoder = load_encoder(Path(spec.base_folder))
     encoder.requires_grad_(spec.method == "full")
     if spec.method == "lora":
-        add_adapter(encoder, LowRank(spec.rank, 0, spec.dora, spec.rslora), spec.seed)
+        add_adapter(encoder, LowRank.of(spec), spec.seed)
     sizes = counted(encoder)
     trainer = EmbeddingTrainer(spec, encoder, train_rows, validation, report, ask, group)
     try:

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from tools.kernel.canonical import digest
+from tools.training.spec import lora_told
 
 _PLACES = ("pause", "output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "threads")
 DEFAULTS = {"lora": (3, 1e-3), "full": (2, 3e-5)}
 """Passes over the data and the peak learning rate, by method."""
 BATCH_SIZE = 32
 MAX_LENGTH = 128
+SCALE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class EmbeddingSpec:
             wrong for an anchor.
         scale: what cosines are multiplied by before the softmax.
         precision: `fp32` or `bf16`.
+        lora_alpha: what the low-rank product is scaled by, over the rank; twice the rank if None.
+        lora_dropout: dropout before the low-rank matrices.
     """
 
     base_model: str
@@ -39,9 +43,11 @@ class EmbeddingSpec:
     batch_size: int
     seed: int
     max_length: int
-    scale: float = 20.0
+    scale: float = SCALE
     dora: bool = False
     rslora: bool = False
+    lora_alpha: int | None = None
+    lora_dropout: float = 0.0
     warmup: float = 0.1
     weight_decay: float = 0.01
     patience: int = 2
@@ -64,5 +70,6 @@ class EmbeddingSpec:
     @property
     def parameters(self) -> dict[str, Any]:
         """The settings that a result and its MLflow run name."""
-        hidden = {*_PLACES, "base_model"} - {"threads"}
-        return {name: value for name, value in asdict(self).items() if name not in hidden}
+        hidden = {*_PLACES, "base_model", "lora_alpha", "lora_dropout"} - {"threads"}
+        told = {name: value for name, value in asdict(self).items() if name not in hidden}
+        return told | lora_told(self)

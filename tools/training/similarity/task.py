@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.training import base_models
+from tools.training.particular import OF_LORA
 from tools.training.preparing import check_length, cut_texts, precision_of
-from tools.training.similarity.spec import BATCH_SIZE, DEFAULTS, MAX_LENGTH, EmbeddingSpec
+from tools.training.similarity.spec import (
+    BATCH_SIZE,
+    DEFAULTS,
+    MAX_LENGTH,
+    SCALE,
+    EmbeddingSpec,
+)
 from tools.training.space import VARIED, around
 from tools.training.tasks import Prepared
 from tools.training.types import StartTraining, TrainingEstimate
@@ -36,6 +43,10 @@ class EmbeddingTask:
         """The rate around the method's default, batch size, rank."""
         parts = [around("learning_rate", DEFAULTS[method][1], 4), "batch_size 16|32|64"]
         return ", ".join([*parts, *(["rank 4|8|16"] if method == "lora" else [])])
+
+    def own(self, method: str) -> Sequence[str]:
+        """The loss's scale, and those of matrices."""
+        return ("scale", *(OF_LORA if method == "lora" else ()))
 
     def tuned(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of a trial."""
@@ -132,5 +143,8 @@ def make_spec(args: StartTraining, folder: Path, threads: int) -> EmbeddingSpec:
         weight_decay=args.weight_decay,
         patience=args.patience,
         precision=precision_of(args.precision),
+        lora_alpha=args.lora_alpha,
+        lora_dropout=args.lora_dropout or 0.0,
+        scale=args.scale or SCALE,
         threads=threads,
     )
