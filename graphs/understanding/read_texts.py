@@ -8,12 +8,12 @@ from typing import Any
 from graphs.understanding import values
 from graphs.understanding.asking import ask
 from graphs.understanding.clause import join, polite
-from graphs.understanding.lexicon import phrases, words
+from graphs.understanding.lexicon import phrases, split_phrases, words
 from graphs.understanding.limits import out_of_range
 from graphs.understanding.name_lists import further_names
 from graphs.understanding.read_space import read_space
 from graphs.understanding.reading import Reading
-from graphs.understanding.text import Token, find_phrase
+from graphs.understanding.text import Token, find_phrase, phrase_at
 
 _HUNDRED = 100
 _PERIODS = {"period": values.read_period, "rows_period": values.read_rows_period}
@@ -42,6 +42,8 @@ def texts(r: Reading) -> None:
             r.set(name, r.scope.whole.strip())
         elif reader == "query":
             _query(r, name)
+        elif reader == "dictated":
+            _dictated(r, name)
         elif reader in _PERIODS and (period := _PERIODS[reader](r.clause)):
             r.set(name, *period)
         elif reader == "flag" and (flag := values.read_flag(r.clause, r.spec(name))):
@@ -152,6 +154,38 @@ def _topic(r: Reading, name: str) -> None:
         end -= 1
     if any(t.low not in _NO_TOPIC for t in tokens[start:end]):
         r.set(name, join(tokens[start:end]), (start, end))
+
+
+def _dictated(r: Reading, name: str) -> None:
+    """What a person dictates, word for word: quoted, or from a lead-in to the clause's end."""
+    tokens, spec = r.clause.tokens, r.spec(name)
+    quoted = next((i for i, t in enumerate(tokens) if t.kind == "quote"), None)
+    if quoted is not None:
+        r.set(name, tokens[quoted].text, (quoted, quoted + 1))
+        return
+    leads, reasons = split_phrases(spec["leads"]), split_phrases(spec["reasons"])
+    end = len(tokens)
+    lead = next((i for i in range(end) if phrase_at(tokens, i, (*leads, *reasons))), end)
+    begin = lead
+    while size := phrase_at(tokens, begin, leads):
+        begin += size
+    if begin < end and tokens[begin].low in _OPENED:
+        said = "The quotation has no end that I can read."
+        r.out.question = ask(r.operation, name, r.scope.names, said=said)
+        return
+    while end > begin and _closes(tokens[end - 1]):
+        end -= 1
+    if end > begin:
+        r.set(name, join(tokens[begin:end]), (lead, len(tokens)))
+
+
+_OPENED = frozenset(['"', "“", "‘"])
+"""Marks that open a quotation; they stand alone only where its end was taken for something else."""
+
+
+def _closes(token: Token) -> bool:
+    """Marks and courtesies at the end of what was said."""
+    return token.kind == "punctuation" or (token.low,) in polite()
 
 
 _NO_TOPIC = frozenset(["me", "us", "it", "this", "that", "them", "here", "you", "now", "today"])
