@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tools.evaluation.experiment_rows import what_is_left
 from tools.evaluation.experiments import advice
 from tools.evaluation.sequential import paired_difference
 from tools.kernel.errors import Conflict, NotFound
@@ -31,6 +32,8 @@ def test_an_experiment_is_declared_looked_at_and_concluded(kernel, call, finishe
     first = finished("evaluation.look_at_experiment", experiment=number, rows=20)
     second = finished("evaluation.look_at_experiment", experiment=number, rows=0)
     assert [look["rows"] for look in second["looks"]] == [20, 120]
+    assert [look["left"] for look in second["looks"]] == [100, 0]
+    assert "2 rows were left out: the training saw" in second["looks"][-1]["left_out"][0]
     last = second["looks"][-1]
     assert last["low"] > 0
     assert last["advice"] == "stop: better"
@@ -69,6 +72,23 @@ def test_a_declaration_can_be_taken_back_until_somebody_looks(kernel, context, c
     assert call("evaluation.experiments").result.experiments == []
     with pytest.raises(NotFound, match="no experiment 1"):
         call("evaluation.conclude_experiment", experiment=1)
+
+
+def test_a_declaration_promises_no_more_than_the_data_can_give(kernel, context, call, train):
+    for rows in (240, 9):
+        call("registry.register", job=train(rows))
+    wanted = {"model": "mail-sorter", "version": 2, "other_version": 1, "minimum_effect": 1}
+    shown = kernel.gate.preview("evaluation.declare_experiment", wanted, context)
+    made = call("evaluation.declare_experiment", **wanted).result
+    assert made.available_rows == 120 < made.expected_rows
+    assert "mails has 120 test rows for it now" in made.warnings[-1]
+    assert "were left out: the training saw their text" in made.warnings[0]
+    assert shown.warnings == made.warnings
+
+
+def test_after_the_last_row_nobody_is_told_to_look_again():
+    assert "100 are left" in what_is_left(100, "mails", 3)
+    assert "add data to it, or conclude experiment 3" in what_is_left(0, "mails", 3)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def _(args: DeclareExperiment, call: Call) -> DeclareExperiment:
 
 @declare_experiment.preview
 def _(args: DeclareExperiment, call: Call) -> Preview:
-    return _service(call).preview(args)
+    return _service(call).preview(args, call.tenant)
 
 
 @declare_experiment.read_back
@@ -84,11 +84,13 @@ def _(args: DeclareExperiment, result: Experiment, call: Call) -> Inverse | None
 
 @declare_experiment.says
 def _(args: DeclareExperiment, result: Experiment) -> str:
-    return (
+    told = (
         f"Experiment {result.id} is declared: {result.hypothesis}. Differences from "
-        f"{result.minimum_effect:g} points matter; about {result.expected_rows} rows of "
-        f"{result.dataset} will decide, at most {result.max_rows} are looked at."
+        f"{result.minimum_effect:g} points matter; about {result.expected_rows} rows decide, "
+        f"{result.dataset} has {result.available_rows} for it now, at most {result.max_rows} "
+        "are looked at."
     )
+    return " ".join([told, *result.warnings])
 
 
 @operation("evaluation.withdraw_experiment", effect=Effect.WRITE, hidden=True)
@@ -160,11 +162,14 @@ def _(args: LookAtExperiment, result: Experiment, call: Call) -> list[Evidence]:
 
 @look_at_experiment.says
 def _(args: LookAtExperiment, result: Experiment) -> str:
+    from tools.evaluation.experiment_rows import what_is_left
     from tools.evaluation.experiments import finding
 
-    advice = result.looks[-1].advice
-    then = "Look again with more rows." if advice == "go on" else f"The rule says {advice}."
-    return f"Experiment {result.id}: {finding(result)} {then}"
+    last = result.looks[-1]
+    then = f"The rule says {last.advice}."
+    if last.advice == "go on":
+        then = what_is_left(last.left or 0, result.dataset, result.id)
+    return " ".join([f"Experiment {result.id}: {finding(result)}", *last.left_out, then])
 
 
 @operation(

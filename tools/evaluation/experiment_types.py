@@ -115,6 +115,8 @@ class ExperimentLook(Result):
         high: upper end of it.
         p_value: always-valid p-value of "there is no difference".
         advice: what the declared stopping rule says.
+        left: rows that were still unseen after it; None in looks of older experiments.
+        left_out: why test rows of the dataset could not be used, a sentence each.
     """
 
     job: int
@@ -127,6 +129,8 @@ class ExperimentLook(Result):
     high: float
     p_value: float
     advice: Advice
+    left: int | None = None
+    left_out: list[str] = Field(default_factory=list)
 
 
 class Experiment(Result):
@@ -167,6 +171,8 @@ class Experiment(Result):
     max_rows: int
     alpha: float
     expected_rows: int
+    available_rows: int | None = None
+    warnings: list[str] = Field(default_factory=list)
     declared_by: str
     declared: datetime
     status: Literal["open", "concluded"] = "open"

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from tools.evaluation.experiment_rows import too_few, usable
 from tools.evaluation.experiment_store import ExperimentStore
 from tools.evaluation.experiment_types import (
     Advice,
@@ -29,6 +30,7 @@ from tools.kernel.storage import now
 
 if TYPE_CHECKING:
     from tools.datasets.columns import Row
+    from tools.evaluation.rows import HeldOut
     from tools.evaluation.subjects import Subject
     from tools.kernel.kernel import Kernel
     from tools.kernel.operations import Call
@@ -75,18 +77,25 @@ class ExperimentService:
             }
         )
 
-    def preview(self, args: DeclareExperiment) -> Preview:
-        """What would be declared, and how many rows it will probably take."""
+    def preview(self, args: DeclareExperiment, tenant: str) -> Preview:
+        """What would be declared, how many rows it will probably take, and how many there are.
+
+        Raises:
+            Conflict: if there is no row on which both models can be measured.
+        """
+        rows = self._rows_for(args, tenant)
         return Preview(
             summary=f"Declare an experiment: {args.hypothesis}; a difference of "
             f"{args.minimum_effect:g} points matters, it stops once that is decided at "
             f"{args.alpha:g} over all looks, or at {args.max_rows} rows "
-            f"(about {_expected(args)} rows decide).",
+            f"(about {_expected(args)} rows decide, {args.dataset} has {usable(rows)} for it now).",
+            warnings=too_few(rows, str(args.dataset), _expected(args), args.max_rows),
             changes=[Change(what="experiments", after=args.hypothesis)],
         )
 
     def declare(self, args: DeclareExperiment, call: Call) -> Experiment:
         """Keep what is to be found out, before anything is looked at."""
+        rows = self._rows_for(args, call.tenant)
         experiment = Experiment(
             hypothesis=str(args.hypothesis),
             model=args.model,
@@ -98,6 +107,8 @@ class ExperimentService:
             max_rows=args.max_rows,
             alpha=args.alpha,
             expected_rows=_expected(args),
+            available_rows=usable(rows),
+            warnings=too_few(rows, str(args.dataset), _expected(args), args.max_rows),
             declared_by=call.context.principal.name,
             declared=now(),
         )
@@ -105,11 +116,12 @@ class ExperimentService:
 
     def preview_look(self, args: LookAtExperiment, tenant: str) -> Preview:
         """How many new rows there are; refuses a concluded experiment and one without new rows."""
-        experiment, _, rows = self._fresh(args, tenant)
+        experiment, _, rows, held = self._fresh(args, tenant)
         return Preview(
             summary=f"Predict {len(rows)} new rows of {experiment.dataset} with "
             f"{_first(experiment)} and {_second(experiment)}.",
             seconds=12 + 0.1 * len(rows),
+            warnings=held.left_out,
         )
 
     def look(self, args: LookAtExperiment, call: Call) -> Experiment:
@@ -182,26 +194,36 @@ class ExperimentService:
             found.append(Evidence(fact=f"decision of {what}", value=decision, source=source))
         return found
 
+    def _rows_for(self, args: DeclareExperiment, tenant: str) -> HeldOut:
+        """The rows of the dataset on which both models can be measured now."""
+        subjects = (
+            subject_of_version(self._kernel, args.model, args.version, tenant),
+            subject_of_version(
+                self._kernel, str(args.other_model), int(args.other_version or 0), tenant
+            ),
+        )
+        return self._evaluations.held_out(args.dataset, "test", subjects, tenant)
+
     def _fresh(
         self, args: LookAtExperiment, tenant: str
-    ) -> tuple[Experiment, tuple[Subject, Subject], list[Row]]:
+    ) -> tuple[Experiment, tuple[Subject, Subject], list[Row], HeldOut]:
         experiment, seen = self.store.get(args.experiment, tenant)
         _refuse_concluded(experiment)
         subjects = self._subjects(experiment, tenant)
         for subject in subjects:
             subject.check()
-        every = self._evaluations.held_out(experiment.dataset, "test", subjects, tenant).rows
-        fresh = {text_hash(r.text): r for r in every if text_hash(r.text)[:16] not in seen}
+        held = self._evaluations.held_out(experiment.dataset, "test", subjects, tenant)
+        fresh = {text_hash(r.text): r for r in held.rows if text_hash(r.text)[:16] not in seen}
         if not fresh:
             raise Conflict(
                 f"There are no new test rows in {experiment.dataset}: all {len(seen)} were seen.",
                 hint=f"Add data to {experiment.dataset}, or conclude experiment {experiment.id}.",
             )
         order = sorted(fresh, key=lambda h: hashlib.sha256(f"{experiment.id}{h}".encode()).digest())
-        return experiment, subjects, [fresh[h] for h in order[: args.rows or len(order)]]
+        return experiment, subjects, [fresh[h] for h in order[: args.rows or len(order)]], held
 
     def _predict(self, args: LookAtExperiment, call: Call) -> dict[str, Any]:
-        _, subjects, rows = self._fresh(args, call.tenant)
+        _, subjects, rows, held = self._fresh(args, call.tenant)
         path = call.running.workdir / "rows.jsonl"
         lines = (json.dumps({"text": r.text, "label": r.label}) for r in rows)
         path.write_text("".join(f"{line}\n" for line in lines))
@@ -210,7 +232,13 @@ class ExperimentService:
             WORKER, {"task": "compare", "folders": folders, "rows": str(path)}
         )
         seen = [text_hash(r.text)[:16] for r in rows]
-        return {**counted, "rows": len(rows), "seen": seen}
+        return {
+            **counted,
+            "rows": len(rows),
+            "seen": seen,
+            "usable": usable(held),
+            "left_out": held.left_out,
+        }
 
     def _add_look(self, number: int, counted: dict[str, Any], call: Call) -> dict[str, Any]:
         job = call.running.id
@@ -267,6 +295,8 @@ def _look(experiment: Experiment, counted: dict[str, Any], job: int) -> Experime
         high=found.high,
         p_value=found.p_value,
         advice=advice(found, experiment.minimum_effect / 100, rows >= experiment.max_rows),
+        left=max(counted["usable"] - rows, 0),
+        left_out=counted["left_out"],
     )
 
 

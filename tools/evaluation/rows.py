@@ -49,14 +49,21 @@ class HeldOut:
         told: list[str] = []
         if self.period:
             told.append(f"Only rows from {self.period} were taken: {len(self.rows)}.")
-        if self.overlap:
-            told.append(f"{self.overlap} rows were left out: the training saw their text.")
-        if self.skipped:
-            told.append(f"{self.skipped} rows were left out: the model does not know their label.")
+        told += self.left_out
         if self.chosen_by:
             told.append("The validation split chose the weights; the test split is the fair one.")
         if len(self.rows) < 100:
             told.append(f"Only {len(self.rows)} rows: the interval is wide.")
+        return told
+
+    @property
+    def left_out(self) -> list[str]:
+        """Why rows of the split cannot be used, a sentence for each reason."""
+        told: list[str] = []
+        if self.overlap:
+            told.append(f"{self.overlap} rows were left out: the training saw their text.")
+        if self.skipped:
+            told.append(f"{self.skipped} rows were left out: the model does not know their label.")
         return told
 
     def majority_accuracy(self) -> float:
