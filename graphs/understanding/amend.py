@@ -61,7 +61,7 @@ def amended(
     if other := compared_with(kept, state.recent[0], names):
         text = " ".join(t.text for t in tokens)
         return ParsedPlan(text=text, steps=other, confidence=0.9, dry_run=state.recent[0].dry_run)
-    rest, how = _continuation(_without_tail(_not_but(list(tokens))))
+    rest, how = _continuation(_without_tail(_not_but(_without_too(list(tokens)))))
     if how is None or not rest:
         return None
     clause = Clause(rest)
@@ -87,7 +87,7 @@ def amended(
             said = " ".join(t.text for t in tokens)
             return ParsedPlan(text=said, steps=changed, confidence=0.9, dry_run=plan.dry_run)
     step = state.recent[0].steps[-1]
-    rest = rest if how == "correction" else _further_place(rest)
+    rest = rest if how == "correction" else _further_place(list(tokens))
     if rest and (question := unknown_place(parser, step.operation, rest, names)):
         return ParsedPlan(text=state.recent[0].text, question=question, known=step, confidence=0.9)
     return None
@@ -107,6 +107,20 @@ def unknown_place(
         return None
     text = f"I know no group of devices called {' '.join(t.text for t in place)!r}."
     return ask(operation, "group", names, said=text)
+
+
+def _without_too(tokens: list[Token]) -> list[Token]:
+    """`tobias too please`, `and the phones as well` as `and tobias`, `and the phones`."""
+    kept = list(tokens)
+    while len(kept) > 1 and (kept[-1].kind == "punctuation" or kept[-1].low == "please"):
+        kept.pop()
+    for tail in (("as", "well"), ("too",), ("also",)):
+        size = len(tail)
+        if len(kept) > size + 1 and tuple(t.low for t in kept[-size:]) == tail:
+            led = kept[0].low == "and"
+            also = Token("and", "and", kept[0].start, kept[0].start, "word")
+            return kept[:-size] if led else [also, *kept[:-size]]
+    return tokens
 
 
 def _further_place(rest: Sequence[Token]) -> list[Token]:
@@ -207,7 +221,10 @@ def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameVi
 
     "make it the challenger" begins like a correction and is a wish of its own.
     """
-    clause = Clause(list(tokens))
+    said = strip_leading(list(tokens), phrases("dialogue", "leading"))
+    while said and said[0].kind == "punctuation":
+        said = said[1:]
+    clause = Clause(said or list(tokens))
     link(clause, parser.linker, names)
     route = parser.router.route([mask_clause(clause)])[0]
     if not parser.hearing.sure(route) or route.probability < _BEYOND_DOUBT:

@@ -118,7 +118,8 @@ def _unknown_version(
 def _other_act(parser: Understanding, tokens: Sequence[Token]) -> list[Token]:
     """The wish in `abort it instead`, which is no cancelling; empty for any other sentence."""
     said = [t for t in tokens if t.kind != "punctuation"]
-    led = strip_leading(said, phrases("dialogue", "leading"))
+    hesitant = [p for p in phrases("dialogue", "correction") if len(p) > 2]
+    led = strip_leading(said, (*hesitant, *phrases("dialogue", "leading")))
     if len(led) < 3 or led[-1].low not in _RATHER or not {t.low for t in led[:-1]} & _IT:
         return []
     return led[:-1] if led[0].low in parser.verbs and led[0].low not in _CHANGING else []

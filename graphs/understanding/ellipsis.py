@@ -8,7 +8,7 @@ from graphs.plan import Plan, Step
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.corrections import sibling
-from graphs.understanding.lexicon import phrases
+from graphs.understanding.lexicon import phrases, words
 from graphs.understanding.link import version_names
 from graphs.understanding.names import NameView
 from graphs.understanding.values import number_at
@@ -35,6 +35,7 @@ def gone_on(
     return (
         _other_side(clause, last)
         or _searched(clause, last)
+        or _asked(clause, last)
         or _of_version(clause, last, names)
         or _with_number(clause, last)
         or _like_the_last(parser, clause, names, state)
@@ -71,6 +72,20 @@ def _searched(clause: Clause, last: Plan) -> Step | None:
         return None
     query = " ".join(t.text for t in rest)
     return _again(step, query=query)
+
+
+def _asked(clause: Clause, last: Plan) -> Step | None:
+    """`and about mislabelled ones?` after a question to the documents: the same about these."""
+    step = last.steps[-1]
+    kept = [t for t in clause.tokens if t.kind != "punctuation"]
+    rest = strip_leading(kept, (("and",), ("what",), ("how",), ("then",), ("ok",)))
+    before = step.arguments.get("question")
+    if step.operation != "knowledge.ask" or not isinstance(before, str) or len(rest) < 2:
+        return None
+    said, prepositions = " ".join(t.text for t in rest), words("words", "prepositions")
+    head, found, _ = before.rstrip("? ").rpartition(f" {rest[0].text} ")
+    kept_part = head if found and rest[0].low in prepositions else before.rstrip("? ")
+    return _again(step, question=f"{kept_part} {said}?")
 
 
 def _of_version(clause: Clause, last: Plan, names: NameView) -> Step | None:

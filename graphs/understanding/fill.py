@@ -14,7 +14,7 @@ from graphs.understanding.read_models import late_version, models
 from graphs.understanding.read_names import new_names
 from graphs.understanding.read_phrases import leftovers
 from graphs.understanding.read_rollouts import details, steps
-from graphs.understanding.read_texts import given_names, numbers, periods, texts
+from graphs.understanding.read_texts import given_names, numbers, periods, texts, words_and_flags
 from graphs.understanding.reading import Filled, Reading
 
 
@@ -41,6 +41,7 @@ def fill_said(reading: Reading, with_models: bool = True) -> Filled:
         base_models,
         periods,
         given_names,
+        words_and_flags,
         steps,
         numbers,
         choices,

@@ -11,8 +11,9 @@ from graphs.understanding.text import Token
 
 _WITHOUT = re.compile(
     r"^(?:(?:ok|okay|and|but|actually|no|hm|wait|please|do it|make it|just|then) )*"
-    r"(?:without|minus|leave out|drop|skip) (?:the |any |its )?(?P<what>[a-z -]+?)"
-    r"(?: (?:step|part|please|this time|for now|then))*$"
+    r"(?:(?:without|minus|leave out|drop|skip) (?:the |any |its )?(?P<what>[a-z -]+?)"
+    r"|(?:leave|take) (?:the |any |its )?(?P<out>[a-z -]+?) (?:out|off|away|aside))"
+    r"(?: (?:step|part|please|this time|for now|then|again|though))*$"
 )
 _STEPS = {
     "registry.register": ("registering", "registration", "register"),
@@ -34,11 +35,12 @@ def left_out(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | None:
     Returns:
         None where nothing of the plan is meant, or another step rests on what is.
     """
-    said = " ".join(t.low for t in tokens if t.kind != "punctuation")
-    found = _WITHOUT.match(said)
+    end = next((i for i, t in enumerate(tokens) if i > 1 and t.low in {",", ".", ";"}), None)
+    found = _WITHOUT.match(" ".join(t.low for t in tokens[:end] if t.kind != "punctuation"))
     if waits is None or found is None:
         return None
-    return _without_switch(found["what"], waits) or _without_step(found["what"], waits)
+    what = found["what"] or found["out"]
+    return _without_switch(what, waits) or _without_step(what, waits)
 
 
 def _without_switch(what: str, waits: Plan) -> list[Step] | None:

@@ -57,6 +57,18 @@ def texts(r: Reading) -> None:
                 r.set(name, space[0], span)
 
 
+def words_and_flags(r: Reading) -> None:
+    """Single words and switches: `only with label urgent`, `skip bad rows`."""
+    for name in r.fields:
+        reader = r.spec(name).get("reader")
+        if not r.open(name):
+            continue
+        if reader == "flag" and (flag := values.read_flag(r.clause, r.spec(name))):
+            r.set(name, *flag)
+        elif reader == "word" and (word := values.read_word(r.clause, r.spec(name))):
+            r.set(name, *word)
+
+
 def given_names(r: Reading) -> None:
     """Names that are given in so many words: `call it X`."""
     for name in r.fields:

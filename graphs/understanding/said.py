@@ -75,7 +75,32 @@ def says_only_values(
 
 
 _SUBJECTS = frozenset(
-    ["it", "they", "them", "may", "can", "should", "must", "rollout", "run", "one", "ones", "those"]
+    [
+        "rows",
+        "whose",
+        "which",
+        "who",
+        "with",
+        "have",
+        "has",
+        "are",
+        "is",
+        "real",
+        "true",
+        "only",
+        "it",
+        "they",
+        "them",
+        "may",
+        "can",
+        "should",
+        "must",
+        "rollout",
+        "run",
+        "one",
+        "ones",
+        "those",
+    ]
 )
 """Small words of a change that says nothing but values: `it may lose 2 points at most`."""
 

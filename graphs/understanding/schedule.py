@@ -17,6 +17,7 @@ from graphs.understanding.bounds import bounds_in
 from graphs.understanding.moments import deadline_in, moment_in
 from graphs.understanding.recurring import recurring
 from graphs.understanding.text import Token
+from graphs.understanding.told_times import told_at
 from graphs.understanding.triggers import trigger_in
 from tools.schedules.timing import Outcome, Timing, local_zone
 
@@ -119,7 +120,7 @@ def _on_the_clock(text: str, now: datetime) -> When | None:
         span = (start, start + len(limit))
         return When(limit, (span,), problem="a limit in time is nothing that I can keep")
     once = moment_in(text, now)
-    if once is None:
+    if once is None or told_at(text, once.start):
         return None
     spans = ((once.start, once.end), *([once.apart] if once.apart else []))
     said = " ".join(text[a:b] for a, b in spans)

@@ -138,6 +138,8 @@ class Segmenter:
     def _then(self, tokens: list[Token], at: int, size: int) -> bool:
         if _between_shares(tokens, at, size):
             return False
+        if tokens[at].low == "then" and size == 1 and at and tokens[at + 1].low == ",":
+            return False  # `fine-tune on it then, 4 epochs`
         if size == 1 and tokens[at].low in {"next", "also", "plus", "finally"}:
             return self._begins(tokens, at + 1, at, 0)
         return True

@@ -349,8 +349,12 @@ class Understanding:
             if same := once_more(read.clause):
                 link(same, self.linker, names)
                 read.operation, read.clause, read.goes_on = before.operation, same, True
-            elif read.operation is None and begins and agreed:
-                clause = Clause(list(before.clause.tokens), "then")
+            elif begins and (
+                (read.operation is None and agreed)
+                or (read.operation == begins and _STARTS_IT.fullmatch(said))
+            ):
+                condition = read.clause.condition
+                clause = Clause(list(before.clause.tokens), "then", condition=condition)
                 link(clause, self.linker, names)
                 read.operation, read.clause = begins, clause
         return reads
@@ -455,6 +459,10 @@ def _documents(reads: Sequence[Read]) -> list[Focus]:
     return [Focus(kind=kind, value=m.names[0].name) for m in found if m.kind is kind]
 
 
+_STARTS_IT = re.compile(
+    r"(?:start|begin|run|launch|train|kick off|do) (?:it|that|this|that one|the training)(?: off)?"
+    r"(?: then| now| please)*"
+)
 _VERSION_SAID = re.compile(r"\b(?:v|version )\d+\b", re.I)
 
 
