@@ -73,7 +73,7 @@ def ours(understanding: Understanding, texts: Sequence[str]) -> list[Answer]:
         router.forget()
         began, used = time.perf_counter(), time.process_time()
         (route,) = router.route([text])
-        label = route.operation if understanding.sure(route) else OUTSIDE
+        label = route.operation if understanding.hearing.sure(route) else OUTSIDE
         ms, cpu = (time.perf_counter() - began) * 1000, (time.process_time() - used) * 1000
         answers.append({"label": label, "ms": ms, "cpu_ms": cpu})
     return answers

@@ -17,7 +17,7 @@ from graphs.understanding.corrections import (
     sibling,
     widened,
 )
-from graphs.understanding.ellipsis import gone_on
+from graphs.understanding.ellipsis import asked_on, gone_on
 from graphs.understanding.further import further
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import link
@@ -48,8 +48,7 @@ def amended(
     if not kept or len(kept) > _LONG:
         return None
     if len(kept) > _SHORT:
-        how = _continuation(list(tokens))[1]
-        return _with_more(parser, tokens, names, state) if how == "ellipsis" else None
+        return _in_many_words(parser, tokens, names, state)
     if more := further(tokens, state.recent[0].steps[-1], names):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=more, confidence=0.9)
     last = state.recent[0].steps[-1]
@@ -74,6 +73,8 @@ def amended(
         link(last, parser.linker, names)
         if changed := _by_values_alone(parser, tokens, last, names, state, how):
             return changed
+    if how == "ellipsis" and (step := asked_on(clause, state.recent[0])):
+        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[step], confidence=0.9)
     if _asks_anew(parser, clause, how):
         return None
     whole = _whole_request(parser, tokens, names) if how == "correction" else None
@@ -109,6 +110,18 @@ def unknown_place(
     return ask(operation, "group", names, said=text)
 
 
+def _in_many_words(
+    parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """A longer sentence as a change: it must say values and nothing else."""
+    rest, how = _continuation(list(tokens))
+    if how == "ellipsis":
+        return _with_more(parser, tokens, names, state)
+    clause = Clause(rest)
+    link(clause, parser.linker, names)
+    return _by_values_alone(parser, tokens, clause, names, state, how or "bare") if rest else None
+
+
 def _without_too(tokens: list[Token]) -> list[Token]:
     """`tobias too please`, `and the phones as well` as `and tobias`, `and the phones`."""
     kept = list(tokens)
@@ -142,7 +155,9 @@ def _by_values_alone(
     how: str,
 ) -> ParsedPlan | None:
     """The last plan with values put in, where the words say values and nothing else."""
-    first, last = clause.tokens[0].low, state.recent[0]
+    led = strip_leading(clause.tokens, phrases("dialogue", "leading"))
+    first = next((t.low for t in led if t.kind != "punctuation"), clause.tokens[0].low)
+    last = state.recent[0]
     orders = first in parser.verbs and first not in words("segment", "adding")
     if how == "ellipsis" or (first in words("segment", "questions") and how == "bare"):
         return None

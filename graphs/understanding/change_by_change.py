@@ -34,6 +34,8 @@ def each_change(
         return None  # of which figure a number alone is, only the whole sentence tells
     plan: Plan = state.recent[0]
     done, result = set[tuple[str, str]](), None
+    if tokens[0].low in _AGAIN and (again := amend(parts[0][1:], state)) and again.steps:
+        plan, parts = again, parts[1:]
     for part in parts:
         changed = amend(part, state.model_copy(update={"recent": [plan], "proposed": None}))
         fresh = _changes(plan.steps, changed.steps) if changed and not changed.question else None
@@ -42,6 +44,9 @@ def each_change(
         done |= fresh
         plan = result = changed
     return result
+
+
+_AGAIN = frozenset(["same", "ditto", "likewise"])
 
 
 def _parts(tokens: Sequence[Token]) -> list[list[Token]]:

@@ -14,6 +14,7 @@ from graphs.understanding.answers import linked
 from graphs.understanding.asking import ask
 from graphs.understanding.change_by_change import each_change
 from graphs.understanding.clause import join, strip_leading
+from graphs.understanding.condition_changed import rebounded
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.extending import extended
 from graphs.understanding.leaving_out import left_out
@@ -53,7 +54,8 @@ def answer_to_open(
     if trial := tried(parser, tokens, state):
         return ParsedPlan(text=text, steps=trial.steps, dry_run=True, confidence=0.9)
     fewer = steps_left(tokens, state.proposed, lambda: linked(parser, tokens, names))
-    if changed := rescheduled(tokens, state.proposed) or left_out(tokens, state.proposed) or fewer:
+    other = rescheduled(tokens, state.proposed) or rebounded(tokens, state.proposed)
+    if changed := other or left_out(tokens, state.proposed) or fewer:
         return ParsedPlan(text=text, steps=changed, confidence=0.9)
     act = guards.act(tokens)
     if act in ("thanks", "greeting", "farewell"):

@@ -35,7 +35,6 @@ def gone_on(
     return (
         _other_side(clause, last)
         or _searched(clause, last)
-        or _asked(clause, last)
         or _of_version(clause, last, names)
         or _with_number(clause, last)
         or _like_the_last(parser, clause, names, state)
@@ -74,8 +73,13 @@ def _searched(clause: Clause, last: Plan) -> Step | None:
     return _again(step, query=query)
 
 
-def _asked(clause: Clause, last: Plan) -> Step | None:
-    """`and about mislabelled ones?` after a question to the documents: the same about these."""
+def asked_on(clause: Clause, last: Plan) -> Step | None:
+    """`and about mislabelled ones?` after a question to the documents: the same about these.
+
+    Args:
+        clause: the ellipsis.
+        last: the plan that it goes on with.
+    """
     step = last.steps[-1]
     kept = [t for t in clause.tokens if t.kind != "punctuation"]
     rest = strip_leading(kept, (("and",), ("what",), ("how",), ("then",), ("ok",)))

@@ -65,8 +65,18 @@ def _looked_up(tokens: list[Token], verbs: frozenset[str]) -> list[Token]:
             continue
         if read_condition(tokens[at:end]) is not None:
             comma = replace(token, text=",", low=",")
-            return [*tokens[: at - size], _if(token), *tokens[at + 1 : end], comma,
-                    *strip_leading(tokens[end:], polite())]  # fmt: skip
+            acts = _without_again(strip_leading(tokens[end:], polite()))
+            return [*tokens[: at - size], _if(token), *tokens[at + 1 : end], comma, *acts]
+    return tokens
+
+
+def _without_again(tokens: list[Token]) -> list[Token]:
+    """The acts without the `only if it does` that says the condition once more."""
+    for at, token in enumerate(tokens):
+        rest = [t for t in tokens[at + 1 :] if t.kind != "punctuation"]
+        again = tuple(t.low for t in rest) in phrases("segment", "affirmed")
+        if at and token.low == "if" and again:
+            return tokens[: at - (tokens[at - 1].low == "only")]
     return tokens
 
 

@@ -40,7 +40,7 @@ def left_out(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | None:
     if waits is None or found is None:
         return None
     what = found["what"] or found["out"]
-    return _without_switch(what, waits) or _without_step(what, waits)
+    return _without_switch(what, waits) or _without_limit(what, waits) or _without_step(what, waits)
 
 
 def _without_switch(what: str, waits: Plan) -> list[Step] | None:
@@ -51,6 +51,27 @@ def _without_switch(what: str, waits: Plan) -> list[Step] | None:
                 moved = step.model_copy(update={"arguments": rest})
                 return [moved if s is step else s for s in waits.steps]
     return None
+
+
+def _without_limit(what: str, waits: Plan) -> list[Step] | None:
+    """`drop the memory limit`: the plan without the one argument that says it."""
+    words = [w for w in what.split() if w not in _LIMIT]
+    found = [
+        (step, name)
+        for step in waits.steps
+        for name in step.arguments
+        if words
+        and set(words) <= set(name.split("_"))
+        and (words != what.split() or len(words) > 1)
+    ]
+    if len(found) != 1:
+        return None
+    step, gone = found[0]
+    rest = {n: v for n, v in step.arguments.items() if n != gone}
+    return [s.model_copy(update={"arguments": rest}) if s is step else s for s in waits.steps]
+
+
+_LIMIT = frozenset(["limit", "bound", "restriction", "filter", "requirement", "condition"])
 
 
 def _words_for(operation: str, name: str) -> set[str]:

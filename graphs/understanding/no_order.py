@@ -74,7 +74,7 @@ def excluded(tokens: Sequence[Token], mentions: Sequence[Mention]) -> bool:
         return True
     if ("too" in low and {"is", "would", "be"} & set(low)) or low[-3:] == ["from", "now", "on"]:
         return True
-    if low[0] == "make" and {"the", "an", "a"} & set(low[2:4]):
+    if low[0] == "make" and low[1:2] != ["it"] and {"the", "an", "a"} & set(low[2:4]):
         return True  # `make tp-2 the new one` is another act
     return _only_denies(low, [t.low for t in tokens]) or _is_told_of(tokens, mentions)
 

@@ -30,6 +30,7 @@ _CORRECTING = re.compile(
 )
 _LAST = re.compile(r" (?:actually|in fact|really|sorry|by the way|though)$")
 _LONGEST = 7
+_KEEPING = frozenset(["leave", "keep", "let", "spare", "ok", "and", "good"])
 _HANGING = frozenset(["if", "unless", "when", "once", "until", "provided", "whether", "than"])
 
 
@@ -43,7 +44,7 @@ def as_correction(tokens: Sequence[Token]) -> list[Token]:
         `no, viewer`; empty if the sentence is no such statement.
     """
     said = " ".join(t.low for t in tokens).rstrip(" .!")
-    if {t.low for t in tokens} & _HANGING:
+    if {t.low for t in tokens} & _HANGING or tokens[0].low in _KEEPING:
         return []
     found = _ENOUGH.match(said) or (_IS.match(said) if _CORRECTING.search(said) else None)
     if found is None or said.endswith("?"):

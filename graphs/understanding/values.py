@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from graphs.understanding.clause import Clause, join, polite
 from graphs.understanding.lexicon import fields, phrases, split_phrases, words
-from graphs.understanding.text import Token, slug
+from graphs.understanding.text import Token, slug, tokenise
 
 Span = tuple[int, int]
 _PERIOD = re.compile(
@@ -367,7 +367,7 @@ def read_period(clause: Clause) -> tuple[str, Span] | None:
 
 
 def _period_at(clause: Clause, match: re.Match[str]) -> tuple[str, Span]:
-    wanted = [word for word in re.findall(r"[\w-]+", match.group().lower()) if word != "the"]
+    wanted = [w.low for w in tokenise(match.group()) if w.low != "the"]
     start = next(
         (
             i
