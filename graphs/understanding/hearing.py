@@ -17,9 +17,24 @@ from graphs.understanding.segment import nouns_listed
 from tools.kernel.operations import Effect, OperationSet
 
 _LISTED = 0.6
+_CANCEL = "platform.cancel_job"
+_ENDS = (".cancel", ".pause", ".conclude_experiment", ".cancel_job")
+_STOPPING = frozenset(["stop", "cancel", "abort", "kill", "halt", "end", "terminate", "interrupt"])
+_COMPUTING = frozenset(["training", "evaluation"])
+"""Domains whose acts are jobs that can be stopped."""
 _UNKNOWN_RUN = re.compile(rf"{UNKNOWN}(?: {UNKNOWN})*")
 _ALIEN = 0.9
 """How surely a wish is none that anything here serves, whatever its words are names of."""
+
+
+_OTHER_WORK = re.compile(
+    r"evaluat|\beval|optimi[sz]|shrink|benchmark|compar|drift|report|measur|export|quanti[sz]"
+)
+
+
+def _names_other_work(clause: Clause) -> bool:
+    """True for `stop the evaluation`, which is no training, whichever is the newest."""
+    return any(_OTHER_WORK.search(token.low) for token in clause.tokens)
 
 
 class Hearing:
@@ -84,9 +99,20 @@ class Hearing:
         routes = [self._refit.fitted(r, c) for r, c in zip(routes, clauses, strict=True)]
         routes = [self._despite_names(r, c, names) for r, c in zip(routes, clauses, strict=True)]
         return [
-            Read(clause, route, operation=route.operation if self.sure(route) else None)
+            Read(clause, route, operation=self._meant(clause, route))
             for clause, route in zip(clauses, routes, strict=True)
         ]
+
+    def _meant(self, clause: Clause, route: Route) -> str | None:
+        """The operation of a route; of `stop shrinking X` it is the stopping, not the shrinking."""
+        if not self.sure(route):
+            return None
+        operation = self.operations.get(route.operation)
+        stops = clause.tokens[0].low in _STOPPING and operation.domain in _COMPUTING
+        ends = operation.name.endswith(_ENDS)
+        begins = stops and operation.effect is not Effect.READ and not ends
+        other = stops and route.operation == "training.cancel" and _names_other_work(clause)
+        return _CANCEL if begins or other else route.operation
 
     def _despite_names(self, route: Route, clause: Clause, names: NameView) -> Route:
         """The route with words that nobody knows taken for a name: `roll back the forklifts`.

@@ -31,6 +31,12 @@ def missing(r: Reading) -> None:
                 r.operation, name, r.scope.names, of=of if isinstance(of, str) else None
             )
             return
+    if r.open("job") and (
+        (r.operation.name in _ON_ONE_JOB and _names_a_subject(r))
+        or (r.operation.name == _CANCEL and not {t.low for t in r.clause.tokens} & _ANY_JOB)
+    ):
+        r.out.question = ask(r.operation, "job", r.scope.names)
+        return  # which of its jobs, if any, the catalogue does not tell
     if name := _without_amount(r):
         r.out.question = ask(r.operation, name, r.scope.names)
         return
@@ -63,6 +69,22 @@ def _without_amount(r: Reading) -> str | None:
         return None
     name = _AMOUNTS.get(found["what"].removesuffix("s"), "")
     return name if name in r.fields and r.open(name) else None
+
+
+_ON_ONE_JOB = frozenset(["training.cancel", "training.pause", "training.resume"])
+
+
+_CANCEL = "platform.cancel_job"
+_ANY_JOB = frozenset(
+    ["job", "task", "it", "that", "this", "running", "whatever", "what", "them", "current", "last"]
+)
+"""Words for the newest job, whatever it does; `cancel the evaluation` means a certain one."""
+
+
+def _names_a_subject(r: Reading) -> bool:
+    """True for `cancel the training of ticket-router`, where the newest may be another's."""
+    subjects = (EntityKind.MODEL, EntityKind.DATASET)
+    return any(m.kind in subjects and m.how != "partial" for m in r.clause.mentions)
 
 
 def _narrowed(r: Reading) -> str | None:
