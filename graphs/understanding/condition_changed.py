@@ -26,7 +26,7 @@ def rebounded(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | None:
     """
     if waits is None:
         return None
-    bounds = {s.condition.right for s in waits.steps if s.condition and _is_share(s)}
+    bounds = {str(s.condition.right) for s in waits.steps if s.condition and _is_share(s)}
     said = [t for t in tokens if t.kind != "punctuation" or t.low == "%"]
     rest = strip_leading(said, (*phrases("dialogue", "correction"), ("at", "least"), ("above",)))
     found = number_at(rest, 0) if rest else None
