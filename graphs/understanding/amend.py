@@ -28,7 +28,7 @@ from graphs.understanding.said import said_values, says_choice, says_only_values
 from graphs.understanding.text import Token, find_phrase
 from graphs.understanding.unknown_places import LONGEST, TOWARDS
 from graphs.understanding.values import number_at
-from graphs.understanding.written import read_version
+from graphs.understanding.written import alias_of, read_version
 from tools.kernel.operations import Operation
 
 if TYPE_CHECKING:
@@ -161,9 +161,10 @@ def _by_values_alone(
     orders = first in parser.verbs and first not in words("segment", "adding")
     if how == "ellipsis" or (first in words("segment", "questions") and how == "bare"):
         return None
+    gives = first == "make" and how == "bare" and alias_of(clause.tokens[-1].low) is not None
     whole = _whole_request(parser, tokens, names)
-    if whole is not None and whole not in {step.operation for step in last.steps}:
-        return None
+    if gives or (whole is not None and whole not in {step.operation for step in last.steps}):
+        return None  # `make that version champion` gives an alias
     scope = parser.scope(names, state)
     clause = _without_remark(parser, clause, names)
     for number in range(len(last.steps) - 1, -1, -1):

@@ -14,6 +14,9 @@ from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
 
 _DESCRIBE = ".describe"
+_ON_A_JOB = frozenset(
+    ["platform.cancel_job", "training.cancel", "training.pause", "training.resume"]
+)
 _FEW = 5
 _NEARBY = 3.0
 """How much likelier a question is that stays with the subject of the wish before it."""
@@ -77,7 +80,9 @@ class Pointing:
             if slot.kind is not None and slot.closed
             and operation.input.model_fields[name].is_required()
         ]  # fmt: skip
-        return bool(needed) and not set(needed) & set(kinds)
+        if operation.name in _ON_A_JOB:
+            needed.append(EntityKind.JOB)  # without one it would be the newest, whatever it does
+        return bool(needed) and bool(kinds) and not set(needed) & set(kinds)
 
     def _describes_it(self, read: Read) -> bool:
         """True for `describe it`: of what kind the thing is only what came before tells."""
