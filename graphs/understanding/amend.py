@@ -161,7 +161,8 @@ def _by_values_alone(
     orders = first in parser.verbs and first not in words("segment", "adding")
     if how == "ellipsis" or (first in words("segment", "questions") and how == "bare"):
         return None
-    gives = first == "make" and how == "bare" and alias_of(clause.tokens[-1].low) is not None
+    makes = any(t.low == "make" for t in clause.tokens[:3])
+    gives = makes and how == "bare" and alias_of(clause.tokens[-1].low) is not None
     whole = _whole_request(parser, tokens, names)
     if gives or (whole is not None and whole not in {step.operation for step in last.steps}):
         return None  # `make that version champion` gives an alias
