@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from graphs.arranging import timing_of
 from graphs.conversations import WAITING, Conversations
 from graphs.events import ConfirmEvent, Done, Message, Progress, Status
+from graphs.foreseeing import foresee
 from graphs.other_processes import CONTROL, LOOK_SECONDS, OtherProcesses
 from graphs.plan import Plan
 from graphs.steps import StepState
@@ -275,6 +276,7 @@ class Turns:
                 if turn.plan and timing_of(Plan.model_validate(turn.plan))
                 else "do this"
             )
+            await foresee(self._kernel, plan, unpack_context(turn.context), stream)
             await stream.emit(ConfirmEvent(text=f"Shall I {what}?", steps=plan.steps))
         if status == "cancelled" and not states:
             await stream.emit(Message(text="Nothing was done."))

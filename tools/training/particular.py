@@ -9,7 +9,9 @@ from collections.abc import Container
 from typing import Any, TypeVar
 
 from tools.kernel.errors import InvalidInput
-from tools.training.spec import DEFAULTS
+from tools.training.language.spec import VIRTUAL_TOKENS
+from tools.training.similarity.spec import SCALE
+from tools.training.spec import DEFAULTS, HEAD_DROPOUT, LABEL_SMOOTHING
 from tools.training.types import StartTraining, TuneTraining
 
 OF_LORA = ("lora_alpha", "lora_dropout")
@@ -81,6 +83,28 @@ def check_own(args: StartTraining, own: Container[str], what: str) -> None:
                 f"{name} is of {of}; {what} trained with {args.method} has none.",
                 hint=f"Leave {name} out.",
             )
+
+
+def in_effect(args: StartTraining, own: Container[str]) -> dict[str, Any]:
+    """What a training will use of its own settings, given or usual.
+
+    Args:
+        args: the training, its method's defaults filled in.
+        own: the settings that it has.
+    """
+    usual = DEFAULTS.get(args.method)
+    of_head = args.learning_rate if args.method == "head" else usual and usual.head_learning_rate
+    every = {
+        "lora_alpha": args.lora_alpha or 2 * args.rank,
+        "lora_dropout": args.lora_dropout or 0.0,
+        "trained_share": share_of(args) if usual else None,
+        "head_learning_rate": args.head_learning_rate or of_head,
+        "head_dropout": or_else(args.head_dropout, HEAD_DROPOUT),
+        "label_smoothing": or_else(args.label_smoothing, LABEL_SMOOTHING),
+        "virtual_tokens": args.virtual_tokens or VIRTUAL_TOKENS,
+        "scale": args.scale or SCALE,
+    }
+    return {name: value for name, value in every.items() if name in own}
 
 
 def check_packing(args: StartTraining, packs: bool) -> None:

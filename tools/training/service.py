@@ -19,6 +19,7 @@ from tools.training.preparing import model_slug
 from tools.training.run_types import RunState
 from tools.training.space import parse as parse_space
 from tools.training.tasks import by_name, check_method, check_tuning, task_of
+from tools.training.telling import foreseen
 from tools.training.types import (
     StartTraining,
     TrainingEstimate,
@@ -109,7 +110,8 @@ class TrainingService:
         refuse_unfit(expected)
         return Preview(
             summary=f"Train {args.name} ({args.method} on {args.base_model}) on {expected.rows} "
-            f"rows of {expected.dataset} v{expected.dataset_version} for {expected.epochs} epochs.",
+            f"rows of {expected.dataset} v{expected.dataset_version} for {expected.epochs} epochs. "
+            f"{foreseen(args, by_name(str(args.task)).own(args.method), expected)}",
             seconds=expected.seconds,
             cost=expected.cost,
             warnings=expected.warnings,
@@ -117,14 +119,19 @@ class TrainingService:
 
     def preview_tuning(self, args: TuneTraining, tenant: str) -> Preview:
         """What a tuning would do and take at most; changes nothing."""
-        one = self.estimate(as_training(args), tenant)
+        training, task = as_training(args), by_name(str(args.task))
+        one = self.estimate(training, tenant)
         refuse_unfit(one)
+        varied = [d.name for d in parse_space(str(args.space))]
+        usual = {"learning_rate": task.defaults(args.method)["learning_rate"]}
+        each = training.model_copy(update=usual)
         limit = (args.timeout_minutes or float("inf")) * 60 + one.seconds
         seconds = min(one.seconds * args.trials, limit)
         return Preview(
             summary=f"Try {args.trials} settings for {args.name} ({args.method} on "
             f"{args.base_model}) on {one.dataset} v{one.dataset_version} and keep the best: "
-            f"{args.space}. One trial takes about {one.seconds:.0f} s.",
+            f"{args.space}. One trial takes about {one.seconds:.0f} s. "
+            f"{foreseen(each, task.own(args.method), one, varied)}",
             seconds=seconds,
             cost=round(seconds / 3600 * self.settings.hourly_rate, 6),
             warnings=one.warnings,

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tools.training.types import TrainingResult, TuningResult
+from collections.abc import Container, Mapping
+
+from tools.training.particular import in_effect
+from tools.training.types import StartTraining, TrainingEstimate, TrainingResult, TuningResult
+
+_SHOWN = (
+    *("learning_rate", "batch_size", "gradient_accumulation", "max_length", "rank", "dora"),
+    *("rslora", "merge", "warmup", "scheduler", "weight_decay", "patience", "precision"),
+    *("gradient_checkpointing", "seed"),
+)
+_OF_LORA = frozenset(["rank", "dora", "rslora", "merge"])
 
 
 def warned(warnings: list[str]) -> str:
@@ -42,8 +52,38 @@ def settings(result: TuningResult) -> str:
     best = next((t for t in result.trials if t.number == result.best_trial), None)
     if best is None or not best.parameters:
         return ""
-    told = (
-        f"{name.replace('_', ' ')} {f'{value:.3g}' if isinstance(value, float) else value}"
-        for name, value in best.parameters.items()
+    return f" ({_listed(best.parameters)})"
+
+
+def foreseen(
+    args: StartTraining,
+    own: Container[str],
+    expected: TrainingEstimate,
+    varied: Container[str] = (),
+) -> str:
+    """Every setting of a training that is about to begin, and the memory and disk that it needs.
+
+    Args:
+        args: the training, its defaults filled in.
+        own: the settings, of those that not every training has, that it has.
+        expected: what it is estimated to take.
+        varied: settings of which a tuning tries several values.
+    """
+    matrices = args.method in ("lora", "qlora")
+    shown = {n: getattr(args, n) for n in _SHOWN if matrices or n not in _OF_LORA}
+    every = {**shown, **in_effect(args, own)}
+    kept = {n: v for n, v in every.items() if n not in varied and v is not False and v is not None}
+    return (
+        f"Settings: {_listed(kept)}. It needs about {expected.memory_mb} MB of memory "
+        f"({expected.memory_free_mb} MB are free) and {expected.disk_mb} MB of disk."
     )
-    return f" ({', '.join(told)})"
+
+
+def _listed(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in values.items())
+
+
+def _short(value: object) -> str:
+    if isinstance(value, bool):
+        return "on"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
