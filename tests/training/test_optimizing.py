@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.evaluation import tiny
 from tests.registry.trained import add_training
@@ -102,7 +103,7 @@ def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("target", "sizes"),
     [
         ("student", {"num_hidden_layers": 1}),
-        ("pruned", {"num_attention_heads": 2, "intermediate_size": 32, "attention_head_size": 16}),
+        ("pruned", {"num_attention_heads": 2, "intermediate_size": 32}),
     ],
 )
 def test_a_smaller_model_is_a_trained_classifier_of_smaller_sizes(deep, tmp_path, target, sizes):
@@ -112,6 +113,20 @@ def test_a_smaller_model_is_a_trained_classifier_of_smaller_sizes(deep, tmp_path
     assert size < sum((deep / n).stat().st_size for n in ("model.safetensors", "head.safetensors"))
     found = load_classifier(tmp_path / target).probabilities(["my invoice is late"])
     assert found.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("target", ["student", "pruned"])
+def test_plain_transformers_loads_a_smaller_model_and_sees_what_it_sees(deep, tmp_path, target):
+    from transformers import AutoModel
+
+    build(spec_of(deep, target, tmp_path, epochs=1))
+    plain: Any = AutoModel.from_pretrained(tmp_path / target).eval()
+    ours = load_classifier(tmp_path / target)
+    ids = torch.tensor(ours.encode(["my invoice is late"]))
+    with torch.inference_mode():
+        seen = plain(ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        expected = ours.model.encoder(ids, torch.ones_like(ids))
+    assert torch.allclose(seen, expected, atol=1e-5)
 
 
 def test_a_student_as_large_as_its_teacher_is_refused(made, tmp_path):

@@ -1,9 +1,10 @@
-"""Structured pruning: whole attention heads, feed-forward neurons and layers go, and it recovers.
+"""Structured pruning: whole feed-forward neurons and layers go, and the model recovers.
 
-What goes is what the loss needs least: the expected change of the loss when a head or neuron is
-masked, |activation × gradient| summed over training rows (Michel et al., "Are Sixteen Heads Really
-Better than One?", 2019; Molchanov et al., "Importance Estimation for Neural Network Pruning",
-2019). Every layer keeps the same number of each, so that the result is a plain smaller encoder.
+What goes is what the loss needs least: the expected change of the loss when a neuron is masked,
+|activation × gradient| summed over training rows (Molchanov et al., "Importance Estimation for
+Neural Network Pruning", 2019). Every layer keeps the same number, so that the result is a plain
+smaller encoder that `transformers` loads. Heads stay: it takes a head's size for the hidden size
+divided by their number, which no encoder without some of its heads fulfils.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from tools.training.modelling import TextClassifier
     from tools.training.optimizing.targets import Source
 
-KEEP_HEADS = 0.75
 KEEP_NEURONS = 0.5
 EPOCHS = 2
 RATE = 1e-4
@@ -33,10 +33,10 @@ _BATCH = 16
 
 
 def pruned(source: Source, out: Path) -> None:
-    """Write the parent without its least needed heads and neurons; recovers for two epochs.
+    """Write the parent without its least needed neurons; recovers for two epochs.
 
-    Options: `keep_heads` and `keep_neurons` (shares above 0, at most 1), `layers` (how many are
-    kept; all if not given), `epochs`.
+    Options: `keep_neurons` (a share above 0, at most 1), `layers` (how many are kept; all if not
+    given), `epochs`.
 
     Raises:
         InvalidInput: if a share or the number of layers is out of its range.
@@ -45,39 +45,25 @@ def pruned(source: Source, out: Path) -> None:
     options = source.options
     _drop_layers(model, options.get("layers"))
     layers: list[Any] = list(model.encoder.encoder.layer)
-    heads = _kept(options.get("keep_heads") or KEEP_HEADS, layers[0].attention.self.heads)
     neurons = _kept(
         options.get("keep_neurons") or KEEP_NEURONS, layers[0].intermediate.dense.out_features
     )
-    size = layers[0].attention.self.query.out_features // layers[0].attention.self.heads
-    for layer, (head_scores, neuron_scores) in zip(layers, importance(model, source), strict=True):
-        _prune_heads(layer, _best(head_scores, heads), size)
-        _prune_neurons(layer, _best(neuron_scores, neurons))
+    for layer, scores in zip(layers, importance(model, source), strict=True):
+        _prune_neurons(layer, _best(scores, neurons))
     teach(model, source, epochs=int(options.get("epochs") or EPOCHS), rate=RATE)
-    sizes = {
-        "num_hidden_layers": len(layers),
-        "num_attention_heads": heads,
-        "attention_head_size": size,
-        "intermediate_size": neurons,
-    }
+    sizes = {"num_hidden_layers": len(layers), "intermediate_size": neurons}
     write_classifier(model, sizes, out)
 
 
-def importance(model: TextClassifier, source: Source) -> list[tuple[Tensor, Tensor]]:
-    """For every layer, how much the loss needs each head and each neuron."""
+def importance(model: TextClassifier, source: Source) -> list[Tensor]:
+    """For every layer, how much the loss needs each neuron."""
     layers: list[Any] = list(model.encoder.encoder.layer)
-    kept: list[dict[str, Tensor]] = [{} for _ in layers]
-    sums = [
-        (
-            torch.zeros(layer.attention.self.heads),
-            torch.zeros(layer.intermediate.dense.out_features),
-        )
-        for layer in layers
+    kept: dict[int, Tensor] = {}
+    sums = [torch.zeros(layer.intermediate.dense.out_features) for layer in layers]
+    hooks = [
+        layer.intermediate.register_forward_hook(_keeper(kept, place))
+        for place, layer in enumerate(layers)
     ]
-    hooks: list[Any] = []
-    for place, layer in enumerate(layers):
-        for name, module in (("heads", layer.attention.self), ("neurons", layer.intermediate)):
-            hooks.append(module.register_forward_hook(_keeper(kept[place], name)))
     model.requires_grad_(True)
     rows, objective = source.learnable()[:_ROWS], source.objective()
     ids = source.classifier.encode([text for text, _ in rows])
@@ -86,29 +72,26 @@ def importance(model: TextClassifier, source: Source) -> list[tuple[Tensor, Tens
         logits = model(*pad(ids[start : start + _BATCH]))
         truth = objective.targets([target for _, target in rows[start : start + _BATCH]])
         objective.loss(logits, truth).backward()
-        for place, (heads, neurons) in enumerate(sums):
-            heads += _needed(kept[place]["heads"], len(heads))
-            neurons += _needed(kept[place]["neurons"], len(neurons))
+        for place, needed in enumerate(sums):
+            needed += _needed(kept[place])
     for hook in hooks:
         hook.remove()
     return sums
 
 
-def _keeper(kept: dict[str, Tensor], name: str) -> Any:
+def _keeper(kept: dict[int, Tensor], place: int) -> Any:
     def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
         output.retain_grad()
-        kept[name] = output
+        kept[place] = output
 
     return keep
 
 
-def _needed(output: Tensor, groups: int) -> Tensor:
-    """|activation × gradient| of each group of outputs, summed over a batch."""
+def _needed(output: Tensor) -> Tensor:
+    """|activation × gradient| of each neuron, summed over a batch."""
     if output.grad is None:
         raise RuntimeError("an output has no gradient")
-    product = (output * output.grad).detach()
-    by_row = product.sum(dim=1).view(product.shape[0], groups, -1).sum(dim=2)
-    return by_row.abs().sum(dim=0)
+    return (output * output.grad).detach().sum(dim=1).abs().sum(dim=0)
 
 
 def _kept(share: float, of: int) -> int:
@@ -129,15 +112,6 @@ def _drop_layers(model: TextClassifier, wanted: Any) -> None:
         raise InvalidInput(f"The model has {len(layers)} layers; {wanted} cannot be kept.")
     chosen = kept_layers(len(layers), int(wanted))
     model.encoder.encoder.layer = nn.ModuleList(layers[i] for i in chosen)
-
-
-def _prune_heads(layer: Any, heads: list[int], size: int) -> None:
-    attention = layer.attention.self
-    places = [head * size + i for head in heads for i in range(size)]
-    for name in ("query", "key", "value"):
-        setattr(attention, name, _rows(getattr(attention, name), places))
-    layer.attention.output.dense = _columns(layer.attention.output.dense, places)
-    attention.heads = len(heads)
 
 
 def _prune_neurons(layer: Any, neurons: list[int]) -> None:
