@@ -164,7 +164,13 @@ class TestPromote:
     def test_the_preview_warns_that_nobody_evaluated_it(self, kernel, context, two_versions):
         arguments = {"model": "ticket-router", "version": 1, "alias": "champion"}
         preview = kernel.gate.preview("registry.promote", arguments, context)
-        assert preview.warnings == ["No evaluation of ticket-router v1 is recorded."]
+        first, *rules = preview.warnings
+        assert first == "No evaluation of ticket-router v1 is recorded."
+        assert [rule.partition("” ")[2] for rule in rules] == [
+            "was not checked: gain_over_majority was not measured.",
+            "was not checked: worst_slice was not measured.",
+            "was not checked: p95_ms was not measured.",
+        ]
 
     def test_a_damaged_version_is_not_promoted(self, kernel, call, two_versions):
         (classifier_folder(kernel, two_versions[0]) / "config.json").write_text("{}")

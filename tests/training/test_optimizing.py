@@ -244,6 +244,19 @@ def test_what_passes_is_registered_with_its_parent_and_can_be_undone(
     assert (details["variant"], details["parent"]) == ("onnx", 1)
     run = client(kernel.settings).get_run(details["run_id"])
     assert run.data.metrics["agreement"] == 1
+    assert run.data.params["parent"] == f"{mails} v1"
+    assert run.data.params["runtime"] == "onnx"
+    names = {f.path for f in client(kernel.settings).list_artifacts(details["run_id"])}
+    assert {"environment.json", "variant"} <= names
+    found = {f.path for f in client(kernel.settings).list_artifacts(details["run_id"], "variant")}
+    assert "variant/README.md" in found
+    judged = call("registry.check_promotion", model=mails, version=exact["version"]).result
+    told = {rule.measure: rule for rule in judged.rules}
+    assert told["gain_over_majority"].value == pytest.approx(
+        exact["accuracy"] - run.data.metrics["baseline_majority"]
+    )
+    assert "on mails@1" in told["worst_slice"].told
+    assert not any(rule.unmeasured for rule in judged.rules)
     receipt = kernel.receipts.for_job(result["job"])
     assert receipt is not None
     facts = {e.fact: e.value for e in receipt.evidence}

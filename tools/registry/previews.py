@@ -50,6 +50,7 @@ class Previews:
         instead = f" instead of v{before}" if before not in {None, version} else ""
         champion = alias == "champion"
         evaluated = bool(self._service.evaluation_metrics(found.run_id))
+        unknown = [] if evaluated else [f"No evaluation of {found} is recorded."]
         return Preview(
             summary=f"Make {found} the {alias} of {model}{instead}.{_rules(checked)}",
             changes=[Change(what=f"alias {alias} of {model}", before=before, after=version)],
@@ -57,9 +58,7 @@ class Previews:
             confirm=model if champion else None,
             second_person=checked.second_person and not checked.had_it_before,
             approvers=[] if checked.had_it_before else checked.approvers,
-            warnings=_unmeasured(checked)
-            if evaluated
-            else [f"No evaluation of {found} is recorded."],
+            warnings=[*unknown, *_unmeasured(checked)],
         )
 
     def clear_alias(self, model: str, alias: Alias, tenant: str) -> Preview:

@@ -24,6 +24,20 @@ NAMES = (
     EntityName("smollm2", also=("SmolLM2-135M", "SmolLM2-135M-Instruct", "smol lm")),
 )
 
+_PUBLISHED = {
+    "minilm": "sentence-transformers/all-MiniLM-L6-v2",
+    "smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct",
+}
+
+
+def published(name: str) -> str:
+    """Under which name other programs find a base model: its hub id, or its folder.
+
+    Args:
+        name: as `canonical` returns it.
+    """
+    return _PUBLISHED.get(name, name)
+
 
 def canonical(name: str) -> str:
     """The known name behind a spelling, or the absolute path of a folder, also for a hub id.

@@ -7,15 +7,13 @@ from typing import Any
 
 import yaml
 
+from tools.training.base_models import published
+
 PIPELINES = {
     "classification": "text-classification",
     "multilabel": "text-classification",
     "sft": "text-generation",
     "embedding": "sentence-similarity",
-}
-_HUB_NAMES = {
-    "minilm": "sentence-transformers/all-MiniLM-L6-v2",
-    "smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct",
 }
 
 
@@ -48,7 +46,7 @@ def model_card(
         facts: further lines (`code version`, `run`).
         warnings: what who uses it should know.
     """
-    base = _HUB_NAMES.get(base_model, base_model)
+    base = published(base_model)
     pipeline = PIPELINES.get(task, "text-classification")
     measured = [{"type": k, "value": round(v, 6)} for k, v in metrics.items()]
     front: dict[str, Any] = {
@@ -84,6 +82,44 @@ def model_card(
         _table(("setting", "value"), parameters),
         "## Where it comes from\n",
         _table(("what", "value"), {"rows, SHA-256": dataset_sha256, **(facts or {})}),
+    ]
+    return "\n".join(lines)
+
+
+def variant_card(
+    *,
+    name: str,
+    parent: str,
+    dataset: str,
+    split: str,
+    metrics: Mapping[str, float],
+    settings: Mapping[str, Any],
+    labels: list[str],
+    warnings: Sequence[str] = (),
+) -> str:
+    """The card of a variant that was made of a trained model.
+
+    Args:
+        name: the model's name with the variant's.
+        parent: the version that it was made of, `tickets v3`.
+        dataset: what it was measured on, with its version.
+        split: the part of it.
+        metrics: what was measured, by name.
+        settings: with what it was made.
+        labels: the classes, if it has any.
+        warnings: what who uses it should know.
+    """
+    front = {"tags": [settings["variant"]], "datasets": [dataset], "metrics": list(metrics)}
+    lines = [
+        f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n",
+        f"# {name}\n",
+        f"Made of {parent}, runs in `{settings['runtime']}`.\n",
+        *(f"**{warning}**\n" for warning in warnings),
+        f"## Measured on the {split} split of {dataset}\n",
+        _table(("metric", "value"), {k: f"{v:.4f}" for k, v in metrics.items()}),
+        *([f"## Labels\n\n{', '.join(labels)}\n"] if labels else []),
+        "## Made with\n",
+        _table(("setting", "value"), settings),
     ]
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tools.training.base_models import published
 from tools.training.encoder import Encoder, mean_pool
 from tools.training.spec import HasMatrices, alpha_of
 
@@ -146,7 +147,7 @@ def save_adapter(
 
     folder.mkdir(parents=True, exist_ok=True)
     save_file(encoder_state, folder / "adapter_model.safetensors")
-    config = kind.config(layers, base_model_name_or_path=base, inference_mode=True)
+    config = kind.config(layers, base_model_name_or_path=published(base), inference_mode=True)
     config.save_pretrained(str(folder))
     path = folder / "adapter_config.json"
     ordered = json.loads(path.read_text())

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tools.kernel.errors import InvalidInput
+from tools.training.base_models import published
 from tools.training.language.spec import LanguageSpec
 from tools.training.spec import alpha_of
 
@@ -122,7 +123,7 @@ def lora_config(spec: LanguageSpec, targets: list[str]) -> Any:
         target_modules=targets,
         use_dora=spec.dora,
         use_rslora=spec.rslora,
-        base_model_name_or_path=spec.base_model,
+        base_model_name_or_path=published(spec.base_model),
     )
 
 
@@ -168,7 +169,7 @@ def _prompt_config(adapted: Adapted, spec: LanguageSpec) -> Any:
         num_transformer_submodules=1,
         num_layers=config.num_hidden_layers,
         num_attention_heads=config.num_attention_heads,
-        base_model_name_or_path=spec.base_model,
+        base_model_name_or_path=published(spec.base_model),
     )
 
 

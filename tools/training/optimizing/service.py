@@ -32,6 +32,12 @@ from tools.training.optimizing.held_out import (
     rows_of,
     write_rows,
 )
+from tools.training.optimizing.recording import (
+    held_out_rows,
+    majority_accuracy,
+    settings_of,
+    write_card,
+)
 from tools.training.optimizing.targets import LANGUAGE, TARGETS
 from tools.training.optimizing.types import OptimizeModel, OptimizeResult, VariantResult
 from tools.training.optimizing.versions import HELD_OUT_ROWS, NewVariant, ParentVersion, versions
@@ -246,11 +252,16 @@ class OptimizingService:
             constraint_of(args),
         )
         if not result.reasons:
-            result.version = self._register(args, result, parent, call)
+            result.version = self._register(args, result, prepared, parent, call)
         return result.model_dump()
 
     def _register(
-        self, args: OptimizeModel, result: VariantResult, parent: dict[str, Any], call: Call
+        self,
+        args: OptimizeModel,
+        result: VariantResult,
+        prepared: dict[str, Any],
+        parent: dict[str, Any],
+        call: Call,
     ) -> int:
         from tools.training.optimizing.tracking import store
 
@@ -266,9 +277,15 @@ class OptimizingService:
             "high": result.loss_high,
             "rows": parent["rows"],
         }
-        manifests.write(folder, told)
         origin = self._parent(args, call.tenant)
-        metrics = {**_metrics(result), HELD_OUT_ROWS: float(parent["rows"])}
+        metrics = {
+            **_metrics(result),
+            HELD_OUT_ROWS: float(parent["rows"]),
+            **majority_accuracy(call.running.workdir, prepared),
+        }
+        used = settings_of(args, prepared, told, self._kernel.settings.threads)
+        write_card(folder, origin, used, metrics, prepared["warnings"])
+        manifests.write(folder, told)
         run_id, kept = store(
             self._kernel.settings,
             call.tenant,
@@ -277,6 +294,8 @@ class OptimizingService:
             result.variant,
             folder,
             metrics,
+            used,
+            held_out_rows(call.running.workdir, result.variant, prepared),
         )
         who = call.context.principal.name
         new = NewVariant(origin, result.variant, kept, call.running.id, run_id, who, metrics)
