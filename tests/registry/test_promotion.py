@@ -124,6 +124,32 @@ def test_every_unmet_rule_is_named_with_what_would_pass(call, evaluated, write_r
     }
 
 
+def test_the_size_of_an_adapter_counts_the_base_that_it_rests_on(
+    kernel: Kernel, call: Calls, write_rules: Callable[[str], Path], tmp_path: Path
+):
+    write_rules("rules: [{name: small, measure: size_mb, at_most: 3}]")
+    base, files = tmp_path / "base", tmp_path / "classifier"
+    (files / "adapter").mkdir(parents=True)
+    (files / "adapter" / "adapter_model.safetensors").write_bytes(b"a" * 2**20)
+    base.mkdir()
+    (base / "model.safetensors").write_bytes(b"b" * 4 * 2**20)
+
+    def checked(**fields: Any) -> Any:
+        job = add_training(kernel, **{"files": files, "base_model": str(base), **fields})
+        version = call("registry.register", job=job).result.details.version
+        check = call("registry.check_promotion", model="ticket-router", version=version).result
+        return check.rules[0]
+
+    adapter = checked()
+    assert not adapter.passed
+    assert "size_mb is 5 (1 of its own, 4 of its base" in adapter.told
+    assert checked(method="full").passed
+    gone = checked(base_model=str(tmp_path / "gone"))
+    assert gone.passed and "without its base" in gone.told
+    (files / "model.safetensors").write_bytes(b"c")
+    assert checked().passed
+
+
 def test_the_preview_shows_the_rules_that_are_met(kernel, context, evaluated, write_rules):
     write_rules(RULES)
     version = evaluated(0.95, [FEW, FAIR])

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from tools.kernel.errors import PolicyDenied
+from tools.registry.device_size import device_size_mb
 from tools.registry.measurements import Measurement, measurements
 from tools.registry.promotion_policy import PromotionRule, policy_file, rules_of
 from tools.registry.types import Alias, PromotionCheck, RuleCheck
@@ -105,7 +106,7 @@ class PromotionGate:
     def _value(self, rule: PromotionRule, version: ModelVersionInfo) -> tuple[float | None, str]:
         measure = str(rule.measure)
         if measure == "size_mb":
-            return version.lineage.size_bytes / 2**20, ""
+            return device_size_mb(version)
         found = self._newest(version, rule.dataset)
         broken = _broken(found)
         if found is not None and broken is not None:
