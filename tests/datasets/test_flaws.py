@@ -147,8 +147,37 @@ def test_what_only_looks_like_personal_data_is_let_be():
         "since 2026-01-31 10:15",
         "version 1.2.3.4567890",
         "1,000,000,000",
+        "0.25 0.33 0.00360392 and 0.9924 0.0075",
+        "arXiv:0909.4061, ISBN 0-471-05669-3 and 9780898717952",
+        "[0 1 1 1 0 0 1 0 1] and 174 201 231",
+        "1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1 0 1",
+        "0.2572053268208538",
+        "Annals 28 (2) 337 - 407, pages 211-252 (1964)",
+        "SIAM (1996) 329-359 and 014006 (2012)",
+        "write to user@example.org",
     ):
-        assert personal.kinds_in(text) == set()
+        assert personal.kinds_in(text) == set(), text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("call +49 30 901820", "phone numbers"),
+        ("call +1 555 123 4567", "phone numbers"),
+        ("call +44 (0)20 7946 0958", "phone numbers"),
+        ("ring 030 901820 or so", "phone numbers"),
+        ("ring 0171/1234567", "phone numbers"),
+        ("ring 030.901.820", "phone numbers"),
+        ("ring (555) 123-4567", "phone numbers"),
+        ("ring 555-123-4567", "phone numbers"),
+        ("card 4111111111111111.", "card numbers"),
+        ("card 4111-1111-1111-1111", "card numbers"),
+        ("card 3782 822463 10005", "card numbers"),
+        ("from joe.smith@example.org", "e-mail addresses"),
+    ],
+)
+def test_personal_data_is_found_as_people_write_it(text: str, kind: str):
+    assert personal.kinds_in(text) == {kind}
 
 
 def test_columns_may_be_named(tmp_path: Path):

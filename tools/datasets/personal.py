@@ -12,7 +12,14 @@ from tools.datasets.problems import listed
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w.,-])\+?\(?\d[\d() /.-]{7,17}\d(?![\w-])")
-_CARD = re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])")
+_CARD = re.compile(
+    r"(?<![\d.-])(?<!\d )[2-6]\d{3}(?:\d{9,15}|(?:[ -]\d{4}){3}|[ -]\d{6}[ -]\d{4,5})(?![\d-])"
+)
+"""Issuers' numbers begin with 2 to 6 and are written in one piece, by fours, or 4-6-5 (4-6-4)."""
+_BETWEEN = re.compile(r"\)?[ ./-]\(?|\)|\(")
+_PLAIN_PHONE = re.compile(r"(?:1[ .-])?\d{3}([ .-])\d{3}\1\d{4}")
+"""Without a mark before it: 555-123-4567."""
+_PERSON = re.compile(r"[a-z]{2,}[._][a-z]{2,}@", re.I)
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b")
 _KEY = re.compile(
     r"\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{36,}|\bsk-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}"
@@ -83,11 +90,31 @@ def is_iban(text: str) -> bool:
 
 
 def _placeholder(address: str) -> bool:
-    return address.casefold().rstrip(".").endswith(_PLACEHOLDERS)
+    """True for an address at a name that is kept for examples, unless a person's stands before."""
+    kept = address.casefold().rstrip(".").endswith(_PLACEHOLDERS)
+    return kept and _PERSON.match(address) is None
 
 
 def _is_phone(text: str) -> bool:
+    """True for digits that are grouped as in a phone number, not as decimals, dates or rows."""
     digits = sum(c.isdigit() for c in text)
-    date = re.fullmatch(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}.*", text)
-    marked = text.startswith(("+", "0", "(")) or text.count("-") + text.count(" ") >= 2
-    return 8 <= digits <= 15 and marked and date is None
+    if not 8 <= digits <= 15 or _is_date(text) or _has_year(text):
+        return False
+    if not text.startswith(("+", "0", "(")):
+        return _PLAIN_PHONE.fullmatch(text) is not None
+    groups = _BETWEEN.split(text.removeprefix("+").removeprefix("("))
+    decimal = text.count(".") == 1
+    first, rest = groups[0], [group for group in groups[1:] if group != "0"]
+    shortest = 1 if text.startswith("+") else 2
+    return not decimal and len(first) >= shortest and all(len(group) >= 2 for group in rest)
+
+
+def _has_year(text: str) -> bool:
+    """True for volumes and pages: `(1996) 329-359`, and for a bracket of which half is cut off."""
+    whole = text.count("(") == text.count(")")
+    return not whole or re.search(r"\((?:19|20)\d\d\)", text) is not None
+
+
+def _is_date(text: str) -> bool:
+    day = r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}.*"
+    return re.fullmatch(day, text) is not None

@@ -50,6 +50,13 @@ def test_early_stopping_of_trials_is_pruning(understanding: Understanding, names
     assert step.arguments == {"dataset": "tickets", "pruning": False}
 
 
+def test_a_second_objective_is_not_lost_beside_quality(
+    understanding: Understanding, names: FileNames
+):
+    [step] = understanding.parse("tune tickets for quality against size, 3 trials", names).steps
+    assert step.arguments == {"dataset": "tickets", "trials": 3, "objective": "size"}
+
+
 def test_random_search_is_how_trials_are_chosen(understanding: Understanding, names: FileNames):
     [step] = understanding.parse("tune on tickets with 3 trials using random search", names).steps
     assert step.arguments == {"dataset": "tickets", "trials": 3, "sampler": "random"}
