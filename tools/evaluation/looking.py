@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from tools.kernel.operations import Call
 
 MOST_CONFUSED = 5
-_ALIKE = 0.1
+ALIKE = 0.1
+"""Share of rows on which two models differ, where nothing is known of them."""
 
 
 class Looking:
@@ -115,7 +116,7 @@ class Looking:
         difference = args.points / 100
         other = min(args.accuracy + difference, 1.0)
         independent = discordance(args.accuracy, other)
-        alike = max(difference, min(_ALIKE, independent))
+        alike = max(difference, ALIKE)
         return SamplePlan(
             points=args.points,
             rows=rows_needed(difference, independent, power=args.power),

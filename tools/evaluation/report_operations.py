@@ -214,11 +214,13 @@ def plan_sample(args: PlanSample, call: Call) -> SamplePlan:
 
 @plan_sample.says
 def _(args: PlanSample, result: SamplePlan) -> str:
+    from tools.evaluation.looking import ALIKE
+
     return (
         f"To see a difference of {result.points:g} points with {result.power:.0%} probability "
         f"beside a model that gets {result.accuracy:.1%} right{_assumed(args)}, "
         f"{result.rows} rows are needed if the two models err independently, {result.rows_alike} "
-        "if they differ on one row in ten."
+        f"if they differ on {max(result.points / 100, ALIKE):.0%} of the rows."
     )
 
 
@@ -284,5 +286,16 @@ def _(args: RunEvaluation, result: Robustness) -> str:
     )
     return (
         f"{_name(result.model, result.version)} gets {result.accuracy:.1%} of {result.rows} rows "
-        f"of {result.dataset} right as they are; with {drops}."
+        f"of {result.dataset} right as they are; with {drops}.{_reworded(result)}"
+    )
+
+
+def _reworded(result: Robustness) -> str:
+    """How far a paraphrase is one: rules find nothing to reword in many a text."""
+    found = next((k.reworded for k in result.kinds if k.reworded is not None), None)
+    if found is None:
+        return ""
+    return (
+        f" Paraphrases are by rules: {found} of {result.rows} rows are in other words or another "
+        "order, the rest only got a courtesy round them."
     )

@@ -215,6 +215,8 @@ class Perturbed(Result):
         flipped: share of rows whose prediction changed.
         example: a text that was right and is wrong now.
         changed: that text as it was changed.
+        reworded: of paraphrases, rows in which words or the order of clauses changed; the others
+            only got a courtesy round them. None of other kinds.
     """
 
     kind: Literal["typos", "paraphrase", "case", "punctuation"]
@@ -225,6 +227,7 @@ class Perturbed(Result):
     flipped: float
     example: str | None = None
     changed: str | None = None
+    reworded: int | None = None
 
 
 class Robustness(Result):

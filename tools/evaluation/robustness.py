@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tools.evaluation.paraphrase import reworded
 from tools.evaluation.perturb import Kind, perturb
 from tools.evaluation.report_types import Perturbed
 from tools.evaluation.statistics import difference_interval
@@ -43,4 +44,5 @@ def perturbed(
         flipped=float((found != plain).mean()),
         example=None if broken is None else texts[broken],
         changed=None if broken is None else changed[broken],
+        reworded=sum(reworded(t) != t for t in texts) if kind == "paraphrase" else None,
     )
