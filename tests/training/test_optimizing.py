@@ -27,6 +27,7 @@ from tools.training.optimizing.chart import table
 from tools.training.optimizing.choosing import parent_result, variant_result
 from tools.training.optimizing.comparing import Loss, cost_ratio, paired_loss
 from tools.training.optimizing.recommending import Candidate, Constraint, choose
+from tools.training.optimizing.recording import told_of_others
 from tools.training.optimizing.runners import open_variant
 
 Caller = Callable[..., Outcome]
@@ -169,6 +170,12 @@ def test_few_rows_without_a_loss_prove_nothing_and_many_do():
     assert not proven(89, 1.0)
     assert proven(89, 5.0)
     assert proven(500, 1.0)
+
+
+def test_a_table_says_which_latencies_were_measured_beside_other_jobs():
+    assert told_of_others({"beside": 0}, {"onnx": 0, "pruned": 0}) == []
+    (told,) = told_of_others({"beside": 1}, {"onnx": 0, "pruned": 2})
+    assert "of the parent, pruned were measured beside up to 2 other jobs" in told
 
 
 def test_no_figure_of_a_variant_is_a_negative_zero():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from tools.kernel.errors import Conflict
 from tools.kernel.gate import Outcome
 from tools.kernel.kernel import Kernel
 from tools.kernel.settings import Settings
-from tools.training.prompting.instructions import distinct, edited, written
+from tools.training.prompting.instructions import and_none, distinct, edited, written
 from tools.training.prompting.search import Search, interval, run
+from tools.training.prompting.worker import prompt
 
 Caller = Callable[..., Outcome]
 Finisher = Callable[..., dict[str, Any]]
@@ -47,6 +49,16 @@ def test_worked_examples_that_help_are_found_and_proven_on_unseen_questions(tmp_
 def test_where_nothing_helps_the_starting_prompt_stays(tmp_path: Path):
     found = run(SEARCH, lambda i, e, questions: ["?"] * len(questions), tmp_path, quiet)
     assert (found["best"], found["gain"], found["low"], found["high"]) == (0, 0, 0, 0)
+
+
+def test_no_instruction_is_tried_second_and_chosen_where_it_is_best(tmp_path: Path):
+    def bare(instruction: str, examples: Any, questions: Any) -> list[str]:
+        return [f"c{q.split()[-1]}" if not instruction else "?" for q in questions]
+
+    search = replace(SEARCH, instructions=and_none(["Answer.", "Give the code."]), trials=2)
+    found = run(search, bare, tmp_path, quiet)
+    assert (found["best"], found["instruction"], found["gain"]) == (1, "", 1.0)
+    assert prompt("", [("a", "b")])[0]["role"] == "user"
 
 
 def test_a_search_that_was_cut_off_goes_on_where_it_was(tmp_path: Path):

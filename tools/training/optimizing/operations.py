@@ -113,7 +113,7 @@ def _(args: OptimizeModel, result: OptimizeResult) -> str:
     return (
         f"Made {len(result.variants)} variants of {result.model} v{result.version}, measured on "
         f"{result.rows} {result.split} rows; {len(made)} registered.{failed} "
-        f"Recommended for {advice}.\n\n{result.table}"
+        f"Recommended for {advice}.{''.join(f' {w}' for w in result.warnings)}\n\n{result.table}"
     )
 
 

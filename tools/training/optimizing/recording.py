@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tools.training.card import variant_card
 from tools.training.optimizing.manifest import Manifest
 from tools.training.optimizing.targets import LANGUAGE
 from tools.training.optimizing.types import OptimizeModel
 from tools.training.optimizing.versions import ParentVersion
+
+if TYPE_CHECKING:
+    from tools.kernel.kernel import Kernel
 
 HELD_OUT = "held_out.json"
 
@@ -78,6 +81,28 @@ def settings_of(
         "threads": threads,
         **asked,
     }
+
+
+def beside(kernel: Kernel) -> int:
+    """How many other jobs run while one measures."""
+    return max(0, kernel.jobs.counts().get("running", 0) - 1)
+
+
+def told_of_others(parent: dict[str, Any], measured: Mapping[str, int]) -> list[str]:
+    """A warning where latency was measured while other jobs ran; none else.
+
+    Args:
+        parent: what was measured of the parent.
+        measured: for every variant, how many other jobs ran.
+    """
+    every = {"the parent": int(parent.get("beside", 0)), **measured}
+    disturbed = [name for name, others in every.items() if others]
+    if not disturbed:
+        return []
+    return [
+        f"Latency and memory of {', '.join(disturbed)} were measured beside up to "
+        f"{max(every.values())} other jobs: differences between them may be of those."
+    ]
 
 
 def write_card(

@@ -94,6 +94,7 @@ class VariantResult(Result):
         memory_mb: what loading and running it adds to a process that has imported its runtime.
         peak_mb: peak of the whole process.
         cost_ratio: latency × memory, as a share of the parent's.
+        beside_jobs: how many other jobs ran while it was measured.
         reasons: why it was not registered; empty if it was.
         version: the version that it is registered as.
         error: why it could not be made or run.
@@ -117,6 +118,7 @@ class VariantResult(Result):
     memory_mb: float | None = None
     peak_mb: float | None = None
     cost_ratio: float | None = None
+    beside_jobs: int = 0
     reasons: list[str] = Field(default_factory=list)
     version: int | None = None
     error: str | None = None

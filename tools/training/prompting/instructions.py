@@ -51,6 +51,14 @@ def written(
     return [line[:_LONGEST] for line in lines if line][:count]
 
 
+def and_none(instructions: Sequence[str]) -> list[str]:
+    """The starting instruction, no instruction at all, then the others.
+
+    A model that was trained without a system message often answers best without one.
+    """
+    return [*instructions[:1], "", *instructions[1:]]
+
+
 def distinct(instructions: Sequence[str]) -> list[str]:
     """Without repetitions, in order, at most `MOST`."""
     kept: dict[str, str] = {}

@@ -16,7 +16,7 @@ def table(trials: Sequence[PromptTrial], metric: str) -> str:
     head = f"| prompt | {metric} | examples | instruction |\n|---|---|---|---|"
     lines = [head]
     for trial in sorted(trials, key=lambda t: (-t.value, t.number)):
-        told = " ".join(trial.instruction.replace("|", "/").split())
+        told = " ".join(trial.instruction.replace("|", "/").split()) or "(none)"
         short = told if len(told) <= _WIDE else f"{told[: _WIDE - 1]}…"
         lines.append(f"| {trial.number} | {trial.value:.3f} | {trial.examples} | {short} |")
     return "\n".join(lines)

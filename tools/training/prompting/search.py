@@ -41,7 +41,7 @@ class Search:
     """What is searched; every field is plain data.
 
     Attributes:
-        instructions: to choose from; the first is the starting prompt.
+        instructions: to choose from; the first is the starting prompt, an empty one is none.
         train: questions with answers that examples are taken from.
         validation: what a prompt is chosen on.
         test: what the chosen one is proven on.
@@ -153,6 +153,8 @@ def _study(search: Search, path: Path) -> optuna.Study:
     )
     if not study.trials:
         study.enqueue_trial({"instruction": 0, "set": 0})
+        if "" in search.instructions:
+            study.enqueue_trial({"instruction": search.instructions.index(""), "set": 0})
     return study
 
 

@@ -122,6 +122,8 @@ class PromptService:
             finally:
                 endpoint.close()
             told["instructions"] = wordings.distinct(told["instructions"])
+        if not args.instructions:
+            told["instructions"] = wordings.and_none(told["instructions"])
         return {"search": told, "warnings": warnings}
 
     def _found(self, args: OptimizePrompt, prepared: dict[str, Any], call: Call) -> dict[str, Any]:
@@ -143,7 +145,7 @@ class PromptService:
         answers: list[Answer] = []
 
         def ask(instruction: str, examples: Sequence[Pair], questions: Sequence[str]) -> list[str]:
-            _, *turns = prompt(instruction, examples)
+            turns = prompt("", examples)
             said: list[str] = []
             for question in questions:
                 job.check_cancelled()

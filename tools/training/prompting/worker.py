@@ -19,8 +19,8 @@ def chat(instruction: str, examples: Sequence[Pair], question: str) -> list[dict
 
 
 def prompt(instruction: str, examples: Sequence[Pair]) -> list[dict[str, str]]:
-    """What stands before a question."""
-    told = [{"role": "system", "content": instruction}]
+    """What stands before a question; no system message where there is no instruction."""
+    told = [{"role": "system", "content": instruction}] if instruction else []
     for asked, answered in examples:
         told.append({"role": "user", "content": asked})
         told.append({"role": "assistant", "content": answered})
