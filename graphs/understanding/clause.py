@@ -67,6 +67,7 @@ class Clause:
         claimed: for each token, what has used it; "" if nothing has.
         negated: True if the person said not to.
         hypothetical: True if it is only asked what would happen.
+        told: how many of its first words are a remark, which only says what the order is about.
     """
 
     tokens: list[Token]
@@ -78,9 +79,15 @@ class Clause:
     claimed: list[str] = field(default_factory=list)
     negated: bool = False
     hypothetical: bool = False
+    told: int = 0
 
     def __post_init__(self) -> None:
         self.claimed = self.claimed or [""] * len(self.tokens)
+
+    @property
+    def order(self) -> list[Token]:
+        """Its words without the remark before them."""
+        return self.tokens[self.told :]
 
     def claim(self, start: int, end: int, by: str) -> None:
         """Mark tokens as used."""

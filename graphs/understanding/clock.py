@@ -36,10 +36,10 @@ _CLOCK = re.compile(
     re.X,
 )
 _BEFORE = re.compile(
-    r"(?:\bat|@|\baround|\babout|\bfrom|\bafter)\s*(?:about\s+|around\s+|exactly\s+)?"
+    r"(?:\bat|(?<!\w)@|\baround|\babout|\bfrom|\bafter)\s*(?:about\s+|around\s+|exactly\s+)?"
 )
 NO_CLOCK = re.compile(
-    r"\s*,?\s*(?:at|@)\s*((?:2[4-9]|[3-9]\d)(?:[:.]\d\d)?|\d{1,2}[:.][6-9]\d)(?!\s?(?:%|percent|per\b))\b"
+    r"\s*,?\s*(?:at|(?<!\w)@)\s*((?:2[4-9]|[3-9]\d)(?:[:.]\d\d)?|\d{1,2}[:.][6-9]\d)(?!\s?(?:%|percent|per\b))\b"
 )
 """Words after a day that look like a time of day and are none: `at 25:00`."""
 _SPOKEN = {"thirty": 30, "fifteen": 15, "forty-five": 45, "fortyfive": 45}

@@ -44,4 +44,4 @@ def command_verbs(operations: OperationSet) -> frozenset[str]:
     return frozenset(verbs - words("segment", "questions") - _NEVER)
 
 
-_NEVER = frozenset(["i", "we", "any", "p95", "the", "fleet", "job", "model"])
+_NEVER = frozenset(["past", "i", "we", "any", "p95", "the", "fleet", "job", "model"])

@@ -92,7 +92,9 @@ class Leftovers:
         steps = {step.id: step for step in draft.steps}
         measured = [steps[s.condition.left.step] for s in draft.steps if s.condition is not None]
         own = {part for step in draft.steps for part in _name_parts(step.arguments)}
-        own = own.union(_measures(), *(self._own[step.operation] for step in measured))
+        own = own.union(
+            _measures(), _RECOMMENDED, *(self._own[step.operation] for step in measured)
+        )
         for read in draft.reads:
             said = (read.clause.condition if measured else None) or []
             if any(_strange(said, at, own) for at in _content(said)):
@@ -104,8 +106,9 @@ class Leftovers:
     ) -> list[int]:
         own = self._own[act.name] | values
         if act.effect is not Effect.DANGEROUS:
-            own = own | self._own[act.domain]
+            own = own | self._own[act.domain] | words("leftover", "plain")
         aside = _asides(clause.tokens, self._verbs) | _held(clause.tokens, act)
+        aside |= set(range(clause.told))
         named = _mentioned(clause)
         if _swaps(clause, act):
             return [0]
@@ -305,6 +308,8 @@ def _every(clause: Clause) -> str | None:
     return None
 
 
+_RECOMMENDED = frozenset(["recommend", "recommen"])
+"""The roots of what an A/B test does: `if version 4 is recommended`."""
 _UNMARKED = frozenset(["its", "theyre", "thats", "hes", "shes", "were", "im", "weve", "theyve"])
 """What people write for `it's`, `they're`, …, at the beginning of what they tell."""
 

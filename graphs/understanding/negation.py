@@ -84,10 +84,23 @@ def _tells(tokens: Sequence[Token], start: int, end: int, verbs: frozenset[str])
     head = next((t.low for t in tokens[end:] if t.low not in _BESIDE), "")
     if tokens[start].low == "without":
         return head.endswith("ing")
+    if (unwanted := _unwanted(tokens, start, end)) is not None:
+        return not _acts(unwanted, verbs)
     if not head or head in _POINTING:
         return False
     own = any(t.low in _SUBORDINATE for t in tokens[1:start]) or _subject(tokens, start)
     return own and not _acts(head, verbs)
+
+
+def _unwanted(tokens: Sequence[Token], start: int, end: int) -> str | None:
+    """The verb of `…, I don't want it to run`, which tells why; "" for `… want it any more`."""
+    tail = [t.low for t in tokens[end:] if t.kind != "punctuation"]
+    if tail[:1] != ["want"] or not set(tail[1:2]) & _POINTING or not _subject(tokens, start):
+        return None
+    rest = [word for word in tail[2:] if word not in {"one", "to", "be", "get"}]
+    if not rest or rest[0] in {"any", "anymore"}:
+        return "" if rest else None
+    return rest[0]
 
 
 def _subject(tokens: Sequence[Token], start: int) -> bool:

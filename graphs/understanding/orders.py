@@ -48,7 +48,7 @@ class Orders:
         """True if a clause says not to act."""
         if self._operations.get(operation).effect is Effect.READ:
             return False
-        denied = negated_inside(clause.tokens, self._verbs)
+        denied = negated_inside(clause.order, self._verbs)
         return denied and not self._lifted(operation, clause)
 
     def _lifted(self, operation: str, clause: Clause) -> bool:
@@ -57,18 +57,18 @@ class Orders:
             fields()["fields"].get(n, {})
             for n in self._operations.get(operation).input.model_fields
         ]
-        said = [spec["false"] for spec in specs if spec.get("reader") == "flag" and "false" in spec]
+        said = [spec["false"] for spec in specs if "false" in spec]
         return any(clause.find(split_phrases(entry), free=False) for entry in said)
 
     def given(self, operation: str, clause: Clause) -> bool:
         """True if a clause orders this operation in words that are known for it."""
         effect = self._operations.get(operation).effect
-        first = clause.tokens[0].low
+        first = clause.order[0].low
         if self._elsewhere(operation, clause) or _opposed(operation, clause):
             return False
         if any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "exceptions")):
             return False  # what is left when some are taken out is not known here
-        if effect is not Effect.READ and guards.narrates(clause.tokens, self._verbs):
+        if effect is not Effect.READ and guards.narrates(clause.order, self._verbs):
             return False
         if effect is not Effect.READ and self._only_asked(operation, clause):
             return False
@@ -88,6 +88,12 @@ class Orders:
         known = sum(word in own or word.removesuffix("s") in own for word in said)
         return not said or known >= _SHARE * len(said)
 
+    def asked_in(self, operation: str, clause: Clause) -> bool:
+        """True if every word of an order is one in which people ask for this operation."""
+        own = self._words[operation]
+        said = self._said(clause, range(0))
+        return all(w in own or w.removesuffix("s") in own for w in said) and bool(said)
+
     def _named(self, operation: str, word: str) -> bool:
         """True for a word that nobody uses, where a new name is wanted: `add bob and carol`."""
         return operation in self._naming and not any(word in own for own in self._words.values())
@@ -96,7 +102,7 @@ class Orders:
         """True for `how do I roll back the kiosks?`: a question about an act orders none."""
         if self._operations.get(operation).domain == "evaluation":
             return False  # `is v3 better than v2?` is how one asks for a comparison
-        low = [t.low for t in clause.tokens]
+        low = [t.low for t in clause.order]
         orders = low[0] == "have" and low[1:2] and low[1] not in _PEOPLE  # `have job 7 registered`
         asks = low[0] in words("guards", "asking_first") and low[:2] != ["how", "about"]
         if asks and not orders:

@@ -29,6 +29,8 @@ def entities(r: Reading) -> None:
             _job(r, name)
         elif slot.kind is EntityKind.RECEIPT:
             _receipt(r, name)
+        elif slot.kind is EntityKind.ROLLOUT:
+            _rollout(r, name)
         elif r.spec(name).get("reader") != "new_name":
             _mentioned(r, name, slot.kind)
         if r.out.question is not None:
@@ -225,6 +227,13 @@ def _job_numbers(r: Reading) -> list[tuple[int, tuple[int, int]]]:
                 at += 1
         index = max(at, index + 1)
     return found
+
+
+def _rollout(r: Reading, name: str) -> None:
+    """A rollout by its number: they are no names of the catalogue."""
+    found = values.read_number(r.clause, r.spec(name), name)
+    if found is not None:
+        r.set(name, int(found[0]), found[1])
 
 
 def _receipt(r: Reading, name: str) -> None:

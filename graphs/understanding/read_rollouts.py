@@ -103,7 +103,15 @@ _LASTING = re.compile(rf"\bfor (?:the next )?({_NUMBER} (?:hours?|days?|weeks?))
 _REASON = re.compile(r"\b(?:because of |because |due to |reason : ?|since |for the )(.+)$")
 _KEYS = (re.compile(r"\bkey (\S+)"), re.compile(r"\b(?:for|of|that) (?!v\d+\b)(\S*\d\S*)"))
 _VERSION = re.compile(r"\bv(?:ersion)? ?(\d+)\b")
-_BAD = re.compile(r"\b(?:fail\w*|badly|bad|wrong|unsuccessful\w*|not solved|no success|lost)\b")
+_BAD = re.compile(
+    r"\b(?:fail\w*|badly|bad|wrong|unsuccessful\w*|unsolved|no success|lost"
+    r"|(?:not|n't|never) (?:\w+ )?(?:solved|right|correct|well|good|helpful|resolved))\b"
+)
+_DECISION = re.compile(
+    r"\b(?:with |and )?(?:the |our |as )?decision (?:is |was )?(?:: ?)?"
+    r"(?:to |that )?(.+)$"
+    r"|\bwe decided (?:to |that )(.+)$"
+)
 _UNITS = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 
 
@@ -130,7 +138,7 @@ def steps(r: Reading) -> None:
 
 def details(r: Reading) -> None:
     """All else that may be said of a rollout, once its group and model are known."""
-    if r.operation.domain != "deployment":
+    if r.operation.domain != "deployment" and "decision" not in r.fields:
         return
     for name, reader in _READERS.items():
         if name in r.fields and r.open(name):
@@ -276,6 +284,12 @@ def _key(r: Reading) -> None:
         r.set("key", match[1], _span(tokens, match.span()))
 
 
+def _decision(r: Reading) -> None:
+    tokens = r.clause.tokens
+    if match := _DECISION.search(_text(tokens)):
+        r.set("decision", (match[1] or match[2]).strip(" .!"), _span(tokens, match.span()))
+
+
 def _answered_by(r: Reading) -> None:
     """The version whose answer had an outcome: no model is named there that it would be one of."""
     if "success" not in r.fields:
@@ -338,5 +352,6 @@ _READERS: dict[str, Callable[[Reading], None]] = {
     "reason": _reason,
     "key": _key,
     "success": _success,
+    "decision": _decision,
     "version": _answered_by,
 }

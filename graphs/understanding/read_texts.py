@@ -50,6 +50,8 @@ def texts(r: Reading) -> None:
             r.set(name, *flag)
         elif reader == "word" and (word := values.read_word(r.clause, r.spec(name))):
             r.set(name, *word)
+        elif reader == "shaped" and (shaped := values.read_shaped(r.clause, r.spec(name))):
+            r.set(name, *shaped)
         elif reader == "topic":
             _topic(r, name)
         elif reader == "space" and (space := read_space(r.clause)):

@@ -200,7 +200,7 @@ def _timed(
 
 def _clock_before(text: str, start: int) -> Clock | None:
     """`at two every night`: the time stands before."""
-    for match in re.finditer(r"(?:\bat|@)\s*", text[:start]):
+    for match in re.finditer(r"(?:\bat|(?<!\w)@)\s*", text[:start]):
         clock = clock_at(text, match.start())
         if clock is not None and not text[clock.end : start].strip(" ,"):
             return clock
@@ -212,7 +212,7 @@ _PLEASE = re.compile(r"[\s.,!]*(?:please|thanks|thank you)?[\s.!?]*")
 
 def _last_clock(text: str) -> Clock | None:
     """The time of day with which a text ends: `… at 3`."""
-    for match in re.finditer(r"(?:\bat|@)\s*", text):
+    for match in re.finditer(r"(?:\bat|(?<!\w)@)\s*", text):
         clock = clock_at(text, match.start())
         if clock is not None and _PLEASE.fullmatch(text, clock.end):
             return clock
@@ -310,7 +310,7 @@ _READERS: list[tuple[re.Pattern[str], Callable[[str, re.Match[str]], Recurring]]
     (
         re.compile(
             r"\b(?P<adverb>nightly|daily|weekly|monthly)"
-            r"(?=\s+(?:report|digest|summary|overview)\b.*(?:\bat|@)\s*"
+            r"(?=\s+(?:report|digest|summary|overview)\b.*(?:\bat|(?<!\w)@)\s*"
             rf"(?:\d|noon|midnight|(?:{'|'.join(HOURS)})\b))"
         ),
         _adverb,

@@ -56,7 +56,10 @@ class Referrer:
         elif "model" in out.arguments and "version" in slots and "version" not in out.arguments:
             self._version_of_said_model(out)
         for name, slot in slots.items():
-            if slot.kind is None or name in out.arguments or name in _SUBJECT or not slot.closed:
+            person = slot.kind is EntityKind.USER  # of another tenant they are in no catalogue
+            if slot.kind is None or name in out.arguments or name in _SUBJECT:
+                continue
+            if not (slot.closed or person):
                 continue
             self._single(name, slot.kind, out)
 

@@ -63,6 +63,8 @@ class Refit:
             not spans and not question
         ):
             return route
+        if EntityKind.USER in named:
+            route = _of_known_user(route)
         ranked = [(route.operation, route.probability), *route.runners]
         judged = sorted(
             (
@@ -113,6 +115,16 @@ def _of_other_things(route: Route) -> Route:
     )
 
 
+def _of_known_user(route: Route) -> Route:
+    """The route without the chance that somebody who is there already is to be added."""
+    share = dict(route.runners).get(_ADDS_USER, 0.0)
+    if not share:
+        return route
+    others = tuple((n, p / (1 - share)) for n, p in route.runners if n != _ADDS_USER)
+    return replace(route, probability=route.probability / (1 - share), runners=others)
+
+
+_ADDS_USER = "platform.add_user"
 _SCHEDULES = "schedules."
 _ASKING = frozenset(
     ["what", "what's", "which", "who", "whose", "how", "how's", "when", "where", "why", "did",

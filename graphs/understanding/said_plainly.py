@@ -42,6 +42,15 @@ _PLAIN = (
         ),
         r"\g<lead>freeze ",
     ),
+    # what was decided belongs to what is concluded: `conclude experiment 3. Decision: keep v2`
+    (_wording(r"(?<=\w)\s*[.;]\s+(?:the\s+|our\s+)?decision\s*:\s*"), ", decision: "),
+    # `declare an experiment for a: 4 against 2` is about two versions of one model
+    (
+        _wording(r"(?<=[a-z0-9])\s*:\s+(?=v?\d+\s+(?:against|vs\.?|versus)\s+v?\d)"),
+        " ",
+    ),
+    # `robustness of a 3 and of a 4` are two sides like `of a 3 and a 4`
+    (_wording(r"\bof (?P<one>[\w.-]+ v?\d+) and of (?=[\w.-]+ v?\d)"), r"of \g<one> and "),
     (_wording(r"\b(?:an?|one) hour and a half\b|\bone and a half hours\b"), "90 minutes"),
     (_wording(r"\btwo (?:hours and a half|and a half hours)\b"), "150 minutes"),
     (

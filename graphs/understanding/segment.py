@@ -140,6 +140,8 @@ class Segmenter:
             return False
         if tokens[at].low == "then" and size == 1 and at and tokens[at + 1].low == ",":
             return False  # `fine-tune on it then, 4 epochs`
+        if size == 1 and tokens[at].low == "next" and tokens[at + 1].low == "to":
+            return False  # `next to what they serve`
         if size == 1 and tokens[at].low in {"next", "also", "plus", "finally"}:
             return self._begins(tokens, at + 1, at, 0)
         return True
@@ -162,6 +164,8 @@ class Segmenter:
             second = bool(asked) and asked[0].low in asks and self._whole_question(rest)
             if tokens[before].low == "," or word in _ASKS_SHORT:
                 return second
+            if self._goes_on(asked, rest):
+                return False
             return len(rest) > 2
         if self._has_outcome(rest):
             return True
@@ -170,6 +174,14 @@ class Segmenter:
         if word not in self.verbs or _names_the_last(rest):
             return False
         return self._is_verb(rest, tokens[begin:before])
+
+    def _goes_on(self, asked: list[Token], rest: list[Token]) -> bool:
+        """True for the `and is locked out` of a statement: what is said is said of its subject."""
+        first = asked[0].low if asked else ""
+        states = bool(asked) and first not in self.verbs | words("segment", "questions")
+        following = rest[1].low if len(rest) > 1 else ""
+        subject = words("words", "determiners") | words("references", "it") | _THERE
+        return states and rest[0].low in _PREDICATES and following not in subject
 
     def _whole_question(self, rest: list[Token]) -> bool:
         """True for `which approvals are open`, not for `which data`, `when did it last run`."""
@@ -222,6 +234,8 @@ class Segmenter:
         return True
 
 
+_PREDICATES = frozenset(["is", "are", "does", "did", "can"])
+_THERE = frozenset(["there", "they", "he", "she", "we", "i", "you", "anyone", "anything"])
 _BECOMES = frozenset(["becomes", "goes", "gets", "is", "wins", "takes", "should", "shall"])
 _OF = frozenset(["of", "for"])
 _POINTING = frozenset(["set", "make", "point", "move", "put", "promote", "switch", "change"])

@@ -38,8 +38,10 @@ from graphs.understanding.parsed import ParsedPlan, Reason
 from graphs.understanding.planner import Planner
 from graphs.understanding.pointing import Pointing
 from graphs.understanding.reading import Scope
+from graphs.understanding.remarks import Knowing, is_remark, with_remarks
 from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Router
+from graphs.understanding.said_again import without_repeats
 from graphs.understanding.said_plainly import said_plainly
 from graphs.understanding.segment import Segmenter
 from graphs.understanding.self_correction import corrected_at
@@ -260,7 +262,9 @@ class Understanding:
         if len(clauses) > 1:
             if guards.takes_back(clauses[-1].tokens):
                 return ParsedPlan(confidence=0.95, reply=self.replies.negated())
-            wanted = [c for c in wanted if guards.act(c.tokens) in (None, "yes")]
+            remark = is_remark(clauses[0], self.verbs)
+            wanted = [c for c in wanted if guards.act(c.tokens) in (None, "yes")
+                      or (remark and c.tokens[0].low in _ENDING)]  # fmt: skip
             wanted = [c for c in wanted if not guards.tells(c.tokens)]
         if not wanted:
             return ParsedPlan(confidence=0.95, reply=self.replies.negated())
@@ -268,6 +272,8 @@ class Understanding:
         named = [c for c in clauses if c.negated] or clauses[1 : 1 + (tokens is not said)]
         state = self._with_named(named, names, state)
         reads = self.hearing.reads(wanted, names)
+        reads, remarks = self._with_remarks(without_repeats(reads), names)
+        state = self._with_named(remarks, names, state)
         self._pointing.settle(reads, state)
         reads = [
             r for r in reads if not r.operation or not self._orders.forbidden(r.operation, r.clause)
@@ -298,10 +304,30 @@ class Understanding:
             draft.unread = unread(draft, self.operations) or self._leftovers.of(draft, answers)
         return self._finish(draft, text, dry, answers)
 
+    def _with_remarks(self, reads: list[Read], names: NameView) -> tuple[list[Read], list[Clause]]:
+        """Reads in which an order is heard with what was told before it, and what was only told."""
+
+        def takes(operation: str, kinds: frozenset[EntityKind]) -> bool:
+            taken = {slot.kind for slot in self.operations.get(operation).slots.values()}
+            return kinds <= taken | {EntityKind.MODEL_VERSION}
+
+        known = Knowing(
+            verbs=self.verbs,
+            hear=lambda clause: self.hearing.reads([clause], names)[0],
+            takes=takes,
+            asked_in=self._orders.asked_in,
+            acts=self.changes,
+        )
+        return with_remarks(reads, known)
+
     def _told(self, reads: list[Read]) -> list[Read]:
         """The reads that only tell of something; none of them is taken for an act any more."""
         hold = [r for r in reads if r.operation is None or r.goes_on or self.changes(r.operation)]
-        told = [r for r in hold if orders_nothing(r.clause, self.verbs)]
+        told = [r for r in hold if not r.clause.told and orders_nothing(r.clause, self.verbs)]
+        ordered = any(r.operation is not None for r in reads)
+        told += [
+            r for r in reads if ordered and not r.operation and is_remark(r.clause, self.verbs)
+        ]
         for read in told:
             read.operation = None
         return told
@@ -463,6 +489,8 @@ _STARTS_IT = re.compile(
     r"(?:start|begin|run|launch|train|kick off|do) (?:it|that|this|that one|the training)(?: off)?"
     r"(?: then| now| please)*"
 )
+_ENDING = frozenset(["stop", "cancel", "abort", "kill"])
+"""After a remark these order something: `job 40 diverged, stop it`."""
 _VERSION_SAID = re.compile(r"\b(?:v|version )\d+\b", re.I)
 
 

@@ -80,11 +80,19 @@ def unread_amount(draft: Draft, operations: OperationSet) -> str | None:
             continue
         clause, told = read.clause, fields()["told"].get(read.operation or "", ())
         units = [*(t.low for t in clause.tokens[1:]), ""]
+        fixed = _fixed(clause.tokens)
         for at, token in enumerate(clause.tokens):
-            number = token.kind == "number" and not clause.claimed[at]
+            number = token.kind == "number" and at >= clause.told and at not in fixed
+            number = number and not clause.claimed[at]
             if number and token.low not in said and units[at] not in told:
                 return join(clause.tokens[max(0, at - 1) : at + 3])
     return None
+
+
+def _fixed(tokens: Sequence[Token]) -> set[int]:
+    """The places of turns of phrase whose numbers count nothing: `grade them from 1 to 5`."""
+    sizes = ((at, phrase_at(tokens, at, phrases("leftover", "fixed"))) for at in range(len(tokens)))
+    return {place for at, size in sizes for place in range(at, at + size)}
 
 
 _TEXTS = frozenset(["question", "query", "topic"])

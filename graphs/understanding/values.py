@@ -454,6 +454,15 @@ def read_word(clause: Clause, spec: dict[str, Any]) -> tuple[str, Span] | None:
     return None
 
 
+def read_shaped(clause: Clause, spec: dict[str, Any]) -> tuple[str, Span] | None:
+    """The one word that has the shape in the table: `T1a2b3c4d5e`."""
+    shape = re.compile(spec["shape"])
+    for at, token in enumerate(clause.tokens):
+        if token.kind == "word" and shape.match(token.low) and clause.free(at, at + 1):
+            return token.text, (at, at + 1)
+    return None
+
+
 def read_flag(clause: Clause, spec: dict[str, Any]) -> tuple[bool, Span] | None:
     """What the words for a yes or a no that stand in the clause say."""
     for value, words_ in ((False, spec.get("false", [])), (True, spec.get("true", []))):

@@ -252,7 +252,20 @@ def _tokens(profile: DatasetProfile) -> str:
     return f"; tokens: median {found.p50}, 99 % at most {found.p99}" if found else ""
 
 
-@operation("datasets.remove", effect=Effect.DANGEROUS, hidden=True)
+@operation(
+    "datasets.remove",
+    effect=Effect.DANGEROUS,
+    examples=(
+        "remove the dataset tickets-old",
+        "delete complaints-2024@1",
+        "drop the dataset chat-turns",
+        "get rid of the tickets dataset",
+        "delete version 2 of invoices",
+        "erase the dataset survey-raw",
+        "throw away complaints-2024@3",
+        "the dataset chat-turns can go, delete it",
+    ),
+)
 def remove(args: RemoveDataset, call: Call) -> DatasetRemoved:
     """Remove one version of a dataset and its stored rows; refused while something uses it."""
     return _service(call.kernel).remove(call.tenant, args.dataset)

@@ -225,7 +225,7 @@ def _(args: ListRollouts, result: RolloutList) -> str:
         "put the servers back on the previous version",
         "revert the rollout in frontdesk",
         "go back to the old model on the thinkpads",
-        "abort the canary on servers-batch and restore the former model",
+        "put servers-batch back on the model it had before the canary",
         "the new model is bad, roll back the phones now",
         "rollback warehouse",
         "return the thinkpads to what they had before",

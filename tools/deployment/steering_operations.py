@@ -93,7 +93,23 @@ def _(args: PromoteRollout, result: RolloutPromoted) -> str:
     )
 
 
-@operation("deployment.abort", effect=Effect.DANGEROUS, job=True, hidden=True)
+@operation(
+    "deployment.abort",
+    effect=Effect.DANGEROUS,
+    examples=(
+        "abort the rollout on the phones",
+        "call off the rollout to the kiosks",
+        "cancel the deployment to thinkpads-north",
+        "kill the canary on the laptops",
+        "abort whatever is rolling out on the phones",
+        "stop the kiosks rollout for good and put the old model back",
+        "the rollout on the servers has to be called off",
+        "abort the unfinished rollout on the field tablets",
+        "break off the deployment to the kiosks and undo it",
+        "scrap the running rollout on the phones",
+    ),
+    job=True,
+)
 def abort_rollout(args: AbortRollout, call: Call) -> RolloutReport:
     """End a group's unfinished rollout and put its touched devices back on their former model.
 
@@ -272,7 +288,20 @@ def _(args: ResumeRollout, result: RolloutPaused) -> str:
     return f"Rollout {result.rollout} on {result.group} goes on."
 
 
-@operation("deployment.judgements", effect=Effect.READ, hidden=True)
+@operation(
+    "deployment.judgements",
+    effect=Effect.READ,
+    examples=(
+        "how were the steps of rollout 7 judged",
+        "show the judgements of rollout 12",
+        "why did rollout 5 not go on to the next step",
+        "list the verdicts of rollout 9 with their limits",
+        "which metrics was rollout 3 judged by",
+        "on what evidence was rollout 8 let through",
+        "show me the last 20 judgements of rollout 4",
+        "what were the limits and samples at each step of rollout 6",
+    ),
+)
 def list_judgements(args: JudgementsOf, call: Call) -> JudgementList:
     """List how a rollout's steps were judged: every metric with its limit, sample and evidence.
 

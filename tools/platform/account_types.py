@@ -74,14 +74,16 @@ class SetRoleArgs(Args):
     """Who gets which role."""
 
     name: UserName
-    role: RoleName = Field(description=_ROLE)
+    role: Annotated[RoleName, Slot(None, "Which role: viewer, operator, approver or admin?")] = (
+        Field(description=_ROLE)
+    )
     tenant: Tenant = None
 
 
 class TokensArgs(Args):
     """Whose tokens to list."""
 
-    user: str | None = Field(
+    user: Annotated[str | None, Slot(EntityKind.USER, "Whose tokens?", closed=False)] = Field(
         None, description="Another user's tokens, for admins; `*` for everybody's.", max_length=128
     )
 
@@ -102,7 +104,9 @@ def _resource(value: str | None) -> str | None:
 class CreateTokenArgs(Args):
     """What the token is for."""
 
-    label: str = Field(description="What the token is for.", min_length=1, max_length=64)
+    label: Annotated[str, Slot(None, "What is the token for? A word will do.")] = Field(
+        description="What the token is for.", min_length=1, max_length=64
+    )
     scopes: list[str] = Field(
         default_factory=list,
         max_length=32,
@@ -118,7 +122,7 @@ class CreateTokenArgs(Args):
         "protocol takes no other token), `mcp/registry` for one of them, or a URL.",
         max_length=512,
     )
-    user: str | None = Field(
+    user: Annotated[str | None, Slot(EntityKind.USER, "Whose token?", closed=False)] = Field(
         None, description="Whose token it is, for admins; yours when left out.", max_length=128
     )
 
@@ -126,7 +130,9 @@ class CreateTokenArgs(Args):
 class RevokeTokenArgs(Args):
     """Which token to end."""
 
-    token: str = Field(description="The token's id, such as `T1a2b3c4d5e`.", max_length=64)
+    token: Annotated[str, Slot(None, "Which token (its id, such as T1a2b3c4d5e)?")] = Field(
+        description="The token's id, such as `T1a2b3c4d5e`.", max_length=64
+    )
 
 
 class UserInfo(Result):

@@ -25,7 +25,20 @@ def _accounts(kernel: Kernel) -> Accounts:
     return kernel.get(Accounts)
 
 
-@operation("platform.tokens", effect=Effect.READ, hidden=True)
+@operation(
+    "platform.tokens",
+    effect=Effect.READ,
+    examples=(
+        "list my access tokens",
+        "show all tokens",
+        "which tokens are there",
+        "show the tokens of anna",
+        "when was each token last used",
+        "what access tokens do i have",
+        "which of my tokens are about to end",
+        "list everybody's access tokens",
+    ),
+)
 def tokens(args: TokensArgs, call: Call) -> TokenList:
     """List access tokens with what they lend and when they were used; your own if not an admin."""
     return _accounts(call.kernel).tokens(call.context, args.user)
@@ -37,7 +50,20 @@ def _(args: TokensArgs, result: TokenList) -> str:
     return f"{len(result.tokens)} token(s): {told}." if result.tokens else "There is no token."
 
 
-@operation("platform.create_token", effect=Effect.WRITE, hidden=True)
+@operation(
+    "platform.create_token",
+    effect=Effect.WRITE,
+    examples=(
+        "create an access token called ci",
+        "make a token labelled nightly-report for 30 days",
+        "i need an api token named dashboard",
+        "new access token for jonas called laptop",
+        "issue a token called grafana that lasts a week",
+        "create a token labelled build-bot that never ends",
+        "give me an access token for the mcp servers, call it editor",
+        "generate an access token, label it backup",
+    ),
+)
 def create_token(args: CreateTokenArgs, call: Call) -> TokenCreated:
     """Make an access token, narrowed by scopes and ended by a date; it is shown this once."""
     return _accounts(call.kernel).create_token(
@@ -72,7 +98,20 @@ def _(args: CreateTokenArgs, result: TokenCreated) -> str:
     return f"Made token {result.id} ({result.label}) for {result.user}; it is shown only now."
 
 
-@operation("platform.revoke_token", effect=Effect.WRITE, hidden=True)
+@operation(
+    "platform.revoke_token",
+    effect=Effect.WRITE,
+    examples=(
+        "revoke token T1a2b3c4d5e",
+        "end the access token T0c1d2e3f4a",
+        "kill token T9a8b7c6d5e, it leaked",
+        "invalidate the token T5f6a7b8c9d",
+        "token T2b3c4d5e6f is no longer needed, revoke it",
+        "withdraw access token T7d8e9f0a1b",
+        "delete the token T4e5f6a7b8c",
+        "T8c9d0e1f2a was pushed to git, revoke that token",
+    ),
+)
 def revoke_token(args: RevokeTokenArgs, call: Call) -> TokenRevoked:
     """End an access token at once; it cannot be restored."""
     return _accounts(call.kernel).revoke_token(call.context, args.token)

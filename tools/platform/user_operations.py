@@ -123,7 +123,7 @@ def _(args: AddUserArgs, result: UserAdded) -> str:
         "delete dmitri's account",
         "take away anna's access",
         "marcus left the company, remove him",
-        "revoke lena's token",
+        "lena must not get in any more",
         "jonas should no longer be able to log in",
         "drop the user priya",
         "lock out tom",
@@ -186,7 +186,21 @@ def _(args: UserArgs, result: UserRemoved) -> str:
     return f"Removed {result.name}; nothing of theirs opens a door any more."
 
 
-@operation("platform.set_role", effect=Effect.DANGEROUS, idempotent=True, hidden=True)
+@operation(
+    "platform.set_role",
+    effect=Effect.DANGEROUS,
+    examples=(
+        "make anna an approver",
+        "change the role of jonas to viewer",
+        "give lena the admin role instead of operator",
+        "sofia is an operator from now on",
+        "set tom's role to approver",
+        "demote marcus to viewer",
+        "priya should be an admin",
+        "promote dmitri to operator",
+    ),
+    idempotent=True,
+)
 def set_role(args: SetRoleArgs, call: Call) -> RoleSet:
     """Give a user another role; who is signed in with the old one is signed out at once."""
     return _accounts(call.kernel).set_role(_tenant(args, call), args.name, args.role)
@@ -222,7 +236,20 @@ def _(args: SetRoleArgs, result: RoleSet) -> str:
     return f"{result.name} is {result.role} now, and was {result.before}."
 
 
-@operation("platform.reset_password", effect=Effect.DANGEROUS, hidden=True)
+@operation(
+    "platform.reset_password",
+    effect=Effect.DANGEROUS,
+    examples=(
+        "reset anna's password",
+        "give jonas a new password",
+        "lena forgot her password",
+        "generate a new password for tom",
+        "sofia needs a new password",
+        "set a fresh password for priya",
+        "marcus cannot remember his password, make him a new one",
+        "reset the password of dmitri",
+    ),
+)
 def reset_password(args: UserArgs, call: Call) -> PasswordReset:
     """Give a user a new, generated password, which is shown this once; ends their sessions."""
     return _accounts(call.kernel).reset_password(_tenant(args, call), args.name)
@@ -250,7 +277,21 @@ def _(args: UserArgs, result: PasswordReset) -> str:
     return f"{result.name} has a new password, which is shown only now."
 
 
-@operation("platform.unlock_user", effect=Effect.WRITE, idempotent=True, hidden=True)
+@operation(
+    "platform.unlock_user",
+    effect=Effect.WRITE,
+    examples=(
+        "unlock anna",
+        "jonas is locked out, let him in again",
+        "unlock the account of lena",
+        "lift the sign-in lock of tom",
+        "let sofia try to sign in again",
+        "priya typed the wrong password too often, unlock her",
+        "clear marcus's failed sign-ins",
+        "dmitri has locked himself out, open his account again",
+    ),
+    idempotent=True,
+)
 def unlock_user(args: UserArgs, call: Call) -> UserUnlocked:
     """Let a user try to sign in again who failed too often."""
     return _accounts(call.kernel).unlock(_tenant(args, call), args.name)

@@ -7,7 +7,21 @@ from tools.registry.access import evidence_of, previews_of, service_of
 from tools.registry.types import AliasChange, ClearAlias, ModelVersionArgs, VersionState
 
 
-@operation("registry.restore", effect=Effect.WRITE, idempotent=True, hidden=True)
+@operation(
+    "registry.restore",
+    effect=Effect.WRITE,
+    examples=(
+        "restore ticket-router v2",
+        "unarchive version 3 of mail-triage",
+        "bring archived invoice-reader v1 back",
+        "take ticket-router 4 out of the archive",
+        "version 2 of mail-triage should not be archived any more",
+        "undo the archiving of invoice-reader 2",
+        "make the archived version 5 of ticket-router usable again",
+        "un-archive mail-triage v1",
+    ),
+    idempotent=True,
+)
 def restore_model(args: ModelVersionArgs, call: Call) -> VersionState:
     """Bring an archived version back; the inverse of `registry.archive`.
 
@@ -43,7 +57,21 @@ def _(args: ModelVersionArgs, result: VersionState) -> str:
     return f"{result.model} v{result.version} is back in use."
 
 
-@operation("registry.clear_alias", effect=Effect.DANGEROUS, idempotent=True, hidden=True)
+@operation(
+    "registry.clear_alias",
+    effect=Effect.DANGEROUS,
+    examples=(
+        "take the staging alias off invoice-reader",
+        "clear the challenger alias of ticket-router",
+        "remove the champion alias from mail-triage",
+        "ticket-router needs no challenger any more, drop the alias",
+        "unset staging on mail-triage",
+        "delete the alias challenger of invoice-reader",
+        "there should be no staging version of mail-triage",
+        "strip ticket-router of its staging alias",
+    ),
+    idempotent=True,
+)
 def clear_alias(args: ClearAlias, call: Call) -> AliasChange:
     """Take an alias away; the inverse of a promotion where no version had the alias before.
 
@@ -88,7 +116,20 @@ def _(args: ClearAlias, result: AliasChange) -> str:
     return f"{result.model} has no {result.alias} any more."
 
 
-@operation("registry.unregister", effect=Effect.DANGEROUS, hidden=True)
+@operation(
+    "registry.unregister",
+    effect=Effect.DANGEROUS,
+    examples=(
+        "unregister invoice-reader v2",
+        "take ticket-router 3 out of the registry",
+        "remove version 4 of mail-triage from the registry",
+        "deregister mail-triage v1",
+        "delete ticket-router v2 from the registry",
+        "version 3 of mail-triage should not be in the registry, unregister it",
+        "drop version 1 of invoice-reader from the registry",
+        "undo the registration of ticket-router v5",
+    ),
+)
 def unregister_model(args: ModelVersionArgs, call: Call) -> VersionState:
     """Take a version out of the registry; the inverse of `registry.register`.
 

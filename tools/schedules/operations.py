@@ -252,7 +252,21 @@ def _(args: NamedArgs, result: ScheduleView) -> str:
     return f"Resumed {result.schedule}: {_told(result)}"
 
 
-@operation("schedules.restore", effect=Effect.WRITE, idempotent=True, hidden=True)
+@operation(
+    "schedules.restore",
+    effect=Effect.WRITE,
+    examples=(
+        "bring cancelled schedule 3 back",
+        "restore schedule 5",
+        "uncancel schedule 2",
+        "schedule 4 was cancelled by mistake, bring it back",
+        "undo the cancelling of schedule 6",
+        "reinstate schedule number 7",
+        "revive the cancelled schedule 8",
+        "put schedule 9 back, it should not have been cancelled",
+    ),
+    idempotent=True,
+)
 def restore(args: RestoreArgs, call: Call) -> ScheduleView:
     """Bring a cancelled schedule back, from its next moment on."""
     return _service(call.kernel).activate(args.number)

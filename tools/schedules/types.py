@@ -81,7 +81,9 @@ class NamedArgs(Args):
 class RestoreArgs(Args):
     """Which cancelled schedule to bring back."""
 
-    number: int = Field(ge=1, description="The schedule's number.")
+    number: Annotated[int, Slot(None, "Which schedule (its number)?")] = Field(
+        ge=1, description="The schedule's number."
+    )
 
 
 class RunView(Result):

@@ -1,0 +1,57 @@
+"""What repeats the wish before it or adds to it: `is v4 better than v3? run the comparison`."""
+
+from __future__ import annotations
+
+from graphs.understanding.clause import Clause
+from graphs.understanding.draft import Read
+
+_MEASURES = "evaluation."
+_SPLITS = "deployment.ab_test"
+_ADDING = frozenset(["let", "give", "have", "send", "with", "it"])
+_REPEATING = frozenset(
+    ["measure", "test", "check", "evaluate", "run", "do", "make", "find", "out", "try", "it",
+     "that", "this", "the", "a", "comparison", "measurement", "evaluation", "please", "for", "me",
+     "us", "now"]
+)  # fmt: skip
+
+
+def without_repeats(reads: list[Read]) -> list[Read]:
+    """Reads without those that only say once more that something asked for is to be measured.
+
+    Args:
+        reads: the wishes of a sentence; a question about a model comes before its repetition.
+    """
+    kept: list[Read] = []
+    for read in reads:
+        before = kept[-1] if kept else None
+        asked = before is not None and before.clause.asks and _measures(before)
+        if asked and _measures(read) and _only_repeats(read):
+            continue
+        if before is not None and _adds_share(before, read):
+            before.clause = _joined(before.clause, read.clause)
+            continue
+        kept.append(read)
+    return kept
+
+
+def _adds_share(before: Read, read: Read) -> bool:
+    """True for `… beside what they serve, and let it answer 30 percent`: one split, no second."""
+    clause = read.clause
+    same = before.operation == read.operation == _SPLITS
+    adds = clause.tokens[0].low in _ADDING and clause.link == "and"
+    return same and adds and not clause.mentions and not clause.condition
+
+
+def _joined(first: Clause, second: Clause) -> Clause:
+    joint = Clause([*first.tokens, *second.tokens], first.link, first.condition)
+    joint.mentions, joint.governed = first.mentions, first.governed
+    return joint
+
+
+def _measures(read: Read) -> bool:
+    return (read.operation or "").startswith(_MEASURES)
+
+
+def _only_repeats(read: Read) -> bool:
+    low = {t.low for t in read.clause.tokens if t.kind != "punctuation"}
+    return not read.clause.condition and low <= _REPEATING
