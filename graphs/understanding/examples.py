@@ -16,14 +16,14 @@ def training_sentences(operations: OperationSet, linker: Linker) -> list[Sentenc
     found: dict[tuple[str, str], None] = {}
     further = routes()["more"]
     for operation in operations:
-        if operation.hidden:
+        if not operation.spoken:
             continue
         sentences = [*operation.examples, *further.get(operation.name, []), operation.summary]
         for sentence in sentences:
             found[(mask_example(sentence, linker), operation.name)] = None
     for sentence in routes()["outside"]["sentences"]:
         found[(mask_example(sentence, linker), OUTSIDE)] = None
-    known = {operation.name for operation in operations if not operation.hidden} | {OUTSIDE}
+    known = {operation.name for operation in operations if operation.spoken} | {OUTSIDE}
     for name, sentences in masked_routes().items():
         for sentence in sentences if name in known else ():
             found[(mask(tokenise(sentence), ()), name)] = None
@@ -36,7 +36,7 @@ def command_verbs(operations: OperationSet) -> frozenset[str]:
     common = words("words", "determiners") | words("words", "prepositions") | words("words", "stop")
     counted: dict[str, int] = {}
     for operation in operations:
-        for sentence in operation.examples if not operation.hidden else ():
+        for sentence in operation.examples if operation.spoken else ():
             tokens = strip_leading(tokenise(sentence), polite())
             if tokens and tokens[0].kind == "word" and len(tokens) > 1:
                 counted[tokens[0].low] = counted.get(tokens[0].low, 0) + 1

@@ -24,6 +24,10 @@ _ORDERING = frozenset(
     ["should", "must", "shall", "ought", "needs", "need", "wants", "want", "please", "if", "unless",
      "when", "once", "until", "only", "except", "instead", "maybe", "will", "but", "then", "?"]
 )  # fmt: skip
+_NUMBERED = frozenset(
+    ["job", "training", "run", "rollout", "schedule", "experiment", "token", "receipt", "version"]
+)
+"""What is named by a number."""
 _IRREGULAR = frozenset(
     ["should", "'s", "burnt", "stolen", "froze", "hung", "kept", "forgot", "threw", "took", "sank",
      "ate", "grew", "began", "drank", "caught", "stood", "let", "felt", "shut", "slept", "fails"]
@@ -109,13 +113,29 @@ def _together(before: Read, read: Read, known: Knowing) -> Read | None:
     last = clause.tokens[-1]
     comma = Token(",", ",", last.end, last.end, "punctuation")
     joint = known.hear(Clause([*clause.tokens, comma, *order.tokens], clause.link, order.condition))
-    joint.clause.told = len(clause.tokens) + 1
+    _set_aside(joint.clause, len(clause.tokens) + 1)
     told = before.operation is None or not known.acts(before.operation)
     told = told or before.operation == joint.operation or orders_nothing(clause, known.verbs)
     if joint.operation is None or not told:
         return None
     fits = known.takes(joint.operation, _kinds(clause)) and known.asked_in(joint.operation, order)
     return joint if fits else None
+
+
+def _set_aside(clause: Clause, told: int) -> None:
+    """Keep the words of a remark from being arguments, but for what it names.
+
+    `oskar was an operator, make him a viewer` is about oskar, and about one role only.
+    """
+    clause.told = told
+    named = {i for m in clause.mentions for i in range(m.start, m.end + 1)}
+    for at, token in enumerate(clause.tokens[:told]):
+        counts = at > 0 and clause.tokens[at - 1].low in _NUMBERED
+        code = any(c.isdigit() for c in token.low) and any(c.isalpha() for c in token.low)
+        number = any(c.isdigit() for c in token.low) and (counts or at in named)
+        inside = any(m.start <= at < m.end for m in clause.mentions)
+        if not (inside or code or number or token.low in _NUMBERED):
+            clause.claim(at, at + 1, "remark")
 
 
 def _of_such(before: Read, read: Read, known: Knowing) -> Read:

@@ -90,7 +90,7 @@ class Understanding:
         self.outputs = {
             o.name: [name for name, info in o.output.model_fields.items() if info.is_required()]
             for o in operations
-            if not o.hidden
+            if o.spoken
         }
 
     def prepare(self, names: NameView) -> None:

@@ -20,7 +20,7 @@ from tools.kernel.policy import RULES
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agents", "edge", "evals", "graphs", "mcp_servers", "scripts", "tools", "ui")
 OPERATIONS = list(load_operations())
-PUBLIC = [o for o in OPERATIONS if not o.hidden]
+PUBLIC = [o for o in OPERATIONS if o.spoken]
 ACTS = [o for o in OPERATIONS if o.effect is not Effect.READ]
 
 RUNS_OPERATIONS = {"tools/kernel/gate.py", "tools/kernel/job_engine.py"}

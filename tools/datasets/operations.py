@@ -265,6 +265,7 @@ def _tokens(profile: DatasetProfile) -> str:
         "throw away complaints-2024@3",
         "the dataset chat-turns can go, delete it",
     ),
+    hidden=True,
 )
 def remove(args: RemoveDataset, call: Call) -> DatasetRemoved:
     """Remove one version of a dataset and its stored rows; refused while something uses it."""

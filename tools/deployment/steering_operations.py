@@ -109,6 +109,7 @@ def _(args: PromoteRollout, result: RolloutPromoted) -> str:
         "scrap the running rollout on the phones",
     ),
     job=True,
+    hidden=True,
 )
 def abort_rollout(args: AbortRollout, call: Call) -> RolloutReport:
     """End a group's unfinished rollout and put its touched devices back on their former model.
@@ -301,6 +302,7 @@ def _(args: ResumeRollout, result: RolloutPaused) -> str:
         "show me the last 20 judgements of rollout 4",
         "what were the limits and samples at each step of rollout 6",
     ),
+    hidden=True,
 )
 def list_judgements(args: JudgementsOf, call: Call) -> JudgementList:
     """List how a rollout's steps were judged: every metric with its limit, sample and evidence.

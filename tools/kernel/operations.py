@@ -197,7 +197,8 @@ class Operation(Generic[A, R]):
         examples: sentences people would say for it; they train the router.
         job: True if it runs as a durable job and answers with a `JobHandle`.
         idempotent: True if a second equal call changes nothing more.
-        hidden: True for inverses that nobody asks for in words.
+        hidden: True for inverses and for acts on accounts: no part of help, and never scheduled.
+            Those that have examples can be asked for in words all the same.
     """
 
     name: str
@@ -230,6 +231,11 @@ class Operation(Generic[A, R]):
     def summary(self) -> str:
         """The docstring's first line."""
         return self.description.partition("\n")[0]
+
+    @property
+    def spoken(self) -> bool:
+        """True if people ask for it in words."""
+        return not self.hidden or bool(self.examples)
 
     @property
     def scope(self) -> str:

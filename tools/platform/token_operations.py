@@ -38,6 +38,7 @@ def _accounts(kernel: Kernel) -> Accounts:
         "which of my tokens are about to end",
         "list everybody's access tokens",
     ),
+    hidden=True,
 )
 def tokens(args: TokensArgs, call: Call) -> TokenList:
     """List access tokens with what they lend and when they were used; your own if not an admin."""
@@ -63,6 +64,7 @@ def _(args: TokensArgs, result: TokenList) -> str:
         "give me an access token for the mcp servers, call it editor",
         "generate an access token, label it backup",
     ),
+    hidden=True,
 )
 def create_token(args: CreateTokenArgs, call: Call) -> TokenCreated:
     """Make an access token, narrowed by scopes and ended by a date; it is shown this once."""
@@ -111,6 +113,7 @@ def _(args: CreateTokenArgs, result: TokenCreated) -> str:
         "delete the token T4e5f6a7b8c",
         "T8c9d0e1f2a was pushed to git, revoke that token",
     ),
+    hidden=True,
 )
 def revoke_token(args: RevokeTokenArgs, call: Call) -> TokenRevoked:
     """End an access token at once; it cannot be restored."""

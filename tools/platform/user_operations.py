@@ -200,6 +200,7 @@ def _(args: UserArgs, result: UserRemoved) -> str:
         "promote dmitri to operator",
     ),
     idempotent=True,
+    hidden=True,
 )
 def set_role(args: SetRoleArgs, call: Call) -> RoleSet:
     """Give a user another role; who is signed in with the old one is signed out at once."""
@@ -249,6 +250,7 @@ def _(args: SetRoleArgs, result: RoleSet) -> str:
         "marcus cannot remember his password, make him a new one",
         "reset the password of dmitri",
     ),
+    hidden=True,
 )
 def reset_password(args: UserArgs, call: Call) -> PasswordReset:
     """Give a user a new, generated password, which is shown this once; ends their sessions."""
@@ -291,6 +293,7 @@ def _(args: UserArgs, result: PasswordReset) -> str:
         "dmitri has locked himself out, open his account again",
     ),
     idempotent=True,
+    hidden=True,
 )
 def unlock_user(args: UserArgs, call: Call) -> UserUnlocked:
     """Let a user try to sign in again who failed too often."""

@@ -21,6 +21,7 @@ from tools.registry.types import AliasChange, ClearAlias, ModelVersionArgs, Vers
         "un-archive mail-triage v1",
     ),
     idempotent=True,
+    hidden=True,
 )
 def restore_model(args: ModelVersionArgs, call: Call) -> VersionState:
     """Bring an archived version back; the inverse of `registry.archive`.
@@ -71,6 +72,7 @@ def _(args: ModelVersionArgs, result: VersionState) -> str:
         "strip ticket-router of its staging alias",
     ),
     idempotent=True,
+    hidden=True,
 )
 def clear_alias(args: ClearAlias, call: Call) -> AliasChange:
     """Take an alias away; the inverse of a promotion where no version had the alias before.
@@ -129,6 +131,7 @@ def _(args: ClearAlias, result: AliasChange) -> str:
         "drop version 1 of invoice-reader from the registry",
         "undo the registration of ticket-router v5",
     ),
+    hidden=True,
 )
 def unregister_model(args: ModelVersionArgs, call: Call) -> VersionState:
     """Take a version out of the registry; the inverse of `registry.register`.

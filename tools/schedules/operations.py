@@ -266,6 +266,7 @@ def _(args: NamedArgs, result: ScheduleView) -> str:
         "put schedule 9 back, it should not have been cancelled",
     ),
     idempotent=True,
+    hidden=True,
 )
 def restore(args: RestoreArgs, call: Call) -> ScheduleView:
     """Bring a cancelled schedule back, from its next moment on."""

@@ -29,6 +29,11 @@ from graphs.understanding.parse_lines import FileNames
             {"name": "nadia", "role": "approver"},
         ),
         (
+            "oskar was an operator, make him a viewer again",
+            "platform.set_role",
+            {"name": "oskar", "role": "viewer"},
+        ),
+        (
             "ticket-router 1 is archived, bring it back",
             "registry.restore",
             {"model": "ticket-router", "version": 1},
