@@ -102,9 +102,6 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
     """What the words of a condition compare; None if they are not understood."""
     inverted = bool(tokens) and tokens[0].low == "unless"
     clause = Clause(list(tokens))
-    if (winner := _recommended(tokens)) is not None:
-        denied = any(_denies(t) for t in tokens)
-        return Wanted(None, "winner", "==", float(winner), inverted=inverted != denied)
     for name, op in _VERSUS:
         span = clause.find(split_phrases(fields()["versus"][name]))
         subject = _subject(tokens, span[0]) if span else None
@@ -118,22 +115,14 @@ def read_condition(tokens: list[Token]) -> Wanted | None:
     told = result_said(tokens)
     if told is not None:
         metric, op, right = told
-        return Wanted(None, metric, op, right, inverted=inverted, stated=True)  # type: ignore[arg-type]
+        denied = metric == "winner" and any(_denies(t) for t in tokens)
+        return Wanted(None, metric, op, right, inverted=inverted != denied, stated=True)  # type: ignore[arg-type]
     threshold = _state(clause) or _threshold(clause)
     if threshold is None:
         return None
     denied = not threshold.stated and any(_denies(t) for t in tokens)
     threshold.inverted = inverted != denied
     return threshold
-
-
-def _recommended(tokens: Sequence[Token]) -> int | None:
-    """The version of `if it recommends version 4`, which an A/B test may."""
-    at = next((i for i, t in enumerate(tokens) if t.low.startswith("recommend")), None)
-    if at is None:
-        return None
-    subject = _subject([*tokens[:1], *tokens[at + 1 :]], len(tokens) - at) or _subject(tokens, at)
-    return subject if isinstance(subject, int) else None
 
 
 def _bound(op: _Op, tokens: Sequence[Token], end: int) -> tuple[_Op, float] | None:

@@ -18,6 +18,7 @@ _SECONDS = {"second": 1, "sec": 1, "s": 1, "minute": 60, "min": 60, "hour": 3600
 _RECOMMENDS = re.compile(
     r"\b(?:recommends?|recommended|favou?rs?|prefers?|says|picks?|is for) "
     r"(?:version |v)?(?P<version>\d+)\b"
+    r"|\b(?:version |v)?(?P<passive>\d+) (?:is|was|gets) (?:the one )?recommended\b"
 )
 
 
@@ -33,7 +34,7 @@ def result_said(tokens: list[Token]) -> tuple[str, str, float] | None:
     """
     said = " ".join(token.low for token in tokens)
     if found := _RECOMMENDS.search(said):
-        return "winner", "==", float(found["version"])
+        return "winner", "==", float(found["version"] or found["passive"])
     found = _TAKES.search(said)
     seconds = _seconds(Clause(list(tokens))) if found else None
     if found is None or seconds is None:

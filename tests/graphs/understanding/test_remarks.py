@@ -196,3 +196,11 @@ def test_what_an_ab_test_recommends_is_waited_for(
     result, promoted = understanding.parse(said, names).steps
     assert (result.operation, promoted.operation) == ("deployment.ab_result", "deployment.promote")
     assert promoted.condition is not None and promoted.condition.right == 4
+
+
+def test_what_an_ab_test_does_not_recommend_is_the_contrary(
+    understanding: Understanding, names: FileNames
+) -> None:
+    said = "look at the a/b test on the kiosks; if it does not recommend v4 pause the rollout there"
+    *_, paused = understanding.parse(said, names).steps
+    assert paused.condition is not None and paused.condition.otherwise
