@@ -77,7 +77,11 @@ def amended(
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[step], confidence=0.9)
     if _asks_anew(parser, clause, how):
         return None
-    whole = _whole_request(parser, tokens, names) if how == "correction" else None
+    whole = _whole_request(parser, tokens, names) if how != "bare" else None
+    known = {step.operation for step in state.recent[0].steps}
+    if how == "ellipsis" and whole is not None and whole not in known and parser.changes(whole):
+        return None  # `now make that version champion` is another act
+    whole = whole if how == "correction" else None
     if how == "ellipsis" and (step := gone_on(parser, clause, names, state)):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[step], confidence=0.9)
     for plan in state.recent if how != "bare" else state.recent[:1]:
@@ -162,7 +166,8 @@ def _by_values_alone(
     if how == "ellipsis" or (first in words("segment", "questions") and how == "bare"):
         return None
     makes = any(t.low == "make" for t in clause.tokens[:3])
-    gives = makes and how == "bare" and alias_of(clause.tokens[-1].low) is not None
+    taken = parser.operations.get(last.steps[-1].operation).input.model_fields
+    gives = makes and "alias" not in taken and alias_of(clause.tokens[-1].low) is not None
     whole = _whole_request(parser, tokens, names)
     if gives or (whole is not None and whole not in {step.operation for step in last.steps}):
         return None  # `make that version champion` gives an alias
@@ -268,14 +273,26 @@ def _without_denied_tail(tokens: list[Token]) -> list[Token]:
 
 def _not_but(tokens: list[Token]) -> list[Token]:
     """`not iphones, pixels` as the correction `no, pixels`."""
-    tokens = _without_denied_tail(tokens)
+    led = strip_leading(list(tokens), (*phrases("dialogue", "leading"), *_HESITATING))
+    tokens = led if led and led[0].low == "not" else _without_denied_tail(tokens)
     if len(tokens) < 4 or tokens[0].low != "not":
         return tokens
     for at, token in enumerate(tokens[2:-1], start=2):
         if token.low in {",", "but"}:
             no = Token("no", "no", tokens[0].start, tokens[0].end, "word")
-            return [no, *tokens[at + 1 :]]
+            return [no, *_meant(tokens[at + 1 :])]
     return tokens
+
+
+_HESITATING = ((",",), ("wait",), ("oh",), ("hm",), ("hmm",), ("sorry",), ("no",), ("oops",))
+_POINTING = (("it's",), ("its",), ("it", "is"), ("that's",), ("that", "is"), ("i", "meant"))
+
+
+def _meant(tokens: list[Token]) -> list[Token]:
+    """The `owen` of `it's owen who left`."""
+    said = strip_leading(tokens, _POINTING)
+    end = next((i for i, t in enumerate(said) if i and t.low in {"who", "that", "which"}), None)
+    return said[:end]
 
 
 def _without_tail(tokens: list[Token]) -> list[Token]:

@@ -74,3 +74,36 @@ def _changes(before: Sequence[Step], after: Sequence[Step]) -> set[tuple[str, st
         for name in {*old.arguments, *new.arguments}
         if old.arguments.get(name) != new.arguments.get(name)
     }
+
+
+def carried(before: Sequence[Step], after: Sequence[Step]) -> list[Step]:
+    """Steps of which a change of one's version is that of all that were about the same version.
+
+    `evaluate reader 3, then roll it out`, corrected by `take version 2`, measures 2 as well.
+
+    Args:
+        before: the steps that were changed.
+        after: the same steps with the change; others stay as they are.
+    """
+    if [(s.id, s.operation) for s in before] != [(s.id, s.operation) for s in after]:
+        return list(after)
+    moved = {
+        _subject(old): _subject(new)
+        for old, new in zip(before, after, strict=True)
+        if _subject(old) != _subject(new)
+    }
+    if len(moved) != 1 or None in (*moved, *moved.values()):
+        return list(after)
+    [(was, now)] = moved.items()
+    return [_about(step, now) if _subject(step) == was else step for step in after]
+
+
+def _subject(step: Step) -> tuple[str, int] | None:
+    model, version = step.arguments.get("model"), step.arguments.get("version")
+    return (model, version) if isinstance(model, str) and isinstance(version, int) else None
+
+
+def _about(step: Step, subject: tuple[str, int] | None) -> Step:
+    model, version = subject or ("", 0)
+    arguments = {**step.arguments, "model": model, "version": version}
+    return step.model_copy(update={"arguments": arguments})

@@ -12,7 +12,7 @@ from graphs.understanding.amend import amended
 from graphs.understanding.answering import answered
 from graphs.understanding.answers import linked
 from graphs.understanding.asking import ask
-from graphs.understanding.change_by_change import each_change
+from graphs.understanding.change_by_change import carried, each_change
 from graphs.understanding.clause import join, strip_leading
 from graphs.understanding.condition_changed import rebounded
 from graphs.understanding.conversation import ConversationState
@@ -98,6 +98,8 @@ def _changed(
         return amended(parser, part, names, before)
 
     changed = each_change(tokens, state, amend) or amend(tokens, state)
+    if changed is not None:
+        changed.steps = carried(state.recent[0].steps, changed.steps)
     return changed and (_unknown_version(parser, changed, state, names) or changed)
 
 

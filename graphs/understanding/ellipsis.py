@@ -13,6 +13,7 @@ from graphs.understanding.link import version_names
 from graphs.understanding.names import NameView
 from graphs.understanding.values import number_at
 from graphs.understanding.written import read_version
+from tools.kernel.entities import EntityKind
 
 if TYPE_CHECKING:
     from graphs.understanding.understanding import Understanding
@@ -37,6 +38,7 @@ def gone_on(
         or _searched(clause, last)
         or _of_version(clause, last, names)
         or _with_number(clause, last)
+        or _on_group(parser, clause, last, names)
         or _like_the_last(parser, clause, names, state)
     )
 
@@ -102,30 +104,50 @@ def _of_version(clause: Clause, last: Plan, names: NameView) -> Step | None:
     model = step.arguments.get("model")
     if number is None or number[1] != len(rest) or not isinstance(model, str):
         return None
-    looks = step.operation.startswith(("evaluation.", "registry.describe"))
+    looks = step.operation.startswith(
+        ("evaluation.", "registry.describe", "registry.check_promotion")
+    )
     known = {n.name for n in version_names(model, names)}
     if not looks or "version" not in step.arguments or f"{number[0]:g}" not in known:
         return None
     return _again(step, version=int(number[0]))
 
 
+def _on_group(parser: Understanding, clause: Clause, last: Plan, names: NameView) -> Step | None:
+    """`and the same for the phones` after an act on a group: the same on the group that this is."""
+    step = last.steps[-1]
+    slot = parser.operations.get(step.operation).slots.get("group")
+    if slot is None or "group" not in step.arguments or clause.mentions:
+        return None
+    kept = [t for t in clause.tokens if t.kind != "punctuation"]
+    small = (("for",), ("on",), ("to",), ("with",), ("the",), ("our",), ("same",))
+    rest = strip_leading(kept, (*phrases("dialogue", "ellipsis"), *small))
+    known = parser.linker.partial(EntityKind.DEVICE_GROUP, rest, names) if rest else []
+    other = [name.name for name in known if name.name != step.arguments["group"]]
+    return _again(step, group=other[0]) if len(known) == 1 == len(other) else None
+
+
 def _with_number(clause: Clause, last: Plan) -> Step | None:
     """`and with 10?` after an act with one number: the same with that."""
     step = last.steps[-1]
     kept = [t for t in clause.tokens if t.kind != "punctuation"]
-    rest = strip_leading(kept, (*phrases("dialogue", "ellipsis"), ("with",), ("at",)))
+    rest = strip_leading(kept, (*phrases("dialogue", "ellipsis"), ("with",), ("at",), ("for",)))
     numbers = [
         n
         for n, v in step.arguments.items()
         if isinstance(v, int | float) and not isinstance(v, bool) and n not in _NAMING
     ]
-    number = number_at(rest, 0) if rest else None
-    if number is None or number[1] != len(rest) or len(numbers) != 1:
+    half = bool(rest) and rest[0].low == "half"
+    number = (0.5, 1) if half else number_at(rest, 0) if rest else None
+    units = {t.low for t in rest[number[1] :]} if number else set[str]()
+    if number is None or not units <= _UNITS or len(numbers) != 1:
         return None
     value = int(number[0]) if number[0] == int(number[0]) else number[0]
     return _again(step, **{numbers[0]: value})
 
 
+_UNITS = frozenset(["a", "point", "points", "percent", "%", "rows", "epochs", "trials"])
+_AGAINST = frozenset(["against", "vs", "versus", "with", "and"])
 _NAMING = frozenset(["version", "other_version", "job", "experiment"])
 
 
@@ -135,6 +157,15 @@ def _other_side(clause: Clause, last: Plan) -> Step | None:
     kept = [t for t in clause.tokens if t.kind != "punctuation"]
     rest = strip_leading(kept, (("and",), ("with",), ("to",), ("against",), ("what",), ("about",),
                                 ("how",), ("version",), ("now",), ("vs",), ("the",)))  # fmt: skip
+    if compared and len(rest) == 3 and rest[1].low in _AGAINST:
+        both = [int(n[0]) for t in (rest[0], rest[2]) if (n := number_at([t], 0))]
+        model = {k: v for k, v in compared[-1].arguments.items() if k != "other_model"}
+        sides = {"version": both[0], "other_version": both[1]} if len(both) == 2 else {}
+        return (
+            Step(id="s1", operation=compared[-1].operation, arguments={**model, **sides})
+            if sides
+            else None
+        )
     if not compared or len(rest) != 1 or len(kept) > _SHORT:
         return None
     number = number_at(rest, 0)

@@ -50,7 +50,9 @@ def _with_step_before(
     wish = wished_before(tokens)
     if not wish:
         return None
-    first = parser.read(join(wish), wish, names, state, {})
+    named = [item for item in state.focus if not item.made]  # what waits has made nothing yet
+    now = state.model_copy(update={"focus": named})
+    first = parser.read(join(wish), wish, names, now, {})
     known = {step.operation for step in waits.steps}
     made_later = any(
         ref.step.startswith("t") for s in first.steps for ref in references(s.arguments).values()

@@ -17,7 +17,7 @@ _WITHOUT = re.compile(
 )
 _STEPS = {
     "registry.register": ("registering", "registration", "register"),
-    "registry.promote": ("promoting", "promotion", "promote"),
+    "registry.promote": ("champion", "challenger", "staging", "promoting", "promotion", "promote"),
     "evaluation.run": ("evaluating", "evaluation", "evaluate", "eval", "testing", "test"),
     "evaluation.compare": ("comparing", "comparison", "compare"),
     "deployment.start": ("deploying", "deployment", "deploy", "rollout", "canary"),
@@ -39,7 +39,7 @@ def left_out(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | None:
     found = _WITHOUT.match(" ".join(t.low for t in tokens[:end] if t.kind != "punctuation"))
     if waits is None or found is None:
         return None
-    what = found["what"] or found["out"]
+    what = re.sub(r" (?:part|step|bit)$", "", found["what"] or found["out"])
     return _without_switch(what, waits) or _without_limit(what, waits) or _without_step(what, waits)
 
 

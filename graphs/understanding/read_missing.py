@@ -101,7 +101,8 @@ def _narrowed(r: Reading) -> str | None:
         for n, value in r.out.arguments.items()
         if r.kind(n) and isinstance(value, str) and value not in named
     )
-    return next(guessed, None) if more else None
+    answered = r.answered()
+    return next((name for name in guessed if name not in answered), None) if more else None
 
 
 def _unread_share(r: Reading) -> bool:

@@ -13,7 +13,8 @@ from graphs.understanding.text import Token
 _BACK = re.compile(
     r"^(?:(?:ok|okay|so|now|and|alright|right|well|anyway|fine|good|but|then|thanks|great) )*"
     r"(?:(?:going |coming |let us go |let's go |let's get |returning )?back (?:to|on)|as for"
-    r"|about|regarding|concerning) (?:the|that|this|my|our) (?:other |first |planned |pending )?"
+    r"|for|about|regarding|concerning) (?:the|that|this|my|our) "
+    r"(?:other |first |planned |pending )?"
     r"(?P<what>[a-z-]+)"
     r"(?= |$)"
 )

@@ -71,9 +71,28 @@ _DECIDING = _wording(
 
 def said_plainly(text: str) -> str:
     """The text with each such wording in its plain form, and without a remark on how things are."""
+    text = _without_numbers(text)
     for wording, plain in _PLAIN:
         text = wording.sub(plain, text)
     remark = _REMARK.search(text)
     if remark is None or _DECIDING.search(remark.group()):
         return text
     return text[: remark.start()]
+
+
+_POINT = re.compile(r"(?:^|(?<=\s))(?P<number>\d)[).]\s+(?=[a-zA-Z])")
+
+
+def _without_numbers(text: str) -> str:
+    """`1) add a.csv 2) train on it` as the sentence that it is: `add a.csv, then train on it`."""
+    found = list(_POINT.finditer(text))
+    counted = [int(point["number"]) for point in found]
+    if (
+        len(found) < 2
+        or counted != list(range(1, len(found) + 1))
+        or text[: found[0].start()].strip()
+    ):
+        return text
+    ends = [point.start() for point in found[1:]] + [len(text)]
+    parts = [text[p.end() : end].strip(" ,;.\n") for p, end in zip(found, ends, strict=True)]
+    return ", then ".join(parts)
