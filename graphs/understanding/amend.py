@@ -83,7 +83,8 @@ def amended(
         return None  # `now make that version champion` is another act
     whole = whole if how == "correction" else None
     if how == "ellipsis" and (step := gone_on(parser, clause, names, state)):
-        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[step], confidence=0.9)
+        text, dry = " ".join(t.text for t in tokens), state.recent[0].dry_run
+        return ParsedPlan(text=text, steps=[step], confidence=0.9, dry_run=dry)
     for plan in state.recent if how != "bare" else state.recent[:1]:
         if whole is not None and whole not in {step.operation for step in plan.steps}:
             return None
