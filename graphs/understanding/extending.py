@@ -50,7 +50,7 @@ def _with_step_before(
     wish = wished_before(tokens)
     if not wish:
         return None
-    named = [item for item in state.focus if not item.made]  # what waits has made nothing yet
+    named = [f for f in state.focus if not isinstance(f.value, dict)]  # nothing is made yet
     now = state.model_copy(update={"focus": named})
     first = parser.read(join(wish), wish, names, now, {})
     known = {step.operation for step in waits.steps}

@@ -63,6 +63,8 @@ _REMARK = _wording(
     r"[^.,;?!]*[.!]?\s*$"
 )
 """What is told of a version after an order: `archive v1. v2 is in use`."""
+_DICTATED = _wording(r"\s*(?:please\s+)?(?:conclude|close|end|finish)\s+(?:the\s+)?experiment\b")
+"""What follows is a decision for the record, every word of it."""
 _DECIDING = _wording(
     r"\b(?:better|worse|best|above|below|under|over|least|most|ready|enough|healthy|ok|fine|wrong)\b"
 )
@@ -74,7 +76,7 @@ def said_plainly(text: str) -> str:
     text = _without_numbers(text)
     for wording, plain in _PLAIN:
         text = wording.sub(plain, text)
-    remark = _REMARK.search(text)
+    remark = _REMARK.search(text) if not _DICTATED.match(text) else None
     if remark is None or _DECIDING.search(remark.group()):
         return text
     return text[: remark.start()]
