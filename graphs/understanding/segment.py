@@ -13,6 +13,11 @@ from graphs.understanding.text import Token, phrase_at
 from graphs.understanding.written import alias_of
 
 _ENDS = frozenset(";.!?\n")
+_SETTINGS = frozenset(
+    [("label", "smoothing"), ("label", "column"), ("text", "column"), ("use", "dora"),
+     ("use", "rslora")]
+)  # fmt: skip
+"""Words that begin like a command and say a value."""
 _BESIDE_SHARES = frozenset(["%", "percent", "pct", ",", "and"])
 
 
@@ -154,6 +159,8 @@ class Segmenter:
         if leading_negation(rest) or phrase_at(rest, 0, phrases("segment", "otherwise")):
             return True
         word = rest[0].low
+        if tuple(token.low for token in rest[:2]) in _SETTINGS:
+            return False  # `…, label smoothing 0.1` goes on with the wish before
         if condition_at(rest, 0):
             return True
         if self._shown_too(rest, tokens[begin:before]):
