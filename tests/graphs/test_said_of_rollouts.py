@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from graphs.understanding.clause import Clause
+from graphs.understanding.link import Linker
+from graphs.understanding.parse_lines import FileNames
 from graphs.understanding.read_rollouts import details, steps
 from graphs.understanding.reading import Reading
 from graphs.understanding.segment import Segmenter
@@ -20,7 +22,12 @@ OPERATIONS = load_operations()
 def read(sentence: str, operation: str = "deployment.start", **known: Any) -> dict[str, Any]:
     """The arguments that the readers of rollouts find in one clause."""
     scope: Any = SimpleNamespace(
-        steps=[], conversation=None, operations=OPERATIONS, answers={}, names=None
+        steps=[],
+        conversation=None,
+        operations=OPERATIONS,
+        answers={},
+        names=FileNames({}),
+        linker=Linker(),
     )
     reading = Reading(OPERATIONS.get(operation), Clause(tokenise(sentence)), scope)
     reading.out.arguments.update(known)

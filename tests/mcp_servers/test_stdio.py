@@ -117,7 +117,10 @@ def test_only_the_protocol_reaches_standard_output_and_the_end_of_input_ends_it(
 def inspect(home: Path, *more: str) -> Any:
     """Run the official inspector's command line against the server."""
     inspector = str(peers() / "@modelcontextprotocol/inspector/clients/launcher/build/index.js")
-    done = run_node(inspector, "--cli", *command(home, "all"), *more, cwd=ROOT, env=environment())
+    patient = ("--connect-timeout", "60000")
+    done = run_node(
+        inspector, "--cli", *command(home, "all"), *more, *patient, cwd=ROOT, env=environment()
+    )
     assert done.stdout.strip(), done.stderr
     return json.loads(done.stdout)
 

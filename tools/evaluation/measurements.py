@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from tools.evaluation.predictions import Predicted
 from tools.evaluation.slices import slice_scores
-from tools.evaluation.statistics import accuracy_interval
 from tools.registry.measurements import MeasuredSlice, Measurement, measurement_source
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ def shrinking_of(kernel: Kernel, version: ModelVersionInfo) -> Sequence[Measurem
     path = artifact_folder(kernel.settings, version.run_id) / HELD_OUT
     if not path.is_file():
         return []
+    from tools.evaluation.statistics import accuracy_interval  # numpy takes its time
+
     told = json.loads(path.read_text())
     rows = [Predicted(**row, confidence=math.nan) for row in told["rows"]]
     values, slices = dict(version.metrics), list[MeasuredSlice]()

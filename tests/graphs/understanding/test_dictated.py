@@ -27,11 +27,14 @@ def test_a_dictated_decision_reaches_the_record(
     assert step.arguments == {"experiment": 1, "decision": decision}
 
 
-def test_a_quotation_that_cannot_be_read_whole_is_asked_for(
-    understanding: Understanding, names: FileNames
+@pytest.mark.parametrize(
+    "decision", ["keep v1; v2 is slower", "keep v1. v2 is slower", "keep v1 and promote v2"]
+)
+def test_a_quotation_is_the_decision_word_for_word(
+    understanding: Understanding, names: FileNames, decision: str
 ) -> None:
-    parsed = understanding.parse('conclude experiment 1 with "keep v1; v2 is slower"', names)
-    assert parsed.question is not None and parsed.steps == []
+    (step,) = understanding.parse(f'conclude experiment 1 with "{decision}"', names).steps
+    assert step.arguments == {"experiment": 1, "decision": decision}
 
 
 @pytest.mark.parametrize("text", ["conclude experiment 1", "end experiment 1, please"])
