@@ -135,7 +135,8 @@ def test_the_size_of_an_adapter_counts_the_base_that_it_rests_on(
     (base / "model.safetensors").write_bytes(b"b" * 4 * 2**20)
 
     def checked(**fields: Any) -> Any:
-        job = add_training(kernel, **{"files": files, "base_model": str(base), **fields})
+        given: dict[str, Any] = {"files": files, "base_model": str(base), **fields}
+        job = add_training(kernel, **given)
         version = call("registry.register", job=job).result.details.version
         check = call("registry.check_promotion", model="ticket-router", version=version).result
         return check.rules[0]
