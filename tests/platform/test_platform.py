@@ -297,6 +297,14 @@ def test_wrong_users_are_refused(manage: Calling) -> None:
     assert "sofia" in caught.value.suggestions
 
 
+def test_tokens_of_nobody_are_refused_with_the_nearest_name(manage: Calling) -> None:
+    manage("platform.add_user", {"name": "anna", "role": "operator"})
+    assert _result(manage("platform.tokens", {"user": "anna"})).tokens
+    with pytest.raises(NotFound, match="annna") as refused:
+        manage("platform.tokens", {"user": "annna"})
+    assert "anna" in refused.value.suggestions
+
+
 def test_operators_may_not_manage_users(kernel: Kernel) -> None:
     token = kernel.principals.add("otto", frozenset(_roles("viewer", "operator")))
     otto = RequestContext(kernel.principals.by_token(token))

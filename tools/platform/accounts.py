@@ -139,11 +139,17 @@ class Accounts:
         return [EntityName(p.name) for p in self._principals.list(tenant)]
 
     def tokens(self, context: RequestContext, user: str | None) -> TokenList:
-        """Access tokens, newest first."""
+        """Access tokens, newest first.
+
+        Raises:
+            NotFound: if nobody has this name, nor had a token under it; with the nearest names.
+        """
         holder = None if user == EVERYBODY else user or context.principal.name
         if holder != context.principal.name:
             _require_admin(context)
         found = self._kernel.tokens.list(context.tenant, holder)
+        if not found and holder not in (None, context.principal.name):
+            self._account(context.tenant, holder)
         return TokenList(tokens=[_token(t) for t in found])
 
     def check_new_token(
