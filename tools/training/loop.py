@@ -165,7 +165,8 @@ class Trainer:
         if 0 < self.spec.patience <= score.epoch - state.best.epoch:
             state.stopped = f"no better for {self.spec.patience} epochs"
         elif self._after_epoch is not None and self._after_epoch(score):
-            state.stopped = "pruned"
+            # After the last epoch there is nothing to spare: the trial is whole.
+            state.stopped = "pruned" if score.epoch < self.spec.epochs else state.stopped
 
     def _step(self, chosen: list[int]) -> None:
         state = self.state
