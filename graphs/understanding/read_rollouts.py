@@ -65,9 +65,9 @@ _HELD_FOR = re.compile(
     rf"(?:(?<=% )|(?<=percent ))for {_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)"
     r"(?=(?: [,;.])?(?: and)? then\b| [,;.]|$)"
 )
-_SHADOW = re.compile(r"\bshadow")
+_ONE_STEP = re.compile(r"\b(?:shadow|canary)")
 _LASTS = re.compile(rf"\bfor {_NUMBER} (seconds?|secs?|s|minutes?|mins?|min|hours?|h)\b")
-"""How long a shadow, which has one step only, is watched."""
+"""How long a shadow or a canary, said to last as one, is watched."""
 _WATCHED = re.compile(
     r"\b(?:watch\w*|hold\w*|wait\w*|observ\w*|soak\w*|bak\w*)"
     r"(?: (?:each|every|them|it|step|stage|of|one|all|the|at|in|between|steps|stages|for))*"
@@ -129,7 +129,8 @@ def steps(r: Reading) -> None:
         if found is None or any(before[at : found[2]]):
             continue
         shares, with_sign, end = found
-        if with_sign or _STEPPED.search(_text(tokens)):
+        to_all = len(shares) > 2 and shares[-1] == _WHOLE
+        if with_sign or to_all or _STEPPED.search(_text(tokens)):
             r.set("steps", shares, (at, end))
             return
     if match := _USUAL.search(_text(tokens)):
@@ -183,9 +184,9 @@ def _rest(tokens: list[Token], at: int) -> tuple[list[int], int] | None:
 
 
 def _shares_at(tokens: list[Token], at: int) -> tuple[list[int], int] | None:
-    """The 5, 25 and 100 of `5,25,100`, which is one token, or one number."""
-    if re.fullmatch(r"\d{1,3}(?:,\d{1,3})+", tokens[at].low):
-        return [int(part) for part in tokens[at].low.split(",")], at + 1
+    """The 5, 25 and 100 of `5,25,100` or `5/25/100`, which is one token, or one number."""
+    if re.fullmatch(r"\d{1,3}(?:[,/]\d{1,3})+", tokens[at].low):
+        return [int(part) for part in re.split("[,/]", tokens[at].low)], at + 1
     found = values.number_at(tokens, at)
     if found is None or found[0] != int(found[0]):
         return None
@@ -193,8 +194,8 @@ def _shares_at(tokens: list[Token], at: int) -> tuple[list[int], int] | None:
 
 
 def _minutes(r: Reading) -> None:
-    shadow = _SHADOW.search(_text(r.clause.tokens)) is not None
-    ways = (_MINUTES, _WATCHED, _HELD_FOR, *((_LASTS,) if shadow else ()))
+    alone = _ONE_STEP.search(_text(r.clause.tokens)) is not None
+    ways = (_MINUTES, _WATCHED, _HELD_FOR, *((_LASTS,) if alone else ()))
     if (found := next((f for way in ways if (f := _numbered(r, way))), None)) is not None:
         value, match, span = found
         r.set("minutes", round(value * _UNITS[match[2][0]], 4), span)

@@ -65,6 +65,11 @@ _REMARK = _wording(
 """What is told of a version after an order: `archive v1. v2 is in use`."""
 _DICTATED = _wording(r"\s*(?:please\s+)?(?:conclude|close|end|finish)\s+(?:the\s+)?experiment\b")
 """What follows is a decision for the record, every word of it."""
+_NOTED = _wording(
+    r"(?<=\w)\s*[,;]?\s+and\s+(?:please\s+)?"
+    r"(?:write\s+down|note\s+down|note|record|put\s+down|log|state)\s*(?:that\b|:)\s*"
+)
+"""What is to be noted of an experiment is its decision: `end experiment 3 and note that v2 is slower`."""
 _DECIDING = _wording(
     r"\b(?:better|worse|best|above|below|under|over|least|most|ready|enough|healthy|ok|fine|wrong)\b"
 )
@@ -76,7 +81,9 @@ def said_plainly(text: str) -> str:
     text = _without_numbers(text)
     for wording, plain in _PLAIN:
         text = wording.sub(plain, text)
-    remark = _REMARK.search(text) if not _DICTATED.match(text) else None
+    if _DICTATED.match(text):
+        return _NOTED.sub(", decision: ", text)
+    remark = _REMARK.search(text)
     if remark is None or _DECIDING.search(remark.group()):
         return text
     return text[: remark.start()]

@@ -17,6 +17,9 @@ from graphs.understanding.parse_lines import FileNames
         ("conclude experiment 1, decision: keep v1, please", "keep v1"),
         ('conclude experiment 1 with "we keep v1, it is quicker"', "we keep v1, it is quicker"),
         ("conclude experiment 1 because v2 is slower", "because v2 is slower"),
+        ("conclude experiment 1, reason: v2 is slower", "v2 is slower"),
+        ("conclude experiment 1 and write down that v2 is slower", "v2 is slower"),
+        ("close experiment 1, and note: v2 is better but slower", "v2 is better but slower"),
     ],
 )
 def test_a_dictated_decision_reaches_the_record(
