@@ -69,7 +69,7 @@ _NOTED = _wording(
     r"(?<=\w)\s*[,;]?\s+and\s+(?:please\s+)?"
     r"(?:write\s+down|note\s+down|note|record|put\s+down|log|state)\s*(?:that\b|:)\s*"
 )
-"""What is to be noted of an experiment is its decision: `end experiment 3 and note that v2 is slower`."""
+"""What is to be noted is the decision: `end experiment 3 and note that v2 is slower`."""
 _DECIDING = _wording(
     r"\b(?:better|worse|best|above|below|under|over|least|most|ready|enough|healthy|ok|fine|wrong)\b"
 )
