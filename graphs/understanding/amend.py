@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphs.plan import Plan, Question, Step
-from graphs.understanding.asking import ask
+from graphs.plan import Plan, Step
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.corrections import (
     compared_with,
     corrected,
     counted,
+    of_alias,
     renamed,
     sibling,
     widened,
@@ -26,7 +26,7 @@ from graphs.understanding.names import NameView
 from graphs.understanding.parsed import ParsedPlan
 from graphs.understanding.said import said_values, says_choice, says_only_values
 from graphs.understanding.text import Token, find_phrase
-from graphs.understanding.unknown_places import LONGEST, TOWARDS
+from graphs.understanding.unknown_names import unknown_place, unknown_thing
 from graphs.understanding.values import number_at
 from graphs.understanding.written import alias_of, read_version
 from tools.kernel.operations import Operation
@@ -63,6 +63,10 @@ def amended(
     rest, how = _continuation(_without_tail(_not_but(_without_too(list(tokens)))))
     if how is None or not rest:
         return None
+    makes = any(t.low == "make" for t in tokens[:2])  # `make that version champion` gives an alias
+    if how == "correction" and not makes and (steps := of_alias(rest, state.recent[0], names)):
+        text, dry = " ".join(t.text for t in tokens), state.recent[0].dry_run
+        return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=dry)
     clause = Clause(rest)
     link(clause, parser.linker, names)
     if changed := _by_values_alone(parser, tokens, clause, names, state, how):
@@ -93,26 +97,12 @@ def amended(
             said = " ".join(t.text for t in tokens)
             return ParsedPlan(text=said, steps=changed, confidence=0.9, dry_run=plan.dry_run)
     step = state.recent[0].steps[-1]
+    if how == "correction" and (question := unknown_thing(parser, step, rest, names)):
+        return ParsedPlan(text=state.recent[0].text, question=question, known=step, confidence=0.9)
     rest = rest if how == "correction" else _further_place(list(tokens))
     if rest and (question := unknown_place(parser, step.operation, rest, names)):
         return ParsedPlan(text=state.recent[0].text, question=question, known=step, confidence=0.9)
     return None
-
-
-def unknown_place(
-    parser: Understanding, name: str, tokens: Sequence[Token], names: NameView
-) -> Question | None:
-    """The question about a group that nobody knows, which an act is to go to: `to the moon`."""
-    operation = parser.operations.get(name)
-    said = [t for t in tokens if t.kind != "punctuation"]
-    group = operation.slots.get("group")
-    if group is None or not group.closed or len(said) < 2 or said[0].low not in TOWARDS:
-        return None
-    place = strip_leading(said[1:], (("the",), ("our",)))
-    if len(place) > LONGEST or any(t.kind != "word" or t.low in parser.verbs for t in place):
-        return None
-    text = f"I know no group of devices called {' '.join(t.text for t in place)!r}."
-    return ask(operation, "group", names, said=text)
 
 
 def _in_many_words(
@@ -360,9 +350,11 @@ def _asks_anew(parser: Understanding, clause: Clause, how: str) -> bool:
         first = led[0].low if led else ""
         if first in parser.verbs and first not in words("segment", "adding"):
             return True
+        low = [t.low for t in led]
     content = [w for w in low if w in parser.verbs]
     if (
         content
+        and low
         and low[0] in parser.verbs
         and low[0] not in {"make", "use", "change", "set", "take", "do", "call", "name"}
     ):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphs.plan import Question, Step
 from graphs.understanding import guards, later
-from graphs.understanding.amend import unknown_place
+from graphs.understanding.all_of_them import for_each
 from graphs.understanding.answers import SHORT, value_for
 from graphs.understanding.asking import ask
 from graphs.understanding.clause import Clause, join, strip_leading
@@ -18,6 +18,7 @@ from graphs.understanding.names import NameView
 from graphs.understanding.parsed import ParsedPlan
 from graphs.understanding.said import said_values, says_only_values
 from graphs.understanding.text import Token, tokenise
+from graphs.understanding.unknown_names import unknown_place
 
 if TYPE_CHECKING:
     from graphs.understanding.understanding import Understanding
@@ -46,10 +47,18 @@ def answered(
         value = value_for(parser, pending.question, tokens, names)
     if value is None and len(pending.question.candidates) == 1 and guards.act(tokens) == "yes":
         value = pending.question.candidates[0]
+    key = f"{pending.question.operation}.{pending.question.slot}"
+
+    def with_answer(said: Any) -> ParsedPlan:
+        given = {**pending.answers, key: said}
+        return parser.read(pending.text, tokenise(pending.text), names, state, given)
+
+    if value is None and (each := for_each(pending.question, tokens, with_answer)):
+        each.text = pending.text
+        return each
     if value is None:
         asked = _asked_again(parser, tokens, names, state)
         return asked or _told_more(parser, pending, tokens, names, state)
-    key = f"{pending.question.operation}.{pending.question.slot}"
     answers, text = {**pending.answers, key: value}, pending.text
     if (mended := _with_number(pending.text, pending.question, value)) is not None:
         answers, text = pending.answers, mended

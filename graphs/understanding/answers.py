@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 SHORT = 9
 """Words that an answer has at most."""
+_FRESH = frozenset(["name", "label"])
+"""What is named anew."""
 _NEWEST = frozenset(["latest", "newest", "last"])
 _OF_A_JOB = words("words", "determiners") | {
-    "job", "training", "run", "number", "nr", "no", "please", "it", "it's", "is", "take", "use",
-    "with", "one", "id", "tuning", "pls", "register", "i", "mean", "meant", "think",
+    "job", "training", "run", "rollout", "number", "nr", "no", "please", "it", "it's", "is", "take",
+    "use", "with", "one", "id", "tuning", "pls", "register", "i", "mean", "meant", "think",
 }  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def value_for(
         return _plain_answer(parser, question, clause, tokens)
     if slot.kind is EntityKind.MODEL_VERSION:
         return _version_answer(parser, clause, question, names)
-    if slot.kind is EntityKind.JOB:
+    if slot.kind is EntityKind.JOB or values.bare_type(info) is int:
         said = [t for t in kept if t.low != "one" or len(kept) == 1]
         if any(
             t.kind == "word" and t.low not in _OF_A_JOB and not values.number_at([t], 0)
@@ -103,7 +105,7 @@ def _plain_answer(
             None,
         )
         return values.as_number(found[0], info) if found else None
-    if question.slot == "name":
+    if question.slot in _FRESH:
         last = clause.tokens[-1]
         return last.text
     return " ".join(t.text for t in tokens) if question.slot in ("question", "query") else None

@@ -96,7 +96,10 @@ class ConversationState(BaseModel):
             changed.focus = _push(changed.focus, getattr(plan, "spoken_of", []))
             if any(step.operation == _COMPARE for step in plan.steps):
                 changed.winner = None
-        elif not plan.abstained:
+        else:
+            # What is only told of can be meant by the next order: `v2 came back wrong. archive it`.
+            changed.focus = _push(changed.focus, getattr(plan, "spoken_of", []))
+        if not plan.steps and not plan.abstained:
             changed.proposed = None
             if getattr(plan, "drops_pending", False):
                 changed.pending = None

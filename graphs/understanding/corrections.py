@@ -12,7 +12,7 @@ from graphs.understanding.link import Linker, resolve_alias, version_names
 from graphs.understanding.names import NameView, split_name
 from graphs.understanding.text import Token, phrase_at
 from graphs.understanding.values import number_at
-from graphs.understanding.written import read_version
+from graphs.understanding.written import alias_of, read_version
 from tools.kernel.operations import Operation
 
 _PARTS = 3
@@ -130,6 +130,31 @@ def _bare(said: list[Token], step: Step, names: NameView) -> dict[str, Any]:
     if isinstance(version, int) and (f"{number:g}" in known or (not known and near)):
         return {"version": int(number)}
     return {counted[0]: int(number)} if len(counted) == 1 else {}
+
+
+def of_alias(tokens: Sequence[Token], last: Plan, names: NameView) -> list[Step]:
+    """`no, the challenger` of an act on a version: the plan for the one that has this alias now.
+
+    Args:
+        tokens: what was said, without the no.
+        last: the plan that it changes.
+        names: the catalogue, in which aliases stand.
+
+    Returns:
+        The steps; none if the words are no alias, or the plan has no version that could be it.
+    """
+    said = [t for t in tokens if t.kind != "punctuation"]
+    kept = [t.low for t in said if t.low not in _SUFFICES | {"its", "their", "one", "instead"}]
+    alias = alias_of(kept[0]) if len(kept) == 1 else None
+    step = next((s for s in reversed(last.steps) if "version" in s.arguments), None)
+    if alias is None or step is None or any("alias" in s.arguments for s in last.steps):
+        return []
+    model = step.arguments.get("model")
+    version = resolve_alias(model, alias, names) if isinstance(model, str) else None
+    if version is None:
+        return []
+    changed = step.model_copy(update={"arguments": {**step.arguments, "version": version}})
+    return [changed if s.id == step.id else s for s in last.steps]
 
 
 def counted(left: Sequence[float], step: Step, read: dict[str, Any]) -> dict[str, Any]:

@@ -122,6 +122,7 @@ def _on_group(parser: Understanding, clause: Clause, last: Plan, names: NameView
     kept = [t for t in clause.tokens if t.kind != "punctuation"]
     small = (("for",), ("on",), ("to",), ("with",), ("the",), ("our",), ("same",))
     rest = strip_leading(kept, (*phrases("dialogue", "ellipsis"), *small))
+    rest = rest[:-1] if len(rest) > 1 and rest[-1].low in {"one", "ones"} else rest
     known = parser.linker.partial(EntityKind.DEVICE_GROUP, rest, names) if rest else []
     other = [name.name for name in known if name.name != step.arguments["group"]]
     return _again(step, group=other[0]) if len(known) == 1 == len(other) else None

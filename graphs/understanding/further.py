@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from graphs.plan import Step
@@ -29,18 +30,13 @@ _SMALL = frozenset(
         "do",
     ]
 )
-_BESIDE = {
-    "the one before": -1,
-    "the one before it": -1,
-    "the one before that": -1,
-    "the previous one": -1,
-    "its predecessor": -1,
-    "the one after": 1,
-    "the one after it": 1,
-    "the one after that": 1,
-    "the next one": 1,
-    "its successor": 1,
-}
+_NEXT_TO = re.compile(
+    r"(?:(?:and|what about|how about|now|then|ok|also|the same for|same for) )*"
+    r"(?:(?:the (?:one|version) (?P<place>before|after)(?: it| that| this)?"
+    r"|(?:the|its) (?P<side>previous|next|preceding|following|prior) (?:one|version)"
+    r"|its (?P<kin>predecessor|successor)))(?: too| as well| please)*"
+)
+_BACK = frozenset(["before", "previous", "preceding", "prior", "predecessor"])
 
 
 def further(tokens: Sequence[Token], last: Step, names: NameView) -> list[Step]:
@@ -69,11 +65,11 @@ def further(tokens: Sequence[Token], last: Step, names: NameView) -> list[Step]:
 
 
 def _beside(tokens: Sequence[Token], version: int, known: Sequence[int]) -> list[int]:
-    said = " ".join(t.low for t in tokens if t.kind != "punctuation")
-    said = said.removeprefix("and ").removesuffix(" too").removesuffix(" please")
-    if said not in _BESIDE or version not in known:
+    found = _NEXT_TO.fullmatch(" ".join(t.low for t in tokens if t.kind != "punctuation"))
+    if found is None or version not in known:
         return []
-    place = known.index(version) + _BESIDE[said]
+    side = found["place"] or found["side"] or found["kin"]
+    place = known.index(version) + (-1 if side in _BACK else 1)
     return [known[place]] if 0 <= place < len(known) else []
 
 

@@ -247,6 +247,19 @@ def act(tokens: Sequence[Token]) -> str | None:
     return _act(said) or _act(_unled(said)) or _act(_unled(rest)) or _given_up(tokens)
 
 
+def after_no(tokens: Sequence[Token]) -> list[Token]:
+    """What follows a no that stands alone: `no wait. which tokens does he have?`; empty if none.
+
+    Args:
+        tokens: a sentence that changes nothing of what waits.
+    """
+    at = next((i for i, t in enumerate(tokens) if i and t.low in ".!,;-–—:"), len(tokens))
+    said = [t.low for t in tokens[:at]]
+    led = words("dialogue", "leading") | {"second", "moment", "sec", "a"}
+    denies = act(tokens[:at]) in ("no", "cancel") or ("no" in said and set(said) <= led)
+    return list(tokens[at + 1 :]) if denies or {"wait", "stop"} >= set(said) else []
+
+
 def takes_back(tokens: Sequence[Token]) -> bool:
     """True for a last clause that takes back what was said before it: `…, forget I asked`."""
     said = [t.low for t in tokens if t.kind != "punctuation"]

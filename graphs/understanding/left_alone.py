@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 from graphs.plan import Plan, Step
 from graphs.understanding.clause import Mention
+from graphs.understanding.lexicon import words
+from graphs.understanding.names import split_name
 from graphs.understanding.text import Token
 from graphs.understanding.written import read_version
 
@@ -44,12 +46,20 @@ def steps_left(
     if found is None or len(found["what"].split()) > _WORDS:
         return None
     values = {n.name for m in linked() if m.end <= end for n in m.names}
+    part = {w for w in found["what"].split() if w not in words("words", "determiners")}
+    values |= {v for s in waits.steps for v in _named_by(s, part)}
     versions = {v for w in found["what"].split() if isinstance(v := read_version(w), int)}
     gone = [s for s in waits.steps if _is_on(s, values, versions)]
     needed = {n for s in waits.steps if s not in gone for n in s.depends_on}
     if not gone or len(gone) == len(waits.steps) or needed & {s.id for s in gone}:
         return None
     return [step for step in waits.steps if step not in gone]
+
+
+def _named_by(step: Step, part: set[str]) -> list[str]:
+    """The names in a step of which all words of a part are one: `phones` of `patrol-phones`."""
+    said = [v for v in step.arguments.values() if isinstance(v, str)]
+    return [value for value in said if part and part <= set(split_name(value))]
 
 
 def _is_on(step: Step, values: set[str], versions: set[int]) -> bool:

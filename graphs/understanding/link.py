@@ -264,7 +264,13 @@ _HEADED = {
     "dataset": EntityKind.DATASET,
     "data": EntityKind.DATASET,
 }
-_MISSPELT = (EntityKind.MODEL, EntityKind.DEVICE_GROUP, EntityKind.DATASET, EntityKind.DEVICE)
+_MISSPELT = (
+    EntityKind.MODEL,
+    EntityKind.DEVICE_GROUP,
+    EntityKind.DATASET,
+    EntityKind.DEVICE,
+    EntityKind.USER,
+)
 _NO_PART = words("words", "determiners") | words("words", "prepositions")
 
 

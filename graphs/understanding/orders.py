@@ -81,6 +81,8 @@ class Orders:
             return True
         if any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "no_order")):
             return False
+        if _keeps(clause):
+            return False
         own = self._words[operation]
         group = self._operations.get(operation).slots.get("group")
         place = unknown_place(clause) if group is not None and group.closed else range(0)
@@ -139,10 +141,22 @@ class Orders:
             if index not in named
             and token.kind == "word"
             and token.low not in small
+            and token.low not in _PERSONS
             and (token.low,) not in polite()
             and token.low not in fields()["numbers"]
             and not any(c.isdigit() for c in token.low)
         ]
+
+
+def _keeps(clause: Clause) -> bool:
+    """True for `keep him` and `he stays`, which end nothing; `keep it out` does."""
+    low = [t.low for t in clause.tokens if t.kind != "punctuation"]
+    keeps = low[0] in _KEEPING or bool(set(low) & _STAYING)
+    return keeps and not set(low) & {"out", "away", "off", "from", "anymore", "no", "not"}
+
+
+_KEEPING = frozenset(["keep", "leave", "spare"])
+_STAYING = frozenset(["stays", "stay", "remains", "remain"])
 
 
 def _opposed(operation: str, clause: Clause) -> bool:
@@ -152,6 +166,8 @@ def _opposed(operation: str, clause: Clause) -> bool:
 
 
 _PEOPLE = frozenset(["i", "you", "we", "they", "he", "she", "people", "users", "anyone"])
+_PERSONS = frozenset(["him", "her", "them", "he", "she", "they"])
+"""Who is spoken of: no words by which an act is asked for."""
 _BECAUSE = frozenset(["because", "since", "as", "cause", "cuz", "coz", "bc"])
 _STATING = words("segment", "remarks") | {"it", "they", "he", "she", "we", "i", "nobody"}
 _QUESTIONS = words("segment", "questions") | {"?", "must", "should", "may", "whom", "any"}

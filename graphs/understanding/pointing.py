@@ -17,6 +17,7 @@ _DESCRIBE = ".describe"
 _ON_A_JOB = frozenset(
     ["platform.cancel_job", "training.cancel", "training.pause", "training.resume"]
 )
+_UNDO = "platform.undo"
 _FEW = 5
 _NEARBY = 3.0
 """How much likelier a question is that stays with the subject of the wish before it."""
@@ -45,7 +46,10 @@ class Pointing:
                 read.operation = self._goes_on(read.route, said[-1]) or read.operation
             said = [read.operation] if read.operation else said
         kinds = [kind] if kind else []
+        only_told = bool(state.focus) and state.focus[0].via is None
         for read in reads:
+            if read.operation == _UNDO and only_told and _points(read):
+                read.operation = None  # what somebody else did is no act of this conversation
             unclear = read.operation is None or self._describes_it(read)
             unclear = unclear or self._lacks(read, [*kinds, *(f.kind for f in state.focus)])
             if unclear and not read.clause.mentions:
@@ -54,13 +58,13 @@ class Pointing:
 
     def _point(self, read: Read, kinds: Sequence[EntityKind]) -> None:
         """Route a clause with its "it" read as one of some kinds of things, the likeliest first."""
-        span = read.clause.find(phrases("references", "it"))
-        if span is None:
-            return
         low = [t.low for t in read.clause.tokens]
-        if len(low) == span[1] - span[0]:
-            return
         for kind in kinds:
+            own = ("user", "it") if kind is EntityKind.USER else ("it",)
+            found = (read.clause.find(phrases("references", said)) for said in own)
+            span = next((s for s in found if s is not None), None)
+            if span is None or len(low) == span[1] - span[0]:
+                continue
             route = self.router.route([" ".join([*low[: span[0]], MASKS[kind], *low[span[1] :]])])[
                 0
             ]

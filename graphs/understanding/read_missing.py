@@ -6,7 +6,7 @@ import re
 
 from graphs.understanding.asking import ask
 from graphs.understanding.conversation import kind_of_field
-from graphs.understanding.lexicon import fields, words
+from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.open_rollouts import open_groups
 from graphs.understanding.reading import Reading
 from tools.kernel.entities import EntityKind
@@ -19,7 +19,7 @@ _MODELS = (EntityKind.MODEL, EntityKind.MODEL_VERSION)
 def missing(r: Reading) -> None:
     """Ask for the first argument that is required and was not found."""
     for name, info in r.fields.items():
-        if info.is_required() and r.open(name) and _spoken_of(r, name):
+        if info.is_required() and r.open(name) and (_spoken_of(r, name) or _same_one(r, name)):
             continue
         if info.is_required() and r.open(name) and _of_open_rollout(r, name):
             if r.out.question is not None:
@@ -126,6 +126,26 @@ def _spoken_of(r: Reading, name: str) -> bool:
         return False
     r.out.arguments[name] = found.value
     return True
+
+
+_NUMBERED = frozenset(["experiment"])
+"""What is known by a number alone, and stands in no catalogue."""
+
+
+def _same_one(r: Reading, name: str) -> bool:
+    """Take the number of what was spoken of last: `look at experiment 5 and conclude it`."""
+    own = (("the", name), ("that", name), ("this", name))
+    span = r.clause.find(phrases("references", "it")) or r.clause.find(own)
+    if name not in _NUMBERED or span is None:
+        return False
+    recent = [s for plan in r.scope.conversation.recent for s in reversed(plan.steps)]
+    for step in (*reversed(r.scope.steps), *recent):
+        made = step in r.scope.steps and step.operation == "evaluation.declare_experiment"
+        value = {"step": step.id, "field": name} if made else step.arguments.get(name)
+        if value is not None:
+            r.set(name, value, span)
+            return True
+    return False
 
 
 def _of_open_rollout(r: Reading, name: str) -> bool:

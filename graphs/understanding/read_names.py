@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from graphs.understanding.lexicon import words
@@ -32,6 +33,7 @@ _PERSONS = frozenset(
     ]
 )
 """Words for people that are nobody's name."""
+_KINDS_OF_TOKENS = frozenset(["access", "api", "bearer", "secret"])
 
 
 def new_names(r: Reading) -> None:
@@ -95,12 +97,13 @@ def _known_again(r: Reading, name: str, start: int, end: int) -> bool:
 
 def _bare_name(r: Reading, name: str) -> None:
     tokens = r.clause.tokens
+    own = {*re.split(r"[._]", r.operation.name), *_KINDS_OF_TOKENS}
     candidates: list[tuple[float, int]] = []
     for index, token in enumerate(tokens):
         if r.clause.claimed[index] or token.kind not in ("word", "quote"):
             continue
         if (
-            token.low in _EMPTY | _PERSONS
+            token.low in _EMPTY | _PERSONS | own
             or token.low.endswith("'s")
             or token.low in r.scope.verbs
             or token.low in words("naming", "generic")

@@ -131,10 +131,22 @@ def steps(r: Reading) -> None:
         shares, with_sign, end = found
         to_all = len(shares) > 2 and shares[-1] == _WHOLE
         if with_sign or to_all or _STEPPED.search(_text(tokens)):
-            r.set("steps", shares, (at, end))
+            r.set("steps", shares, (_led_by(tokens, at), end))
             return
     if match := _USUAL.search(_text(tokens)):
         r.set("steps", USUAL_STEPS, _span(tokens, match.span()))
+
+
+def _led_by(tokens: list[Token], at: int) -> int:
+    """Where the `in steps of` before shares begins; where they begin themselves without it."""
+    first = at
+    while first and tokens[first - 1].low in _LEADING | _NOUNS:
+        first -= 1
+    return first if {t.low for t in tokens[first:at]} & _NOUNS else at
+
+
+_NOUNS = frozenset(["steps", "stages", "phases", "waves", "increments", "shares"])
+_LEADING = frozenset(["in", "with", "by", "of", "at", "the", "over", "through", ":", "to"])
 
 
 def details(r: Reading) -> None:

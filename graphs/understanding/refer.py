@@ -197,7 +197,8 @@ class Referrer:
             if item.kind is _MODEL and not self._unregistered(item):
                 version = self._version_in_focus(item)
                 return self._set_pair(out, item.value, version)
-        trains = item.via in _trainers() or (item.via or "").startswith("training.")
+        via = item.via or ""
+        trains = via in _trainers() or via.startswith("training.") or via == _MEASURES
         if item.kind is _JOB and (trains or self.makers is None):
             return self._set_job(out, item.value)
         return False
@@ -388,6 +389,8 @@ _THINGS = frozenset([_MODEL, _VERSION, _JOB, EntityKind.DEVICE])
 _BEING = frozenset(["are", "is", "were", "was"])
 _REGISTER = "registry.register"
 _COMPARE = "evaluation.compare"
+_MEASURES = "evaluation.run"
+"""Its job is one that trained a model."""
 _TAKES_AWAY = frozenset(["deployment.rollback"])
 """Their results hold what came in the place of what was spoken of: `roll back, then archive it`."""
 _SUBJECT = frozenset(["model", "version", "job", "other_model", "other_version"])

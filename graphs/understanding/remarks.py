@@ -173,10 +173,68 @@ def is_remark(clause: Clause, verbs: frozenset[str]) -> bool:
     said = low[begin : begin + _WINDOW]
     if subject is not None and low[begin - 1].endswith("'s"):
         said = ["'s", *said]
-    return any(_tells(word) for word in said)
+    return any(tells(word) for word in said)
 
 
-def _tells(word: str) -> bool:
+def exclaims(clause: Clause, verbs: frozenset[str]) -> bool:
+    """True for what is said to oneself before an order: `ugh, that thing again`, `the other way`.
+
+    Args:
+        clause: its words.
+        verbs: the words that begin commands.
+    """
+    low = [t.low for t in clause.tokens if t.kind != "punctuation"]
+    if clause.mentions or not low or set(low) & (_ORDERING | _DENYING | verbs):
+        return False
+    return low[0] in _EXCLAIMING or " ".join(low) in _TURNING
+
+
+def states(clause: Clause, verbs: frozenset[str]) -> bool:
+    """True for a statement about those spoken of: `they calmed down`, `it looks better now`.
+
+    Args:
+        clause: its words.
+        verbs: the words that begin commands.
+    """
+    low = [t.low for t in clause.tokens if t.kind != "punctuation"]
+    while len(low) > 2 and low[0] in {
+        "ok",
+        "okay",
+        "well",
+        "so",
+        "now",
+        "good",
+        "fine",
+        "ah",
+        "oh",
+    }:
+        low = low[1:]
+    if len(low) < 2 or low[0] not in _OTHERS or clause.asks or set(low) & _ORDERING:
+        return False
+    return tells(low[1]) or (low[1].endswith("s") and low[1] not in verbs)
+
+
+_DENYING = frozenset(
+    ["no", "not", "don't", "dont", "never", "nope", "nah", "wait", "cannot", "can't", "nothing"]
+)
+_OTHERS = frozenset(
+    ["they", "it", "he", "she", "everything", "everyone", "everybody", "nobody", "things", "that"]
+)
+_EXCLAIMING = frozenset(
+    ["ugh", "argh", "phew", "damn", "gosh", "sigh", "whoa", "yikes", "pff", "meh", "hmpf", "jeez",
+     "wow", "oof", "eek", "bah", "dammit", "hm", "hmm", "urgh", "grr", "ouch"]
+)  # fmt: skip
+_TURNING = frozenset(
+    ["other way round", "the other way round", "other way around", "the other way around",
+     "the opposite", "wrong way round", "the wrong way round", "i changed my mind",
+     "changed my mind", "i have changed my mind", "on second thought", "on second thoughts",
+     "long story", "long story short", "you know what", "change of plan", "change of plans",
+     "new plan", "small change"]
+)  # fmt: skip
+
+
+def tells(word: str) -> bool:
+    """True for a word of what is or was so: `was`, `crashed`, `fell`."""
     past = word.endswith("ed") and word not in words("words", "stop")
     return past or word in _TELLING or word in _IRREGULAR
 

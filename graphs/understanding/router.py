@@ -40,6 +40,10 @@ class Encoder(Protocol):
         """One row a text."""
         ...
 
+    def words(self) -> frozenset[str]:
+        """Words that it takes in whole: none of them is a slip of the finger."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Route:

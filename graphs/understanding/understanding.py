@@ -14,6 +14,7 @@ from graphs.understanding import dialogue, guards, later
 from graphs.understanding.amend import amended
 from graphs.understanding.answers import value_for
 from graphs.understanding.arrows import arrows_in_words
+from graphs.understanding.asides import Asides
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState, Focus
 from graphs.understanding.courtesies import without_courtesies
@@ -29,7 +30,7 @@ from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView, NameWords
-from graphs.understanding.no_order import orders_nothing, restricts
+from graphs.understanding.no_order import restricts
 from graphs.understanding.once_more import once_more
 from graphs.understanding.order_of_acts import in_order
 from graphs.understanding.orders import Orders
@@ -38,7 +39,7 @@ from graphs.understanding.parsed import ParsedPlan, Reason
 from graphs.understanding.planner import Planner
 from graphs.understanding.pointing import Pointing
 from graphs.understanding.reading import Scope
-from graphs.understanding.remarks import Knowing, is_remark, with_remarks
+from graphs.understanding.remarks import is_remark
 from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Router
 from graphs.understanding.said_again import without_repeats
@@ -75,13 +76,14 @@ class Understanding:
         self.known = common_words() | self.router.vocabulary | self.verbs
         self.linker = Linker(self.known)
         meant = self.verbs | self.router.vocabulary | words("schedule", "words")
-        self._speller = Speller(self.known, meant)
+        self._speller = Speller(self.known | encoder.words(), meant)
         self.hearing = Hearing(
             operations, sentences, self.router, self.linker, self.verbs, self.known
         )
         self._pointing = Pointing(operations, self.hearing)
         self._segmenter = Segmenter(self.verbs)
         self._orders = Orders(operations, sentences, self.verbs)
+        self._asides = Asides(operations, self.hearing, self._orders, self.linker, self.verbs)
         self._leftovers = Leftovers(operations, sentences, self.verbs)
         self._joiner = ReadJoiner(operations, self._given, self.linker, self.verbs)
         self._parallels = Parallels(operations, self._given, self.linker, self.verbs)
@@ -123,6 +125,7 @@ class Understanding:
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
         own, cut = guards.own_words(arrows_in_words(text, self.verbs))
         own = files_added(said_plainly(self._between_courtesies(own, names)))
+        own = own[self._asides.before(own, names) :]
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
             return ParsedPlan(
@@ -134,7 +137,15 @@ class Understanding:
         if reply := dialogue.answer_to_open(self, said, own, names, state):
             return reply
         plan = self._alone(own, tokens, names, state, cut)
+        if not plan.steps and plan.question is None:
+            clauses = [Clause(list(tokens))]
+            plan.spoken_of = self._with_named(clauses, names, ConversationState()).focus
         waits = state.proposed is not None and dialogue.waits(self, state.proposed)
+        rest = guards.after_no(tokens) if waits and plan.abstained else []
+        if rest:
+            instead = self.read(join(rest), rest, names, state.settled(), {}, cut)
+            if instead.steps or instead.question is not None:
+                return instead
         if waits and plan.abstained and restricts(tokens):
             plan.reply, plan.drops_pending, plan.final = self.replies.unrestricted(own), True, True
         return plan
@@ -272,7 +283,7 @@ class Understanding:
         named = [c for c in clauses if c.negated] or clauses[1 : 1 + (tokens is not said)]
         state = self._with_named(named, names, state)
         reads = self.hearing.reads(wanted, names)
-        reads, remarks = self._with_remarks(without_repeats(reads), names)
+        reads, remarks = self._asides.with_remarks(without_repeats(reads), names)
         state = self._with_named(remarks, names, state)
         self._pointing.settle(reads, state)
         reads = [
@@ -283,7 +294,7 @@ class Understanding:
         reads = self._joiner.joined(reads, self.scope(names, state))
         reads = self._parallels.apart(reads, self.scope(names, state))
         reads = [self._asked_how(read) for read in self._begun(reads, names)]
-        told = self._told(reads) if not dry else []
+        told = self._asides.told(reads) if not dry else []
         state = self._with_named([read.clause for read in told], names, state)
         reads = [read for read in reads if read not in told] or reads
         for read in reads:
@@ -303,34 +314,6 @@ class Understanding:
             draft.unclear = draft.unclear or self._leftovers.of_condition(draft)
             draft.unread = unread(draft, self.operations) or self._leftovers.of(draft, answers)
         return self._finish(draft, text, dry, answers)
-
-    def _with_remarks(self, reads: list[Read], names: NameView) -> tuple[list[Read], list[Clause]]:
-        """Reads in which an order is heard with what was told before it, and what was only told."""
-
-        def takes(operation: str, kinds: frozenset[EntityKind]) -> bool:
-            taken = {slot.kind for slot in self.operations.get(operation).slots.values()}
-            return kinds <= taken | {EntityKind.MODEL_VERSION}
-
-        known = Knowing(
-            verbs=self.verbs,
-            hear=lambda clause: self.hearing.reads([clause], names)[0],
-            takes=takes,
-            asked_in=self._orders.asked_in,
-            acts=self.changes,
-        )
-        return with_remarks(reads, known)
-
-    def _told(self, reads: list[Read]) -> list[Read]:
-        """The reads that only tell of something; none of them is taken for an act any more."""
-        hold = [r for r in reads if r.operation is None or r.goes_on or self.changes(r.operation)]
-        told = [r for r in hold if not r.clause.told and orders_nothing(r.clause, self.verbs)]
-        ordered = any(r.operation is not None for r in reads)
-        told += [
-            r for r in reads if ordered and not r.operation and is_remark(r.clause, self.verbs)
-        ]
-        for read in told:
-            read.operation = None
-        return told
 
     def changes(self, operation: str) -> bool:
         """True for an operation that changes something, rather than only reads."""

@@ -85,18 +85,31 @@ class Embedder:
         """Load the encoder now, so that the first request does not wait for it."""
         self.embed(["warm up"], 128)
 
+    def words(self) -> frozenset[str]:
+        """The English words that the encoder takes in whole, in small letters; 5 letters at least.
+
+        Raises:
+            AssetMissing: the encoder has not been fetched on this machine.
+        """
+        with self._lock:
+            vocabulary = self._tokenizer(128).get_vocab()
+        return frozenset(w for w in vocabulary if len(w) > 4 and w.isascii() and w.isalpha())
+
     def _load(self, max_length: int) -> tuple[Any, Any]:
         with self._lock:
             if self._session is not None and max_length in self._tokenizers:
                 return self._session, self._tokenizers[max_length]
-            folder = self._folder or asset_path("minilm-int8")
             if self._session is None:
+                folder = self._folder or asset_path("minilm-int8")
                 self._session = _open_session(folder / "model.onnx")
-            if max_length not in self._tokenizers:
-                self._tokenizers[max_length] = _open_tokenizer(
-                    folder / "tokenizer.json", max_length
-                )
-            return self._session, self._tokenizers[max_length]
+            return self._session, self._tokenizer(max_length)
+
+    def _tokenizer(self, max_length: int) -> Any:
+        """The tokenizer that cuts at a length; the lock is held."""
+        if max_length not in self._tokenizers:
+            folder = self._folder or asset_path("minilm-int8")
+            self._tokenizers[max_length] = _open_tokenizer(folder / "tokenizer.json", max_length)
+        return self._tokenizers[max_length]
 
 
 _shared: Embedder | None = None
