@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,8 @@ def test_every_setting_reaches_the_run_and_its_record_says_all_that_is_needed_to
         assert result["parameters"][name] == value
     run = client(kernel.settings).get_run(result["run_id"])
     assert run.data.params["scheduler"] == "cosine"
-    assert result["estimate_error"] is not None
     assert run.data.metrics["estimate_error"] == result["estimate_error"]
+    assert run.data.metrics["seconds"] == result["seconds"]
     assert run.data.metrics["peak_memory_mb"] > 50
     stored = artifact_folder(kernel.settings, result["run_id"])
     packages = json.loads((stored / "environment.json").read_text())["packages"]
@@ -99,14 +100,43 @@ def test_a_training_is_paused_frees_its_process_and_ends_as_if_it_had_not_been(
     assert 0 < state["progress"] < 1
     with pytest.raises(Conflict, match="paused already"):
         call("training.pause", job=job)
+    began = time.monotonic()
+    assert not kernel.jobs.wait_for_cancel(job, 2.0)
+    waited = time.monotonic() - began
     call("training.resume")
     row = kernel.jobs.wait(job, timeout=110)
     assert row.result is not None, row.error
+    assert row.started is not None and row.ended is not None
+    assert row.result["seconds"] <= (row.ended - row.started).total_seconds() - waited
     undisturbed = call("training.start", **wanted).job
     assert undisturbed is not None
     other = kernel.jobs.wait(undisturbed, timeout=110)
     assert other.result is not None, other.error
     assert row.result["final_loss"] == other.result["final_loss"]
+
+
+@pytest.mark.slow
+def test_time_estimate_and_error_are_of_the_whole_job_as_its_user_sees_it(
+    kernel: Kernel, call: Caller, finished: Finisher, known: str, base: Path
+):
+    wanted = {"dataset": known, "base_model": str(base), "epochs": 2}
+    before = call("training.estimate", **wanted).result.model_dump()
+    fixed = before["startup_seconds"] + before["around_seconds"]
+    assert before["around_seconds"] > 0
+    assert before["seconds"] >= fixed
+    result = finished("training.start", **wanted)
+    row = kernel.jobs.get(result["job"], "default")
+    assert row.started is not None and row.ended is not None
+    seen = (row.ended - row.started).total_seconds()
+    assert 0.8 * seen < result["seconds"] <= seen
+    assert result["estimated_seconds"] == pytest.approx(before["seconds"], abs=0.2)
+    off = result["seconds"] / result["estimated_seconds"] - 1
+    assert result["estimate_error"] == pytest.approx(off, abs=0.01)
+    said = call("training.status", job=result["job"]).receipt.says or ""
+    assert f"It took {result['seconds']:.0f} s of work, waiting and pauses left out" in said
+    assert f"{result['estimated_seconds']:.0f} s had been estimated, it was {abs(off):.0%}" in said
+    after = call("training.estimate", **wanted).result.model_dump()
+    assert abs(after["seconds"] - result["seconds"]) < abs(before["seconds"] - result["seconds"])
 
 
 def test_a_run_that_cannot_fit_is_refused_with_what_would_fit(

@@ -97,6 +97,11 @@ class JobContext:
         since, self._worked_until = self._worked_until, time.monotonic()
         return max(self._worked_until - since, 0.0)
 
+    def spent(self) -> float:
+        """The seconds of work since the job began, over all attempts; waiting is none."""
+        told = self._jobs.get(self.id, self._tenant).seconds
+        return told + max(time.monotonic() - self._worked_until, 0.0)
+
     def child(
         self,
         module: str,

@@ -1,10 +1,10 @@
 """How long a training takes and what it needs, from this machine's speed.
 
-Time = starting up + arithmetic / speed. Arithmetic: a layer of hidden size h costs 24 h² operations
-a token forwards; as much again backwards for its inputs, and again for its weights where they are
-all trained. Speed is measured once with a small matrix product and then, for each method and
-precision, corrected by what finished trainings reached; all are kept in the home. So is the
-time of starting up.
+Time = what is fixed + arithmetic / speed. Arithmetic: a layer of hidden size h costs 24 h²
+operations a token forwards; as much again backwards for its inputs, and again for its weights where
+they are all trained. Speed is measured once with a small matrix product and then, for each method
+and precision, corrected by what finished trainings reached. The times that are fixed
+(`tools.training.timing`) are learnt for each base model too. All are kept in the home.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ from typing import TYPE_CHECKING, Any
 from tools.training.fitting import alternatives, room
 from tools.training.particular import share_of
 from tools.training.spec import DEFAULTS
+from tools.training.timing import durations
 from tools.training.types import StartTraining, TrainingEstimate
 
 if TYPE_CHECKING:
     from tools.datasets.service import Dataset
     from tools.kernel.settings import Settings
 
-STARTUP_SECONDS = 12.0
+USUAL_SECONDS = (12.0, 8.0)
+"""Before the first step, and around the computing, where none of the kind has been seen."""
 RUNTIME_MB = 620
 _EFFICIENCY = 0.55
 _CHARACTERS_A_TOKEN = 4.3
 _WEIGHT = 0.5
 _MEASURED = "matrix product"
-_STARTING = "starting"
+_FIXED = ("starting", "around")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +89,19 @@ class Speedometer:
             mean = (1 - _WEIGHT) * math.log(old) + _WEIGHT * math.log(reached)
             self._write(kind, math.exp(mean))
 
-    def startup(self, kind: str, usual: float) -> float:
-        """Seconds before a kind of training computes: as seen here, or as usual."""
-        return self._known().get(f"{_STARTING} {kind}", usual)
+    def fixed(self, kind: str, usual: tuple[float, float]) -> tuple[float, float]:
+        """Seconds before a kind of training computes and around it: as seen here, or as usual."""
+        known = self._known()
+        starting, around = (known.get(f"{n} {kind}", u) for n, u in zip(_FIXED, usual, strict=True))
+        return starting, around
 
-    def learn_startup(self, kind: str, expected: float, seconds: float) -> None:
-        """Correct the starting up of a kind by a finished training."""
-        if seconds > 0:
-            mean = (1 - _WEIGHT) * expected + _WEIGHT * seconds
-            self._write(f"{_STARTING} {kind}", mean)
+    def learn_fixed(
+        self, kind: str, expected: tuple[float, float], seen: tuple[float, float]
+    ) -> None:
+        """Correct what is fixed of a kind by a finished training."""
+        for name, old, seconds in zip(_FIXED, expected, seen, strict=True):
+            if seconds > 0:
+                self._write(f"{name} {kind}", (1 - _WEIGHT) * old + _WEIGHT * seconds)
 
     def _known(self) -> dict[str, float]:
         try:
@@ -141,9 +147,7 @@ def estimate(
     """Time, memory and cost of a training; `kind` is whose speed counts if not the method's."""
     work = work_of(args, dataset, config)
     meter, kind = Speedometer(settings), kind or kind_of(args)
-    computing = work.operations / meter.read(kind)
-    starting = meter.startup(kind, STARTUP_SECONDS)
-    seconds = starting + computing
+    times = durations(meter, kind, args.base_model, USUAL_SECONDS, work.operations)
     epochs = args.epochs or DEFAULTS[args.method].epochs
     rows = dataset.profile.splits.get("train", 0)
     memory = _memory(args, work, epochs, config)
@@ -161,19 +165,16 @@ def estimate(
         rows=rows,
         epochs=epochs,
         steps=epochs * math.ceil(rows / (args.batch_size * args.gradient_accumulation)),
-        seconds=round(seconds, 1),
-        seconds_low=round(starting / 2 + computing / 3, 1),
-        seconds_high=round(1.5 * starting + 3 * computing, 1),
-        startup_seconds=round(starting, 1),
+        **times,
         memory_mb=memory,
         disk_mb=disk,
         memory_free_mb=free.memory_mb,
         disk_free_mb=free.disk_mb,
         fits=fits,
         would_fit=[] if fits else alternatives(args, memory_of, free.memory_mb),
-        cost=round(seconds / 3600 * settings.hourly_rate, 6),
+        cost=round(times["seconds"] / 3600 * settings.hourly_rate, 6),
         currency=settings.currency,
-        examples_per_second=round(rows * epochs / max(computing, 0.001), 1),
+        examples_per_second=round(rows * epochs * meter.read(kind) / max(work.operations, 1.0), 1),
         warnings=warnings,
     )
 

@@ -181,6 +181,9 @@ def state_of(row: JobRow) -> TrainingState:
         metrics=metrics,
         run_id=result.get("run_id"),
         error=(row.error or {}).get("message"),
+        seconds=result.get("seconds"),
+        estimated_seconds=result.get("estimated_seconds"),
+        estimate_error=result.get("estimate_error"),
         created=row.created,
         ended=row.ended,
     )

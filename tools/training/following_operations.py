@@ -16,6 +16,7 @@ from tools.training.following_types import (
     TrainingState,
     TrainingStatusArgs,
 )
+from tools.training.timing import said
 
 if TYPE_CHECKING:
     from tools.training.following import TrainingJobs
@@ -59,7 +60,10 @@ def _(args: TrainingStatusArgs, result: TrainingState) -> str:
     if result.status == "done":
         accuracy = result.metrics.get("validation_accuracy")
         reached = "–" if accuracy is None else f"{accuracy:.1%}"
-        return f"{what} is done: validation accuracy {reached}."
+        took = (
+            "" if result.seconds is None else f" {said(result.seconds, result.estimated_seconds)}"
+        )
+        return f"{what} is done: validation accuracy {reached}.{took}"
     return f"{what} is {result.status}."
 
 

@@ -61,7 +61,13 @@ class ListTrainings(Args):
 
 
 class TrainingState(Result):
-    """How a training stands."""
+    """How a training stands.
+
+    Attributes:
+        seconds: work of the job that has ended, waiting and pauses left out.
+        estimated_seconds: what had been expected of that.
+        estimate_error: how far off that was, as a share of it: 0.2 for a fifth longer.
+    """
 
     job: int
     operation: str
@@ -75,6 +81,9 @@ class TrainingState(Result):
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
     run_id: str | None = None
     error: str | None = None
+    seconds: float | None = None
+    estimated_seconds: float | None = None
+    estimate_error: float | None = None
     created: datetime
     ended: datetime | None = None
 

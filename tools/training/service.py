@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tools.kernel.operations import Call, Evidence, Preview
 from tools.training import base_models
+from tools.training.estimating import error_of
 from tools.training.fitting import refuse_unfit
 from tools.training.particular import placed, without_given
 from tools.training.pausing import compute
 from tools.training.period import narrowed, rows_of
 from tools.training.preparing import model_slug
+from tools.training.recording import learn_fixed, learn_speed, write_card
 from tools.training.run_types import RunState
 from tools.training.space import parse as parse_space
 from tools.training.tasks import by_name, check_method, check_tuning, task_of
 from tools.training.telling import foreseen
+from tools.training.timing import at_once, compared, expected_seconds
 from tools.training.types import (
     StartTraining,
     TrainingEstimate,
@@ -126,7 +129,9 @@ class TrainingService:
         usual = {"learning_rate": task.defaults(args.method)["learning_rate"]}
         each = training.model_copy(update=usual)
         limit = (args.timeout_minutes or float("inf")) * 60 + one.seconds
-        seconds = min(one.seconds * args.trials, limit)
+        beside = at_once(args, self.settings)
+        whole = expected_seconds(one.model_dump(), [one.epochs] * args.trials, beside)
+        seconds = round(min(whole, limit), 1)
         return Preview(
             summary=f"Try {args.trials} settings for {args.name} ({args.method} on "
             f"{args.base_model}) on {one.dataset} v{one.dataset_version} and keep the best: "
@@ -168,7 +173,7 @@ class TrainingService:
         job, tenant = call.running, call.tenant
         prepared = job.step("prepare", self.prepare, args, tenant, job)
         measured = job.step("train", self._train, prepared, tenant, job)
-        result = job.step("record", self.record, args, prepared, measured, job)
+        result = job.step("record", self._record, args, prepared, measured, job)
         job.step("tidy", tidy, job.workdir)
         return TrainingResult.model_validate(result)
 
@@ -219,6 +224,20 @@ class TrainingService:
             self._datasets.forget_use(tenant, f"training job {job}")
             raise
 
+    def _record(
+        self,
+        args: StartTraining,
+        prepared: dict[str, Any],
+        measured: dict[str, Any],
+        job: JobContext,
+    ) -> dict[str, Any]:
+        result = self.record(args, prepared, measured, job)
+        estimate, took = prepared["estimate"], job.spent()
+        times = compared(expected_seconds(estimate, [measured["epochs"]]), took)
+        self.runs.add_times(prepared["run_id"], times)
+        learn_fixed(self.settings, args.base_model, prepared, measured, took)
+        return {**result, **times}
+
     def record(
         self,
         args: StartTraining | TuneTraining,
@@ -227,17 +246,18 @@ class TrainingService:
         job: JobContext,
         folder: Path | None = None,
     ) -> dict[str, Any]:
-        """Store what was measured and made; may be repeated after a crash."""
+        """Store what was measured and made, but for the job's times; may be repeated."""
         job.progress(0.97, "recording the run")
         expected = prepared["estimate"]
         # What ran before these were told has neither.
         told = [*measured.get("warnings", ()), *filter(None, (expected.get("cut"),))]
-        measured = {**measured, **estimate_errors(expected, measured), "warnings": told}
+        of_memory = error_of(measured["peak_memory_mb"], expected["memory_mb"])
+        measured = {**measured, "memory_error": of_memory, "warnings": told}
         where, made = folder or job.workdir, Path(prepared["spec"]["output"]).name
         if prepared["task"] == "classification":
-            self._write_card(where / made, args, prepared, measured)
+            write_card(where / made, args, prepared, measured)
         path, sha256 = self.runs.finish(prepared["run_id"], where, measured, made)
-        self._learn_speed(prepared, measured)
+        learn_speed(self.settings, prepared, measured)
         names = TrainingResult.model_fields
         return TrainingResult(
             job=job.id,
@@ -254,47 +274,6 @@ class TrainingService:
             parameters=prepared["parameters"],
             **{name: value for name, value in measured.items() if name in names},
         ).model_dump(mode="json")
-
-    def _write_card(
-        self,
-        folder: Path,
-        args: StartTraining | TuneTraining,
-        prepared: dict[str, Any],
-        measured: dict[str, Any],
-    ) -> None:
-        from tools.training.card import model_card
-        from tools.training.environment import code_version
-
-        scores = {
-            "accuracy": measured["validation_accuracy"],
-            "f1": measured["validation_macro_f1"],
-            "loss": measured["final_loss"],
-        }
-        card = model_card(
-            name=str(args.name),
-            base_model=args.base_model,
-            task=prepared["spec"]["task"],
-            method=args.method,
-            dataset=f"{prepared['dataset']}@{prepared['dataset_version']}",
-            dataset_sha256=prepared["dataset_sha256"],
-            metrics=scores,
-            parameters=prepared["parameters"],
-            labels=prepared["spec"]["labels"],
-            facts={"MLflow run": prepared["run_id"], "code version": code_version()},
-            warnings=measured["warnings"],
-        )
-        (folder / "README.md").write_text(card, encoding="utf-8")
-
-    def _learn_speed(self, prepared: dict[str, Any], measured: dict[str, Any]) -> None:
-        from tools.training.estimating import Speedometer
-
-        share = measured["epochs"] / prepared["spec"]["epochs"]
-        if not measured["resumed"]:
-            done = prepared["operations"] * share
-            speed = Speedometer(self.settings)
-            speed.learn(prepared["kind"], done, measured["compute_seconds"])
-            before = measured["seconds"] - measured["compute_seconds"]
-            speed.learn_startup(prepared["kind"], prepared["estimate"]["startup_seconds"], before)
 
     def run_tuning(self, args: TuneTraining, call: Call) -> TuningResult:
         """Search for good settings as a durable job; see `tools.training.tuning`."""
@@ -339,20 +318,6 @@ class TrainingService:
         run = self.runs.run(run_id, tenant)
         name = run.data.tags["pilothouse.model"]
         return RunState(run_id=run_id, model_name=name, stage=run.info.lifecycle_stage)
-
-
-def estimate_errors(estimate: dict[str, Any], measured: dict[str, Any]) -> dict[str, float | None]:
-    """How far the estimate was from what a training took; a part of the epochs counts as such."""
-    from tools.training.estimating import error_of
-
-    starting = estimate["startup_seconds"]
-    share = measured["epochs"] / max(1, estimate["epochs"])
-    expected = starting + share * (estimate["seconds"] - starting)
-    return {
-        "estimated_seconds": round(expected, 2),
-        "estimate_error": error_of(measured["seconds"], expected),
-        "memory_error": error_of(measured["peak_memory_mb"], estimate["memory_mb"]),
-    }
 
 
 def as_training(args: StartTraining | TuneTraining) -> StartTraining:

@@ -133,6 +133,15 @@ class TrainingRuns:
         store.set_terminated(run_id, status="FINISHED")
         return str(stored), sha256
 
+    def add_times(self, run_id: str, times: Mapping[str, float | None]) -> None:
+        """Add what the job took, what had been expected, and the error; may be repeated."""
+        from mlflow.entities import Metric
+
+        began = self._client.get_run(run_id).info.start_time
+        known = {name: value for name, value in times.items() if value is not None}
+        metrics = [Metric(name, float(value), began, 0) for name, value in known.items()]
+        self._client.log_batch(run_id, metrics=metrics)
+
     def run(self, run_id: str, tenant: str) -> Run:
         """A tenant's run.
 
@@ -216,7 +225,7 @@ def _metrics(curve: dict[str, Any], measured: Mapping[str, Any], began: int) -> 
         "trained_parameters": measured["trained_parameters"],
         **measured.get("metrics", {}),
     }
-    for name in ("estimated_seconds", "estimate_error", "peak_memory_mb", "memory_error"):
+    for name in ("peak_memory_mb", "memory_error"):
         if measured.get(name) is not None:
             finals[name] = measured[name]
     for name, value in finals.items():

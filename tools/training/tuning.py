@@ -20,6 +20,7 @@ from tools.kernel.errors import Cancelled, PilothouseError
 from tools.training import space, trials
 from tools.training.pausing import compute
 from tools.training.tasks import by_name
+from tools.training.timing import at_once, compared, expected_seconds
 from tools.training.types import TrialResult, TuneTraining, TuningResult
 
 if TYPE_CHECKING:
@@ -231,9 +232,13 @@ def _record(
     chosen: dict[str, Any] = {**prepared, "spec": best["spec"], "parameters": settings}
     service.runs.describe(chosen["run_id"], settings, {"study": study_name(job.id)})
     done = service.record(args, chosen, best["measured"], job, folder)
+    whole = _expected(prepared["estimate"], outcomes, at_once(args, service.settings))
+    times = compared(whole, job.spent())
+    service.runs.add_times(chosen["run_id"], times)
     return {
         **done,
-        **_expected(prepared["estimate"], outcomes),
+        **times,
+        "trial_estimated_seconds": prepared["estimate"]["seconds"],
         "study": study_name(job.id),
         "best_trial": best["trial"]["number"],
         "trials": tried,
@@ -244,20 +249,10 @@ def _record(
     }
 
 
-def _expected(estimate: dict[str, Any], outcomes: list[dict[str, Any]]) -> dict[str, Any]:
-    """What all trials took, what that had been expected to be as far as they went, and of one."""
-    from tools.training.estimating import error_of
-    from tools.training.service import estimate_errors
-
+def _expected(estimate: dict[str, Any], outcomes: list[dict[str, Any]], beside: int) -> float:
+    """What all trials had been expected to take, as far as they went."""
     measured = [o["measured"] for o in outcomes if o["measured"] is not None]
-    seconds = sum(o["trial"]["seconds"] for o in outcomes)
-    expected = sum(estimate_errors(estimate, m)["estimated_seconds"] or 0.0 for m in measured)
-    return {
-        "seconds": seconds,
-        "estimated_seconds": round(expected, 2),
-        "estimate_error": error_of(seconds, expected),
-        "trial_estimated_seconds": estimate["seconds"],
-    }
+    return expected_seconds(estimate, [m["epochs"] for m in measured], beside)
 
 
 def _tidy(folder: Path) -> None:

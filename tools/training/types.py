@@ -223,9 +223,11 @@ class TrainingResult(Result):
         metrics: what else the task measures, before and after.
         warnings: what to know of it: that nothing was improved, that texts were cut.
         validation_micro_f1: F1 over all labels together.
-        seconds: time from start to end of the compute, over all attempts.
-        estimated_seconds: what had been expected before it started.
-        estimate_error: how far the time was from that: 0.2 for a fifth longer, -0.2 for shorter.
+        seconds: work of the job from its beginning to its recorded end, over all attempts, with
+            what a kill made it do again; waiting in the queue and pauses are left out.
+        estimated_seconds: what had been expected of that before it started, for as many epochs as
+            were trained.
+        estimate_error: how far `seconds` was from that: 0.2 for a fifth longer, -0.2 for shorter.
         peak_memory_mb: the most memory that its process took.
         memory_error: how far that was from what had been expected, as a share.
         trained_parameters: how many numbers were trained.
@@ -272,6 +274,7 @@ class TrialResult(Result):
         state: `complete`, `pruned` (given up early as worse than the others) or `failed`.
         value: quality on the validation split (accuracy, or micro F1 of several labels); of the
             last epoch done when pruned.
+        seconds: from the start of its computing process to the end of its steps.
         latency_ms: median time of one text alone.
         size_mb: what is trained, on disk.
     """
@@ -315,10 +318,11 @@ class TrainingEstimate(Result):
     """What a training would take.
 
     Attributes:
-        seconds: likely duration, starting up included.
+        seconds: likely duration of the job once it begins, all included.
         seconds_low: when it stops early or the machine is idle.
         seconds_high: when the machine is busy.
-        startup_seconds: the part of them before it computes.
+        startup_seconds: the part of them that its computing process takes before its steps.
+        around_seconds: the part for preparing, writing, measuring and recording.
         memory_mb: likely peak memory of the training process.
         disk_mb: likely disk it takes while it runs and afterwards.
         memory_free_mb: what it may take of memory.
@@ -341,6 +345,7 @@ class TrainingEstimate(Result):
     seconds_low: float
     seconds_high: float
     startup_seconds: float = 0.0
+    around_seconds: float = 0.0
     memory_mb: int
     disk_mb: int = 0
     memory_free_mb: int = 0

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tools.training.language.spec import DEFAULTS
+from tools.training.timing import durations
 from tools.training.types import StartTraining, TrainingEstimate
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from tools.datasets.service import Dataset
     from tools.kernel.settings import Settings
 
-STARTUP_SECONDS = 25.0
+USUAL_SECONDS = (25.0, 20.0)
+"""Before the first step, and around the computing, where none of the kind has been seen."""
 RUNTIME_MB = 900
 _CHARACTERS_A_TOKEN = 3.8
 _TEMPLATE_TOKENS = 12
@@ -70,9 +72,8 @@ def estimate(
     from tools.training.fitting import room
 
     meter, kind = Speedometer(settings), kind_of(args)
-    computing = operations_of(args, rows, config) / meter.read(kind)
-    starting = meter.startup(kind, STARTUP_SECONDS)
-    seconds = starting + computing
+    operations = operations_of(args, rows, config)
+    times = durations(meter, kind, args.base_model, USUAL_SECONDS, operations)
     epochs = args.epochs or DEFAULTS[args.method].epochs
     count = dataset.profile.splits.get("train", 0)
     memory, disk, free = memory_mb(args, config), disk_mb(args, config), room(settings)
@@ -85,19 +86,16 @@ def estimate(
         rows=count,
         epochs=epochs,
         steps=epochs * math.ceil(count / (args.batch_size * args.gradient_accumulation)),
-        seconds=round(seconds, 1),
-        seconds_low=round(starting / 2 + computing / 3, 1),
-        seconds_high=round(1.5 * starting + 3 * computing, 1),
-        startup_seconds=round(starting, 1),
+        **times,
         memory_mb=memory,
         disk_mb=disk,
         memory_free_mb=free.memory_mb,
         disk_free_mb=free.disk_mb,
         fits=fits,
         would_fit=[] if fits else would_fit(args, config, free.memory_mb),
-        cost=round(seconds / 3600 * settings.hourly_rate, 6),
+        cost=round(times["seconds"] / 3600 * settings.hourly_rate, 6),
         currency=settings.currency,
-        examples_per_second=round(count * epochs / max(computing, 0.001), 1),
+        examples_per_second=round(count * epochs * meter.read(kind) / max(operations, 1.0), 1),
     )
 
 
