@@ -12,6 +12,7 @@ from typing import Any
 
 from tools.kernel import errors
 from tools.kernel.child import child_main, emit
+from tools.kernel.stillness import alone
 
 
 def run(spec: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +39,27 @@ def run(spec: dict[str, Any]) -> dict[str, Any]:
     if what == "slow":
         Path(spec["pids"]).write_text(str(os.getpid()))
         time.sleep(spec["seconds"])
+    if what == "step":
+        step(Path(spec["steps"]), Path(spec["stop"]))
+    if what == "measure":
+        return measure(Path(spec["steps"]), Path(spec["stop"]))
     return {}
+
+
+def step(steps: Path, stop: Path) -> None:
+    while not stop.exists():
+        with steps.open("a") as file:
+            file.write(".")
+        emit(progress=0.5)
+
+
+def measure(steps: Path, stop: Path) -> dict[str, Any]:
+    with alone() as found:
+        before = steps.stat().st_size
+        time.sleep(0.3)
+        after = steps.stat().st_size
+    stop.touch()
+    return {"alone": found.alone, "steps": after - before}
 
 
 def garbage() -> None:

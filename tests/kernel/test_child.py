@@ -100,6 +100,20 @@ def test_an_expected_error_comes_back_as_what_it_is(start, kind):
     )
 
 
+def test_a_child_that_measures_has_the_machine_alone_while_another_computes(lab, tmp_path, start):
+    files = {"steps": str(tmp_path / "steps"), "stop": str(tmp_path / "stop")}
+    stepping = threading.Event()
+    other = Job(tmp_path / "other")
+    other.workdir.mkdir()
+    other.progress = lambda *_, **__: stepping.set()
+    with ThreadPoolExecutor(1) as pool:
+        spec = {"do": "step", **files}
+        computing = pool.submit(run_child, other, lab.settings, MODULE, spec, None)
+        assert stepping.wait(60)
+        assert start("measure", **files) == {"alone": True, "steps": 0}
+        computing.result(60)
+
+
 def test_a_bug_in_a_child_points_to_its_log(job, start):
     with pytest.raises(OperationFailed, match="ended with code 1") as failed:
         start("crash")

@@ -28,6 +28,7 @@ class Said:
         seconds: times of single rows.
         cost_per_1000: money for a thousand rows.
         memory_mb: peak memory of its process.
+        alone: whether other computing processes stood still while it was timed, if that is known.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Said:
     seconds: Sequence[float]
     cost_per_1000: float
     memory_mb: float | None = None
+    alone: bool | None = None
 
 
 def contenders(truth: Sequence[str], said: Sequence[Said]) -> list[Contender]:

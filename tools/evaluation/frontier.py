@@ -18,6 +18,7 @@ from tools.evaluation.power import difference_seen
 from tools.evaluation.reports import ReportStore
 from tools.evaluation.service import WORKER, EvaluationService
 from tools.evaluation.subjects import Subject, subject_of_version
+from tools.kernel import stillness
 from tools.kernel.endpoint import Answer, Endpoint
 from tools.kernel.errors import Conflict
 from tools.kernel.operations import Evidence, Preview
@@ -93,7 +94,10 @@ class FrontierService:
             contenders=crowned(contenders(truth, said), pairs),
             differences=pairs,
             currency=self._kernel.settings.currency,
-            warnings=held.warnings,
+            warnings=[
+                *held.warnings,
+                *stillness.told(one.name for one in said if one.alone is False),
+            ],
         )
         stored = job.step("store", self._store, report.model_dump(mode="json"), call)
         return Frontier.model_validate(stored)

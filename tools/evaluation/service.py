@@ -21,6 +21,7 @@ from tools.evaluation.types import (
     RunEvaluation,
 )
 from tools.evaluation.verdict import compared
+from tools.kernel import stillness
 from tools.kernel.errors import Conflict, InvalidInput, NotFound
 from tools.kernel.operations import Evidence, Preview
 
@@ -114,7 +115,9 @@ class EvaluationService:
                 "parameters": subject.parameters,
             },
         )
-        return {**_described(subject, args, rows), **measured, **files}
+        disturbed = [str(subject)] if measured.pop("alone", None) is False else []
+        told = [*rows.warnings, *stillness.told(disturbed)]
+        return {**_described(subject, args, rows), **measured, **files, "warnings": told}
 
     def _store(self, measured: dict[str, Any], job: int, tenant: str) -> dict[str, Any]:
         result = EvaluationResult.model_validate(measured)

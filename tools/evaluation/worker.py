@@ -20,6 +20,7 @@ from tools.evaluation.coding import THRESHOLD, Coding
 from tools.evaluation.resampling import f1_intervals
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import OperationFailed
+from tools.kernel.stillness import alone
 
 if TYPE_CHECKING:
     from tools.evaluation.statistics import Floats, Ints
@@ -46,7 +47,7 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
             classifier was trained from: `base_model`, `parameters`.
 
     Returns:
-        The measured fields of an `EvaluationResult`.
+        The measured fields of an `EvaluationResult`, and `alone` (`tools.kernel.stillness`).
     """
     from tools.training.export import load_classifier
 
@@ -56,9 +57,12 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     coding = Coding(classifier)
     truth = coding.truth(rows)
     probabilities = predict(classifier, texts, 0.05, 0.6, "predicting")
+    with alone() as timed:
+        seconds = time_single_rows(classifier, texts)
     result: dict[str, Any] = {
         **scored(coding, probabilities, rows, truth),
-        **costs(time_single_rows(classifier, texts), spec["hourly_rate"]),
+        **costs(seconds, spec["hourly_rate"]),
+        "alone": timed.alone,
         **kept(rows, probabilities, coding, spec),
     }
     result["baseline_untrained"] = untrained_accuracy(spec, coding, texts, truth)
@@ -161,13 +165,15 @@ def label_rows(spec: dict[str, Any]) -> dict[str, Any]:
     texts = [row["text"] for row in read_rows(Path(spec["rows"]))]
     classifier = load_classifier(Path(spec["folder"]))
     found = predict(classifier, texts, 0.05, 0.7, "predicting").argmax(axis=1)
-    seconds = time_single_rows(classifier, texts)
+    with alone() as timed:
+        seconds = time_single_rows(classifier, texts)
     taken = costs(seconds, spec["hourly_rate"])
     return {
         "labels": [classifier.labels[i] for i in found],
         "seconds": seconds,
         "cost_per_1000": taken["cost_per_1000"],
         "memory_mb": taken["memory_mb"],
+        "alone": timed.alone,
     }
 
 

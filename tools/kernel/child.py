@@ -28,7 +28,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from tools.kernel import errors
+from tools.kernel import errors, stillness
 from tools.kernel.errors import Cancelled, OperationFailed, PilothouseError
 
 if TYPE_CHECKING:
@@ -64,9 +64,11 @@ class Killed(OperationFailed):
 
 
 def emit(**event: Any) -> None:
-    """For the child: print one event."""
+    """For the child: print one event; progress is told between two steps (`stillness`)."""
     sys.stdout.write("\n" + json.dumps(event) + "\n")  # whatever stands on the line before
     sys.stdout.flush()
+    if "progress" in event:
+        stillness.pass_by()
 
 
 def child_main(function: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -305,6 +307,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         **quiet_environment(settings.threads),
         **database,
         "PILOTHOUSE_HOME": str(settings.home),
+        stillness.FOLDER: str(settings.folder("work")),
         "PILOTHOUSE_THREADS": str(settings.threads),
     }
 
@@ -327,6 +330,7 @@ def _begin(parent: int, module: str, spec: str) -> None:
     if os.getppid() != parent:  # it died before the signal was asked for
         sys.exit(1)
     os.nice(NICENESS)
+    stillness.join()
     sys.stdout = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     sys.argv = [module, spec]

@@ -11,6 +11,7 @@ import resource
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import Unavailable
+from tools.kernel.stillness import Measurement, alone
 from tools.training.asking import asking
 from tools.training.outcome import improvement_warnings
 from tools.training.pausing import PAUSED, Paused
@@ -192,6 +194,8 @@ def summary(spec: TrainingSpec, trainer: Trainer, state: State) -> dict[str, Any
     (beside / "curve.json").write_text(json.dumps(curve))
     draw_curve(curve, beside / "curve.png")
     first, best = state.scores[0], state.best
+    with alone() if spec.timed_alone else nullcontext(Measurement()) as timed:
+        latency = _latency_ms(trainer)
     losses = first.validation_loss, best.validation_loss
     return {
         "warnings": improvement_warnings(first.rank, best.rank, losses),
@@ -205,7 +209,8 @@ def summary(spec: TrainingSpec, trainer: Trainer, state: State) -> dict[str, Any
         "seconds": state.seconds + trainer.began - _STARTED,
         "compute_seconds": state.seconds,
         "resumed": state.resumed,
-        "latency_ms": _latency_ms(trainer),
+        "latency_ms": latency,
+        "alone": timed.alone,
         "size_mb": sum(f.stat().st_size for f in Path(spec.output).rglob("*.safetensors")) / 1e6,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "stopped": state.stopped,

@@ -103,6 +103,7 @@ class TrainingSpec:
         patience: epochs without improvement after which training stops; 0 to go through all.
         lora_alpha: what the low-rank product is scaled by, over the rank; twice the rank if None.
         lora_dropout: dropout before the low-rank matrices.
+        timed_alone: time single texts while other computing processes stand still.
         checkpoint_seconds: the longest time between checkpoints.
         threads: compute threads.
     """
@@ -139,6 +140,7 @@ class TrainingSpec:
     lora_alpha: int | None = None
     lora_dropout: float = 0.0
     pause: str = ""
+    timed_alone: bool = False
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TrainingSpec:
@@ -151,6 +153,7 @@ class TrainingSpec:
         told = asdict(self)
         for name in (
             *("output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "pause"),
+            "timed_alone",
         ):
             told.pop(name)
         return digest(told)

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.kernel import stillness
 from tools.kernel.errors import Cancelled, PilothouseError
 from tools.training import space, trials
 from tools.training.pausing import compute
@@ -99,7 +100,8 @@ def _run_trial(
         "checkpoint": str(folder / "checkpoint.pt"),
     }
     job.progress(index / args.trials, f"trial {index + 1} of {args.trials}")
-    measured, error = _compute(trial, {**spec, "answers": str(folder)}, args, folder, job)
+    told = {**spec, "answers": str(folder), "timed_alone": args.objective == "latency"}
+    measured, error = _compute(trial, told, args, folder, job)
     outcome = {
         "trial": _described(args, index, parameters, measured, spec).model_dump(),
         "measured": measured,
@@ -238,6 +240,7 @@ def _record(
     return {
         **done,
         **times,
+        "warnings": [*done["warnings"], *stillness.told(_disturbed(outcomes))],
         "trial_estimated_seconds": prepared["estimate"]["seconds"],
         "study": study_name(job.id),
         "best_trial": best["trial"]["number"],
@@ -253,6 +256,12 @@ def _expected(estimate: dict[str, Any], outcomes: list[dict[str, Any]], beside: 
     """What all trials had been expected to take, as far as they went."""
     measured = [o["measured"] for o in outcomes if o["measured"] is not None]
     return expected_seconds(estimate, [m["epochs"] for m in measured], beside)
+
+
+def _disturbed(outcomes: list[dict[str, Any]]) -> list[str]:
+    """The trials beside which other jobs computed while their texts were to be timed alone."""
+    measured = [(o["trial"]["number"], o["measured"]) for o in outcomes if o["measured"]]
+    return [f"trial {number}" for number, one in measured if one.get("alone") is False]
 
 
 def _tidy(folder: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from tools.kernel.child import child_main, emit, raised
 from tools.kernel.errors import OperationFailed, Unavailable
+from tools.kernel.stillness import quit_computing
 from tools.training.cluster.connecting import connect
 from tools.training.cluster.parcels import delivered, packed
 from tools.training.cluster.placing import KILLED
@@ -215,6 +216,7 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
         Unavailable: if no cluster answers.
         PilothouseError: what the computation reported, or `OperationFailed` after many losses.
     """
+    quit_computing()
     ray = connect(order["address"])
     signal.signal(signal.SIGTERM, _leave)
     spec = order["spec"]

@@ -5,7 +5,7 @@ JSON-lines file), `predictions` (the file to write), `threads`, `timed` (how man
 
 Memory is the peak of the resident set (`VmHWM` of Linux's /proc), reset once the runtime has been
 imported: `memory_mb` is what loading the model and running it adds, `peak_mb` is the whole process.
-Latency is of one text alone, tokenising included.
+Latency is of one text alone, tokenising included, while other computing processes stand still.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tools.kernel.child import child_main, emit
+from tools.kernel.stillness import alone
 from tools.training.optimizing import manifest as manifests
 from tools.training.optimizing.comparing import code_of, coded
 from tools.training.optimizing.runners import Parent, Variant, import_runtime, open_variant
@@ -32,8 +33,9 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     """Load, predict every row, time single texts.
 
     Returns:
-        `load_ms`, `p50_ms`, `p95_ms`, `memory_mb`, `peak_mb`, `score`, `rows`; `exact` too for
-        a language model. The score is the metric summed over the rows: right labels, or F1.
+        `load_ms`, `p50_ms`, `p95_ms`, `memory_mb`, `peak_mb`, `score`, `rows`, `alone` (see
+        `tools.kernel.stillness`); `exact` too for a language model. The score is the metric summed
+        over the rows: right labels, or F1.
     """
     if spec.get("kind") == LANGUAGE:
         return _measure_answers(spec)
@@ -50,7 +52,8 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     texts, answers = read_rows(Path(spec["rows"]))
     predicted = _predict(model, texts, spec)
     Path(spec["predictions"]).write_text(json.dumps(predicted))
-    seconds = time_single(model, texts, spec["timed"])
+    with alone() as timed:
+        seconds = time_single(model, texts, spec["timed"])
     peak = peak_mb()
     truth = [coded(answer, model.labels) for answer in answers]
     return {
@@ -61,6 +64,7 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
         "peak_mb": round(peak, 2),
         "score": sum(a == b for a, b in zip(truth, predicted, strict=True)),
         "rows": len(truth),
+        "alone": timed.alone,
     }
 
 

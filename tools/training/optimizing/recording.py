@@ -101,7 +101,8 @@ def told_of_others(parent: dict[str, Any], measured: Mapping[str, int]) -> list[
         return []
     return [
         f"Latency and memory of {', '.join(disturbed)} were measured beside up to "
-        f"{max(every.values())} other jobs: differences between them may be of those."
+        f"{max(every.values())} other jobs, which did not come to stand still in time: "
+        "differences between them may be of those."
     ]
 
 

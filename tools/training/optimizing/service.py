@@ -174,10 +174,11 @@ class OptimizingService:
         return self._timed(spec, job)
 
     def _timed(self, spec: dict[str, Any], job: JobContext) -> dict[str, Any]:
-        """Measure, and note how many other jobs ran: what they take is missing in the figures."""
+        """Measure, and note how many other jobs ran, unless they stood still meanwhile."""
         before = beside(self._kernel)
         measured = job.child(MEASURE, spec)
-        return {**measured, "beside": max(before, beside(self._kernel))}
+        others = 0 if measured.get("alone") else max(before, beside(self._kernel))
+        return {**measured, "beside": others}
 
     def _make(
         self,

@@ -94,7 +94,7 @@ class VariantResult(Result):
         memory_mb: what loading and running it adds to a process that has imported its runtime.
         peak_mb: peak of the whole process.
         cost_ratio: latency × memory, as a share of the parent's.
-        beside_jobs: how many other jobs ran while it was measured.
+        beside_jobs: how many other jobs ran while it was timed; 0 where they stood still.
         reasons: why it was not registered; empty if it was.
         version: the version that it is registered as.
         error: why it could not be made or run.
