@@ -11,6 +11,7 @@ from graphs.understanding.clause import join, polite
 from graphs.understanding.lexicon import phrases, split_phrases, words
 from graphs.understanding.limits import out_of_range
 from graphs.understanding.name_lists import further_names
+from graphs.understanding.read_layers import read_layers
 from graphs.understanding.read_space import read_space
 from graphs.understanding.reading import Reading
 from graphs.understanding.text import Token, find_phrase, phrase_at
@@ -52,6 +53,8 @@ def texts(r: Reading) -> None:
             r.set(name, *word)
         elif reader == "shaped" and (shaped := values.read_shaped(r.clause, r.spec(name))):
             r.set(name, *shaped)
+        elif reader == "layers" and (layers := read_layers(r.clause, r.spec(name))):
+            r.set(name, *layers)
         elif reader == "topic":
             _topic(r, name)
         elif reader == "space" and (space := read_space(r.clause)):

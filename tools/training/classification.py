@@ -20,6 +20,7 @@ from tools.training.preparing import (
 )
 from tools.training.space import SETTINGS, around
 from tools.training.spec import DEFAULTS, TrainingSpec
+from tools.training.targeting import targets_of
 from tools.training.tasks import Prepared
 from tools.training.types import StartTraining, TrainingEstimate
 
@@ -76,6 +77,7 @@ class ClassificationTask:
         """Refuse what cannot be trained; returns warnings."""
         base_models.check(args.base_model)
         check_length(base_models.folder(args.base_model), args.max_length)
+        targets_of(args, self.name)
         return check_trainable(dataset)
 
     def estimate(

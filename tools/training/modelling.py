@@ -77,6 +77,7 @@ class LowRank:
         rank: of the two matrices.
         alpha: what their product is scaled by, over the rank.
         dropout: before them, while training.
+        targets: names of the layers that have them; empty for all linear ones.
         first_layer: the lowest layer that has them.
         dora: True to train each row's length apart from its direction (Liu et al., "DoRA:
             Weight-Decomposed Low-Rank Adaptation", 2024).
@@ -90,11 +91,12 @@ class LowRank:
     dora: bool = False
     rslora: bool = False
     dropout: float = 0.0
+    targets: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, spec: HasMatrices, first_layer: int = 0) -> LowRank:
         """Those of a spec, from a layer upwards."""
-        more = (spec.dora, spec.rslora, spec.lora_dropout)
+        more = (spec.dora, spec.rslora, spec.lora_dropout, tuple(spec.target_modules))
         return cls(spec.rank, alpha_of(spec), first_layer, *more)
 
     def config(self, layers: int, **more: Any) -> Any:
@@ -107,7 +109,7 @@ class LowRank:
             lora_dropout=self.dropout,
             use_dora=self.dora,
             use_rslora=self.rslora,
-            target_modules=list(ADAPTED),
+            target_modules=list(self.targets or ADAPTED),
             layers_to_transform=list(range(self.first_layer, layers)),
             layers_pattern="layer",
             **more,

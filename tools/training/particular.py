@@ -12,13 +12,15 @@ from tools.kernel.errors import InvalidInput
 from tools.training.language.spec import VIRTUAL_TOKENS
 from tools.training.similarity.spec import SCALE
 from tools.training.spec import DEFAULTS, HEAD_DROPOUT, LABEL_SMOOTHING
+from tools.training.targeting import ALL
 from tools.training.types import StartTraining, TuneTraining
 
-OF_LORA = ("lora_alpha", "lora_dropout")
+OF_LORA = ("lora_alpha", "lora_dropout", "target_modules")
 OF_HEAD = ("head_learning_rate", "head_dropout", "label_smoothing")
 _OF = {
     "lora_alpha": "LoRA's matrices",
     "lora_dropout": "LoRA's matrices",
+    "target_modules": "LoRA's matrices",
     "trained_share": "a classifier that LoRA trains",
     "head_learning_rate": "a classifier's head",
     "head_dropout": "a classifier's head",
@@ -97,6 +99,7 @@ def in_effect(args: StartTraining, own: Container[str]) -> dict[str, Any]:
     every = {
         "lora_alpha": args.lora_alpha or 2 * args.rank,
         "lora_dropout": args.lora_dropout or 0.0,
+        "target_modules": args.target_modules or ALL,
         "trained_share": share_of(args) if usual else None,
         "head_learning_rate": args.head_learning_rate or of_head,
         "head_dropout": or_else(args.head_dropout, HEAD_DROPOUT),

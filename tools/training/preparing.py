@@ -19,6 +19,7 @@ from tools.training.spec import (
     TrainingSpec,
     lora_told,
 )
+from tools.training.targeting import targets_of
 from tools.training.types import StartTraining
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def make_spec(
         label_smoothing=or_else(args.label_smoothing, LABEL_SMOOTHING),
         lora_alpha=args.lora_alpha,
         lora_dropout=args.lora_dropout or 0.0,
+        target_modules=targets_of(args, "classification"),
         threads=threads,
         task=task,
         warmup=args.warmup,

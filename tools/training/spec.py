@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
 from tools.kernel.canonical import digest
@@ -60,6 +60,11 @@ class HasMatrices(Protocol):
         ...
 
     @property
+    def target_modules(self) -> list[str]:
+        """Names of the layers that have them; empty for all linear ones."""
+        ...
+
+    @property
     def dora(self) -> bool:
         """Whether direction and size are apart."""
         ...
@@ -76,10 +81,14 @@ def alpha_of(spec: HasMatrices) -> int:
 
 
 def lora_told(spec: HasMatrices) -> dict[str, Any]:
-    """Alpha and dropout of a spec's low-rank matrices, as a result and its run name them."""
+    """Alpha, dropout and places of low-rank matrices, as a result and its run name them."""
     if spec.method not in ("lora", "qlora"):
         return {}
-    return {"lora_alpha": alpha_of(spec), "lora_dropout": spec.lora_dropout}
+    return {
+        "lora_alpha": alpha_of(spec),
+        "lora_dropout": spec.lora_dropout,
+        "target_modules": ", ".join(spec.target_modules) or "all-linear",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,7 @@ class TrainingSpec:
         patience: epochs without improvement after which training stops; 0 to go through all.
         lora_alpha: what the low-rank product is scaled by, over the rank; twice the rank if None.
         lora_dropout: dropout before the low-rank matrices.
+        target_modules: names of the layers that have them; empty for all linear ones.
         timed_alone: time single texts while other computing processes stand still.
         checkpoint_seconds: the longest time between checkpoints.
         threads: compute threads.
@@ -139,6 +149,7 @@ class TrainingSpec:
     rslora: bool = False
     lora_alpha: int | None = None
     lora_dropout: float = 0.0
+    target_modules: list[str] = field(default_factory=list[str])
     pause: str = ""
     timed_alone: bool = False
 

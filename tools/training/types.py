@@ -106,6 +106,12 @@ class _What(Args):
     lora_dropout: float | None = Field(
         None, ge=0, le=0.9, description="Dropout before LoRA's matrices; 0 if not given."
     )
+    target_modules: str | None = Field(
+        None,
+        description="Which linear layers get LoRA's matrices: `all-linear`, `attention`, or names "
+        "as peft takes them, such as `q_proj, v_proj`; all of them if not given.",
+        max_length=1000,
+    )
     trained_share: float | None = Field(
         None,
         gt=0,

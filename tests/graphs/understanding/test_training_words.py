@@ -34,6 +34,25 @@ from graphs.understanding.parse_lines import FileNames
         ("train on tickets, no early stopping", {"patience": 0}),
         ("train on tickets with 10% warmup", {"warmup": 0.1}),
         ("train on tickets with packing", {"packing": True}),
+        ("train on tickets, 2 epochs, without packing", {"epochs": 2, "packing": False}),
+        ("train on tickets without gradient checkpointing", {"gradient_checkpointing": False}),
+        ("train on tickets, without early stopping, rank 16", {"patience": 0, "rank": 16}),
+        (
+            "train on tickets with lora on the attention only, rank 16",
+            {"target_modules": "attention", "rank": 16, "method": "lora"},
+        ),
+        (
+            "train on tickets, target modules query and value, 2 epochs",
+            {"target_modules": "query, value", "epochs": 2},
+        ),
+        (
+            "train on tickets with target modules q_proj, v_proj and o_proj and rank 8",
+            {"target_modules": "q_proj, v_proj, o_proj", "rank": 8},
+        ),
+        (
+            "train on tickets with rank 4 on all linear layers",
+            {"rank": 4, "target_modules": "all-linear"},
+        ),
     ],
 )
 def test_a_setting_that_is_said_is_planned(
@@ -48,6 +67,19 @@ def test_a_setting_that_is_said_is_planned(
 def test_early_stopping_of_trials_is_pruning(understanding: Understanding, names: FileNames):
     [step] = understanding.parse("tune on tickets, no early stopping of trials", names).steps
     assert step.arguments == {"dataset": "tickets", "pruning": False}
+
+
+def test_no_setting_of_a_search_is_lost_in_a_list(understanding: Understanding, names: FileNames):
+    said = "tune on tickets with 3 trials, rank 4 or 8, one epoch, without pruning, two in parallel"
+    [step] = understanding.parse(said, names).steps
+    assert step.arguments == {
+        "dataset": "tickets",
+        "trials": 3,
+        "space": "rank 4|8",
+        "epochs": 1,
+        "pruning": False,
+        "parallel": 2,
+    }
 
 
 def test_a_second_objective_is_not_lost_beside_quality(

@@ -31,7 +31,7 @@ class Adapted(nn.Module):
         super().__init__()
         self.spec = spec
         self.virtual: nn.Parameter | None = None
-        self.targets = linear_names(model)
+        self.targets = spec.target_modules or linear_names(model)
         model.requires_grad_(spec.method == "full")
         if spec.method in ("lora", "qlora"):
             self._add_matrices(model)
@@ -109,7 +109,7 @@ def linear_names(model: PreTrainedModel) -> list[str]:
 
 
 def lora_config(spec: LanguageSpec, targets: list[str]) -> Any:
-    """Low-rank matrices beside every linear layer except the output's.
+    """Low-rank matrices beside linear layers, of whichever names.
 
     Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tools.kernel.canonical import digest
@@ -44,6 +44,7 @@ class LanguageSpec:
         rank: of the LoRA matrices.
         lora_alpha: what their product is scaled by, over the rank; twice the rank if None.
         lora_dropout: dropout before them.
+        target_modules: names of the layers that have them; empty for all linear ones.
         dora: weight-decomposed LoRA (Liu et al., 2024).
         rslora: alpha is divided by the root of the rank (Kalajdzievski, 2023).
         virtual_tokens: learnt tokens before every row (method `prompt`).
@@ -72,6 +73,7 @@ class LanguageSpec:
     rslora: bool = False
     lora_alpha: int | None = None
     lora_dropout: float = 0.0
+    target_modules: list[str] = field(default_factory=list[str])
     virtual_tokens: int = VIRTUAL_TOKENS
     gradient_accumulation: int = 1
     gradient_checkpointing: bool = False
@@ -104,6 +106,8 @@ class LanguageSpec:
     @property
     def parameters(self) -> dict[str, Any]:
         """The settings that a result and its MLflow run name."""
-        hidden = {*_PLACES, "base_model", "lora_alpha", "lora_dropout"} - {"threads"}
+        hidden = {*_PLACES, "base_model", "lora_alpha", "lora_dropout", "target_modules"} - {
+            "threads"
+        }
         told = {name: value for name, value in asdict(self).items() if name not in hidden}
         return told | lora_told(self)

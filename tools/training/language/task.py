@@ -22,6 +22,7 @@ from tools.training.language.spec import (
 )
 from tools.training.particular import OF_LORA
 from tools.training.space import VARIED, around
+from tools.training.targeting import targets_of
 from tools.training.tasks import Prepared
 from tools.training.types import StartTraining, TrainingEstimate
 
@@ -98,6 +99,7 @@ class LanguageTask:
             raise InvalidInput(
                 f"max_length is {args.max_length}, the base model reads {positions} tokens."
             )
+        targets_of(args, self.name)
         return check_rows(dataset)
 
     def estimate(
@@ -180,6 +182,7 @@ def make_spec(args: StartTraining, folder: Path, threads: int) -> LanguageSpec:
         patience=args.patience,
         lora_alpha=args.lora_alpha,
         lora_dropout=args.lora_dropout or 0.0,
+        target_modules=targets_of(args, "language"),
         virtual_tokens=args.virtual_tokens or VIRTUAL_TOKENS,
         pack_tokens=max(512, 2 ** math.ceil(math.log2(args.max_length))),
         threads=threads,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tools.kernel.canonical import digest
@@ -29,6 +29,7 @@ class EmbeddingSpec:
         precision: `fp32` or `bf16`.
         lora_alpha: what the low-rank product is scaled by, over the rank; twice the rank if None.
         lora_dropout: dropout before the low-rank matrices.
+        target_modules: names of the layers that have them; empty for all linear ones.
     """
 
     base_model: str
@@ -48,6 +49,7 @@ class EmbeddingSpec:
     rslora: bool = False
     lora_alpha: int | None = None
     lora_dropout: float = 0.0
+    target_modules: list[str] = field(default_factory=list[str])
     warmup: float = 0.1
     weight_decay: float = 0.01
     patience: int = 2
@@ -70,6 +72,8 @@ class EmbeddingSpec:
     @property
     def parameters(self) -> dict[str, Any]:
         """The settings that a result and its MLflow run name."""
-        hidden = {*_PLACES, "base_model", "lora_alpha", "lora_dropout"} - {"threads"}
+        hidden = {*_PLACES, "base_model", "lora_alpha", "lora_dropout", "target_modules"} - {
+            "threads"
+        }
         told = {name: value for name, value in asdict(self).items() if name not in hidden}
         return told | lora_told(self)

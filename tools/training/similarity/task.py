@@ -19,6 +19,7 @@ from tools.training.similarity.spec import (
     EmbeddingSpec,
 )
 from tools.training.space import VARIED, around
+from tools.training.targeting import targets_of
 from tools.training.tasks import Prepared
 from tools.training.types import StartTraining, TrainingEstimate
 
@@ -72,6 +73,7 @@ class EmbeddingTask:
 
         base_models.check(args.base_model)
         check_length(base_models.folder(args.base_model), args.max_length)
+        targets_of(args, self.name)
         return check_rows(dataset)
 
     def estimate(
@@ -145,6 +147,7 @@ def make_spec(args: StartTraining, folder: Path, threads: int) -> EmbeddingSpec:
         precision=precision_of(args.precision),
         lora_alpha=args.lora_alpha,
         lora_dropout=args.lora_dropout or 0.0,
+        target_modules=targets_of(args, "embedding"),
         scale=args.scale or SCALE,
         threads=threads,
     )
