@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphs.plan import Plan, Step
+from graphs.understanding.asking import ask
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.corrections import (
@@ -13,8 +14,10 @@ from graphs.understanding.corrections import (
     corrected,
     counted,
     of_alias,
+    other_version,
     renamed,
     sibling,
+    version_of_dataset,
     widened,
 )
 from graphs.understanding.ellipsis import asked_on, gone_on
@@ -24,10 +27,10 @@ from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.parsed import ParsedPlan
-from graphs.understanding.said import said_values, says_choice, says_only_values
+from graphs.understanding.said import said_values, says_choice, says_only_values, unaccounted
 from graphs.understanding.text import Token, find_phrase
 from graphs.understanding.unknown_names import unknown_place, unknown_thing
-from graphs.understanding.values import number_at
+from graphs.understanding.values import choices_of, number_at, read_choice
 from graphs.understanding.written import alias_of, read_version
 from tools.kernel.operations import Operation
 
@@ -64,9 +67,13 @@ def amended(
     if how is None or not rest:
         return None
     makes = any(t.low == "make" for t in tokens[:2])  # `make that version champion` gives an alias
-    if how == "correction" and not makes and (steps := of_alias(rest, state.recent[0], names)):
+    last_plan = state.recent[0]
+    steps = of_alias(rest, last_plan, names) or version_of_dataset(rest, last_plan)
+    if how == "correction" and not makes and steps:
         text, dry = " ".join(t.text for t in tokens), state.recent[0].dry_run
         return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=dry)
+    if how == "correction" and (plan := _of_other_version(parser, rest, names, state)):
+        return plan
     clause = Clause(rest)
     link(clause, parser.linker, names)
     if changed := _by_values_alone(parser, tokens, clause, names, state, how):
@@ -99,10 +106,36 @@ def amended(
     step = state.recent[0].steps[-1]
     if how == "correction" and (question := unknown_thing(parser, step, rest, names)):
         return ParsedPlan(text=state.recent[0].text, question=question, known=step, confidence=0.9)
+    if how == "ellipsis" and acts_on_group(parser, step) and tokens[-1].low != "?":
+        also = strip_leading(list(tokens), (("and",), ("also",), ("then",)))
+        if question := unknown_thing(parser, step, also, names):
+            return ParsedPlan(text=last_plan.text, question=question, known=step, confidence=0.9)
     rest = rest if how == "correction" else _further_place(list(tokens))
     if rest and (question := unknown_place(parser, step.operation, rest, names)):
         return ParsedPlan(text=state.recent[0].text, question=question, known=step, confidence=0.9)
     return None
+
+
+def acts_on_group(parser: Understanding, step: Step) -> bool:
+    """True for a step that changes something on a group of devices."""
+    return parser.changes(step.operation) and "group" in step.arguments
+
+
+def _of_other_version(
+    parser: Understanding, rest: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """The plan with the one other version that its model has, or the question which of them."""
+    last = state.recent[0]
+    if (found := other_version(rest, last, names)) is None:
+        return None
+    step, others = found
+    if len(others) != 1:
+        operation, model = parser.operations.get(step.operation), str(step.arguments["model"])
+        question = ask(operation, "version", names, of=model)
+        return ParsedPlan(text=last.text, question=question, known=step, confidence=0.9)
+    moved = step.model_copy(update={"arguments": {**step.arguments, "version": others[0]}})
+    steps = [moved if s.id == step.id else s for s in last.steps]
+    return ParsedPlan(text=last.text, steps=steps, confidence=0.9, dry_run=last.dry_run)
 
 
 def _in_many_words(
@@ -164,13 +197,17 @@ def _by_values_alone(
         return None  # `make that version champion` gives an alias
     scope = parser.scope(names, state)
     clause = _without_remark(parser, clause, names)
+    gives = any("alias" in step.arguments for step in last.steps)
     for number in range(len(last.steps) - 1, -1, -1):
         step = last.steps[number]
         operation = parser.operations.get(step.operation)
+        if gives and "alias" not in step.arguments and _alias_alone(clause):
+            continue  # of `promote it, then roll it out` the promotion is meant
         fresh = Clause(clause.tokens, mentions=list(clause.mentions))
         said = corrected(clause.tokens, step, names) or says_only_values(
             operation, fresh, scope, step
         )
+        said = said or _class_of_device(operation, clause, step)
         said = said or sibling(clause.tokens, step, operation, names, parser.linker)
         if orders and not (said and fresh.claimed[0]):
             continue  # the verb of `skip bad rows` says a value; that of `stop it` orders
@@ -183,6 +220,23 @@ def _by_values_alone(
         text = " ".join(t.text for t in clause.tokens)
         return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=last.dry_run)
     return None
+
+
+def _class_of_device(operation: Operation[Any, Any], clause: Clause, step: Step) -> dict[str, Any]:
+    """`only the laptops`, of a group that is said already: its devices of this class."""
+    if "profile" not in operation.input.model_fields or "group" not in step.arguments:
+        return {}
+    fresh = Clause(clause.tokens)
+    choices = choices_of(operation.input.model_fields["profile"])
+    if clause.mentions or (found := read_choice(fresh, "profile", choices)) is None:
+        return {}
+    fresh.claim(*found[1], by="profile")
+    return {"profile": found[0]} if set(unaccounted(fresh)) <= {"only", "just", "there"} else {}
+
+
+def _alias_alone(clause: Clause) -> bool:
+    """True for words of which an alias is all that they name."""
+    return not clause.mentions and any(alias_of(t.low) for t in clause.tokens)
 
 
 def _with_more(

@@ -110,11 +110,25 @@ def _replaced(said: list[Token], step: Step) -> dict[str, Any]:
         if index == 0:
             cut = next((i for i, t in enumerate(said) if t.low in {"but", ","}), len(said))
             second, first = _only(said[size:cut]), _only(said[cut + 1 :])
+        if swapped := _alias_instead(said[:index], said[index + size :], step):
+            return swapped
         if first is not None and second is not None:
             return next(
                 ({n: int(first)} for n, value in step.arguments.items() if value == second), {}
             )
     return {}
+
+
+def _alias_instead(first: Sequence[Token], second: Sequence[Token], step: Step) -> dict[str, Any]:
+    """`challenger, not champion`: another alias for an act that gives one."""
+    wanted, was = (
+        [t.low for t in part if t.low not in _SUFFICES and t.kind != "punctuation"]
+        for part in (first, second[:1])
+    )
+    if len(wanted) != 1 or len(was) != 1 or alias_of(was[0]) != step.arguments.get("alias"):
+        return {}
+    alias = alias_of(wanted[0])
+    return {"alias": alias} if alias is not None else {}
 
 
 def _bare(said: list[Token], step: Step, names: NameView) -> dict[str, Any]:
@@ -129,7 +143,9 @@ def _bare(said: list[Token], step: Step, names: NameView) -> dict[str, Any]:
     near = not counted or number <= (version if isinstance(version, int) else 0) + _AHEAD
     if isinstance(version, int) and (f"{number:g}" in known or (not known and near)):
         return {"version": int(number)}
-    return {counted[0]: int(number)} if len(counted) == 1 else {}
+    numbered = [n for n in ("experiment", "rollout") if isinstance(step.arguments.get(n), int)]
+    only = counted or numbered
+    return {only[0]: int(number)} if len(only) == 1 else {}
 
 
 def of_alias(tokens: Sequence[Token], last: Plan, names: NameView) -> list[Step]:
@@ -155,6 +171,57 @@ def of_alias(tokens: Sequence[Token], last: Plan, names: NameView) -> list[Step]
         return []
     changed = step.model_copy(update={"arguments": {**step.arguments, "version": version}})
     return [changed if s.id == step.id else s for s in last.steps]
+
+
+def version_of_dataset(tokens: Sequence[Token], last: Plan) -> list[Step]:
+    """`only version 2 of it`, of an act on a dataset: the plan for that version of the dataset.
+
+    Args:
+        tokens: what was said, without the no.
+        last: the plan that it changes.
+    """
+    found = _OF_DATASET.fullmatch(" ".join(t.low for t in tokens if t.kind != "punctuation"))
+    step = last.steps[-1]
+    dataset = step.arguments.get("dataset")
+    if found is None or "version" in step.arguments or not isinstance(dataset, str):
+        return []
+    named = f"{dataset.partition('@')[0]}@{found['version']}"
+    changed = step.model_copy(update={"arguments": {**step.arguments, "dataset": named}})
+    return [changed if s.id == step.id else s for s in last.steps]
+
+
+_OF_DATASET = re.compile(
+    r"(?:only |just |no |the )*(?:version |v)(?P<version>\d+)(?: of (?:it|that|them|the dataset))?"
+    r"(?: please| only| instead)*"
+)
+
+
+def other_version(
+    tokens: Sequence[Token], last: Plan, names: NameView
+) -> tuple[Step, list[int]] | None:
+    """`oops, the other version`: the step that is meant, and which versions its model has beside.
+
+    Args:
+        tokens: what was said, without the no.
+        last: the plan that it changes.
+        names: the catalogue.
+
+    Returns:
+        None where the words say anything else.
+    """
+    said = " ".join(t.low for t in tokens if t.kind != "punctuation")
+    step = next((s for s in reversed(last.steps) if "version" in s.arguments), None)
+    if step is None or said not in _OTHER_VERSION:
+        return None
+    model = step.arguments.get("model")
+    known = version_names(model, names) if isinstance(model, str) else []
+    numbers = [int(n.name) for n in known if n.name.isdigit()]
+    return step, [n for n in numbers if n != step.arguments["version"]]
+
+
+_OTHER_VERSION = frozenset(
+    ["the other version", "the other one", "other version", "its other version", "another version"]
+)
 
 
 def counted(left: Sequence[float], step: Step, read: dict[str, Any]) -> dict[str, Any]:

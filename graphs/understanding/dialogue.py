@@ -200,6 +200,9 @@ def _given_up(
     comma = next((i for i, t in enumerate(tokens) if t.low in {",", ".", "-", ";", ":"}), 0)
     first = next((t.low for t in tokens[comma:] if t.kind != "punctuation"), "")
     act = guards.act(tokens[:comma]) if comma >= least else None
+    meant = [t.low for t in tokens[comma:] if t.kind != "punctuation"][:2]
+    if meant in (["i", "meant"], ["i", "mean"], ["i", "ment"], ["i", "wanted"]):
+        return None  # a correction
     if act not in ("no", "cancel") or first not in _REASONING or _names_only(tokens[comma:]):
         return None
     return _decided(parser, act, state)

@@ -194,7 +194,7 @@ def narrates(tokens: Sequence[Token], verbs: frozenset[str]) -> bool:
 _OPINIONS = frozenset(
     ["thinks", "believes", "feels", "reckons", "claims", "argues", "hopes", "insists", "suspects",
      "assumes", "suggested", "suggests", "mentioned", "announced", "proposes", "proposed",
-     "recommends", "complained", "wondered", "dreamt", "dreamed"]
+     "recommends", "complained", "complain", "complains", "wondered", "dreamt", "dreamed"]
 )  # fmt: skip
 _EARLY = 4
 _TELLERS = frozenset(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from graphs.plan import Plan, Step
+from graphs.plan import Plan, Step, references
 from graphs.understanding.lexicon import fields
 from graphs.understanding.text import Token
 
@@ -82,7 +82,25 @@ def _words_for(operation: str, name: str) -> set[str]:
 
 
 def _without_step(what: str, waits: Plan) -> list[Step] | None:
-    last = waits.steps[-1]
-    if len(waits.steps) < 2 or what not in _STEPS.get(last.operation, ()):
+    gone = [s for s in waits.steps if what in _STEPS.get(s.operation, ())]
+    if len(waits.steps) < 2 or len(gone) != 1:
         return None
-    return waits.steps[:-1]
+    kept = [s for s in waits.steps if s is not gone[0]]
+    if any(_rests_on(step, gone[0].id) for step in kept):
+        return None
+    return [_without_dependency(step, gone[0]) for step in kept]
+
+
+def _rests_on(step: Step, other: str) -> bool:
+    """True if a step needs what another one finds, and not only its end."""
+    given = any(ref.step == other for ref in references(step.arguments).values())
+    return given or (step.condition is not None and step.condition.left.step == other)
+
+
+def _without_dependency(step: Step, gone: Step) -> Step:
+    """A step that waits for what the step that is left out had waited for."""
+    if gone.id not in step.depends_on:
+        return step
+    before = [n for n in gone.depends_on if n not in step.depends_on]
+    waits_for = [n for n in step.depends_on if n != gone.id]
+    return step.model_copy(update={"depends_on": [*before, *waits_for]})

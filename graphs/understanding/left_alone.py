@@ -17,7 +17,8 @@ _AS_IT_IS = r"(?:as (?:it|they) (?:is|are)|alone)"
 _TAIL = rf"(?: (?:again|for now|though|please|after all|this time|then|{_AS_IT_IS}))*"
 _LEFT = (
     re.compile(
-        rf"{_LED}(?:leave|take|drop|let) (?P<what>.+?) (?:out|off|be|away|untouched){_TAIL}$"
+        rf"{_LED}(?:leave|take|drop|let) (?P<what>.+?) "
+        rf"(?:out(?: of (?:it|this|that|the plan))?|off|be|away|untouched){_TAIL}$"
     ),
     re.compile(rf"{_LED}(?:leave|keep|spare) (?P<what>.+?) {_AS_IT_IS}{_TAIL}$"),
     re.compile(rf"{_LED}(?:not|skip|drop|without|except|but not|leave out) (?P<what>.+?){_TAIL}$"),

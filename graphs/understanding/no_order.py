@@ -66,6 +66,8 @@ def excluded(tokens: Sequence[Token], mentions: Sequence[Mention]) -> bool:
         return False
     if tuple(low[:2]) in _ELLIPSIS:
         return False
+    if low[0] == "wrong" and {"mean", "meant", "ment"} & set(low):
+        return False  # `wrong file, i meant b.md` says what is right
     if low[0] in _KEEPING or low[0] in _ASKING or low[0] == "once" or set(low) & _HANGING:
         return True
     if any(tuple(low[i : i + len(p)]) == p for p in _HANGING_PHRASES for i in range(len(low))):

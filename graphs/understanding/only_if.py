@@ -9,7 +9,8 @@ from graphs.understanding.text import Token
 
 _IF = re.compile(
     r"^(?:(?:and|but|ok|okay|oh|wait|sorry|no|yes|please|actually|well|hm|fine|good|then|so) "
-    r"(?:, )?)*(?:(?:only|just) )?"
+    r"(?:, )?)*(?:(?:only|just) [a-z-]+ (?:it|that|this|them)(?: [a-z-]+){0,4}? "
+    r"|the [a-z-]+ (?=only|just))?(?:(?:only|just) )?"
     r"(?:[a-z-]+ (?:(?:it|that|this|them|so)(?: (?:there|out|over))? )?)??"
     r"(?:(?:only|just) )?"
     r"(?P<condition>(?:if|provided(?: that)?|as long as|on condition that|assuming) .+?)"
@@ -30,4 +31,7 @@ def condition_said(tokens: Sequence[Token]) -> str:
     """
     said = " ".join(t.low for t in tokens).strip(" .!")
     found = None if said.endswith("?") else _IF.match(said)
-    return found["condition"] if found else ""
+    return _SURELY.sub("", found["condition"]) if found else ""
+
+
+_SURELY = re.compile(r"\b(?:really|indeed|truly|actually) ")

@@ -25,6 +25,11 @@ _TELLING = frozenset(
      "summarise", "summarize", "give", "find", "inspect", "verify", "see", "get", "ask"]
 )  # fmt: skip
 """Verbs with which anything may be asked to be shown."""
+_UNDO = "platform.undo"
+_UNDOING = frozenset(
+    ["undo", "undone", "undoing", "back", "revert", "reverted", "reverse", "reversed", "restore",
+     "unwind", "annul", "rollback", "un-do", "redo", "undid", "mistake", "out"]
+)  # fmt: skip
 _SHARE = 0.5
 """The share of a clause's words that must be known for a dangerous operation."""
 
@@ -66,10 +71,15 @@ class Orders:
         first = clause.order[0].low
         if self._elsewhere(operation, clause) or _opposed(operation, clause):
             return False
-        if any(find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "exceptions")):
+        rows = any(t.low in {"rows", "lines", "row", "line"} for t in clause.tokens)
+        if not (rows and operation == "datasets.add") and any(
+            find_phrase(clause.tokens, p) >= 0 for p in phrases("guards", "exceptions")
+        ):
             return False  # what is left when some are taken out is not known here
-        if effect is not Effect.READ and guards.narrates(clause.order, self._verbs):
+        if guards.narrates(clause.order, self._verbs):
             return False
+        if operation == _UNDO and not (clause.mentions or _takes_back(clause)):
+            return False  # `take that` takes nothing back
         if effect is not Effect.READ and self._only_asked(operation, clause):
             return False
         if "question" in self._operations.get(operation).input.model_fields:
@@ -157,6 +167,10 @@ def _keeps(clause: Clause) -> bool:
 
 _KEEPING = frozenset(["keep", "leave", "spare"])
 _STAYING = frozenset(["stays", "stay", "remains", "remain"])
+
+
+def _takes_back(clause: Clause) -> bool:
+    return bool({t.low for t in clause.tokens} & _UNDOING)
 
 
 def _opposed(operation: str, clause: Clause) -> bool:

@@ -18,6 +18,7 @@ _ON_A_JOB = frozenset(
     ["platform.cancel_job", "training.cancel", "training.pause", "training.resume"]
 )
 _UNDO = "platform.undo"
+_PERSONS = (("him",), ("her",), ("them",))
 _FEW = 5
 _NEARBY = 3.0
 """How much likelier a question is that stays with the subject of the wish before it."""
@@ -60,9 +61,8 @@ class Pointing:
         """Route a clause with its "it" read as one of some kinds of things, the likeliest first."""
         low = [t.low for t in read.clause.tokens]
         for kind in kinds:
-            own = ("user", "it") if kind is EntityKind.USER else ("it",)
-            found = (read.clause.find(phrases("references", said)) for said in own)
-            span = next((s for s in found if s is not None), None)
+            person = _PERSONS if kind is EntityKind.USER else ()
+            span = read.clause.find(person) or read.clause.find(phrases("references", "it"))
             if span is None or len(low) == span[1] - span[0]:
                 continue
             route = self.router.route([" ".join([*low[: span[0]], MASKS[kind], *low[span[1] :]])])[

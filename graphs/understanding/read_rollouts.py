@@ -101,7 +101,11 @@ _NETWORKS = (
 _UNTIL = re.compile(r"\b(?:until|till) (.+?)(?= because| since| due to| as we| for the| ,|$)")
 _LASTING = re.compile(rf"\bfor (?:the next )?({_NUMBER} (?:hours?|days?|weeks?))\b")
 _REASON = re.compile(r"\b(?:because of |because |due to |reason : ?|since |for the )(.+)$")
-_KEYS = (re.compile(r"\bkey (\S+)"), re.compile(r"\b(?:for|of|that) (?!v\d+\b)(\S*\d\S*)"))
+_KEYS = (
+    re.compile(r"\bkey (\S+)"),
+    re.compile(r"(?<!version )(?<!\w)(?!v\d+\b)([a-z#_-]*\d\S*) (?:ended|went|turned|came|was)\b"),
+    re.compile(r"\b(?:for|of|that) (?!v\d+\b)(\S*\d\S*)"),
+)
 _VERSION = re.compile(r"\bv(?:ersion)? ?(\d+)\b")
 _BAD = re.compile(
     r"\b(?:fail\w*|badly|bad|wrong|unsuccessful\w*|unsolved|no success|lost"

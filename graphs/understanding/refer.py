@@ -10,6 +10,7 @@ from graphs.understanding.conversation import ConversationState, Focus, kind_of_
 from graphs.understanding.lexicon import fields, lexicon, phrases
 from graphs.understanding.names import NameView
 from graphs.understanding.newest import newest_job, newest_version
+from graphs.understanding.several import about_several, nth_of
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, Operation, OperationSet
 
@@ -102,6 +103,11 @@ class Referrer:
         if pointer is not None and self._take_side(out):
             self._claim(pointer, out)
             return
+        recent = self.conversation.recent[0].steps if self.conversation.recent else []
+        chosen = nth_of(recent, self.clause) if pointer is not None and not self.steps else None
+        if chosen is not None and self._take_from_step(chosen, out):
+            self._claim(pointer, out)
+            return
         if self._means_the_first():
             self._first_of_two(out)
             return
@@ -111,7 +117,8 @@ class Referrer:
             if self._take_from_step(step, out):
                 self._claim(pointer, out)
                 return
-        for item in self.conversation.focus if pointer is not None else ():
+        unclear = self.operation.effect is not Effect.READ and about_several(recent)
+        for item in self.conversation.focus if pointer is not None and not unclear else ():
             if self._take_from_focus(item, out):
                 self._claim(pointer, out)
                 return
@@ -293,6 +300,8 @@ class Referrer:
         if not required and kind is _GROUP and len(groups) > 1:
             return  # what is shown after acts on several groups is all of them
         pointer = self._pointer(kind)
+        if pointer and self.operation.effect is not Effect.READ and self._acts_himself(pointer):
+            return
         shown = kind is _GROUP and bool(self.steps) and self._shows_what_was_done()
         led = required and self.steps and kind is not EntityKind.DEVICE
         if pointer is None and not led and not shown:
@@ -314,6 +323,10 @@ class Referrer:
         if value is not None:
             out.arguments[name] = value
             self._claim(pointer, out)
+
+    def _acts_himself(self, pointer: tuple[int, int]) -> bool:
+        """True for the `he` of `revoke the one he no longer uses`, to whom nothing is done."""
+        return self.clause.tokens[pointer[0]].low in {"he", "she"}
 
     def _from_steps(self, kind: EntityKind) -> Any:
         for step in reversed(self.steps):

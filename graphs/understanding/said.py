@@ -16,6 +16,7 @@ from graphs.understanding.link import version_names
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.reading import Filled, Reading, Scope
+from graphs.understanding.written import alias_of
 from tools.kernel.operations import Operation
 
 
@@ -25,7 +26,7 @@ def said_values(
     """The arguments of an operation that a clause itself says; none if anything is unclear."""
     names = scope.names
     # "the champion" is then the alias to give, not the version that has it
-    chosen = says_choice(operation, clause)
+    chosen = says_choice(operation, clause) or _names_alias(operation, clause)
     kept = {} if chosen else _said_version(operation, clause, names, step)
     alone = replace(scope, conversation=ConversationState(), steps=[])
     reading = Reading(operation, clause, alone)
@@ -35,6 +36,12 @@ def said_values(
         return {}
     free_text = {"question", "query", "topic"}
     return {k: v for k, v in said.arguments.items() if k not in free_text}
+
+
+def _names_alias(operation: Operation[Any, Any], clause: Clause) -> bool:
+    """True for `and for staging?` of an act that is about an alias."""
+    said = any(alias_of(token.low) for token in clause.tokens)
+    return "alias" in operation.input.model_fields and said and not clause.mentions
 
 
 def _said_version(
@@ -70,10 +77,12 @@ def says_only_values(
     """
     said = said_values(operation, clause, scope, step)
     own = field_words(operation) if said else set[str]()
-    left = [w for w in unaccounted(clause) if w not in _SUBJECTS and root(w) not in own]
+    small = _SUBJECTS | (_LEFT_OUT if "skip_bad_rows" in said else frozenset[str]())
+    left = [w for w in unaccounted(clause) if w not in small and root(w) not in own]
     return said if not left else {}
 
 
+_LEFT_OUT = frozenset(["left", "out", "skipped", "ignored", "dropped", "be", "skip", "go"])
 _SUBJECTS = frozenset(
     [
         "rows",

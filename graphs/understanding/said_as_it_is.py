@@ -13,7 +13,7 @@ _FITS = (
     r"|all (?:i|we) need|what (?:i|we) need|what i meant|what i wanted|right|correct)"
     r"|suffices?|(?:it|that) (?:is|should be|was|must be))"
 )
-_FOR = r"(?: for (?:her|him|them|it|now|me|us|this|that|a start|today))?(?: actually| really| too)?"
+_FOR = r"(?: for (?:a |the |our )?[a-z]+(?: [a-z]+)?)?(?: actually| really| too)?"
 _ENOUGH = re.compile(
     rf"^(?:(?:no|hm|hmm|actually|oh|well|wait|sorry|ok) (?:, )?)*(?P<what>.+?) {_FITS}{_FOR}"
     r"(?: [,;.-] .*)?$"

@@ -51,6 +51,22 @@ _PLAIN = (
     ),
     # `robustness of a 3 and of a 4` are two sides like `of a 3 and a 4`
     (_wording(r"\bof (?P<one>[\w.-]+ v?\d+) and of (?=[\w.-]+ v?\d)"), r"of \g<one> and "),
+    # `but wait until job 41 is done`, `hold it for job 41` begin when it has ended
+    (
+        _wording(
+            r"^\s*(?:(?:but|and|ok|okay|no|oh|please|so)\b,?\s+)*(?:do (?:it|that|this)\s+|start\s+"
+            r"(?:it|that)\s+)?(?:(?:wait|hold|hold on|hold off|hold (?:it|that)|not|only|just)\s+)+"
+            r"(?:until|till|before|after|once|when)\s+(?=(?:the\s+)?(?:job|training|run)\s+\d+)"
+        ),
+        "when ",
+    ),
+    (
+        _wording(
+            r"^\s*(?:(?:but|and|ok|okay|no|oh|please|so)\b,?\s+)*(?:wait|hold|hold on)\s+for\s+"
+            r"(?P<job>(?:job|training|run)\s+\d+)(?:\s+to\s+(?:finish|end|be\s+done|complete))?(?=\W*$)"
+        ),
+        r"when \g<job> has finished",
+    ),
     (_wording(r"\b(?:an?|one) hour and a half\b|\bone and a half hours\b"), "90 minutes"),
     (_wording(r"\btwo (?:hours and a half|and a half hours)\b"), "150 minutes"),
     (

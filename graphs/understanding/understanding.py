@@ -28,6 +28,7 @@ from graphs.understanding.join_reads import ReadJoiner
 from graphs.understanding.leftover import Leftovers
 from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
+from graphs.understanding.merging import merged
 from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView, NameWords
 from graphs.understanding.no_order import restricts
@@ -136,7 +137,7 @@ class Understanding:
         said = self._spelt(tokens, names) if state.recent or state.pending else tokens
         if reply := dialogue.answer_to_open(self, said, own, names, state):
             return reply
-        plan = self._alone(own, tokens, names, state, cut)
+        plan = merged(self._alone(own, tokens, names, state, cut), tokens, state, self.verbs)
         if not plan.steps and plan.question is None:
             clauses = [Clause(list(tokens))]
             plan.spoken_of = self._with_named(clauses, names, ConversationState()).focus

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -49,16 +50,25 @@ def unknown_thing(
         None if the words may be anything but a thing's name.
     """
     said = [t for t in tokens if t.kind != "punctuation"]
-    thing = strip_leading(said, (("the",), ("our",), ("those",), ("these",)))
-    if len(thing) == len(said) or not 0 < len(thing) <= LONGEST:
+    towards = (*((word,) for word in TOWARDS), ("from",), ("with",), ("for",))
+    thing = strip_leading(said, (*towards, ("the",), ("our",), ("those",), ("these",)))
+    code = len(thing) == 1 and bool(_CODE.fullmatch(thing[0].low))
+    if (len(thing) == len(said) and not code) or not 0 < len(thing) <= LONGEST:
         return None
     fits = all(t.kind == "word" and t.low not in parser.verbs and not tells(t.low) for t in thing)
     operation = parser.operations.get(step.operation)
     named = [n for n, slot in operation.slots.items() if n in step.arguments and slot.closed
              and slot.kind not in (None, EntityKind.MODEL_VERSION)]  # fmt: skip
-    slot = "group" if "group" in named else named[0] if len(named) == 1 else None
+    rows = [n for n in named if operation.slots[n].kind is EntityKind.DATASET]
+    ways = [n for n in named if n == "group"] or rows or (named if len(named) == 1 else [])
+    slot = ways[0] if ways else None
     if slot is None or not fits:
         return None
     kind = str(operation.slots[slot].kind).replace("_", " ")
-    told = f"I know no {kind} that would be {' '.join(t.text for t in said)!r}."
+    what = strip_leading(said, towards)
+    told = f"I know no {kind} that would be {' '.join(t.text for t in what)!r}."
     return ask(operation, slot, names, said=told)
+
+
+_CODE = re.compile(r"[a-z]+[-_][a-z0-9-_]*\d+")
+"""What is shaped as a device's name: `groomer-21`."""
