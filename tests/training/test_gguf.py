@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 from tools.kernel.errors import InvalidInput
 from tools.training.optimizing import manifest
+from tools.training.optimizing.answering import open_server
 from tools.training.optimizing.build import build
 from tools.training.optimizing.choosing import targets_of
 from tools.training.optimizing.comparing import paired_answers
@@ -120,18 +120,11 @@ def made(parent: Path, target: str, folder: Path) -> Path:
 
 def first_token(folder: Path, ids: list[int]) -> dict[int, float]:
     """What llama.cpp says of the next token: the log-probabilities of the most probable."""
-    from tools.training.optimizing.gguf_files import ADAPTER, MODEL
+    return next_token(open_server(folder, "model.gguf", 256), ids)
 
-    xllamacpp: Any = import_module("xllamacpp")  # compiled, without types
-    given = xllamacpp.CommonParams()
-    given.model.path = str(folder / MODEL)
-    if (folder / ADAPTER).is_file():
-        given.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(folder / ADAPTER), 1.0)]
-    given.n_ctx, given.fit_params, given.n_parallel = 256, False, 1
-    given.hostnames, given.port = ["127.0.0.1"], 0
-    given.cpuparams.n_threads = given.cpuparams_batch.n_threads = 1
-    given.ui, given.offline, given.verbosity = False, True, 0
-    server = xllamacpp.Server(given)
+
+def next_token(server: Any, ids: list[int]) -> dict[int, float]:
+    """The same of a server that runs, the most probable first."""
     # What is said is forced, so that it is a letter; the probabilities are those before that.
     asked = {"n_predict": 1, "n_probs": 10, "temperature": 0}
     said: Any = server.handle_completions({**asked, "prompt": ids, "logit_bias": [[ids[0], 100.0]]})

@@ -54,20 +54,7 @@ class LlamaVariant:
         told = manifests.read(folder)
         if told.runtime != "llamacpp":
             raise InvalidInput(f"{told.variant} is no language model that runs in llama.cpp.")
-        llama: Any = import_module("xllamacpp")  # compiled, without types
-        given = llama.CommonParams()
-        given.model.path = str(folder / told.entry)
-        if (folder / _ADAPTER).is_file():
-            given.lora_adapters = [llama.CommonAdapterLoraInfo(str(folder / _ADAPTER), 1.0)]
-        given.hostnames, given.port = ["127.0.0.1"], 0
-        given.cpuparams.n_threads = given.cpuparams_batch.n_threads = threads
-        given.n_ctx, given.n_parallel, given.fit_params = told.max_length + NEW_TOKENS, 1, False
-        given.ui = given.endpoint_slots = False
-        given.offline, given.verbosity = True, 0
-        try:
-            self._server = llama.Server(given)
-        except (RuntimeError, ValueError) as error:
-            raise OperationFailed(f"llama.cpp cannot load {told.entry}: {error}") from error
+        self._server = open_server(folder, told.entry, told.max_length + NEW_TOKENS, threads)
 
     def answer(self, chat: Sequence[Message]) -> str:
         """See `Answering`.
@@ -86,6 +73,34 @@ class LlamaVariant:
         if "choices" not in said:
             raise OperationFailed(f"llama.cpp gave no answer: {json.dumps(said)[:200]}")
         return str(said["choices"][0]["message"]["content"] or "").strip()
+
+
+def open_server(folder: Path, entry: str, context: int, threads: int = 1) -> Any:
+    """llama.cpp's server on a GGUF file, with the adapter that lies beside it.
+
+    Args:
+        folder: where the files are.
+        entry: the model's file.
+        context: the most tokens of a chat and its answer.
+        threads: compute threads.
+
+    Raises:
+        OperationFailed: if llama.cpp cannot load it.
+    """
+    llama: Any = import_module("xllamacpp")  # compiled, without types
+    given = llama.CommonParams()
+    given.model.path = str(folder / entry)
+    if (folder / _ADAPTER).is_file():
+        given.lora_adapters = [llama.CommonAdapterLoraInfo(str(folder / _ADAPTER), 1.0)]
+    given.hostnames, given.port = ["127.0.0.1"], 0
+    given.cpuparams.n_threads = given.cpuparams_batch.n_threads = threads
+    given.n_ctx, given.n_parallel, given.fit_params = context, 1, False
+    given.ui = given.endpoint_slots = False
+    given.offline, given.verbosity = True, 0
+    try:
+        return llama.Server(given)
+    except (RuntimeError, ValueError) as error:
+        raise OperationFailed(f"llama.cpp cannot load {entry}: {error}") from error
 
 
 class _Parent:

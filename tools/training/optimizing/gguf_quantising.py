@@ -63,6 +63,19 @@ def _has_more_bits(layer: int, layers: int) -> bool:
     return layer < eighth or layer >= 7 * layers // 8 or (layer - eighth) % 3 == 2
 
 
+def exact_type(weights: Array) -> GGMLQuantizationType:
+    """The smallest plain format that has a matrix's values exactly; float32 for a vector."""
+    from gguf import GGMLQuantizationType as Kind
+    from gguf import quants
+
+    if weights.ndim > 1:
+        for kind in (Kind.BF16, Kind.F16):
+            stored = quants.quantize(weights, kind)
+            if np.array_equal(quants.dequantize(stored, kind), weights):
+                return kind
+    return Kind.F32
+
+
 def quantised(weights: Array, kind: GGMLQuantizationType) -> Array:
     """A matrix in a format of GGUF, as bytes by row where it is one of blocks.
 
@@ -73,7 +86,7 @@ def quantised(weights: Array, kind: GGMLQuantizationType) -> Array:
     from gguf import GGMLQuantizationType as Kind
     from gguf import quants
 
-    if kind in (Kind.F32, Kind.F16, Kind.Q8_0):
+    if kind in (Kind.F32, Kind.F16, Kind.BF16, Kind.Q8_0):
         return quants.quantize(weights, kind)
     return _by_llama(np.ascontiguousarray(weights, dtype=np.float32), kind)
 

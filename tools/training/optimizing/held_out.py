@@ -52,9 +52,10 @@ def refuse_unfit(parent: ParentVersion, targets: Sequence[str] = ()) -> None:
 
 def _refuse_unfit_language_model(parent: ParentVersion, targets: Sequence[str]) -> None:
     from tools.training.language.folder import read_facts
-    from tools.training.optimizing.gguf_files import adapter_config, base_file
+    from tools.training.optimizing.gguf_bases import base_of
+    from tools.training.optimizing.gguf_files import adapter_config
 
-    base_file(parent.folder)
+    base_of(parent.folder)
     if read_facts(parent.folder)["method"] == "prompt":
         raise InvalidInput(
             f"{parent} has learnt virtual tokens, which no GGUF file holds.",
