@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ class HubBase:
         model = load_model(self._folder, torch.float32)
         writer = GGUFWriter(str(out), self.shape.kind)
         self.describe(writer, model, tokenizer, template)
-        for name, weights in (*self.constants(model), *self.shape.tensors(model)):
+        for name, weights in chain(self.constants(model), self.shape.tensors(model)):
             kind = exact_type(weights)
             writer.add_tensor(name, quantised(weights, kind), raw_dtype=kind)
         finish(writer)
