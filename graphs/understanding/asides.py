@@ -57,7 +57,8 @@ class Asides:
 
         def takes(operation: str, kinds: frozenset[EntityKind]) -> bool:
             taken = {slot.kind for slot in self._operations.get(operation).slots.values()}
-            return kinds <= taken | {EntityKind.MODEL_VERSION}
+            timed = {EntityKind.SCHEDULE} if operation.startswith("schedules.") else frozenset()
+            return kinds <= taken | timed | {EntityKind.MODEL_VERSION}
 
         known = Knowing(
             verbs=self._verbs,

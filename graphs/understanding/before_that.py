@@ -24,6 +24,14 @@ _BEFORE = (
     ),
 )  # fmt: skip
 
+_SHARE = re.compile(
+    r"(?:\bof (?:them|those|the [\w-]+)|%|\b(?:percent|half|third|quarter|fifth|tenth|at|one)"
+    r"|\b(?:one|two|three|four|five|ten|\d+)(?: (?:device|phone|laptop|server|box|machine)e?s?)?)"
+    r"$",
+    re.IGNORECASE,
+)
+"""How many devices are to come first, which puts no step before anything."""
+
 
 def wished_before(tokens: Sequence[Token]) -> list[Token]:
     """The wish that a sentence puts before a plan; empty if it puts none there.
@@ -35,6 +43,8 @@ def wished_before(tokens: Sequence[Token]) -> list[Token]:
     for pattern in _BEFORE:
         if found := re.match(pattern.pattern, said, re.IGNORECASE):
             words = found.groupdict()
+            if _SHARE.search(words.get("what") or ""):
+                continue  # `roll it out to the laptops, half of them first`
             return tokenise(words.get("what") or f"run {words['noun']}")
     return []
 

@@ -63,6 +63,7 @@ class Clause:
         condition: the words of its `if …`, if it has one.
         governed: True if the `if …` before governs it too: `if it wins, promote it and deploy it`.
         asks: True if a question mark ends it, and more follows.
+        apart: True if nothing but a comma stands between it and the clause before.
         mentions: what its words name.
         claimed: for each token, what has used it; "" if nothing has.
         negated: True if the person said not to.
@@ -75,6 +76,7 @@ class Clause:
     condition: list[Token] | None = None
     governed: bool = False
     asks: bool = False
+    apart: bool = False
     mentions: list[Mention] = field(default_factory=list)
     claimed: list[str] = field(default_factory=list)
     negated: bool = False

@@ -15,6 +15,8 @@ from graphs.understanding.values import number_at
 from graphs.understanding.written import alias_of, read_version
 from tools.kernel.operations import OperationSet
 
+_SHARES = frozenset(["accuracy", "macro_f1", "validation_accuracy", "ece", "exact", "error_rate"])
+"""Figures between 0 and 1, which are said in percent as well."""
 _LIKELY, _WHOLE = 50, 100
 """A number between these that says of what it is none is an accuracy in percent: `above 90`."""
 _MARGIN_UNITS = frozenset(["point", "points", "percent", "%", "percentage", "pp"])
@@ -34,7 +36,7 @@ _LESS = (
 )  # fmt: skip
 _NOT_MORE = (("not", "more", "than"), ("not", "over"))
 _Op = Literal[">", ">=", "<", "<=", "=="]
-_TURNED: dict[_Op, _Op] = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "=="}
+TURNED: dict[_Op, _Op] = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "=="}
 
 
 @dataclass
@@ -72,7 +74,7 @@ class Wanted:
             return self
         if self.subject != second:
             return self
-        return replace(self, op=_TURNED[self.op], margin=-self.margin, subject=first)
+        return replace(self, op=TURNED[self.op], margin=-self.margin, subject=first)
 
 
 def plain(tokens: Sequence[Token]) -> list[Token]:
@@ -225,18 +227,20 @@ def step_with(metric: str, steps: list[Step], operations: OperationSet) -> str |
 def _threshold(clause: Clause) -> Wanted | None:
     metric = _metric(clause)
     op: Any = None
+    begin = end = 0
     for sign, options in fields()["comparisons"].items():
-        if clause.find(split_phrases(options)):
-            op = sign
+        if span := clause.find(split_phrases(options)):
+            op, (begin, end) = sign, span
             break
-    number = _number(clause.tokens)
+    # the 3 of `the ece of X 3 is below 0.05` is a version
+    number = _number(clause.tokens[end:]) or _last_number(clause.tokens[:end], begin)
     if number is None or op is None:
         return None
     value, share = number
     if metric is None and not (share or 0 < value < 1 or _LIKELY <= value < _WHOLE):
         return None
     metric = metric or "accuracy"
-    if metric in {"accuracy", "macro_f1", "validation_accuracy", "ece"} and (share or value > 1):
+    if metric in _SHARES and (share or value > 1):
         value /= 100
     return Wanted(None, metric, op, round(value, 6))
 
@@ -257,6 +261,14 @@ def _number(tokens: list[Token]) -> tuple[float, bool] | None:
             after = tokens[found[1]].low if found[1] < len(tokens) else ""
             return found[0], after in _MARGIN_UNITS or after == "per"
     return None
+
+
+def _last_number(tokens: list[Token], before: int) -> tuple[float, bool] | None:
+    """The number right before a place: the 0.9 of `X 3 is at 0.9 or more`."""
+    at = max((i for i in range(min(before, len(tokens))) if number_at(tokens, i)), default=0)
+    while at and number_at(tokens, at - 1):
+        at -= 1
+    return _number(tokens[at:])
 
 
 def _margin(tokens: Sequence[Token]) -> float:

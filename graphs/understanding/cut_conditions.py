@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphs.understanding.lexicon import fields, phrases, split_phrases, words
+from graphs.understanding.nothing_done import does_nothing
 from graphs.understanding.text import Token, find_phrase, phrase_at
 
+_MEASURED = ("versus", "comparisons", "states")
+"""Tables of what is found by measuring, so that `when` before it means `if`."""
 NOT_CONDITIONS = frozenset(
     ["me", "know", "check", "see", "wonder", "verify", "out", "what", "as",
      "sure", "ask", "even", "test"]
@@ -46,7 +49,7 @@ def _measures(tokens: Sequence[Token], at: int) -> bool:
     """True if what follows compares something: then `when` means `if`."""
     window = tokens[at : at + _WINDOW]
     table = fields()
-    options = [*table["versus"].values(), *table["comparisons"].values()]
+    options = [entry for name in _MEASURED for entry in table[name].values()]
     return any(find_phrase(window, p) >= 0 for entry in options for p in split_phrases(entry))
 
 
@@ -56,6 +59,8 @@ def _start(tokens: Sequence[Token]) -> int | None:
         previous = tokens[index - 1].low if index else ""
         if (asks and index and token.low == "if") or previous in NOT_CONDITIONS:
             continue
+        if index and token.low in _WHILE and tokens[0].low in _INTERROGATIVE:
+            continue  # `whom must I call when the line is down?`
         if condition_at(tokens, index):
             return index
         if token.low == "assuming" and index and len(tokens) > index + 3:
@@ -74,6 +79,11 @@ def _end(tokens: Sequence[Token], verbs: frozenset[str]) -> int:
     for index, token in enumerate(tokens):
         if index > 1 and (token.low == "," or token.low == "then"):
             return index
+        denied = token.low in _DENYING and tokens[index + 1 : index + 2]
+        if index > begun and denied and tokens[index + 1].low in verbs:
+            return index  # `if they are unhealthy don't deploy it`
+        if index > begun + 1 and does_nothing(tokens[index:]):
+            return index
         following = tokens[index + 1].low if index + 1 < len(tokens) else ""
         is_verb = token.low not in NOUNS or following in OBJECTS
         orders = token.low in verbs and is_verb and tokens[index - 1].low not in small
@@ -88,6 +98,7 @@ def _bare(tokens: Sequence[Token]) -> bool:
     return tuple(t.low for t in tokens) in versus
 
 
+_DENYING = frozenset(["don't", "dont", "never"])
 NOUNS = frozenset(
     ["test", "score", "report", "release", "benchmark", "load", "run", "show", "update", "check",
      "measure", "label", "list", "index", "set", "mark", "point", "split", "use", "call", "name",
@@ -103,3 +114,8 @@ _ASKING = frozenset(
     ["what", "what's", "whats", "how", "which", "would", "will", "who", "is", "are", "could"]
 )
 """A question that begins so asks about its `if`; it does not hang on it."""
+_WHILE = frozenset(["when", "once", "whenever"])
+_INTERROGATIVE = frozenset(
+    ["what", "what's", "whats", "who", "who's", "whom", "whose", "how", "how's", "which", "where",
+     "why", "when"]
+)  # fmt: skip

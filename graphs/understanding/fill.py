@@ -15,6 +15,7 @@ from graphs.understanding.read_names import new_names
 from graphs.understanding.read_phrases import leftovers
 from graphs.understanding.read_rollouts import details, steps
 from graphs.understanding.read_texts import given_names, numbers, periods, texts, words_and_flags
+from graphs.understanding.read_tokens import token_label, token_labels, token_scopes
 from graphs.understanding.reading import Filled, Reading
 
 
@@ -22,8 +23,9 @@ def fill(reading: Reading) -> Filled:
     """Read everything there is to read; each reader claims the words that it has used."""
     reading.out.arguments.update(reading.answered())
     readers: list[Callable[[Reading], None]] = [
-        externals, open_groups, base_models, texts, choices_first, models, steps, numbers, choices,
-        entities, references, details, leftovers, new_names,
+        token_scopes, token_labels, externals, open_groups, base_models, texts, choices_first,
+        models, steps, numbers, choices, token_label, entities, references, details, leftovers,
+        new_names,
     ]  # fmt: skip
     for reader in readers:
         reader(reading)

@@ -217,6 +217,23 @@ def present_tense(tokens: list[Token], verbs: frozenset[str]) -> list[Token]:
     return tokens
 
 
+def present_throughout(tokens: list[Token], verbs: frozenset[str]) -> list[Token]:
+    """`retired X and removed Y` with every act in the form of an order.
+
+    Args:
+        tokens: what is only supposed.
+        verbs: the words that begin commands.
+    """
+    found = present_tense(tokens, verbs)
+    for at in range(1, len(found)):
+        if found[at - 1].low in _JOINED_BY:
+            found[at:] = present_tense(found[at:], verbs)
+    return found
+
+
+_JOINED_BY = frozenset(["and", "then", "or", "also", ",", "i", "we"])
+
+
 def stems(word: str) -> list[str]:
     """What a word may be another form of: `deployed`, `rolling`."""
     stems: list[str] = []
@@ -229,6 +246,11 @@ def stems(word: str) -> list[str]:
 
 
 _IRREGULAR = {
+    "froze": ["freeze"],
+    "began": ["begin"],
+    "shut": ["shut"],
+    "stood": ["stand"],
+    "split": ["split"],
     "ran": ["run"],
     "sent": ["send"],
     "put": ["put"],

@@ -12,8 +12,9 @@ from graphs.understanding.link import Linker, link
 from graphs.understanding.mask import UNKNOWN, mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.refit import Refit
+from graphs.understanding.remaining import name_what_remains
 from graphs.understanding.router import Needs, Route, Router, Sentence
-from graphs.understanding.segment import nouns_listed
+from graphs.understanding.shared_words import nouns_listed
 from tools.kernel.operations import Effect, OperationSet
 
 _LISTED = 0.6
@@ -95,6 +96,7 @@ class Hearing:
     def _route(self, clauses: list[Clause], names: NameView) -> list[Read]:
         for clause in clauses:
             link(clause, self.linker, names)
+        name_what_remains(clauses)
         routes = self.router.route([self._masked(clause, names) for clause in clauses])
         routes = [self._refit.fitted(r, c) for r, c in zip(routes, clauses, strict=True)]
         routes = [self._despite_names(r, c, names) for r, c in zip(routes, clauses, strict=True)]

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphs.understanding.clause import Clause, polite, strip_leading
 from graphs.understanding.lexicon import phrases
 from graphs.understanding.router import Route
-from graphs.understanding.text import phrase_at
+from graphs.understanding.text import Token, phrase_at
 
 
 def asks_for_help(clause: Clause, route: Route | None, given: bool) -> bool:
@@ -24,4 +26,21 @@ def asks_for_help(clause: Clause, route: Route | None, given: bool) -> bool:
         return True
     if given or route is None or route.outside > route.probability:
         return False
-    return bool(phrase_at(clause.tokens, 0, phrases("guards", "asking_how")))
+    return asks_how(clause.tokens)
+
+
+def asks_how(tokens: Sequence[Token]) -> bool:
+    """True for words that ask how something is done: `can you tell me how to freeze a group`.
+
+    Args:
+        tokens: a wish.
+    """
+    said = strip_leading(list(tokens), _TELLING)
+    return bool(phrase_at(said, 0, phrases("guards", "asking_how")))
+
+
+_TELLING = (
+    ("can", "you"), ("could", "you"), ("would", "you"), ("please",), ("tell", "me"),
+    ("show", "me"), ("explain", "to", "me"), ("explain",), ("remind", "me"), ("i", "wonder"),
+    ("do", "you", "know"), ("i'd", "like", "to", "know"), ("i", "want", "to", "know"),
+)  # fmt: skip

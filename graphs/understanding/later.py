@@ -132,10 +132,16 @@ def _named(parser: Understanding, tokens: Sequence[Token], names: NameView) -> f
         for i, t in enumerate(tokens)
         if t.kind == "word" and not t.low.isalpha() and set(re.split(r"[^a-z]+", t.low)) & timely
     ]
+    given = {i for i, t in enumerate(tokens) if i and t.low in timely and _gives(tokens, i)}
     if not compound:
-        return frozenset()
+        return frozenset(given)
     named = {i for m in parser.linker.mentions(tokens, names) for i in range(m.start, m.end)}
-    return frozenset(named & set(compound))
+    return frozenset(named & set(compound) | given)
+
+
+def _gives(tokens: Sequence[Token], at: int) -> bool:
+    """True for the `nightly` of `a token called nightly`, a name that is given."""
+    return tokens[at - 1].low in {"called", "named", "labelled", "labeled"}
 
 
 def timing_of_answer(text: str, now: datetime | None, question: Question) -> Timing | None:
@@ -332,6 +338,8 @@ def _without_verb(tokens: Sequence[Token]) -> list[Token] | None:
     rest = strip_leading(list(tokens), polite())
     if len(rest) < 2 or rest[0].low not in {"schedule", "reschedule"}:
         return None
+    if rest[1].kind == "number" or rest[1].low in {"number", "no", "#", "was", "is", "has"}:
+        return None  # `schedule 2 was cancelled by mistake` is about a schedule
     first = rest[0]
     return [Token("run", "run", first.start, first.end, "word"), *rest[1:]]
 

@@ -135,6 +135,7 @@ class Leftovers:
             begin = _part_begin(tokens, at)
             lead = all(clause.claimed[i] or tokens[i].low in small for i in range(begin, at))
             follows = begin < at and lead and token.low in words("leftover", "finite")
+            follows = follows and not _of_what_is_named(tokens[begin:at], tokens[at:])
             if follows and (begin or not first) and not self._orders(tokens[at:]):
                 found.append(at - 1)
         return found
@@ -321,7 +322,44 @@ def _remark(part: Sequence[Token], verbs: frozenset[str]) -> bool:
         return False
     if low[0] in _UNMARKED and len(low) > 1:
         return True
+    if low[0] in _TOO or _happened(low, verbs):
+        return True
     return any(word in words("leftover", "telling") or word.endswith("'s") for word in low)
+
+
+_TOO = frozenset(["too", "so", "such", "way"])
+"""What a verbless reason begins with: `too many wrong passwords`."""
+_PAST = frozenset(
+    ["drove", "ran", "flew", "hit", "tore", "sank", "stole", "ate", "bit", "burnt", "threw", "took",
+     "sat", "stood", "slid", "slipped", "froze", "blew", "split", "spilt", "spilled", "dropped",
+     "bent", "shook", "swept", "gave", "caught", "found", "went", "grew", "drank", "rolled"]
+)  # fmt: skip
+_IT = frozenset(["it", "them", "him", "her", "its", "their", "his", "there"])
+
+
+def _happened(low: Sequence[str], verbs: frozenset[str]) -> bool:
+    """True for `a snowcat drove over it`: what somebody did to the thing that is named."""
+    subject = next((i for i, w in enumerate(low) if i and (w in _PAST or w.endswith("ed"))), 0)
+    small = words("words", "determiners")
+    begins = low[0] in small | _IT | {"somebody", "someone"} and subject <= _SUBJECT
+    return bool(subject) and begins and bool(set(low[subject:]) & _IT) and low[0] not in verbs
+
+
+_SUBJECT = 4
+_THEY = frozenset(["both", "they", "it", "these", "those", "all", "of", "them", "he", "she"])
+_UNWANTED = frozenset(
+    ["outdated", "obsolete", "old", "wrong", "broken", "dead", "gone", "lost", "stolen", "useless",
+     "superseded", "unused", "stale", "invalid", "expired", "replaced", "retired", "damaged",
+     "locked", "out", "idle", "empty", "duplicates", "nonsense", "faulty", "defective", "sold",
+     "back", "new", "slow", "bad", "worse"]
+)  # fmt: skip
+
+
+def _of_what_is_named(subject: Sequence[Token], told: Sequence[Token]) -> bool:
+    """True for `…, both are outdated`: said of what was named just now, and why it is done."""
+    of_them = {t.low for t in subject if t.kind != "punctuation"} <= _THEY
+    denied = any(t.low in words("guards", "negation_inside") for t in told)
+    return of_them and not denied and bool({t.low for t in told} & _UNWANTED)
 
 
 def _part_begin(tokens: Sequence[Token], at: int) -> int:

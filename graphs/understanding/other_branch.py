@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from graphs.plan import Step
+from graphs.understanding.clause import Clause
+from graphs.understanding.draft import Read
 
 _RESULTS, _REGISTER, _STATUS = "evaluation.results", "registry.register", "training.status"
 
@@ -37,3 +40,29 @@ def _opposite(step: Step, made: Step) -> bool:
     if ours is None or theirs is None or ours.otherwise == theirs.otherwise:
         return False
     return ours.model_copy(update={"otherwise": theirs.otherwise}) == theirs
+
+
+_TELLS_WHY = re.compile(
+    r"(?:please )?(?:just )?(?:tell|show|let) (?:me|us) (?:know )?"
+    r"(?:why(?: not)?|what (?:is|was) (?:missing|wrong)|which rules? (?:fails?|failed)|the reason)"
+)
+_CHECK = "registry.check_promotion"
+
+
+def without_told(reads: list[Read]) -> list[Read]:
+    """Reads without the `otherwise tell me why` behind a check that says by itself what is missing.
+
+    Args:
+        reads: the wishes of a sentence.
+    """
+    checks = any(read.operation == _CHECK for read in reads)
+    return [
+        read
+        for read in reads
+        if not (checks and read.clause.link == "otherwise")
+        or not _TELLS_WHY.fullmatch(_said(read.clause))
+    ]
+
+
+def _said(clause: Clause) -> str:
+    return " ".join(t.low for t in clause.tokens if t.kind != "punctuation")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 from graphs.plan import Condition, Step, references
@@ -20,12 +19,14 @@ from graphs.understanding.conditions import (
     typed,
     wanted_state,
 )
+from graphs.understanding.conditions_of_tests import told_by_test
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.draft import Draft, Read
 from graphs.understanding.fill import fill
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.models import model_mentions
+from graphs.understanding.moved_conditions import conditions_moved
 from graphs.understanding.names import NameView
 from graphs.understanding.other_branch import told_of_what_is_there
 from graphs.understanding.pairs import (
@@ -36,6 +37,7 @@ from graphs.understanding.pairs import (
     measured,
     subjects,
 )
+from graphs.understanding.plan_steps import ends, every, number_anew, same_step
 from graphs.understanding.reading import Filled, Reading, Scope
 from graphs.understanding.said import said_values, says_only_values
 from graphs.understanding.sides import agreed, meant, side_won, unsettled
@@ -73,6 +75,9 @@ class Planner:
     ) -> Draft:
         """The steps of all clauses, up to the first question."""
         draft = Draft(reads=list(reads))
+        if (unclear := conditions_moved(reads, self._operations)) is not None:
+            draft.unclear = unclear
+            return draft
         condition: tuple[Wanted, str] | None = None
         governing: Condition | None = None
         asked: Wanted | None = None
@@ -114,7 +119,7 @@ class Planner:
             for part, wins in self._of_winner(read, draft, scope):
                 self._add(part, scope, draft, typed_condition or wins)
             kept = draft.last if beside else []
-            draft.last = [*kept, *_ends(draft.steps[known:])] or draft.last
+            draft.last = [*kept, *ends(draft.steps[known:])] or draft.last
             asked = self._asked(read)
             if draft.question is not None:
                 return draft
@@ -160,7 +165,7 @@ class Planner:
         found = subjects(Reading(self._operations.get(COMPARE), clause, scope))
         if len(found) == 2:
             self._add(Read(clause, read.route, operation=COMPARE), scope, draft, None)
-            draft.last = _ends(draft.steps) or draft.last
+            draft.last = ends(draft.steps) or draft.last
 
     def _asked(self, read: Read) -> Wanted | None:
         """What an act hangs on that follows a question: `is 3 better than 2? promote it`."""
@@ -192,7 +197,7 @@ class Planner:
             )
             if vague and self._operations.get(step.operation).effect is Effect.READ:
                 draft.steps.remove(step)
-                _number_anew(draft.steps)
+                number_anew(draft.steps)
 
     def _add(self, read: Read, scope: Scope, draft: Draft, condition: Condition | None) -> None:
         before = draft.steps[-1] if draft.steps else None
@@ -225,7 +230,7 @@ class Planner:
         self._undone(operation.name, filled, scope, read.clause)
         if filled.needs is not None:
             self._bridge(filled, draft, condition)
-        for arguments in (a for one in (filled, *further) for a in _every(one)):
+        for arguments in (a for one in (filled, *further) for a in every(one)):
             self._append(draft, operation.name, arguments, condition, read.clause.link, before)
 
     def _sides(self, reading: Reading, draft: Draft, condition: Condition | None) -> list[Filled]:
@@ -300,7 +305,7 @@ class Planner:
             needed.extend(draft.ahead)
         needed.extend(self._same_target(draft.steps, operation, arguments))
         own = {step.id for step in draft.steps}
-        same = next((s for s in draft.steps if _same(s, operation, arguments, condition)), None)
+        same = next((s for s in draft.steps if same_step(s, operation, arguments, condition)), None)
         if same is not None:
             return same
         step = Step(
@@ -361,11 +366,16 @@ class Planner:
         if wanted is None:
             draft.unclear = " ".join(t.low for t in words)
             return None
+        if tested := told_by_test(wanted, draft.steps):
+            return tested[0], tested[1].id
+        measured = fields()["measured_by"].get(wanted.metric, "evaluation.run")
+        if measured == _HEALTH and _of_one_device(read.clause):
+            draft.unclear = " ".join(t.low for t in words)
+            return None  # the health of a group says nothing of one device in it
         known = step_with(wanted.metric, draft.steps, self._operations)
         step = next((s for s in draft.steps if s.id == known), None)
         if step is not None and self._measures(step, wanted, scope):
             return self._won(wanted, step, read, scope, draft)
-        measured = fields()["measured_by"].get(wanted.metric, "evaluation.run")
         operation = "evaluation.compare" if wanted.compare else measured
         clause = Clause(words)
         link(clause, self._linker, scope.names)
@@ -378,6 +388,9 @@ class Planner:
             return None
         if filled.needs is not None:
             self._bridge(filled, draft, None)
+        if "group" in self._operations.get(operation).input.model_fields:
+            of = _group_of(read.clause)
+            filled.arguments |= {} if of is None or "group" in filled.arguments else {"group": of}
         same = self._measured_already(operation, filled.arguments, draft.steps)
         before = draft.steps[-1] if draft.steps else None
         step = same or self._append(draft, operation, filled.arguments, None, "then", before)
@@ -438,6 +451,17 @@ class Planner:
         return not named or (compares and len(named) == 1)
 
 
+def _group_of(clause: Clause) -> str | None:
+    """The group that an act is done to, whose devices its condition is about; None for all."""
+    groups = [m for m in clause.mentions if m.kind is EntityKind.DEVICE_GROUP]
+    return groups[0].names[0].name if len(groups) == 1 and len(groups[0].names) == 1 else None
+
+
+def _of_one_device(clause: Clause) -> bool:
+    exact = {m.kind for m in clause.mentions if m.how == "exact"}
+    return EntityKind.DEVICE in exact and EntityKind.DEVICE_GROUP not in exact
+
+
 def _with_model(condition: Sequence[Token], clause: Clause) -> list[Token]:
     """A condition's words with the model of its clause in the place of `it`, or added to them."""
     found = next((m for m in model_mentions(clause) if m.mention is not None), None)
@@ -452,54 +476,7 @@ def _with_model(condition: Sequence[Token], clause: Clause) -> list[Token]:
     return [condition[0], *(name if versioned else words), *condition[1:]]
 
 
-_COMPARE = "evaluation.compare"
+_COMPARE, _HEALTH = "evaluation.compare", "devices.health"
 _EVERYTHING = frozenset(["all", "every", "everything", "everywhere", "everyone"])
 _TARGETS = frozenset(["group", "device"])
 _IT = frozenset(["it", "its", "it's", "that", "this"])
-
-
-def _number_anew(steps: Sequence[Step]) -> None:
-    """Ids that count up from one again, after a step that none refers to was dropped."""
-    new = {step.id: f"s{number}" for number, step in enumerate(steps, start=1)}
-    for step in steps:
-        step.id = new[step.id]
-        step.depends_on = [new[needed] for needed in step.depends_on]
-        for name, ref in references(step.arguments).items():
-            step.arguments[name] = {"step": new.get(ref.step, ref.step), "field": ref.field}
-        if step.condition is not None:
-            step.condition.left.step = new[step.condition.left.step]
-
-
-def _ends(steps: Sequence[Step]) -> list[str]:
-    """The steps that none of the others waits for."""
-    waited = {needed for step in steps for needed in step.depends_on}
-    return [step.id for step in steps if step.id not in waited]
-
-
-def _same(
-    step: Step, operation: str, arguments: dict[str, Any], condition: Condition | None
-) -> bool:
-    """True for a step that was planned already: said twice is meant once."""
-    return (step.operation, step.arguments, step.condition) == (operation, arguments, condition)
-
-
-def _every(filled: Filled) -> list[dict[str, Any]]:
-    """The arguments of each step: one for every combination of what was named several times.
-
-    Two lists of the same length are taken pair by pair: `v4 on tickets and v3 on complaints`.
-    """
-    ranges: list[list[dict[str, Any]]] = [[{}]]
-    for name, further in filled.several.items():
-        changes = [
-            value if isinstance(value, dict) and name == "model" else {name: value}
-            for value in further
-        ]
-        ranges.append([{}, *changes])
-    combined: list[dict[str, Any]] = []
-    paired = len(ranges) == 3 and len(ranges[1]) == len(ranges[2])
-    for change in zip(*ranges[1:], strict=True) if paired else product(*ranges):
-        arguments = dict(filled.arguments)
-        for part in change:
-            arguments.update(part)
-        combined.append(arguments)
-    return combined

@@ -9,7 +9,7 @@ from graphs.understanding.lexicon import words
 from graphs.understanding.name_lists import BETWEEN, further_names
 from graphs.understanding.read_bases import unknown_base
 from graphs.understanding.reading import Reading
-from graphs.understanding.text import Token, slug
+from graphs.understanding.text import Token, phrase_at, slug
 from tools.kernel.entities import EntityKind
 
 _NAME_ENDS = words("words", "prepositions") | words("naming", "ends")
@@ -56,6 +56,9 @@ def _object_name(r: Reading, name: str) -> None:
         r.set(name, known[0].names[0].name, (known[0].start, known[0].end))
         return
     tokens = r.clause.tokens
+    if (again := _measured_before(r)) is not None:
+        r.out.arguments[name] = again
+        return
     making = r.spec(name)["after"]
     index = next((i + 1 for i, t in enumerate(tokens) if t.low in making), len(tokens))
     while index < len(tokens) and tokens[index].low not in words("words", "determiners"):
@@ -80,6 +83,18 @@ def _object_name(r: Reading, name: str) -> None:
         r.clause.claim(index, end, by="base_model")
     elif not _known_again(r, name, index, end):
         r.set(name, slug(said), (index, end))
+
+
+def _measured_before(r: Reading) -> str | None:
+    """The model of `check X for drift, and if it has drifted, retrain it`, which keeps its name."""
+    tokens = r.clause.tokens
+    at = next((i + 1 for i, t in enumerate(tokens) if t.low in _AGAIN), len(tokens))
+    pointed = phrase_at(tokens, at, _SAME)
+    models = [s.arguments["model"] for s in r.scope.steps if "model" in s.arguments]
+    return models[-1] if pointed and models and isinstance(models[-1], str) else None
+
+
+_SAME = (("it",), ("that", "model"), ("this", "model"), ("the", "same", "model"))
 
 
 def _known_again(r: Reading, name: str, start: int, end: int) -> bool:

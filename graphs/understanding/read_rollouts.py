@@ -107,6 +107,7 @@ _KEYS = (
     re.compile(r"\b(?:for|of|that) (?!v\d+\b)(\S*\d\S*)"),
 )
 _VERSION = re.compile(r"\bv(?:ersion)? ?(\d+)\b")
+_TESTED = re.compile(r"\ba/b\b|\bab[ -]test\b|\b(?:won|wins|winner|winning)\b|\bis ahead\b")
 _BAD = re.compile(
     r"\b(?:fail\w*|badly|bad|wrong|unsuccessful\w*|unsolved|no success|lost"
     r"|(?:not|n't|never) (?:\w+ )?(?:solved|right|correct|well|good|helpful|resolved))\b"
@@ -308,10 +309,11 @@ def _decision(r: Reading) -> None:
 
 
 def _answered_by(r: Reading) -> None:
-    """The version whose answer had an outcome: no model is named there that it would be one of."""
-    if "success" not in r.fields:
-        return
+    """The version whose answer had an outcome, or that won a test: of no model that is named."""
     tokens = r.clause.tokens
+    won = r.operation.name == "deployment.promote" and _TESTED.search(_text(tokens))
+    if "success" not in r.fields and not won:
+        return
     if match := _VERSION.search(_text(tokens)):
         r.set("version", int(match[1]), _span(tokens, match.span()))
 

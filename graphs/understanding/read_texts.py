@@ -40,7 +40,7 @@ def texts(r: Reading) -> None:
         elif reader == "new_name":
             _given_name(r, name)
         elif reader == "whole":
-            r.set(name, r.scope.whole.strip())
+            r.set(name, join(r.clause.tokens) if r.scope.steps else r.scope.whole.strip())
         elif reader == "query":
             _query(r, name)
         elif reader == "dictated":

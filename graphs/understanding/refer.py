@@ -265,12 +265,9 @@ class Referrer:
         """The job that a step starts or is about."""
         if step.operation in (self.makers or _trainers()):
             return {"step": step.id, "field": "job"}
-        if "job" in step.arguments and step.operation in (
-            "evaluation.run",
-            "registry.register",
-            *_trainers(),
-        ):
-            return step.arguments["job"]
+        about = step.operation in ("evaluation.run", "registry.register")
+        if about or step.operation.startswith("training."):
+            return step.arguments.get("job")
         return None
 
     def _version_of_said_model(self, out: Filled) -> None:

@@ -64,7 +64,7 @@ class Refit:
         ):
             return route
         if EntityKind.USER in named:
-            route = _of_known_user(route)
+            route = _of_known_user(route, clause)
         ranked = [(route.operation, route.probability), *route.runners]
         judged = sorted(
             (
@@ -115,8 +115,13 @@ def _of_other_things(route: Route) -> Route:
     )
 
 
-def _of_known_user(route: Route) -> Route:
+def _of_known_user(route: Route, clause: Clause) -> Route:
     """The route without the chance that somebody who is there already is to be added."""
+    runners = dict(route.runners)
+    if route.operation == _ADDS_USER and _SETS_ROLE in runners and clause.order[0].low in _MAKING:
+        others = tuple((n, p) for n, p in route.runners if n != _SETS_ROLE)
+        chance = route.probability + runners[_SETS_ROLE]
+        return replace(route, operation=_SETS_ROLE, probability=chance, runners=others)
     share = dict(route.runners).get(_ADDS_USER, 0.0)
     if not share:
         return route
@@ -124,7 +129,9 @@ def _of_known_user(route: Route) -> Route:
     return replace(route, probability=route.probability / (1 - share), runners=others)
 
 
-_ADDS_USER = "platform.add_user"
+_ADDS_USER, _SETS_ROLE = "platform.add_user", "platform.set_role"
+_MAKING = frozenset(["make", "turn", "set", "change"])
+"""With these somebody who is there becomes something: `make nadia an operator`."""
 _SCHEDULES = "schedules."
 _ASKING = frozenset(
     ["what", "what's", "which", "who", "whose", "how", "how's", "when", "where", "why", "did",

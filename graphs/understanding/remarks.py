@@ -6,7 +6,7 @@ in again` is heard together with it, and means nothing by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from graphs.understanding.clause import Clause
@@ -28,6 +28,7 @@ _NUMBERED = frozenset(
     ["job", "training", "run", "rollout", "schedule", "experiment", "token", "receipt", "version"]
 )
 """What is named by a number."""
+_ALIASES = frozenset(["alias", "tag"])
 _IRREGULAR = frozenset(
     ["should", "'s", "burnt", "stolen", "froze", "hung", "kept", "forgot", "threw", "took", "sank",
      "ate", "grew", "began", "drank", "caught", "stood", "let", "felt", "shut", "slept", "fails"]
@@ -134,6 +135,8 @@ def _set_aside(clause: Clause, told: int) -> None:
         code = any(c.isdigit() for c in token.low) and any(c.isalpha() for c in token.low)
         number = any(c.isdigit() for c in token.low) and (counts or at in named)
         inside = any(m.start <= at < m.end for m in clause.mentions)
+        after = clause.tokens[at + 1].low if at + 1 < len(clause.tokens) else ""
+        number = number or after in _ALIASES  # `its staging alias`
         if not (inside or code or number or token.low in _NUMBERED):
             clause.claim(at, at + 1, "remark")
 
@@ -164,16 +167,24 @@ def is_remark(clause: Clause, verbs: frozenset[str]) -> bool:
     low = [t.low for t in tokens]
     while subject is not None and begin < len(low) and any(c.isdigit() for c in low[begin]):
         begin += 1  # its version
-    ordering = [w for w in low if w in _ORDERING]
+    ordering = [w for i, w in enumerate(low) if w in _ORDERING and not _unneeded(low, i)]
     if ordering and not (ordering == ["should"] and find_phrase(tokens, _ABLE) >= 0):
         return False
     several = subject is not None and subject.kind is EntityKind.DEVICE_GROUP
     if subject is not None and begin < len(low) and _present(low[begin], several, verbs):
         return True
     said = low[begin : begin + _WINDOW]
+    if any(_unneeded(low, i) for i in range(begin, min(begin + _WINDOW, len(low)))):
+        return True
     if subject is not None and low[begin - 1].endswith("'s"):
         said = ["'s", *said]
     return any(tells(word) for word in said)
+
+
+def _unneeded(low: Sequence[str], at: int) -> bool:
+    """True for the need of `X doesn't need its alias any more`, which orders nothing."""
+    denied = low[at - 1] in {"doesn't", "don't", "longer", "not"} if at else False
+    return denied and low[at] in {"need", "needs", "want", "wants"}
 
 
 def exclaims(clause: Clause, verbs: frozenset[str]) -> bool:

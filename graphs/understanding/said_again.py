@@ -27,6 +27,8 @@ def without_repeats(reads: list[Read]) -> list[Read]:
         asked = before is not None and before.clause.asks and _measures(before)
         if asked and _measures(read) and _only_repeats(read):
             continue
+        if before is not None and before.operation and before.clause.asks and _told_anyway(read):
+            continue
         if before is not None and _adds_share(before, read):
             before.clause = _joined(before.clause, read.clause)
             continue
@@ -50,6 +52,25 @@ def _joined(first: Clause, second: Clause) -> Clause:
 
 def _measures(read: Read) -> bool:
     return (read.operation or "").startswith(_MEASURES)
+
+
+def _told_anyway(read: Read) -> bool:
+    """True for what an answer shows anyway: `any old reports? show them`, `…? job, data`."""
+    low = [t.low for t in read.clause.tokens if t.kind != "punctuation"]
+    if read.clause.condition or read.clause.mentions:
+        return False
+    shows = low[0] in _SHOWING and set(low[1:]) & _POINTING and set(low[1:]) <= _POINTING | _BESIDE
+    return bool(shows) or (len(low) > 1 and set(low) <= _FACETS)
+
+
+_SHOWING = frozenset(["show", "list", "display", "give", "print", "see", "let"])
+_POINTING = frozenset(["it", "them", "that", "those", "these", "all"])
+_BESIDE = frozenset(["me", "us", "to", "please", "of", "then", "see", "have", "a", "look", "at"])
+_FACETS = frozenset(
+    ["dataset", "data", "run", "base", "model", "job", "training", "and", "the", "its", "method",
+     "settings", "metrics", "author", "date", "owner", "source", "parent", "origin", "lineage"]
+)  # fmt: skip
+"""What a description tells anyway, in a list behind the question for it."""
 
 
 def _only_repeats(read: Read) -> bool:

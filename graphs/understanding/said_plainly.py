@@ -49,6 +49,48 @@ _PLAIN = (
         _wording(r"(?<=[a-z0-9])\s*:\s+(?=v?\d+\s+(?:against|vs\.?|versus)\s+v?\d)"),
         " ",
     ),
+    # `unless its ece is above 0.1 it becomes the challenger`
+    (
+        _wording(
+            r"(?<![\w'-])(?<!\bif )(?<!\bwhen )(?<!\bonce )(?<!\bunless )(?<!\bbefore )"
+            r"(?<!\bafter )(?<!\buntil )(?<!\bwhether )(?<!\bthat )(?<!\bwhere )"
+            r"(?<!\bas )(?<!\bhow )(?<!\bor )"
+            r"(?:it|that one|that version|this version|this one)\s+"
+            r"(?:becomes|shall become|should become|is to become|may become|can become)\s+"
+            r"(?:the\s+|our\s+)?(?:new\s+)?(?=champion\b|challenger\b)"
+        ),
+        "make it the ",
+    ),
+    # `not version 4 but version 3 of X` is about version 3; `not only` is about both
+    (
+        _wording(
+            r"\bnot\s+(?!only\b|just\b|merely\b|simply\b|yet\b|to\b)"
+            r"(?:(?:the|version|v|job|user|device|group|dataset|on|to|for|from)\s+){0,2}"
+            r"[\w.@-]+(?:\s+(?:version\s+)?v?\d+)?\s*,?\s+but\s+(?:rather\s+|instead\s+)?"
+            r"(?=(?:(?:the|version|v|job|user|device|group|dataset|on|to|for|from)\s+){0,2}[\w.@-]+\b)"
+            r"(?!it\b|they\b|we\b|i\b|you\b|he\b|she\b|only\b|not\b|do\b|don't\b)"
+        ),
+        "",
+    ),
+    # the outcome is told by its key; `please record that` says the same once more
+    (
+        _wording(
+            r"(?P<told>\bkey\s+\S+[^.;!?\n]*?)\s*[,;.–-]+\s*(?:so\s+|and\s+)?(?:please\s+)?"
+            r"(?:record|note|log|store|save|register|put down|write down)\s+(?:that|this|it)"
+            r"(?:\s+(?:down|please))?\s*[.!]?\s*$"
+        ),
+        r"\g<told>",
+    ),
+    # when a token ends is no time at which it is to be made
+    (
+        _wording(
+            r"(?P<token>\btoken\b[^.;!?\n]*?)\s*,?\s*(?:\b(?:and|that|which)\s+)*"
+            r"\b(?:ends|expires|lapses|runs out|ending|expiring|running out|is to end|should end"
+            r"|should expire|must expire|must end)\s+(?:again\s+)?(?:in|after)\s+"
+            r"(?=[\w-]+\s+(?:days?|weeks?|months?|years?)\b)"
+        ),
+        r"\g<token> for ",
+    ),
     # `robustness of a 3 and of a 4` are two sides like `of a 3 and a 4`
     (_wording(r"\bof (?P<one>[\w.-]+ v?\d+) and of (?=[\w.-]+ v?\d)"), r"of \g<one> and "),
     # `but wait until job 41 is done`, `hold it for job 41` begin when it has ended

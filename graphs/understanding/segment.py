@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from graphs.understanding.clause import Clause, polite, strip_leading
 from graphs.understanding.cut_conditions import NOUNS, OBJECTS, condition_at, cut_condition
+from graphs.understanding.helping import asks_how
 from graphs.understanding.lexicon import fields, phrases, words
+from graphs.understanding.nothing_done import (
+    does_nothing,
+    inverted,
+    leading_negation,
+    takes_back,
+)
+from graphs.understanding.shared_words import (
+    POINTING,
+    SHOWING,
+    SHOWN,
+    shared_objects,
+    shared_verbs,
+)
 from graphs.understanding.text import Token, phrase_at
 from graphs.understanding.written import alias_of
 
 _ENDS = frozenset(";.!?\n")
+_LEADS_ON = frozenset(":-–—")
+"""Marks behind which a condition is about what follows it: `compare 4 with 2 - if 4 wins, …`."""
 _SETTINGS = frozenset(
     [("label", "smoothing"), ("label", "column"), ("text", "column"), ("use", "dora"),
      ("use", "rslora")]
@@ -29,6 +44,8 @@ class _Part:
     """True if a sentence begins with it."""
     asks: bool = False
     """True if it ends in a question mark."""
+    apart: bool = False
+    """True if only a comma stands before it."""
 
 
 class Segmenter:
@@ -43,7 +60,7 @@ class Segmenter:
         clauses: list[Clause] = []
         waiting: list[Token] | None = None
         governing = False
-        for part in parts:
+        for at, part in enumerate(parts):
             condition, rest = cut_condition(part.tokens, self.verbs)
             governing = governing and not part.opens and part.link != "otherwise"
             rest, later = _without_later(strip_leading(rest, polite()))
@@ -57,15 +74,27 @@ class Segmenter:
                 continue
             if not rest:
                 continue
+            hung = condition or waiting
+            if hung and (does_nothing(rest) or takes_back(rest, clauses, self.verbs)):
+                waiting = None
+                if at + 1 < len(parts) and parts[at + 1].link == "otherwise":
+                    waiting, parts[at + 1].link = inverted(hung), "and"
+                    continue
+                if len(clauses) == 1 and clauses[0].condition is None:
+                    clauses[0].condition = inverted(hung)
+                    continue
+            if clauses and condition is None and not part.opens and asks_how(clauses[-1].tokens):
+                _ask_on(clauses[-1], tokens, rest)
+                continue
             link = "then" if later and clauses and part.link != "otherwise" else part.link
-            clause = self._clause(link, rest, condition or waiting)
+            clause = self._clause(link, rest, hung)
             clause.governed = governing and clause.condition is None
-            clause.asks = part.asks
+            clause.asks, clause.apart = part.asks, part.apart
             led = waiting or (condition and condition[0].start < rest[0].start)
             governing = bool(led) or clause.governed or link == "otherwise"
             waiting = None
             clauses.append(clause)
-        return _shared_objects(_shared_verbs(self._carried(clauses)), self.verbs)
+        return shared_objects(shared_verbs(self._carried(clauses)), self.verbs)
 
     def _carried(self, clauses: list[Clause]) -> list[Clause]:
         """A "not" said by itself forbids what follows it: `do NOT, I repeat NOT, purge X`."""
@@ -87,23 +116,24 @@ class Segmenter:
 
     def _clause(self, link: str, tokens: list[Token], condition: list[Token] | None) -> Clause:
         negation = leading_negation(tokens)
-        tokens = strip_leading(tokens[negation:], polite()) if negation else tokens
+        tokens = strip_leading(tokens[negation:], polite()) or tokens if negation else tokens
         clause = Clause(tokens, link=link, condition=condition, negated=bool(negation))
         return clause
 
     def _parts(self, tokens: list[Token]) -> list[_Part]:
         parts: list[_Part] = []
-        link, begin, index, opens = "", 0, 0, False
+        link, begin, index, opens, apart = "", 0, 0, False, False
         while index < len(tokens):
             size, next_link = self._boundary(tokens, index, begin)
             if size:
-                parts.append(_Part(link, tokens[begin:index], opens, tokens[index].low == "?"))
-                opens = tokens[index].low in _ENDS
+                asks = tokens[index].low == "?"
+                parts.append(_Part(link, tokens[begin:index], opens, asks, apart))
+                opens, apart = tokens[index].low in _ENDS, tokens[index].low == ","
                 link, index = next_link, index + size
                 begin = index
             else:
                 index += 1
-        parts.append(_Part(link, tokens[begin:], opens))
+        parts.append(_Part(link, tokens[begin:], opens, apart=apart))
         return [part for part in parts if any(t.kind != "punctuation" for t in part.tokens)]
 
     def _boundary(self, tokens: list[Token], at: int, begin: int) -> tuple[int, str]:
@@ -113,7 +143,7 @@ class Segmenter:
             return 0, ""
         if token.kind == "punctuation" and token.low in _ENDS:
             return (1, "and") if at > begin else (0, "")
-        if token.low == ":" and at > begin and condition_at(tokens, at + 1):
+        if token.low in _LEADS_ON and at > begin and condition_at(tokens, at + 1):
             return 1, "and"
         for link, name in (("otherwise", "otherwise"), ("then", "strong")):
             size = phrase_at(tokens, at, phrases("segment", name))
@@ -156,8 +186,10 @@ class Segmenter:
         rest = strip_leading(tokens[at:], polite())
         if not rest:
             return False
-        if leading_negation(rest) or phrase_at(rest, 0, phrases("segment", "otherwise")):
+        if phrase_at(rest, 0, phrases("segment", "otherwise")):
             return True
+        if leading_negation(rest):
+            return not _sets_without(rest)
         word = rest[0].low
         if tuple(token.low for token in rest[:2]) in _SETTINGS:
             return False  # `…, label smoothing 0.1` goes on with the wish before
@@ -208,7 +240,7 @@ class Segmenter:
         first = strip_leading(left, polite())
         alias = alias_of(rest[0].low) is not None and len(rest) > 2 and rest[1].low in _OF
         before = any(alias_of(t.low) is not None for t in left)
-        return alias and before and bool(first) and first[0].low in _POINTING
+        return alias and before and bool(first) and first[0].low in POINTING
 
     def _shown_too(self, rest: list[Token], left: list[Token]) -> bool:
         """True for `show me the health … and the status …`: a second thing to be shown."""
@@ -219,7 +251,7 @@ class Segmenter:
             other = {t.low for t in first} & (_REPORTS - {nouns[0]})
             if other:
                 return True
-        return bool(first and nouns) and first[0].low in _SHOWING and nouns[0] in _SHOWN
+        return bool(first and nouns) and first[0].low in SHOWING and nouns[0] in SHOWN
 
     def _is_verb(self, rest: list[Token], left: list[Token]) -> bool:
         """True if the first word is used as a verb: `and test it`, not `train and test splits`."""
@@ -245,41 +277,12 @@ _PREDICATES = frozenset(["is", "are", "does", "did", "can"])
 _THERE = frozenset(["there", "they", "he", "she", "we", "i", "you", "anyone", "anything"])
 _BECOMES = frozenset(["becomes", "goes", "gets", "is", "wins", "takes", "should", "shall"])
 _OF = frozenset(["of", "for"])
-_POINTING = frozenset(["set", "make", "point", "move", "put", "promote", "switch", "change"])
 _ASKS_SHORT = frozenset(["what's", "who's", "how's", "where's", "which's"])
 _ELSE = frozenset(["something", "anything", "nothing", "everything", "who", "what", "anyone"])
 _BESIDE = frozenset(["and", "also", "plus"])
 """Words after which something more is wanted, in no order."""
-_LIST = 16
-_SHOWING = frozenset(["show", "list", "give", "display", "tell", "see", "print"])
-_SHOWN = frozenset(
-    ["models", "datasets", "devices", "jobs", "risks", "approvals", "receipts", "users",
-     "documents", "status", "health", "audit", "trainings", "rollouts", "sources", "groups", "roi"]
-)  # fmt: skip
 _REPORTS = frozenset(["summary", "roi", "risks"])
 _TESTS = frozenset(["test", "score", "benchmark"])
-
-
-def nouns_listed(tokens: Sequence[Token], verbs: frozenset[str]) -> list[list[Token]]:
-    """The parts of a list of things to be shown; none if it is no such list."""
-    first = tokens[0].low
-    if (first in verbs and first not in _SHOWING) or len(tokens) > _LIST:
-        return []
-    if any(t.low in words("words", "prepositions") - {"of"} for t in tokens):
-        return []
-    parts: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.low in {",", "and", "&", "+", "plus"}:
-            parts.append([])
-        elif token.kind != "punctuation":
-            parts[-1].append(token)
-    parts = [part for part in parts if part]
-    if len(parts) < 2:
-        return []
-    # `errors and calibration of X`: what the last is of, all are of
-    of = next((i for i, t in enumerate(parts[-1]) if t.low == "of"), 0)
-    shared = parts[-1][of:] if of else []
-    return [p if any(t.low == "of" for t in p) else [*p, *shared] for p in parts]
 
 
 def _without_later(tokens: list[Token]) -> tuple[list[Token], bool]:
@@ -298,6 +301,12 @@ def _sets(rest: Sequence[Token]) -> bool:
     """True where a verb only sets how a training goes: `…, stop after 2 epochs`."""
     size = phrase_at(rest, 0, phrases("segment", "setting"))
     return bool(size) and any(t.low in {"epoch", "epochs"} for t in rest[size : size + 3])
+
+
+def _sets_without(rest: Sequence[Token]) -> bool:
+    """True for `without the llm`, a setting of the wish before; `without deploying it` is none."""
+    nouns = [t.low for t in rest[1:] if t.low not in words("words", "determiners")]
+    return rest[0].low == "without" and bool(nouns) and not nouns[0].endswith("ing")
 
 
 def _between_shares(tokens: Sequence[Token], at: int, size: int) -> bool:
@@ -363,35 +372,8 @@ def _names_the_last(rest: Sequence[Token]) -> bool:
 _AIMS = frozenset(["latency", "speed", "size", "quality", "accuracy"])
 
 
-def leading_negation(tokens: Sequence[Token]) -> int:
-    """How many tokens say "not" at the beginning; 0 if none do."""
-    if phrase_at(tokens, 0, phrases("guards", "negation_kept")):
-        return 0
-    return phrase_at(tokens, 0, phrases("guards", "negation"))
-
-
-def _shared_verbs(clauses: list[Clause]) -> list[Clause]:
-    """`show me X and the Y`: the second clause gets the verb of the first."""
-    for before, clause in pairwise(clauses):
-        nouns = [t for t in clause.tokens if t.low not in words("words", "determiners")]
-        if before.tokens[0].low in _SHOWING and nouns and nouns[0].low in _SHOWN:
-            size = 2 if len(before.tokens) > 1 and before.tokens[1].low in {"me", "us"} else 1
-            clause.tokens = [*before.tokens[:size], *clause.tokens]
-            clause.claimed = [""] * len(clause.tokens)
-        elif before.tokens[0].low in _POINTING and alias_of(clause.tokens[0].low) is not None:
-            clause.tokens = [before.tokens[0], *clause.tokens]
-            clause.claimed = [""] * len(clause.tokens)
-    return clauses
-
-
-def _shared_objects(clauses: list[Clause], verbs: frozenset[str]) -> list[Clause]:
-    """`train and evaluate X on Y`: the first verb shares the second's object."""
-    for index in range(len(clauses) - 1):
-        clause, following = clauses[index], clauses[index + 1]
-        alone = len(clause.tokens) == 1 and clause.tokens[0].low in verbs
-        if alone and following.link in ("and", "then") and len(following.tokens) > 1:
-            clauses[index] = Clause(
-                clause.tokens + following.tokens[1:], link=clause.link, condition=clause.condition,
-                negated=clause.negated,
-            )  # fmt: skip
-    return clauses
+def _ask_on(question: Clause, tokens: Sequence[Token], part: Sequence[Token]) -> None:
+    """Let a part of a sentence belong to the question before it: `how do I roll X back and …`."""
+    first, last = question.tokens[0].start, part[-1].end
+    question.tokens = [t for t in tokens if first <= t.start and t.end <= last]
+    question.claimed = [""] * len(question.tokens)

@@ -53,7 +53,7 @@ def side_won(wanted: Wanted, step: Step, names: NameView) -> Wanted | None:
     for model, version in (first, second):
         if version is not None and version == _number(model, wanted.subject, names):
             seen = replace(wanted, subject=version).seen_from(_numbered(step, first, second))
-            return replace(seen, side=_as_side((model, version)), loses=wanted.op == "<")
+            return replace(seen, side=_as_side((model, version)), loses=wanted.op in ("<", "<="))
     return None
 
 
@@ -130,14 +130,22 @@ def _as_side(side: tuple[Any, Any]) -> dict[str, Any]:
 def _names_another(operation: str, clause: Clause) -> bool:
     """True if an act says its own version: `…, deploy v3`, `…, keep the champion`."""
     mentions = model_mentions(clause, aliases=operation != _PROMOTE)
+    if _bare(clause):
+        return True
     return any(m.version is not None for m in mentions) or any(
         clause.find(phrases("references", name)) for name in _OTHERS
     )
 
 
+def _bare(clause: Clause) -> list[int | str]:
+    """The 4 of `promote 4 to champion`, where only the comparison names the model."""
+    return [int(t.low) for t in clause.tokens[1:2] if t.kind == "number" and t.low.isdigit()]
+
+
 def _names_it(clause: Clause, wanted: Wanted) -> bool:
     """True if an act names the very side that its condition does: `promote v4 if v4 wins`."""
     named = [m.version for m in model_mentions(clause, aliases=False) if m.version is not None]
+    named = named or _bare(clause)
     return bool(named) and all(version == wanted.side.get("version") for version in named)
 
 

@@ -37,7 +37,7 @@ _ON_END = re.compile(
     rf"\b(?:on|upon|at|after)\s+(?:the\s+)?(?P<how>completion|success|failure|end|crash)\s+of\s+(?:the\s+)?(?:{_NOUN}\s*)?{_NUMBER}\b"
 )
 _POINTED = re.compile(
-    rf"\b(?!if|on\b){_WHEN}\s+(?P<what>it|that|this|(?:the|that|this|my|our)\s+(?:current\s+|running\s+|last\s+)?{_NOUN}|{_NOUN}){_ENDS}"
+    rf"\b(?!if|on\b)(?!\w+\s+(?:it|that|this|\w+)\s+passe[sd]\b){_WHEN}\s+(?P<what>it|that|this|(?:the|that|this|my|our)\s+(?:current\s+|running\s+|last\s+)?{_NOUN}|{_NOUN}){_ENDS}"
 )
 _BRIEF = re.compile(r"\b(?:when|once)\s+(?P<end>done|finished|complete)\b")
 

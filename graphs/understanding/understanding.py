@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from graphs.plan import Question
@@ -15,6 +14,7 @@ from graphs.understanding.amend import amended
 from graphs.understanding.answers import value_for
 from graphs.understanding.arrows import arrows_in_words
 from graphs.understanding.asides import Asides
+from graphs.understanding.begun import begun
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState, Focus
 from graphs.understanding.courtesies import without_courtesies
@@ -26,15 +26,17 @@ from graphs.understanding.hearing import Hearing
 from graphs.understanding.helping import asks_for_help
 from graphs.understanding.join_reads import ReadJoiner
 from graphs.understanding.leftover import Leftovers
-from graphs.understanding.lexicon import common_words, fields, phrases, words
+from graphs.understanding.lexicon import common_words, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.merging import merged
 from graphs.understanding.models import model_mentions
+from graphs.understanding.named_jobs import jobs_named
 from graphs.understanding.names import NameView, NameWords
 from graphs.understanding.no_order import restricts
-from graphs.understanding.once_more import once_more
+from graphs.understanding.nothing_done import no_act
 from graphs.understanding.order_of_acts import in_order
 from graphs.understanding.orders import Orders
+from graphs.understanding.other_branch import without_told
 from graphs.understanding.parallel import Parallels
 from graphs.understanding.parsed import ParsedPlan, Reason
 from graphs.understanding.planner import Planner
@@ -51,6 +53,7 @@ from graphs.understanding.skipping import skips_a_run
 from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.supposing import supposed, without_asides
 from graphs.understanding.text import Token, phrase_at, tokenise
+from graphs.understanding.told_winners import with_told_winner
 from graphs.understanding.unkept import single_device, unkept_condition, unread, unread_time
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
@@ -261,7 +264,7 @@ class Understanding:
         said = hanging(self._wished(list(tokens)), self.verbs)
         tokens = in_order(said, self.verbs)
         if dry:
-            tokens = guards.present_tense(strip_leading(tokens, polite()), self.verbs)
+            tokens = guards.present_throughout(strip_leading(tokens, polite()), self.verbs)
         clauses = self._segmenter.clauses(tokens)
         if not clauses:
             return ParsedPlan(abstained=True, confidence=0.9, reply=self.replies.nothing())
@@ -269,22 +272,25 @@ class Understanding:
             aside = phrase_at(clause.tokens, 0, phrases("guards", "set_aside"))
             clause.negated = clause.negated or bool(aside)
         wanted = [c for c in clauses if not c.negated]
+        if hung := next((c.condition for c in clauses if c.negated and c.condition), None):
+            reply = self.replies.condition(join(hung))
+            return ParsedPlan(text=text, abstained=True, confidence=0.9, reply=reply)
         if dry:
             wanted = [c for c in wanted if c is wanted[0] or not _asks_what(c)]
         if len(clauses) > 1:
             if guards.takes_back(clauses[-1].tokens):
                 return ParsedPlan(confidence=0.95, reply=self.replies.negated())
             remark = is_remark(clauses[0], self.verbs)
-            wanted = [c for c in wanted if guards.act(c.tokens) in (None, "yes")
+            wanted = [c for c in wanted if guards.act(c.tokens) in (None, "yes") or c.condition
                       or (remark and c.tokens[0].low in _ENDING)]  # fmt: skip
-            wanted = [c for c in wanted if not guards.tells(c.tokens)]
+            wanted = [c for c in wanted if not guards.tells(c.tokens) and not no_act(c)]
         if not wanted:
             return ParsedPlan(confidence=0.95, reply=self.replies.negated())
         # Named where nothing is done to it, or only later: `before rolling X out, evaluate it`.
         named = [c for c in clauses if c.negated] or clauses[1 : 1 + (tokens is not said)]
         state = self._with_named(named, names, state)
         reads = self.hearing.reads(wanted, names)
-        reads, remarks = self._asides.with_remarks(without_repeats(reads), names)
+        reads, remarks = self._asides.with_remarks(without_told(without_repeats(reads)), names)
         state = self._with_named(remarks, names, state)
         self._pointing.settle(reads, state)
         reads = [
@@ -294,10 +300,11 @@ class Understanding:
             return ParsedPlan(confidence=0.9, reply=self.replies.negated())
         reads = self._joiner.joined(reads, self.scope(names, state))
         reads = self._parallels.apart(reads, self.scope(names, state))
-        reads = [self._asked_how(read) for read in self._begun(reads, names)]
+        reads = [self._asked_how(read) for read in begun(reads, self.linker, names)]
         told = self._asides.told(reads) if not dry else []
         state = self._with_named([read.clause for read in told], names, state)
         reads = [read for read in reads if read not in told] or reads
+        with_told_winner(reads, [*remarks, *(read.clause for read in told)])
         for read in reads:
             if not self._given(read, dry):
                 return self._abstained(reads, read, cut)
@@ -327,6 +334,7 @@ class Understanding:
         items: list[Focus] = []
         for clause in named:
             link(clause, self.linker, names)
+            items += jobs_named(clause, names)
             for item in model_mentions(clause):
                 known = item.mention.names if item.mention else ()
                 model = next((n.name for n in known), None) if len(known) == 1 else None
@@ -349,25 +357,6 @@ class Understanding:
         if not asks or _HELP not in self.router.labels:
             return read
         return Read(read.clause, read.route, operation=_HELP)
-
-    def _begun(self, reads: list[Read], names: NameView) -> list[Read]:
-        """Reads in which `do it` after an estimate is what was estimated."""
-        for before, read in pairwise(reads):
-            begins = fields()["begins"].get(before.operation or "")
-            said = " ".join(t.low for t in read.clause.tokens if t.kind != "punctuation")
-            agreed = said == "it" or guards.act(read.clause.tokens) == "yes"
-            if same := once_more(read.clause):
-                link(same, self.linker, names)
-                read.operation, read.clause, read.goes_on = before.operation, same, True
-            elif begins and (
-                (read.operation is None and agreed)
-                or (read.operation == begins and _STARTS_IT.fullmatch(said))
-            ):
-                condition = read.clause.condition
-                clause = Clause(list(before.clause.tokens), "then", condition=condition)
-                link(clause, self.linker, names)
-                read.operation, read.clause = begins, clause
-        return reads
 
     def _spelt(self, tokens: Sequence[Token], names: NameView) -> list[Token]:
         """The tokens with slips in ordinary words corrected, but not in what may be a name."""
@@ -469,10 +458,6 @@ def _documents(reads: Sequence[Read]) -> list[Focus]:
     return [Focus(kind=kind, value=m.names[0].name) for m in found if m.kind is kind]
 
 
-_STARTS_IT = re.compile(
-    r"(?:start|begin|run|launch|train|kick off|do) (?:it|that|this|that one|the training)(?: off)?"
-    r"(?: then| now| please)*"
-)
 _ENDING = frozenset(["stop", "cancel", "abort", "kill"])
 """After a remark these order something: `job 40 diverged, stop it`."""
 _VERSION_SAID = re.compile(r"\b(?:v|version )\d+\b", re.I)

@@ -15,6 +15,7 @@ from graphs.understanding.conditions import read_condition
 from graphs.understanding.cut_conditions import NOT_CONDITIONS, condition_at
 from graphs.understanding.draft import Draft
 from graphs.understanding.lexicon import fields, phrases, words
+from graphs.understanding.strayed import strayed_condition
 from graphs.understanding.text import Token, phrase_at
 from graphs.understanding.values import read_period, read_rows_period
 from tools.kernel.entities import EntityKind
@@ -38,6 +39,8 @@ def unkept_condition(tokens: Sequence[Token], draft: Draft, operations: Operatio
     Returns:
         The words, up to the end of their part of the sentence; None if all are kept.
     """
+    if strayed := strayed_condition(draft, operations):
+        return strayed
     free = [s for s in draft.steps if s.condition is None]
     if not any(operations.get(s.operation).effect is not Effect.READ for s in free):
         return None

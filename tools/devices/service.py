@@ -114,6 +114,7 @@ class DeviceService:
         def count(state: DeviceState) -> int:
             return sum(device.state == state for device in devices)
 
+        requests, errors = (sum(getattr(d, n) for d in devices) for n in ("requests", "errors"))
         return FleetHealth(
             group=group,
             online=count(DeviceState.ONLINE),
@@ -121,6 +122,9 @@ class DeviceService:
             pending=count(DeviceState.PENDING),
             unhealthy=sum(d.healthy is False or d.error is not None for d in devices),
             silent_after_seconds=self._kernel.settings.device_report_seconds,
+            requests=requests,
+            errors=errors,
+            error_rate=round(errors / requests, 6) if requests else 0.0,
             devices=devices,
         )
 

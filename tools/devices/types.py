@@ -246,6 +246,9 @@ class FleetHealth(Result):
     pending: int
     unhealthy: int
     silent_after_seconds: float
+    requests: int = 0
+    errors: int = Field(0, description="Requests that no device of them could answer.")
+    error_rate: float = Field(0.0, description="Errors over requests, 0 to 1; 0 without requests.")
     devices: list[DeviceHealth]
 
 

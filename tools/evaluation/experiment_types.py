@@ -154,6 +154,8 @@ class Experiment(Result):
         declared: when.
         status: open, or concluded.
         looks: every look, oldest first.
+        decided: True once a look's stopping rule has found an answer; False while it goes on, and
+            where the rows ran out without one.
         decision: what was decided.
         concluded_by: who concluded it.
         concluded: when.
@@ -177,6 +179,7 @@ class Experiment(Result):
     declared: datetime
     status: Literal["open", "concluded"] = "open"
     looks: list[ExperimentLook] = Field(default_factory=list)
+    decided: bool = False
     decision: str | None = None
     concluded_by: str | None = None
     concluded: datetime | None = None

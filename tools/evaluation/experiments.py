@@ -247,7 +247,8 @@ class ExperimentService:
             if any(look.job == job for look in experiment.looks):
                 return experiment
             look = _look(experiment, counted, job)
-            return experiment.model_copy(update={"looks": [*experiment.looks, look]})
+            looks, decided = [*experiment.looks, look], look.advice.startswith("stop:")
+            return experiment.model_copy(update={"looks": looks, "decided": decided})
 
         seen = tuple(counted["seen"])
         return self.store.change(number, call.tenant, looked, seen).model_dump(mode="json")

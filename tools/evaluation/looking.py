@@ -105,8 +105,9 @@ class Looking:
         from tools.evaluation.calibration import calibration_of
 
         result, rows = self._rows(args, tenant)
+        found = calibration_of(rows)
         return CalibrationReport(
-            **_which(result), calibration=calibration_of(rows), plot=result.reliability_plot
+            **_which(result), ece=found.ece, calibration=found, plot=result.reliability_plot
         )
 
     def sample_size(self, args: PlanSample) -> SamplePlan:

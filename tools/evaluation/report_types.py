@@ -181,6 +181,7 @@ class CalibrationReport(Result):
     model: str
     version: int | None
     dataset: str
+    ece: float = Field(description="Expected calibration error, 0 to 1, as in `calibration`.")
     calibration: Calibration
     plot: str | None = None
 
