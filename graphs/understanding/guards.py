@@ -15,7 +15,7 @@ _REPORTING = re.compile(
     r"(?:^|(?<=\W))(?:" + "|".join(re.escape(c) for c in lexicon()["guards"]["reporting"]) + ")",
     re.I,
 )
-_SPEAKER = re.compile(r"^\s*[\w.@ -]{1,30}:\s")
+_SPEAKER = re.compile(r"^\s*(?:[\[(][\d:.,/ apm-]{3,20}[\])]\s*)?[\w.@ -]{1,30}:\s")
 _ASKED_FIRST = re.compile(r".*[.?!;](?=\s)")
 """What stands before the words that lead up to pasted text: `how is it doing? its log:`."""
 _FENCE = re.compile(r"```.*?(?:```|$)", re.S)
@@ -40,6 +40,17 @@ def own_words(text: str) -> tuple[str, bool]:
     words_ = "\n".join(own if len(own) < 5 else own[:1])
     cut = _reported(_without_hearsay(_without_reports(words_)))
     return cut, cut.strip() != text.strip()
+
+
+def after_paste(text: str) -> str:
+    """What stands behind pasted lines and may be the person's own; empty if there is nothing."""
+    lines = [line for line in _FENCE.sub("```", text).splitlines() if line.strip()]
+    pasted = [
+        at
+        for at, line in enumerate(lines)
+        if _LOG.match(line) or _SPEAKER.match(line) or line.strip() == "```"
+    ]
+    return "\n".join(lines[pasted[-1] + 1 :]) if pasted else ""
 
 
 def _without_reports(text: str) -> str:

@@ -78,6 +78,8 @@ class Orders:
             return False  # what is left when some are taken out is not known here
         if guards.narrates(clause.order, self._verbs):
             return False
+        if self._opines(clause):
+            return False
         if operation == _UNDO and not (clause.mentions or _takes_back(clause)):
             return False  # `take that` takes nothing back
         if effect is not Effect.READ and self._only_asked(operation, clause):
@@ -99,6 +101,15 @@ class Orders:
         said = [word for word in self._said(clause, place) if not self._named(operation, word)]
         known = sum(word in own or word.removesuffix("s") in own for word in said)
         return not said or known >= _SHARE * len(said)
+
+    def _opines(self, clause: Clause) -> bool:
+        """True for `i think v5 feels worse than v4`, which asks for no comparison."""
+        low = [t.low for t in clause.tokens if t.kind != "punctuation"]
+        while low and low[0] in {"honestly", "well", "hm", "hmm", "personally", "frankly", "so"}:
+            low = low[1:]
+        thinks = low[:1] == ["i"] and low[1:2] and low[1] in {"think", "feel", "guess", "believe"}
+        asks = any(t.low == "?" for t in clause.tokens) or bool(set(low) & self._verbs)
+        return bool(thinks) and not asks
 
     def asked_in(self, operation: str, clause: Clause) -> bool:
         """True if every word of an order is one in which people ask for this operation."""

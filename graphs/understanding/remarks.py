@@ -30,8 +30,9 @@ _NUMBERED = frozenset(
 """What is named by a number."""
 _ALIASES = frozenset(["alias", "tag"])
 _IRREGULAR = frozenset(
-    ["should", "'s", "burnt", "stolen", "froze", "hung", "kept", "forgot", "threw", "took", "sank",
-     "ate", "grew", "began", "drank", "caught", "stood", "let", "felt", "shut", "slept", "fails"]
+    ["should", "'s", "burnt", "stolen", "froze", "hung", "kept", "forgot", "threw", "took",
+     "sank", "thinking", "worried", "talking", "ate", "grew", "began", "drank", "caught", "stood",
+     "let", "felt", "shut", "slept", "fails"]
 )  # fmt: skip
 _OF_SEVERAL = frozenset(
     ["answer", "drop", "hang", "crash", "fail", "misroute", "respond", "behave", "act", "lose",
@@ -222,6 +223,8 @@ def states(clause: Clause, verbs: frozenset[str]) -> bool:
         low = low[1:]
     if len(low) < 2 or low[0] not in _OTHERS or clause.asks or set(low) & _ORDERING:
         return False
+    if low[0] == "they" and low[1] in _OF_SEVERAL:
+        return True
     return tells(low[1]) or (low[1].endswith("s") and low[1] not in verbs)
 
 

@@ -109,6 +109,15 @@ _PLAIN = (
         ),
         r"when \g<job> has finished",
     ),
+    # one estimate tells the time and the memory: `how long would it take, and how much memory?`
+    (
+        _wording(
+            r"(?P<asked>^\W*(?:roughly |about )?(?:how (?:long|much)|what would)\b[^.?!]*?)"
+            r"\s*,?\s+and\s+(?:how much|how many|what)\s+(?:memory|ram|gb|disk|space|time|money)"
+            r"\b[^.?!]*(?=\?*\W*$)"
+        ),
+        r"\g<asked>",
+    ),
     (_wording(r"\b(?:an?|one) hour and a half\b|\bone and a half hours\b"), "90 minutes"),
     (_wording(r"\btwo (?:hours and a half|and a half hours)\b"), "150 minutes"),
     (

@@ -132,6 +132,8 @@ class Understanding:
         own = own[self._asides.before(own, names) :]
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
+            if asked := self._read_after_paste(guards.after_paste(text), names, state):
+                return asked
             return ParsedPlan(
                 abstained=True,
                 confidence=0.9,
@@ -153,6 +155,14 @@ class Understanding:
         if waits and plan.abstained and restricts(tokens):
             plan.reply, plan.drops_pending, plan.final = self.replies.unrestricted(own), True, True
         return plan
+
+    def _read_after_paste(
+        self, text: str, names: NameView, state: ConversationState
+    ) -> ParsedPlan | None:
+        """What is asked below pasted lines, if it only reads: nothing there can order an act."""
+        plan = self._alone(text, tokenise(text), names, state, True) if text else None
+        reads = plan is not None and not any(self.changes(s.operation) for s in plan.steps)
+        return plan if plan is not None and plan.steps and reads else None
 
     def _alone(
         self,

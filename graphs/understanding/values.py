@@ -248,7 +248,8 @@ def _one_in(clause: Clause) -> tuple[float, Span] | None:
         if tokens[index].low not in {"in", "of"}:
             continue
         of = number_at(tokens, index + 1)
-        first = next((i for i in range(max(0, index - 3), index) if number_at(tokens, i)), None)
+        before = range(index - 1, max(0, index - 3) - 1, -1)
+        first = next((i for i in before if number_at(tokens, i)), None)
         one = number_at(tokens, first) if first is not None else None
         between = {t.low for t in tokens[one[1] : index]} if one else {"?"}
         if of and one and one[0] == 1 and of[0] > 1 and between <= _COUNTABLE:
