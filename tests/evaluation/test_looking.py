@@ -62,6 +62,15 @@ def test_rows_needed_are_told_with_the_accuracy_that_they_are_for(call):
     assert named.result.rows < assumed.result.rows
 
 
+def test_models_that_are_alike_need_fewer_rows_than_those_that_err_independently(call):
+    near = call("evaluation.sample_size", points=2, accuracy=0.94)
+    assert (near.result.rows, near.result.alike) == (1866, pytest.approx(0.0476))
+    assert near.result.rows_alike < near.result.rows
+    assert f"{near.result.rows_alike} if they differ on 4.8% of the rows" in near.receipt.says
+    usual = call("evaluation.sample_size", points=2).result
+    assert (usual.alike, usual.rows_alike) == (0.1, 1960)
+
+
 def _slices_add_up(call, evaluated) -> None:
     outcome = call("evaluation.slices", model="mail-sorter", min_rows=1)
     shown = outcome.result

@@ -117,11 +117,13 @@ class Looking:
         difference = args.points / 100
         other = min(args.accuracy + difference, 1.0)
         independent = discordance(args.accuracy, other)
-        alike = max(difference, ALIKE)
+        # Where both are nearly always right, one row in ten is more than chance alone gives.
+        alike = max(difference, min(ALIKE, independent / 2))
         return SamplePlan(
             points=args.points,
             rows=rows_needed(difference, independent, power=args.power),
             rows_alike=rows_needed(difference, alike, power=args.power),
+            alike=alike,
             power=args.power,
             accuracy=args.accuracy,
         )

@@ -214,13 +214,11 @@ def plan_sample(args: PlanSample, call: Call) -> SamplePlan:
 
 @plan_sample.says
 def _(args: PlanSample, result: SamplePlan) -> str:
-    from tools.evaluation.looking import ALIKE
-
     return (
         f"To see a difference of {result.points:g} points with {result.power:.0%} probability "
         f"beside a model that gets {result.accuracy:.1%} right{_assumed(args)}, "
         f"{result.rows} rows are needed if the two models err independently, {result.rows_alike} "
-        f"if they differ on {max(result.points / 100, ALIKE):.0%} of the rows."
+        f"if they differ on {result.alike:.1%} of the rows."
     )
 
 

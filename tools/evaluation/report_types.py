@@ -192,7 +192,9 @@ class SamplePlan(Result):
     Attributes:
         points: the difference, in percentage points.
         rows: rows needed if the two models' errors are independent (the most it can take).
-        rows_alike: rows needed if only one row in ten is judged differently.
+        rows_alike: rows needed if the two are alike.
+        alike: share of the rows that two such models judge differently: one in ten, or half of what
+            independent errors give where that is less.
         power: probability of seeing it.
         accuracy: of the model that is there, as it was given or assumed, 0 to 1.
     """
@@ -200,6 +202,7 @@ class SamplePlan(Result):
     points: float
     rows: int
     rows_alike: int
+    alike: float
     power: float
     accuracy: float
 
