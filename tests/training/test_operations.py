@@ -237,6 +237,11 @@ def test_tuning_tries_settings_and_keeps_the_best_model(
     receipt = kernel.receipts.for_job(result["job"])
     assert receipt is not None
     assert receipt.says.startswith("Tried 3 settings")
+    told = [e.data for e in kernel.events.read(f"job:{result['job']}") if "fraction" in e.data]
+    shares = [each["fraction"] for each in told]
+    assert shares == sorted(shares)
+    assert any(0.34 < each["fraction"] < 0.6 for each in told)
+    assert any(each["message"].startswith("trial 2 of 3: epoch") for each in told)
     assert json.loads(json.dumps(result)) == result
 
 

@@ -18,6 +18,7 @@ from tools.training.child import train
 from tools.training.outcome import refuse_diverged
 from tools.training.spec import TrainingSpec
 from tools.training.state import EpochScore
+from tools.training.trials import Going
 
 Caller = Callable[..., Outcome]
 Finisher = Callable[..., dict[str, Any]]
@@ -96,6 +97,14 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
         return train(TrainingSpec.from_dict(spec), lambda *_: None, after_epoch)
 
     monkeypatch.setattr("tools.training.tuning.compute", compute)
+
+
+def test_a_tunings_share_never_falls_back_and_a_pause_is_told_as_such():
+    going = Going(4, [2, 3])
+    assert going.told(2, 0.5, "epoch 1") == (pytest.approx(0.6), "trial 3 of 4: epoch 1")
+    assert going.told(2, 0.0, "loading")[0] == pytest.approx(0.6)
+    assert going.told(3, 0.5, "paused; go on") == (pytest.approx(0.72), "paused; go on")
+    assert going.told(3, 1.0, "")[1] == "trial 4 of 4"
 
 
 @pytest.mark.usefixtures("in_process")

@@ -124,5 +124,27 @@ class JobContext:
         return run_child(self, self.settings, module, spec, on_event)
 
 
+class JobPart(JobContext):
+    """A job as one of its parts is handed it: what the part tells is told of the whole.
+
+    Args:
+        whole: the job.
+        told: from the part's share and message to the whole's.
+    """
+
+    def __init__(self, whole: JobContext, told: Callable[[float, str], tuple[float, str]]) -> None:
+        super().__init__(whole._jobs, whole.id, whole._tenant, whole.workdir)
+        self._whole = whole
+        self._told = told
+
+    def progress(self, fraction: float, message: str = "", **metrics: float) -> None:
+        """See `JobContext`; the share is the part's."""
+        self._whole.progress(*self._told(fraction, message), **metrics)
+
+    def wait_while(self, holds: Callable[[], bool]) -> None:
+        """See `JobContext`."""
+        self._whole.wait_while(holds)
+
+
 def _deadline(seconds: float) -> float:
     return time.time() + seconds

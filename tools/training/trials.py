@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import OperationFailed
+from tools.training.pausing import PAUSED
 from tools.training.space import Dimension, drawn, grid
 
 if TYPE_CHECKING:
@@ -15,8 +16,41 @@ OTHERS = {"latency": "latency_ms", "size": "size_mb"}
 CLOSE = 0.01
 """Where two objectives count, a trial may lose this much quality for a better other one."""
 _LEAST_FOR_IMPORTANCE = 4
+_TRYING = 0.96
+"""The share of a tuning that its trials are; the rest is recording."""
 
 Outcome = dict[str, Any]
+
+
+class Going:
+    """How far the trials are that run at once, as a share of all that a tuning tries.
+
+    Args:
+        trials: how many there are.
+        indexes: those that run now; all before are done.
+    """
+
+    def __init__(self, trials: int, indexes: Sequence[int]) -> None:
+        self._trials = trials
+        self._before = min(indexes)
+        self._shares = dict.fromkeys(indexes, 0.0)
+
+    def told(self, index: int, share: float, message: str) -> tuple[float, str]:
+        """The tuning's share and message for a trial's; it never falls back.
+
+        Args:
+            index: the trial's.
+            share: how far it is.
+            message: what it says.
+        """
+        self._shares[index] = max(self._shares[index], share)
+        done = self._before + sum(self._shares.values())
+        what = f"trial {index + 1} of {self._trials}"
+        if message.startswith(PAUSED):  # who pauses a job waits for that word
+            what = message
+        elif message:
+            what = f"{what}: {message}"
+        return _TRYING * done / self._trials, what
 
 
 def recover(study: optuna.Study) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel import stillness
 from tools.kernel.errors import Cancelled, PilothouseError
+from tools.kernel.job_context import JobPart
 from tools.training import space, trials
 from tools.training.pausing import compute
 from tools.training.tasks import by_name
@@ -69,7 +70,8 @@ def run_trials(
     """Run some trials at once, each in a child; what a crash cut off is taken up again."""
     study = open_study(settings, job.id, args)
     trials.recover(study)
-    run = partial(_run_trial, args, base, job, settings)
+    going = trials.Going(args.trials, indexes)
+    run = partial(_run_trial, args, base, job, settings, going)
     if len(indexes) == 1:
         return [run(indexes[0])]
     with ThreadPoolExecutor(len(indexes)) as pool:
@@ -77,7 +79,12 @@ def run_trials(
 
 
 def _run_trial(
-    args: TuneTraining, base: dict[str, Any], job: JobContext, settings: Settings, index: int
+    args: TuneTraining,
+    base: dict[str, Any],
+    job: JobContext,
+    settings: Settings,
+    going: trials.Going,
+    index: int,
 ) -> dict[str, Any]:
     """One trial.
 
@@ -86,6 +93,7 @@ def _run_trial(
     """
     study = open_study(settings, job.id, args, index)
     if (known := trials.finished(study, index)) is not None:
+        going.told(index, 1.0, "")
         return known
     with _asking:
         trial = trials.ask(study, space.parse(str(args.space)))
@@ -99,9 +107,11 @@ def _run_trial(
         "output": str(folder / Path(base["output"]).name),
         "checkpoint": str(folder / "checkpoint.pt"),
     }
-    job.progress(index / args.trials, f"trial {index + 1} of {args.trials}")
+    part = JobPart(job, partial(going.told, index))
+    part.progress(0.0)
     told = {**spec, "answers": str(folder), "timed_alone": args.objective == "latency"}
-    measured, error = _compute(trial, told, args, folder, job)
+    measured, error = _compute(trial, told, args, folder, part)
+    going.told(index, 1.0, "")
     outcome = {
         "trial": _described(args, index, parameters, measured, spec).model_dump(),
         "measured": measured,
