@@ -9,7 +9,7 @@ from graphs.understanding.lexicon import fields
 from graphs.understanding.link import version_names
 from graphs.understanding.names import NameView
 from graphs.understanding.values import choices_of
-from tools.kernel.entities import EntityKind
+from tools.kernel.entities import EntityKind, EntityName
 from tools.kernel.operations import Operation
 
 _SHOWN = 8
@@ -42,7 +42,10 @@ def ask(
         candidates = [entry.name for entry in version_names(of, names)[:_SHOWN]] if of else []
         text = f"Which version of {of}?" if of else text
     elif not candidates and info and info.kind is EntityKind.JOB:
-        candidates = _fitting_jobs(operation.name, names)
+        jobs = _fitting_jobs(operation.name, names)[:_SHOWN]
+        candidates = [job.name for job in jobs]
+        about = ", ".join(f"{job.name} is {job.about}" for job in jobs if job.about)
+        text = f"{text} {about}." if about else text
     elif not candidates and info:
         candidates = known_names(info.kind, names)
     return Question(
@@ -59,11 +62,11 @@ def _plain_question(slot: str) -> str:
     return f"How many {said}?" if slot.endswith("s") else f"What is the {said}?"
 
 
-def _fitting_jobs(operation: str, names: NameView) -> list[str]:
+def _fitting_jobs(operation: str, names: NameView) -> list[EntityName]:
     """The jobs that an operation can be about: those of the operations that make such jobs."""
     makers: list[str] = fields()["jobs"].get(operation, [])
     jobs = names.names(EntityKind.JOB)
-    return [j.name for j in jobs if j.of is None or not makers or j.of in makers]
+    return [j for j in jobs if j.of is None or not makers or j.of in makers]
 
 
 def known_names(kind: EntityKind | None, names: NameView) -> list[str]:

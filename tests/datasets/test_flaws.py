@@ -53,6 +53,12 @@ def test_every_bad_row_is_named_by_its_line_and_nothing_is_added(call: Caller, t
     assert names == ["tickets"]
 
 
+def test_a_text_that_is_a_number_is_named_as_such_and_not_as_missing(call: Caller, tmp_path: Path):
+    rows = [*ROWS, {"text": 12345, "label": "a"}]
+    with pytest.raises(InvalidInput, match="a text that is no string but of type integer at line"):
+        call("datasets.add", path=str(jsonl(tmp_path / "mails.jsonl", rows)))
+
+
 def test_bad_rows_are_left_out_on_request_and_listed(call: Caller, tmp_path: Path):
     path = str(flawed(tmp_path / "mails.jsonl"))
     profile = call("datasets.add", path=path, skip_bad_rows=True).result.model_dump()["profile"]

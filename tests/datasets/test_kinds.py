@@ -121,3 +121,12 @@ def test_pairs_and_triplets_with_equal_sides_are_told_with_their_lines(
     told = " ".join(added.result.model_dump()["profile"]["warnings"])
     assert "1 row has a negative equal to the positive (line 7)" in told
     assert "1 row has a negative equal to the anchor (line 9)" in told
+
+
+def test_what_was_added_names_each_of_its_columns_once(call: Caller, tmp_path: Path):
+    chats = [{"messages": [{"role": "user", "content": f"sum {i}"}, CHAT[1]]} for i in range(40)]
+    says = call("datasets.add", path=str(write(tmp_path / "chats.jsonl", chats))).receipt.says
+    assert "rows of chats ('messages'), read" in (says or "")
+    three = [{"anchor": f"a {i}", "positive": f"b {i}", "negative": f"c {i}"} for i in range(40)]
+    says = call("datasets.add", path=str(write(tmp_path / "three.jsonl", three))).receipt.says
+    assert "('anchor', 'positive', 'negative')" in (says or "")

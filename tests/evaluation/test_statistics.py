@@ -142,3 +142,9 @@ def test_certain_and_right_is_perfectly_calibrated() -> None:
 
 def test_quantiles_are_in_milliseconds() -> None:
     assert statistics.quantile_ms([0.001, 0.002, 0.003], 0.5) == pytest.approx(2.0)
+
+
+def test_an_interval_of_few_rows_does_not_reach_what_was_not_seen():
+    interval = statistics.accuracy_interval(27, 30)
+    assert interval.high == pytest.approx(0.965, abs=0.001)
+    assert statistics.accuracy_interval(3, 30).low == pytest.approx(0.035, abs=0.001)

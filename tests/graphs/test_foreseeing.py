@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from graphs.events import Message, Preflight
 from tests.support.turns import Say, kinds, status
 from tools.kernel.kernel import Kernel
@@ -44,3 +46,22 @@ async def test_what_takes_no_time_is_asked_about_at_once(say: Say) -> None:
     events = await say("add the user carla as a viewer")
     assert status(events) in ("needs_confirmation", "needs_approval")
     assert "preflight" not in kinds(events)
+
+
+async def test_a_file_that_would_become_the_next_version_of_a_dataset_says_so_before_a_yes(
+    say: Say, kernel: Kernel, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "a" / "mails.csv", tmp_path / "b" / "mails.csv"
+    for path, word in ((first, "old"), (second, "new")):
+        path.parent.mkdir()
+        lines = [f"a {word} text number {i},{'x' if i % 2 else 'y'}" for i in range(40)]
+        path.write_text("text,label\n" + "\n".join(lines) + "\n")
+    alone = await say(f"add {first}")
+    assert status(alone) == "needs_confirmation"
+    assert "preflight" not in kinds(alone)
+    await say("yes")
+    asked = await say(f"add {second}")
+    assert status(asked) == "needs_confirmation"
+    (told,) = [e.preview["summary"] for e in asked if isinstance(e, Preflight)]
+    assert f"A dataset mails is there already (v1, 40 rows from {first})" in told
+    assert "this is its next version" in told

@@ -234,7 +234,7 @@ def test_what_passes_is_registered_with_its_parent_and_can_be_undone(
     preview = kernel.gate.preview(
         "training.optimize", {"model": mails, "targets": "onnx, onnx-int8"}, context
     )
-    assert "at most 1 points worse" in preview.summary
+    assert "at most 1 point worse" in preview.summary
     result = finished("training.optimize", model=mails, targets=["onnx", "onnx-int8"])
     assert (result["version"], result["rows"], result["split"]) == (1, 120, "test")
     by_name = {v["variant"]: v for v in result["variants"]}

@@ -97,6 +97,13 @@ def test_malformed_requests_are_answered_in_one_shape(
     assert error.get("detail") or error.get("message")
 
 
+def test_arguments_without_their_wrapper_are_answered_with_how_to_put_them(scripted: Home) -> None:
+    path, body = "/api/v1/operations/training.start", b'{"dataset": "tickets"}'
+    found, told = _raw(scripted, "POST", path, _owner(scripted), body)
+    assert found == 422
+    assert '"arguments": {"arguments": {...}}' in told["hint"]
+
+
 def _asked(home: Home, name: str) -> str:
     try:
         home.client().call("platform.add_user", {"name": name, "role": "viewer"})

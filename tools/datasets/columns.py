@@ -217,7 +217,9 @@ def rows_of(table: Table, columns: Columns, problems: list[Problem]) -> list[Row
 def _fault(
     text: Any, value: Any, split: str | None, separator: str | None, columns: Columns
 ) -> str | None:
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str | None):
+        return f"a {columns.text} that is no string but of type {TYPES.get(type(text), 'other')}"
+    if text is None or not text.strip():
         return f"no {columns.text}"
     if separator is None or not isinstance(value, list | str):
         if _label(value) is None:

@@ -42,6 +42,7 @@ def dataset_names(kernel: Kernel, tenant: str) -> list[EntityName]:
     "datasets.add",
     effect=Effect.WRITE,
     idempotent=True,
+    foreseen=True,
     examples=(
         "add the dataset at data/tickets_march.jsonl",
         "import ./exports/complaints.csv as complaints",
@@ -94,14 +95,32 @@ def _(args: AddDataset, call: Call) -> Preview:
         summary = f"{_known(planned)} Nothing changes."
         return Preview(summary=summary, warnings=planned.profile.warnings)
     profile = planned.profile
+    before = planned.before
     return Preview(
         summary=f"Add {profile.rows} rows {_of_what(profile)} from {args.path} "
-        f"as {planned.name} v{planned.version}.",
+        f"as {planned.name} v{planned.version}.{_next_version(planned)}",
         changes=[
-            Change(what=f"dataset {planned.name}", after=f"v{planned.version}"),
+            Change(
+                what=f"dataset {planned.name}",
+                before=f"v{before.version}" if before else None,
+                after=f"v{planned.version}",
+            ),
             *_profiled(profile),
         ],
         warnings=profile.warnings,
+    )
+
+
+def _next_version(added: DatasetAdded) -> str:
+    """That a name is taken, and what stands there, where a file becomes its next version."""
+    before = added.before
+    if before is None:
+        return ""
+    rows = f"{before.rows} row{'s' * (before.rows != 1)} from {before.source}"
+    return (
+        f" A dataset {added.name} is there already (v{before.version}, {rows}); this is its next "
+        f"version, which trainings on {added.name} use from then on. For a dataset of its own, "
+        "give it another name."
     )
 
 
@@ -174,12 +193,15 @@ def _(args: AddDataset, result: DatasetAdded) -> str:
         return _known(result)
     columns = ""
     if profile.kind not in ("classification", "multilabel"):
-        columns = f" ({profile.text_column!r}, {profile.label_column!r})"
+        third = ["negative"] if profile.kind == "triplets" else []
+        named = dict.fromkeys([profile.text_column, profile.label_column, *third])
+        columns = f" ({', '.join(map(repr, named))})"
     elif profile.columns_from == "detected":
         columns = f" (text from {profile.text_column!r}, label from {profile.label_column!r})"
     return (
         f"Added {result.name} v{result.version}: {profile.rows} rows {_of_what(profile)}{columns}, "
-        f"read as {profile.format}." + "".join(f" {w}" for w in profile.warnings)
+        f"read as {profile.format}.{_next_version(result)}"
+        + "".join(f" {w}" for w in profile.warnings)
     )
 
 

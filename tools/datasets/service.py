@@ -15,6 +15,7 @@ from tools.datasets.profile import Chosen, Prepared, prepare
 from tools.datasets.repository import Dataset, DatasetRepository
 from tools.datasets.store import DatasetStore, content_hash
 from tools.datasets.types import (
+    Before,
     DatasetAdded,
     DatasetDescription,
     DatasetList,
@@ -211,7 +212,12 @@ class DatasetService:
             known=known is not None,
             profile=known.profile if known else prepared.profile,
             unused_name=unused,
+            before=_before(same_name[0]) if same_name and known is None else None,
         )
+
+
+def _before(found: Dataset) -> Before:
+    return Before(version=found.version, rows=found.profile.rows, source=found.source)
 
 
 def slug(name: str) -> str:

@@ -162,10 +162,19 @@ class DatasetDescription(Result):
     used_by: list[str]
 
 
+class Before(Result):
+    """The newest version that a dataset had before another was added."""
+
+    version: int
+    rows: int
+    source: str
+
+
 class DatasetAdded(Result):
     """What adding made.
 
     Attributes:
+        before: of a dataset that was there already, its newest version until then.
         known: True if the same content was there already, and nothing was added.
         unused_name: the name that was not made because the content is known under `name`.
     """
@@ -176,6 +185,7 @@ class DatasetAdded(Result):
     known: bool
     profile: DatasetProfile
     unused_name: str | None = None
+    before: Before | None = None
 
 
 class DatasetRemoved(Result):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tools.evaluation.language_types import (
@@ -209,9 +210,22 @@ def _(args: RunBenchmark, result: BenchmarkResult, call: Call) -> list[Evidence]
     return _answers(call).evidence(result.id, call.tenant)
 
 
+def _measures(metrics: Mapping[str, float]) -> list[str]:
+    """The harness's measures, without how many rows and without the errors of others."""
+    return sorted(name for name in metrics if "_stderr" not in name and name != "sample_len")
+
+
+def _metric(name: str, metrics: Mapping[str, float]) -> str:
+    """A measure in words: of `exact_match,none` the part before the comma; its error beside it."""
+    plain, _, way = name.partition(",")
+    error = metrics.get(f"{plain}_stderr,{way}")
+    words = plain.replace("_", " ") + (f" ({way})" if way not in ("", "none") else "")
+    return f"{words} {metrics[name]:.4g}" + ("" if error is None else f" ± {error:.2g}")
+
+
 @run_benchmark.says
 def _(args: RunBenchmark, result: BenchmarkResult) -> str:
-    told = ", ".join(f"{name} {value:.4g}" for name, value in sorted(result.metrics.items()))
+    told = ", ".join(_metric(name, result.metrics) for name in _measures(result.metrics))
     return (
         f"{_name(result.model, result.version)} on {result.rows} rows of {result.dataset} by "
         f"{result.harness}: {told}."

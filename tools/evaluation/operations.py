@@ -103,13 +103,14 @@ def _(args: RunEvaluation, result: EvaluationResult, call: Call) -> list[Evidenc
 @run_evaluation.says
 def _(args: RunEvaluation, result: EvaluationResult) -> str:
     untrained = (
-        f", untrained {result.baseline_untrained:.1%}"
+        f", untrained {result.baseline_untrained:.1%} with a head drawn from the training's seed"
         if result.baseline_untrained is not None
         else ""
     )
+    right = "right" if result.micro_f1 is None else "of the texts exactly right, all labels,"
     return (
-        f"{_subject(result)} gets {result.accuracy:.1%} right on {result.rows} {result.split} rows "
-        f"of {result.dataset} (95 % interval {result.accuracy_low:.1%} to "
+        f"{_subject(result)} gets {result.accuracy:.1%} {right} on {result.rows} {result.split} "
+        f"rows of {result.dataset} (95 % interval {result.accuracy_low:.1%} to "
         f"{result.accuracy_high:.1%}; majority class {result.baseline_majority:.1%}{untrained})."
     )
 

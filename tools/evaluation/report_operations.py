@@ -85,7 +85,8 @@ def _(args: ShowSlices, result: Slices) -> str:
     name = _name(result.model, result.version)
     if not result.slices:
         shown = _which(args, result.evaluation)
-        return f"No slice of {result.dataset} has {args.min_rows} rows.{shown}"
+        fewer = " Ask with fewer rows a slice (min_rows) to see them." if args.min_rows > 1 else ""
+        return f"No slice of {result.dataset} has {args.min_rows} rows.{fewer}{shown}"
     worst = [
         f"{s.column} {s.value} {s.accuracy:.1%} ({s.low:.1%} to {s.high:.1%}, {s.rows} rows"
         + (", really worse)" if s.worse else ")")

@@ -12,7 +12,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.training.intervals import paired_difference
+from tools.training.intervals import paired_difference, wilson
 
 RESAMPLES = 10_000
 SEED = 20_260_101
@@ -48,7 +48,8 @@ def accuracy_interval(correct: int, rows: int, *, resamples: int = RESAMPLES) ->
 
     The number of right answers in a resample of rows is binomial, so it is drawn directly. Where
     all rows are right, or none, every resample is equal and the bootstrap says nothing: the end
-    that is open is then Clopper and Pearson's exact bound.
+    that is open is then Clopper and Pearson's exact bound. Of few rows more than a fortieth of the
+    resamples may be all right although not all rows are: that end is Wilson's.
 
     Args:
         correct: rows predicted right.
@@ -62,7 +63,10 @@ def accuracy_interval(correct: int, rows: int, *, resamples: int = RESAMPLES) ->
         return Interval(0.0, 0.0, 1 - tail ** (1 / rows))
     drawn = np.random.default_rng(SEED).binomial(rows, correct / rows, resamples) / rows
     low, high = np.quantile(drawn, [tail, 1 - tail])
-    return Interval(correct / rows, float(low), float(high))
+    ends = wilson(correct, rows)
+    return Interval(
+        correct / rows, float(low) if low > 0 else ends[0], float(high) if high < 1 else ends[1]
+    )
 
 
 def difference_interval(only_first: int, only_second: int, rows: int) -> Interval:

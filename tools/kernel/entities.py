@@ -45,11 +45,13 @@ class EntityName:
         name: the canonical name, as operations take it.
         also: other spellings under which people know it.
         of: the owner's name where the name is only unique within it (a version of a model).
+        about: what it is of, to be shown beside a name that says nothing (a job's number).
     """
 
     name: str
     also: tuple[str, ...] = ()
     of: str | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,8 @@ class Operation(Generic[A, R]):
         examples: sentences people would say for it; they train the router.
         job: True if it runs as a durable job and answers with a `JobHandle`.
         idempotent: True if a second equal call changes nothing more.
+        foreseen: True if its preview is told before a yes where it changes what is there already,
+            although it is no job.
         hidden: True for inverses and for acts on accounts: no part of help, and never scheduled.
             Those that have examples can be asked for in words all the same.
     """
@@ -209,6 +211,7 @@ class Operation(Generic[A, R]):
     examples: tuple[str, ...]
     job: bool = False
     idempotent: bool = False
+    foreseen: bool = False
     hidden: bool = False
     hooks: dict[str, Callable[..., Any]] = field(default_factory=dict[str, Callable[..., Any]])
 
@@ -347,6 +350,7 @@ def operation(
     examples: Sequence[str] = (),
     job: bool = False,
     idempotent: bool | None = None,
+    foreseen: bool = False,
     hidden: bool = False,
 ) -> Callable[[Callable[[A, Call], R]], Operation[A, R]]:
     """Declare an operation; see the module's text and `Operation` for the arguments.
@@ -365,6 +369,7 @@ def operation(
             examples=tuple(examples),
             job=job,
             idempotent=effect is Effect.READ if idempotent is None else idempotent,
+            foreseen=foreseen,
             hidden=hidden,
         )
         OPERATIONS.add(declared)

@@ -266,10 +266,14 @@ class PlatformService:
         """Every job by its number, of its operation."""
         from tools.kernel.tables import JobRow
 
-        query = select(JobRow.id, JobRow.operation).where(JobRow.tenant == tenant)
+        query = select(JobRow.id, JobRow.operation, JobRow.arguments)
+        query = query.where(JobRow.tenant == tenant)
         with self._kernel.database.session() as session:
             jobs = session.execute(query.order_by(JobRow.id.desc()).limit(MOST_NAMES)).all()
-        return [EntityName(str(n), (f"job {n}", f"#{n}"), operation) for n, operation in jobs]
+        return [
+            EntityName(str(n), (f"job {n}", f"#{n}"), operation, str(told.get("name") or ""))
+            for n, operation, told in jobs
+        ]
 
     def receipt_names(self, tenant: str) -> list[EntityName]:
         """Every receipt as `R12`, also as `12` and by its id."""

@@ -81,7 +81,7 @@ class PromotionGate:
                 rule=rule.name,
                 measure=rule.measure,
                 passed=rule.if_measured,
-                told=f"{rule.measure} was not measured",
+                told=f"{rule.measure} was not measured{self._why(rule, version)}",
                 would_pass=f"an evaluation with {rule.limit}",
             )
         if not math.isfinite(found):
@@ -102,6 +102,12 @@ class PromotionGate:
             told=f"{rule.measure} is {found:.4g}{where}, asked is {rule.limit}",
             would_pass=rule.limit,
         )
+
+    def _why(self, rule: PromotionRule, version: ModelVersionInfo) -> str:
+        """Why an evaluated version has no worst slice."""
+        if rule.measure != "worst_slice" or self._newest(version, rule.dataset) is None:
+            return ""
+        return f": no slice has {rule.min_rows} test rows"
 
     def _value(self, rule: PromotionRule, version: ModelVersionInfo) -> tuple[float | None, str]:
         measure = str(rule.measure)

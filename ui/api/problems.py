@@ -33,6 +33,8 @@ from ui.errors import problem, translate, unexpected
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPES = "/api/v1/problems/"
+OPERATIONS = "/api/v1/operations/"
+_WRAPPED = 'Put what the operation takes into "arguments": {"arguments": {...}}.'
 _TITLES = {402: "Budget Exceeded", 499: "Cancelled"}
 
 
@@ -166,8 +168,12 @@ def _page(request: Request, told: Mapping[str, Any]) -> Response:
 
 
 async def _malformed(request: Request, error: Exception) -> Response:
-    told = "; ".join(_where(e) for e in cast("RequestValidationError", error).errors())
-    return await _expected(request, InvalidInput(f"The request is malformed: {told}."))
+    found = cast("RequestValidationError", error).errors()
+    told = "; ".join(_where(e) for e in found)
+    bare = any(e["type"] == "extra_forbidden" and len(e["loc"]) == 2 for e in found)
+    called = request.method == "POST" and request.url.path.startswith(OPERATIONS)
+    hint = _WRAPPED if bare and called else None
+    return await _expected(request, InvalidInput(f"The request is malformed: {told}.", hint=hint))
 
 
 def _where(error: Any) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from graphs.understanding import Understanding
 from graphs.understanding.parse_lines import FileNames
+from tools.kernel.entities import EntityKind, EntityName
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,20 @@ def test_a_setting_that_is_said_is_planned(
 def test_early_stopping_of_trials_is_pruning(understanding: Understanding, names: FileNames):
     [step] = understanding.parse("tune on tickets, no early stopping of trials", names).steps
     assert step.arguments == {"dataset": "tickets", "pruning": False}
+
+
+def test_a_question_for_a_job_says_what_each_has_made(understanding: Understanding):
+    class Jobs(FileNames):
+        def names(self, kind: EntityKind) -> Sequence[EntityName]:
+            if kind is not EntityKind.JOB:
+                return super().names(kind)
+            made = (("7", "mail-sorter"), ("4", "triage"), ("2", ""))
+            return [EntityName(number, (), "training.tune", name) for number, name in made]
+
+    question = understanding.parse("register the tuned model", Jobs({})).question
+    assert question is not None
+    assert question.candidates == ["7", "4", "2"]
+    assert question.text.endswith("be registered? 7 is mail-sorter, 4 is triage.")
 
 
 def test_no_setting_of_a_search_is_lost_in_a_list(understanding: Understanding, names: FileNames):

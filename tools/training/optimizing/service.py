@@ -74,7 +74,8 @@ class OptimizingService:
         refuse_unfit(parent, targets)
         rows, split, warnings = rows_of(self._kernel, parent, tenant)
         weight = sum(TARGETS[t].relative for t in targets) + 1
-        limits = f"at most {args.max_loss_points:g} points worse"
+        points = "point" if args.max_loss_points == 1 else "points"
+        limits = f"at most {args.max_loss_points:g} {points} worse"
         if args.max_latency_ms is not None:
             limits += f", under {args.max_latency_ms:g} ms"
         return Preview(
