@@ -38,6 +38,7 @@ class Recurring:
         problem: why not, for a person.
         adjective: True for `nightly` and the like before a noun.
         apart: where the time of day stands that belongs to it: `a nightly training … at 3`.
+        weeks: in how many weeks it comes once: 2 for `every other monday`.
     """
 
     start: int
@@ -46,6 +47,7 @@ class Recurring:
     problem: str = ""
     adjective: bool = False
     apart: tuple[int, int] | None = None
+    weeks: int = 1
 
 
 def recurring(text: str) -> Recurring | None:
@@ -66,6 +68,24 @@ def _with_end(text: str, found: Recurring) -> Recurring:
 def _other(text: str, found: re.Match[str]) -> Recurring:
     problem = "a clock comes round every day, week or month, not every other one"
     return Recurring(found.start(), found.end(), None, problem)
+
+
+def _alternate(text: str, found: re.Match[str]) -> Recurring:
+    """`every other monday at 7`, `every two weeks on friday`, `fortnightly`: once in some weeks."""
+    weeks = int(found["n"]) if (found["n"] or "").isdigit() else _count(found["n"] or "two")
+    if not 1 < weeks <= _YEAR:
+        problem = f"{found.group()} does not come round evenly in the weeks of a year"
+        return Recurring(found.start(), found.end(), None, problem)
+    days = found if found["days"] else _ON_DAY.match(text, found.end())
+    if days is not None:
+        read = _on_days(text, days)
+        start = min(read.start, found.start())
+        return Recurring(start, read.end, read.cron, weeks=weeks)
+    start, end, at = _timed(text, found, None, time(8))
+    return Recurring(start, end, f"{at.minute} {at.hour} * * 1", weeks=weeks)
+
+
+_YEAR = 52
 
 
 def _on_days(text: str, found: re.Match[str]) -> Recurring:
@@ -242,7 +262,17 @@ def _count(said: str) -> int:
 _MONTHLY = re.compile(rf"(?:(?:every|each)\s+month|monthly){_MONTH}")
 _ON_DAY = re.compile(rf"\s+on\s+(?P<days>{DAY})s?\b(?:\s+(?P<part>{_PART}))?")
 _EACH = r"\b(?:every|each)\s+(?:single\s+)?"
+_OF_MONTH = r"(?!\s+(?:of|in)\s+(?:the|every|each|a)\s+month)"
 _READERS: list[tuple[re.Pattern[str], Callable[[str, re.Match[str]], Recurring]]] = [
+    (
+        re.compile(
+            rf"(?:\b(?:on\s+)?{_EACH}(?:other|second|2nd)\s+(?:(?P<days>{DAY}s?\b"
+            rf"(?:\s*(?:,|and|&)\s*(?:every\s+other\s+)?{DAY}s?\b)*)|week\b)"
+            rf"|{_EACH}(?P<n>{_NUMBER}|\d+)\s+weeks\b(?!\s+(?:of|long)\b)|\bfortnightly\b"
+            rf"|{_EACH}fortnight\b){_OF_MONTH}(?:\s+(?P<part>{_PART})\b)?"
+        ),
+        _alternate,
+    ),
     (
         re.compile(
             rf"{_EACH}(?:other|second|third|2nd|3rd)\s+(?:night|day|week|month|hour|morning|{DAY})s?\b"

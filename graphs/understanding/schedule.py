@@ -19,7 +19,7 @@ from graphs.understanding.recurring import recurring
 from graphs.understanding.text import Token
 from graphs.understanding.told_times import told_at
 from graphs.understanding.triggers import trigger_in
-from tools.schedules.timing import Outcome, Timing, local_zone
+from tools.schedules.timing import Outcome, Timing, local_zone, upcoming
 
 Span = tuple[int, int]
 _REMIND = re.compile(
@@ -141,14 +141,25 @@ def _again(text: str, now: datetime) -> When | None:
     problem = again.problem or bounds.problem
     if problem or again.cron is None:
         return When(said, tuple(spans), problem=problem, adjective=again.adjective)
+    start = bounds.start
+    if again.weeks > 1:
+        start = _first_day(again.cron, start or now)
     timing = Timing(
         every=again.cron,
-        start=bounds.start.isoformat() if bounds.start else None,
+        weeks=again.weeks if again.weeks > 1 else None,
+        start=start.isoformat() if start else None,
         until=bounds.until.isoformat() if bounds.until else None,
         zone=_zone_name(now),
         said=said,
     )
     return When(said, tuple(spans), timing, adjective=again.adjective)
+
+
+def _first_day(cron: str, after: datetime) -> datetime:
+    """The beginning of the first day on which a clock is due, from which weeks are counted."""
+    found = Timing(every=cron, start=after.isoformat(), zone=_zone_name(after))
+    first = next(upcoming(found, after))
+    return first.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _zone_name(now: datetime) -> str | None:

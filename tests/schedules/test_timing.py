@@ -43,6 +43,24 @@ def test_every_hour_goes_on_through_a_night_of_twenty_five():
     ]  # fmt: skip
 
 
+def test_a_clock_of_every_other_week_keeps_its_weeks_over_the_turn_of_the_year_and_of_the_clock():
+    timing = Timing(
+        every="0 7 * * 1", weeks=2, start="2026-12-07T00:00:00+01:00", zone="Europe/Berlin"
+    )
+    ticks = list(islice(upcoming(timing, datetime(2026, 11, 25, tzinfo=BERLIN)), 9))
+    assert [f"{at:%d %b %H:%M}" for at in ticks[:3]] == [
+        "07 Dec 07:00", "21 Dec 07:00", "04 Jan 07:00",
+    ]  # fmt: skip
+    assert f"{ticks[-1]:%d %b %H:%M %z}" == "29 Mar 07:00 +0200"
+    later = datetime(2026, 12, 22, tzinfo=BERLIN)
+    assert f"{next(upcoming(timing, later)):%d %b %H:%M}" == "04 Jan 07:00"
+
+
+def test_weeks_are_counted_from_a_start_only():
+    with pytest.raises(ValidationError, match="counted from a start"):
+        Timing(every="0 7 * * 1", weeks=2)
+
+
 def test_a_moment_is_due_once_and_never_again():
     timing = Timing(at="2026-11-26T08:00:00+01:00", zone="Europe/Berlin")
     assert next_due(timing, datetime(2026, 11, 25, tzinfo=BERLIN)) is not None
@@ -55,6 +73,10 @@ def test_a_moment_is_due_once_and_never_again():
         ({"every": "0 2 * * *"}, "every day at 02:00 (Europe/Berlin)"),
         ({"every": "30 7 * * 1-5"}, "from Monday to Friday at 07:30 (Europe/Berlin)"),
         ({"every": "0 9 * * 1,4"}, "every Monday and Thursday at 09:00 (Europe/Berlin)"),
+        (
+            {"every": "0 7 * * 1", "weeks": 2, "start": "2026-11-30T00:00:00+01:00"},
+            "in every second week, every Monday at 07:00 (Europe/Berlin), from Mon 30 Nov 2026 on",
+        ),
         ({"every": "0 */6 * * *"}, "every 6 hours from midnight on (Europe/Berlin)"),
         ({"every": "0 8 l * *"}, "every month on the last day at 08:00 (Europe/Berlin)"),
         ({"every": "5 4 1 1 *"}, "on the clock 5 4 1 1 * (Europe/Berlin)"),

@@ -45,7 +45,11 @@ def made_name(timing: Timing, operation: str) -> str:
         return f"{noun}-after-job-{timing.after_job}"
     if timing.at is not None:
         return f"{noun}-{datetime.fromisoformat(timing.at):%d-%b-%H%M}".lower()
-    return f"{_often(timing.every or '')}-{noun}"
+    often = _often(timing.every or "")
+    return f"{'fortnightly' if timing.weeks == _FORTNIGHT else often}-{noun}"
+
+
+_FORTNIGHT = 2
 
 
 def _often(cron: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -45,6 +45,8 @@ class Timing(BaseModel):
 
     Attributes:
         every: cron: minute, hour, day of month, month, day of week.
+        weeks: beside `every` and `start`: due only every so many weeks, counted from the week
+            (Monday to Sunday) of the start.
         start: beside `every`, the moment before which nothing is due, ISO 8601 with its offset.
         until: beside `every`, the moment after which nothing is due any more, likewise.
         at: a moment, ISO 8601 with its offset.
@@ -58,6 +60,10 @@ class Timing(BaseModel):
 
     every: str | None = Field(
         default=None, description="Cron: minute, hour, day of month, month, day of week."
+    )
+    weeks: Annotated[int, Field(ge=2, le=52)] | None = Field(
+        default=None,
+        description="With `every` and `start`: only every so many weeks, from that of the start.",
     )
     start: str | None = Field(
         default=None, description="With `every`: nothing is due before. ISO 8601 with its offset."
@@ -115,6 +121,8 @@ class Timing(BaseModel):
             raise ValueError("`on` goes with after_job")
         if (self.start or self.until) and self.every is None:
             raise ValueError("`start` and `until` go with every")
+        if self.weeks is not None and self.start is None:
+            raise ValueError("`weeks` goes with every, and is counted from a start")
         if self.start and self.until and _read(self.start) > _read(self.until):
             raise ValueError("it ends before it starts")
         return self
@@ -166,6 +174,8 @@ def upcoming(timing: Timing, after: datetime) -> Iterator[datetime]:
         start = _read(timing.start) - _A_MOMENT if timing.start else after
         until = _read(timing.until) if timing.until else None
         ticks = _ticks(timing.every, max(after, start).astimezone(zone))
+        if timing.weeks is not None and timing.start is not None:
+            ticks = _in_weeks(ticks, timing.weeks, _read(timing.start).astimezone(zone))
         yield from ticks if until is None else takewhile(lambda tick: tick <= until, ticks)
 
 
@@ -189,6 +199,19 @@ def _ticks(cron: str, after: datetime) -> Iterator[datetime]:
         yield tick
 
 
+def _in_weeks(ticks: Iterator[datetime], weeks: int, start: datetime) -> Iterator[datetime]:
+    """Of some ticks those in every so many weeks, counted on the calendar from a start's week."""
+    first = _monday(start)
+    return (tick for tick in ticks if (_monday(tick) - first).days // _WEEK % weeks == 0)
+
+
+_WEEK = 7
+
+
+def _monday(at: datetime) -> date:
+    return at.date() - timedelta(days=at.weekday())
+
+
 def next_due(timing: Timing, after: datetime) -> datetime | None:
     """The first moment later than `after`, in UTC; None if there is none on a clock."""
     found = next(upcoming(timing, after), None)
@@ -196,6 +219,7 @@ def next_due(timing: Timing, after: datetime) -> datetime | None:
 
 
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_NTH = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth"}
 _ENDS = {"end": "has ended", "success": "has succeeded", "failure": "has failed"}
 
 
@@ -208,7 +232,13 @@ def in_words(timing: Timing) -> str:
     if timing.at is not None:
         at = datetime.fromisoformat(timing.at).astimezone(zone)
         return f"once, on {moment(at)} ({zone.key})"
-    return f"{_clock(timing.every or '')} ({zone.key}){_bounds(timing, zone)}"
+    clock = _clock(timing.every or "")
+    clock = (
+        f"in every {_NTH.get(timing.weeks, f'{timing.weeks}th')} week, {clock}"
+        if timing.weeks
+        else clock
+    )
+    return f"{clock} ({zone.key}){_bounds(timing, zone)}"
 
 
 def _bounds(timing: Timing, zone: ZoneInfo) -> str:

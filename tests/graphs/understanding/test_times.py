@@ -67,6 +67,28 @@ def test_a_clock_before_and_after_the_act(planned: Any, said: str, cron: str):
 
 
 @pytest.mark.parametrize(
+    ("said", "cron", "weeks", "start"),
+    [
+        ("every other monday at 07:00", "0 7 * * 1", 2, "2026-11-30"),
+        ("every second friday at 6 pm", "0 18 * * 5", 2, "2026-11-27"),
+        ("every two weeks on thursday at 9", "0 9 * * 4", 2, "2026-11-26"),
+        ("every other tuesday and friday at 9", "0 9 * * 2,5", 2, "2026-11-27"),
+        ("every 3 weeks", "0 8 * * 1", 3, "2026-11-30"),
+        ("fortnightly on wednesdays at 15:00", "0 15 * * 3", 2, "2026-11-25"),
+        ("every other week", "0 8 * * 1", 2, "2026-11-30"),
+    ],
+)
+def test_every_other_week_is_counted_from_its_first_day(
+    planned: Any, said: str, cron: str, weeks: int, start: str
+):
+    for sentence in (f"{said} train on tickets", f"train on tickets {said}"):
+        plan = planned(sentence)
+        wanted = {"every": cron, "weeks": weeks, "start": f"{start}T00:00:00+01:00"}
+        assert schedule(plan) == wanted, sentence
+        assert plan.steps[0].arguments == {"dataset": "tickets"}
+
+
+@pytest.mark.parametrize(
     ("said", "at"),
     [
         ("tomorrow morning", "2026-11-26T08:00"),
@@ -189,6 +211,8 @@ def test_what_is_no_time_of_the_act_stays_an_argument(planned: Any, said: str):
     "said",
     [
         "train on tickets every other day",
+        "train on tickets every second monday of the month",
+        "train on tickets every 60 weeks",
         "train on tickets every 45 minutes",
         "every night until noon train on tickets",
         "every friday until easter train on tickets",
