@@ -67,6 +67,7 @@ class Clause:
         mentions: what its words name.
         claimed: for each token, what has used it; "" if nothing has.
         negated: True if the person said not to.
+        without: True if it says so with that word: `without waiting`.
         hypothetical: True if it is only asked what would happen.
         told: how many of its first words are a remark, which only says what the order is about.
     """
@@ -80,6 +81,7 @@ class Clause:
     mentions: list[Mention] = field(default_factory=list)
     claimed: list[str] = field(default_factory=list)
     negated: bool = False
+    without: bool = False
     hypothetical: bool = False
     told: int = 0
 

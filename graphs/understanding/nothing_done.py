@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from graphs.understanding.clause import Clause
+from graphs.understanding.clause import Clause, join
 from graphs.understanding.lexicon import phrases, words
 from graphs.understanding.text import Token, phrase_at
 
@@ -68,3 +68,21 @@ def inverted(condition: list[Token]) -> list[Token]:
     word = "if" if condition[0].low == "unless" else "unless"
     size = phrase_at(condition, 0, phrases("segment", "conditions"))
     return [replace(condition[0], text=word, low=word), *condition[max(size, 1) :]]
+
+
+def said_behind(clauses: Sequence[Clause]) -> str | None:
+    """What stands behind a comma in a wish that is denied, and would be dropped with it.
+
+    Args:
+        clauses: the wishes of a sentence.
+
+    Returns:
+        The `20 percent` of `deploy X to Y, without waiting, 20 percent`; None if there is nothing.
+    """
+    for clause in clauses[1:] if len(clauses) > 1 else ():
+        at = next((i for i, t in enumerate(clause.tokens) if t.low == ","), None)
+        rest = clause.tokens[at + 1 :] if at is not None and clause.negated else []
+        counted = any(any(c.isdigit() for c in t.low) for t in rest)
+        if rest and (counted or clause.without):
+            return join(rest)
+    return None

@@ -182,7 +182,9 @@ def _dictated(r: Reading, name: str) -> None:
         return
     leads, reasons = split_phrases(spec["leads"]), split_phrases(spec["reasons"])
     end = len(tokens)
-    lead = next((i for i in range(r.clause.told, end) if phrase_at(tokens, i, (*leads, *reasons))), end)
+    lead = next(
+        (i for i in range(r.clause.told, end) if phrase_at(tokens, i, (*leads, *reasons))), end
+    )
     begin = lead
     while size := phrase_at(tokens, begin, leads):
         begin += size

@@ -115,9 +115,10 @@ class Segmenter:
         return kept
 
     def _clause(self, link: str, tokens: list[Token], condition: list[Token] | None) -> Clause:
-        negation = leading_negation(tokens)
+        negation, without = leading_negation(tokens), tokens[0].low == "without"
         tokens = strip_leading(tokens[negation:], polite()) or tokens if negation else tokens
         clause = Clause(tokens, link=link, condition=condition, negated=bool(negation))
+        clause.without = without
         return clause
 
     def _parts(self, tokens: list[Token]) -> list[_Part]:

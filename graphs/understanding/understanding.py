@@ -33,7 +33,7 @@ from graphs.understanding.models import model_mentions
 from graphs.understanding.named_jobs import jobs_named
 from graphs.understanding.names import NameView, NameWords
 from graphs.understanding.no_order import restricts
-from graphs.understanding.nothing_done import no_act
+from graphs.understanding.nothing_done import no_act, said_behind
 from graphs.understanding.order_of_acts import in_order
 from graphs.understanding.orders import Orders
 from graphs.understanding.other_branch import without_told
@@ -331,6 +331,7 @@ class Understanding:
             draft.unclear = unkept_condition(tokens, draft, self.operations)
             draft.unclear = draft.unclear or self._leftovers.of_condition(draft)
             draft.unread = unread(draft, self.operations) or self._leftovers.of(draft, answers)
+            draft.unread = draft.unread or said_behind(clauses)
         return self._finish(draft, text, dry, answers)
 
     def changes(self, operation: str) -> bool:

@@ -72,6 +72,7 @@ def test_all_of_it_is_taken_in(
     "said",
     [
         "deploy mail-triage 3 to the kiosks, one device first",
+        "roll mail-triage 3 out to the kiosks, without waiting, 20 percent",
         "retire tp-14, the truck drove over tp-15",
         "forget on-call-handbook.md, both are needed",
         "not only version 3 but version 4 of ticket-router should be archived",
