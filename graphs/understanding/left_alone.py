@@ -21,6 +21,7 @@ _LEFT = (
         rf"(?:out(?: of (?:it|this|that|the plan))?|off|be|away|untouched){_TAIL}$"
     ),
     re.compile(rf"{_LED}(?:leave|keep|spare) (?P<what>.+?) {_AS_IT_IS}{_TAIL}$"),
+    re.compile(rf"{_LED}keep (?P<what>\S+(?: \S+)?){_TAIL}$"),
     re.compile(rf"{_LED}(?:not|skip|drop|without|except|but not|leave out) (?P<what>.+?){_TAIL}$"),
 )  # fmt: skip
 _WORDS = 4

@@ -8,6 +8,7 @@ from graphs.understanding.conversation import ConversationState
 from graphs.understanding.parsed import ParsedPlan
 from graphs.understanding.text import Token
 
+_NARROWING = frozenset(["only", "just"])
 _ANOTHER = frozenset(["another", "other", "second", "else", "too", "also", "again", "new"])
 
 
@@ -34,7 +35,10 @@ def merged(
     agrees = all(new.arguments[name] == before.arguments[name] for name in shared)
     adds = bool(new.arguments.keys() - before.arguments.keys())
     anew = said[0] in verbs or bool(set(said) & _ANOTHER)
-    if new.operation != before.operation or not shared or not agrees or not adds or anew:
+    narrows = said[0] in _NARROWING and not shared
+    if new.operation != before.operation or not agrees or not adds or anew:
+        return plan
+    if not shared and not narrows:
         return plan
     arguments = {**before.arguments, **new.arguments}
     plan.steps = [before.model_copy(update={"arguments": arguments})]

@@ -128,6 +128,9 @@ def _version_value(r: Reading, model: Any, version: int | str, slot: str) -> Any
             number = resolve_alias(model, version, names)
             if former and number is None:
                 r.out.question = ask(r.operation, slot, names, of=model)
+            elif number is None and version_names(model, names):
+                said = f"{model} has no {version} now."
+                r.out.question = ask(r.operation, slot, names, said=said, of=model)
             return number if number is not None else version
         if former:
             r.out.question = ask(r.operation, slot, names)
@@ -189,7 +192,7 @@ def late_version(r: Reading, model: str) -> None:
     """A version that was read before its model: an alias becomes its number."""
     version = r.out.arguments.get("version")
     if isinstance(version, str):
-        number = resolve_alias(model, version, r.scope.names)
-        r.out.arguments["version"] = number if number is not None else version
+        found = _version_value(r, model, version, "version")
+        r.out.arguments["version"] = found
     elif isinstance(version, int) and any(e.slot == "version" for e in r.out.evidence):
         _version_value(r, model, version, "version")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from graphs.understanding.lexicon import split_phrases, words
 from graphs.understanding.reading import Reading
 from graphs.understanding.text import phrase_at
+from tools.kernel.entities import EntityKind
 
 _MAKES = "platform.create_token"
 _READING = split_phrases(
@@ -26,12 +29,30 @@ def token_scopes(r: Reading) -> None:
     """`read-only`: a token that lends reading and nothing else."""
     if r.operation.name != _MAKES or not r.open("scopes"):
         return
+    if said := list(_SCOPE.finditer(r.scope.whole)):
+        _written(r, said)
+        return
     if (span := r.clause.find(_READING)) is None:
         return
     start = span[0]
     while start and r.clause.tokens[start - 1].low in _LEADS and r.clause.free(start - 1, start):
         start -= 1
     r.set("scopes", ["*:read"], (start, span[1]))
+
+
+_SCOPE = re.compile(r"(?<![\w:])(?:\*|[a-z_]+):(?:read|write|dangerous)\b")
+
+
+def _written(r: Reading, said: list[re.Match[str]]) -> None:
+    """Scopes as they are written: `with scopes datasets:read and registry:write`."""
+    begin, end = said[0].start(), said[-1].end()
+    inside = [i for i, t in enumerate(r.clause.tokens) if begin <= t.start and t.end <= end]
+    if not inside:
+        return
+    start = inside[0]
+    while start and r.clause.tokens[start - 1].low in {"scope", "scopes", "with", "the", ":"}:
+        start -= 1
+    r.set("scopes", [match.group() for match in said], (start, inside[-1] + 1))
 
 
 def token_labels(r: Reading) -> None:
@@ -49,6 +70,26 @@ def token_labels(r: Reading) -> None:
             r.set("label", found[0], (at - 1, begin + 1))
     if len(found) > 1:
         r.out.several["label"] = found[1:]
+    if not found:
+        _for_whom_nobody_is(r)
+
+
+def _for_whom_nobody_is(r: Reading) -> None:
+    """The label of `a token for grafana`, which is no user here and is spelt like none."""
+    tokens, kind = r.clause.tokens, EntityKind.USER
+    for at in range(len(tokens) - 1):
+        word = tokens[at + 1]
+        ends = at + 2 == len(tokens) or tokens[at + 2].low in _ENDS | {",", ".", "!"}
+        if tokens[at].low != "for" or word.kind != "word" or not ends or word.low in _NOBODY:
+            continue
+        known = any(m.start <= at + 1 < m.end for m in r.clause.mentions)
+        near = r.scope.linker.near(kind, word.text, r.scope.names)
+        if not known and not near and word.low not in r.scope.verbs:
+            r.set("label", word.text, (at, at + 2))
+            return
+
+
+_NOBODY = frozenset(["me", "us", "him", "her", "them", "it", "now", "that", "this"])
 
 
 _GIVEN = split_phrases(

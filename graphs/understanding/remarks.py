@@ -166,13 +166,14 @@ def is_remark(clause: Clause, verbs: frozenset[str]) -> bool:
     subject = next((m for m in clause.mentions if m.start <= at), None)
     begin = subject.end if subject is not None else at + 1
     low = [t.low for t in tokens]
-    while subject is not None and begin < len(low) and any(c.isdigit() for c in low[begin]):
+    versions = subject is not None or low[at] == "version"
+    while versions and begin < len(low) and any(c.isdigit() for c in low[begin]):
         begin += 1  # its version
     ordering = [w for i, w in enumerate(low) if w in _ORDERING and not _unneeded(low, i)]
     if ordering and not (ordering == ["should"] and find_phrase(tokens, _ABLE) >= 0):
         return False
     several = subject is not None and subject.kind is EntityKind.DEVICE_GROUP
-    if subject is not None and begin < len(low) and _present(low[begin], several, verbs):
+    if versions and begin < len(low) and _present(low[begin], several, verbs):
         return True
     said = low[begin : begin + _WINDOW]
     if any(_unneeded(low, i) for i in range(begin, min(begin + _WINDOW, len(low)))):

@@ -17,7 +17,9 @@ _OTHER = re.compile(
     r"^(?:(?:no|actually|sorry|wait|rather|better|make it|make that|change it to|change that to"
     rf"|i mean|i meant|hm|please|at|on|not (?:{'|'.join(_DAYS)})|not at \d+) )*"
     rf"(?:(?P<clock>\d{{1,2}}(?: : \d\d)?(?: ?[ap]m)?)|(?P<day>{'|'.join(_DAYS)})s?)"
-    r"(?: (?:instead|please|then|rather|o'clock))*$"
+    r"(?: (?:instead|please|then|rather|o'clock|same time|at the same time"
+    r"|(?:suits?|works?|fits?|is|are|would be|would suit|would work)(?: (?:us|me|them))?"
+    r"(?: (?:better|best|fine|nicer))?))*$"
 )
 
 

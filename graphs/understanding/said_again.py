@@ -27,6 +27,9 @@ def without_repeats(reads: list[Read]) -> list[Read]:
         asked = before is not None and before.clause.asks and _measures(before)
         if asked and _measures(read) and _only_repeats(read):
             continue
+        if asked and before is not None and _measures(read) and _goes_on(read):
+            before.clause = _joined(before.clause, read.clause)
+            continue
         if before is not None and before.operation and before.clause.asks and _told_anyway(read):
             continue
         if before is not None and _adds_share(before, read):
@@ -34,6 +37,13 @@ def without_repeats(reads: list[Read]) -> list[Read]:
             continue
         kept.append(read)
     return kept
+
+
+def _goes_on(read: Read) -> bool:
+    """True for `… with typos? test that on the validation split`: where the same is measured."""
+    low = [t.low for t in read.clause.tokens if t.kind != "punctuation"]
+    again = low[0] in _REPEATING and low[1:2] and low[1] in {"that", "it", "this"}
+    return bool(again) and not read.clause.condition and low[2:3] != ["against"]
 
 
 def _adds_share(before: Read, read: Read) -> bool:

@@ -109,6 +109,17 @@ _PLAIN = (
         ),
         r"when \g<job> has finished",
     ),
+    # `is v4 better or is that just noise?` is one question, and so is its other half
+    (
+        _wording(
+            r"(?P<asked>^\W*(?:is|are|does|do|did|was|has|would|will|how)\b[^.;!?]*?)\s*,?\s+or\s+"
+            r"(?:is|are|was|does|do|did|has)\s+(?:it|that|this|they)\b[^.;!?]*(?=\?*\W*$)"
+        ),
+        r"\g<asked>",
+    ),
+    (_wording(r"\s*,?\s+plus\s+(?=the\b|all\b|[\w-]+'s\b)"), ", and "),
+    # `touch devices only between 21:00 and 04:30` says the window
+    (_wording(r"\btouch(?:ing)?\s+(?:the\s+|its\s+)?devices\s+only\b"), "only"),
     # one estimate tells the time and the memory: `how long would it take, and how much memory?`
     (
         _wording(

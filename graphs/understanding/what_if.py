@@ -32,7 +32,7 @@ _ASKED = re.compile(
       \s(?:safe|risky|dangerous|expensive|reversible|a\sgood\sidea)
     | (?:can|could)\s(?:{_IT}\sbe\sundone|i\sundo\s{_IT}|we\sundo\s{_IT})
     | (?:show|tell)\sme\swhat\s{_IT}\s(?:would|will)\s(?:do|change)
-    | (?:(?:just|only)\s)?(?:(?:do|make|run)\s)?(?:a\s)?
+    | (?:(?:just|only)\s)?(?:(?:do|make|run|as|try)\s)?(?:(?:it|that)\s)?(?:as\s)?(?:a\s)?
       (?:dry[\s-]?run|simulate|simulation|preview)(?:\s(?:of\s)?{_IT})?
     """,
     re.VERBOSE,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _WIDTH = 0.03
 _FIRM = 0.05
 _TINY = 1e-9
+_MOST_ROWS = 10_000
+"""Neighbours that are looked at: reading more of them from memory takes longer than the encoder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Heads:
         centroids /= np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), _TINY)
         weight, bias = regression(rows, truth)
         arrays = {"weight": weight, "bias": bias, "centroids": centroids}
-        return cls({**arrays, "rows": rows, "truth": truth})
+        kept = _spared(truth)
+        return cls({**arrays, "rows": rows[kept], "truth": truth[kept]})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What `Heads(...)` takes, small enough to keep: the rows in half precision."""
@@ -102,6 +105,22 @@ class Heads:
         scores = nearest(near, self._starts, _WIDTH) / _FIRM + linear + said
         chances = softmax(scores / 2.0).astype(np.float32)
         return Opinion(chances, (vectors @ self._centroids.T).max(1), best)
+
+
+def _spared(truth: NDArray[Any]) -> NDArray[Any]:
+    """The rows that are kept as neighbours: every label's share of `_MOST_ROWS`, or all it has.
+
+    Args:
+        truth: each row's label; rows of a label stand together.
+    """
+    classes = int(truth.max()) + 1
+    share = max(1, _MOST_ROWS // classes)
+    kept: list[NDArray[Any]] = []
+    for label in range(classes):
+        own = np.flatnonzero(truth == label)
+        places = np.linspace(0, len(own) - 1, min(share, len(own))).round().astype(int)
+        kept.append(own[places])
+    return np.concatenate(kept)
 
 
 def nearest(similar: NDArray[Any], starts: NDArray[Any], width: float) -> NDArray[Any]:

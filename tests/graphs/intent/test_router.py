@@ -111,6 +111,20 @@ def test_odd_rows_are_learnt_from(examples: list[Example]) -> None:
     assert router.predict([""])[0].label in router.labels
 
 
+def test_of_very_many_rows_every_label_keeps_a_share_as_neighbours() -> None:
+    random = np.random.default_rng(3)
+    truth = np.concatenate([np.zeros(9_000, int), np.full(4_000, 1), np.full(3, 2)])
+    vectors = random.normal(size=(len(truth), 8)).astype(np.float32)
+    vectors[np.arange(len(truth)), truth] += 6.0
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    heads = Heads.fit(vectors, truth, None)
+    kept = heads.arrays()["truth"]
+    assert len(kept) <= 10_000
+    assert list(np.bincount(kept)) == [3_333, 3_333, 3]
+    said = np.zeros((len(truth), 3), np.float32)
+    assert (heads.judge(vectors, said).chances.argmax(1) == truth).mean() > 0.99
+
+
 @pytest.mark.parametrize("classes", [2, 4])
 def test_the_heads_find_what_they_were_fitted_on(classes: int) -> None:
     truth = np.repeat(np.arange(classes), 3)

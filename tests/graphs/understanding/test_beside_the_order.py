@@ -105,3 +105,42 @@ def test_every_word_of_the_order_is_kept(
 ) -> None:
     [step] = understanding.parse(text, names).steps
     assert (step.operation, step.arguments) == (operation, arguments)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is ticket-router 4 really better than 2 or is that just noise",
+        "is ticket-router 4 better than 2, or is it as good?",
+    ],
+)
+def test_the_other_half_of_a_question_is_no_second_wish(
+    understanding: Understanding, names: FileNames, text: str
+) -> None:
+    [step] = understanding.parse(text, names).steps
+    assert step.operation == "evaluation.compare"
+
+
+def test_an_alias_that_no_version_has_is_asked_about(
+    understanding: Understanding, names: FileNames
+) -> None:
+    plan = understanding.parse("deploy the champion of invoice-reader to the kiosks", names)
+    assert plan.steps == []
+    assert plan.question is not None
+    assert (plan.question.slot, plan.question.candidates) == ("version", ["2", "1"])
+    assert "invoice-reader has no champion" in plan.question.text
+
+
+@pytest.mark.parametrize(
+    ("text", "scopes"),
+    [
+        ("make an access token labelled ci with scope *:read", ["*:read"]),
+        ("new token called sync with scopes datasets:read and registry:write",
+         ["datasets:read", "registry:write"]),
+    ],
+)  # fmt: skip
+def test_scopes_are_taken_as_they_are_written(
+    understanding: Understanding, names: FileNames, text: str, scopes: list[str]
+) -> None:
+    [step] = understanding.parse(text, names).steps
+    assert step.arguments["scopes"] == scopes

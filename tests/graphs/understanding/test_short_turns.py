@@ -148,3 +148,60 @@ def test_what_could_be_several_or_nothing_is_asked(
 )
 def test_nothing_is_done_that_nobody_asked_for(says: Says, turns: tuple[str, ...]) -> None:
     assert says(*turns).steps == []
+
+
+@pytest.mark.parametrize(
+    ("turns", "arguments"),
+    [
+        (("tune on tickets, 20 trials", "cut that to 8 trials"), {"trials": 8}),
+        (
+            ("check how robust mail-triage 2 is", "do it on the validation split"),
+            {"split": "validation"},
+        ),
+        (
+            ("show me the audit log of yesterday", "only what nadia did"),
+            {"period": "yesterday", "user": "nadia"},
+        ),
+        (
+            ("make a token for grafana for 30 days", "7 days is plenty"),
+            {"label": "grafana", "days": 7},
+        ),
+    ],
+)
+def test_a_setting_is_changed_in_its_act(
+    says: Says, turns: tuple[str, str], arguments: dict[str, Any]
+) -> None:
+    [step] = says(*turns).steps
+    assert step.operation == says(turns[0]).steps[0].operation
+    assert arguments.items() <= step.arguments.items()
+
+
+def test_of_two_acts_the_one_that_is_kept_back_is_left_out(says: Says) -> None:
+    [step] = says("archive versions 1 and 3 of ticket-router", "keep 3, archive only 1").steps
+    assert step.arguments == {"model": "ticket-router", "version": 1}
+
+
+def test_another_day_keeps_the_time_of_day(says: Says) -> None:
+    turns = ("every monday at 7 check ticket-router for drift", "fridays suit us better, same time")
+    before, after = (says(*turns[:n]).steps[0].schedule for n in (1, 2))
+    assert before is not None
+    assert after is not None
+    assert (before.every, after.every) == ("0 7 * * 1", "0 7 * * 5")
+
+
+def test_what_waits_is_tried_dry_when_that_is_asked(says: Says) -> None:
+    plan = says("roll back the kiosks", "as a dry run first please")
+    assert plan.dry_run
+    assert plan.steps == says("roll back the kiosks").steps
+
+
+def test_who_wins_is_no_order_and_what_follows_is_one(says: Says) -> None:
+    turns = (
+        "what does the a/b test on the kiosks say?",
+        "version 4 wins, bring it to the whole group",
+    )
+    [step] = says(*turns).steps
+    assert (step.operation, step.arguments) == (
+        "deployment.promote",
+        {"group": "kiosks", "version": 4},
+    )
