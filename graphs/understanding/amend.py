@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphs.plan import Plan, Step
 from graphs.understanding.asking import ask
 from graphs.understanding.clause import Clause, strip_leading
+from graphs.understanding.continuations import as_continuation, continuation
 from graphs.understanding.conversation import ConversationState
 from graphs.understanding.corrections import (
     compared_with,
@@ -21,14 +22,14 @@ from graphs.understanding.corrections import (
     widened,
 )
 from graphs.understanding.ellipsis import asked_on, gone_on
-from graphs.understanding.further import further
+from graphs.understanding.further import further, so_many
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.parsed import ParsedPlan
 from graphs.understanding.said import said_values, says_choice, says_only_values, unaccounted
-from graphs.understanding.text import Token, find_phrase
+from graphs.understanding.text import Token
 from graphs.understanding.unknown_names import unknown_place, unknown_thing
 from graphs.understanding.values import choices_of, number_at, read_choice
 from graphs.understanding.written import alias_of, read_version
@@ -52,7 +53,9 @@ def amended(
         return None
     if len(kept) > _SHORT:
         return _in_many_words(parser, tokens, names, state)
-    if more := further(tokens, state.recent[0].steps[-1], names):
+    newest = state.recent[0].steps[-1]
+    limits = "limit" in parser.operations.get(newest.operation).input.model_fields
+    if more := further(tokens, newest, names) or so_many(tokens, newest, limits):
         return ParsedPlan(text=" ".join(t.text for t in tokens), steps=more, confidence=0.9)
     last = state.recent[0].steps[-1]
     if (wider := widened(tokens, last, parser.operations.get(last.operation))) is not None:
@@ -63,7 +66,7 @@ def amended(
     if other := compared_with(kept, state.recent[0], names):
         text = " ".join(t.text for t in tokens)
         return ParsedPlan(text=text, steps=other, confidence=0.9, dry_run=state.recent[0].dry_run)
-    rest, how = _continuation(_without_tail(_not_but(_without_too(list(tokens)))))
+    rest, how = as_continuation(tokens)
     if how is None or not rest:
         return None
     makes = any(t.low == "make" for t in tokens[:2])  # `make that version champion` gives an alias
@@ -142,26 +145,12 @@ def _in_many_words(
     parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
 ) -> ParsedPlan | None:
     """A longer sentence as a change: it must say values and nothing else."""
-    rest, how = _continuation(list(tokens))
+    rest, how = continuation(list(tokens))
     if how == "ellipsis":
         return _with_more(parser, tokens, names, state)
     clause = Clause(rest)
     link(clause, parser.linker, names)
     return _by_values_alone(parser, tokens, clause, names, state, how or "bare") if rest else None
-
-
-def _without_too(tokens: list[Token]) -> list[Token]:
-    """`tobias too please`, `and the phones as well` as `and tobias`, `and the phones`."""
-    kept = list(tokens)
-    while len(kept) > 1 and (kept[-1].kind == "punctuation" or kept[-1].low == "please"):
-        kept.pop()
-    for tail in (("as", "well"), ("too",), ("also",)):
-        size = len(tail)
-        if len(kept) > size + 1 and tuple(t.low for t in kept[-size:]) == tail:
-            led = kept[0].low == "and"
-            also = Token("and", "and", kept[0].start, kept[0].start, "word")
-            return kept[:-size] if led else [also, *kept[:-size]]
-    return tokens
 
 
 def _further_place(rest: Sequence[Token]) -> list[Token]:
@@ -297,98 +286,6 @@ def _whole_request(parser: Understanding, tokens: Sequence[Token], names: NameVi
     if not parser.hearing.sure(route) or route.probability < _BEYOND_DOUBT:
         return None
     return route.operation if says_choice(parser.operations.get(route.operation), clause) else None
-
-
-def _without_denied_tail(tokens: list[Token]) -> list[Token]:
-    """`staging I mean, not champion`, `phones instead of kiosks` as `no, staging`, `no, phones`."""
-    for at in range(1, len(tokens) - 2):
-        if (tokens[at].low, tokens[at + 1].low) in {("instead", "of"), ("rather", "than")}:
-            no = Token("no", "no", tokens[0].start, tokens[0].start, "word")
-            return [no, *tokens[:at]]
-    for at in range(1, len(tokens) - 1):
-        said_last = at == len(tokens) - 2 and tokens[at + 1].low.isalpha()
-        if tokens[at].low == "not" and at > 1 and (tokens[at - 1].low == "," or said_last):
-            low = tokens[0]
-            kept = [t for t in tokens[: at - (tokens[at - 1].low == ",")]]
-            while len(kept) > 2 and kept[-2].low == "i" and kept[-1].low in {"mean", "meant"}:
-                kept = kept[:-2]
-            return [Token("no", "no", low.start, low.start, "word"), *kept]
-    return tokens
-
-
-def _not_but(tokens: list[Token]) -> list[Token]:
-    """`not iphones, pixels` as the correction `no, pixels`."""
-    led = strip_leading(list(tokens), (*phrases("dialogue", "leading"), *_HESITATING))
-    tokens = led if led and led[0].low == "not" else _without_denied_tail(tokens)
-    if len(tokens) < 4 or tokens[0].low != "not":
-        return tokens
-    for at, token in enumerate(tokens[2:-1], start=2):
-        if token.low in {",", "but", ":", "-", "–"}:
-            no = Token("no", "no", tokens[0].start, tokens[0].end, "word")
-            return [no, *_meant(tokens[at + 1 :])]
-    return tokens
-
-
-_HESITATING = ((",",), ("wait",), ("oh",), ("hm",), ("hmm",), ("sorry",), ("no",), ("oops",))
-_POINTING = (("it's",), ("its",), ("it", "is"), ("that's",), ("that", "is"), ("i", "meant"))
-
-
-def _meant(tokens: list[Token]) -> list[Token]:
-    """The `owen` of `it's owen who left`."""
-    said = strip_leading(tokens, _POINTING)
-    end = next((i for i, t in enumerate(said) if i and t.low in {"who", "that", "which"}), None)
-    return said[:end]
-
-
-def _without_tail(tokens: list[Token]) -> list[Token]:
-    """A correction that says so at its end, with that at its beginning: `blue-green instead`."""
-    kept = list(tokens)
-    while kept and kept[-1].kind == "punctuation" and kept[-1].low != "%":
-        kept.pop()
-    while len(kept) > 1 and kept[-1].low in {"obviously", "then", "though", "please"}:
-        kept = tokens = kept[:-1]
-    for phrase in _MISTAKEN:
-        size = len(phrase)
-        if len(kept) > size and tuple(t.low for t in kept[-size:]) == phrase:
-            said = kept[:-size]
-            while said and said[-1].kind == "punctuation" and said[-1].low != "%":
-                said.pop()
-            no = Token("no", "no", kept[0].start, kept[0].start, "word")
-            return [no, *said]
-    if len(kept) > 1 and kept[-1].low in {"instead", "sorry", "rather"}:
-        return [kept[-1], *kept[:-1]]
-    return tokens
-
-
-_MISTAKEN = (
-    ("my", "mistake"), ("my", "bad"), ("i", "mean"), ("i", "meant"), ("that", "was", "a", "typo"),
-    ("i", "mistyped"), ("typo",), ("my", "error"), ("of", "course"),
-)  # fmt: skip
-
-
-def _continuation(tokens: list[Token]) -> tuple[list[Token], str | None]:
-    stripped = [t for t in tokens]
-    while stripped and stripped[0].kind == "punctuation":
-        stripped = stripped[1:]
-    for how in ("correction", "ellipsis"):
-        rest, found = stripped, False
-        while rest:
-            size = _leading(rest, how)
-            if not size:
-                break
-            rest, found = rest[size:], True
-            while rest and rest[0].kind == "punctuation":
-                rest = rest[1:]
-        if found and rest:
-            return stripped if how == "ellipsis" else rest, how
-    return stripped, "bare"
-
-
-def _leading(tokens: list[Token], how: str) -> int:
-    for phrase in phrases("dialogue", how):
-        if find_phrase(tokens, phrase, 0, len(phrase)) == 0:
-            return len(phrase)
-    return 0
 
 
 def _asks_anew(parser: Understanding, clause: Clause, how: str) -> bool:

@@ -64,6 +64,33 @@ def further(tokens: Sequence[Token], last: Step, names: NameView) -> list[Step]:
     ]
 
 
+def so_many(tokens: Sequence[Token], last: Step, takes_limit: bool) -> list[Step]:
+    """`show me 25 of those`: the last look once more, with so many of what it shows.
+
+    Args:
+        tokens: what was said.
+        last: the last step of the last plan.
+        takes_limit: whether its operation takes a `limit`.
+    """
+    said = [t for t in tokens if t.kind != "punctuation"]
+    at = next((i for i in range(len(said)) if number_at(said, i)), None)
+    number = number_at(said, at) if at is not None else None
+    if not takes_limit or at is None or number is None or number[0] != int(number[0]):
+        return []
+    before = " ".join(t.low for t in said[:at])
+    after = " ".join(t.low for t in said[number[1] :])
+    if not _SHOW.fullmatch(before) or not _OF_THEM.fullmatch(after):
+        return []
+    return [last.model_copy(update={"arguments": {**last.arguments, "limit": int(number[0])}})]
+
+
+_SHOW = re.compile(
+    r"(?:(?:ok|and|please|can you|could you|now|then|just|only) )*(?:show|give|list|print|tell)"
+    r"(?: me| us)?(?: only| just)?(?: the)?(?: first| top| worst| best| last| newest)?"
+)
+_OF_THEM = re.compile(r"of (?:them|those|these)(?: please| pls)?")
+
+
 def _beside(tokens: Sequence[Token], version: int, known: Sequence[int]) -> list[int]:
     found = _NEXT_TO.fullmatch(" ".join(t.low for t in tokens if t.kind != "punctuation"))
     if found is None or version not in known:
