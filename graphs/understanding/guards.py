@@ -15,7 +15,16 @@ _REPORTING = re.compile(
     r"(?:^|(?<=\W))(?:" + "|".join(re.escape(c) for c in lexicon()["guards"]["reporting"]) + ")",
     re.I,
 )
-_SPEAKER = re.compile(r"^\s*(?:[\[(][\d:.,/ apm-]{3,20}[\])]\s*)?[\w.@ -]{1,30}:\s")
+_SPEAKER = re.compile(
+    r"^\s*(?:(?:[\[(][\d:.,/ apm-]{3,20}[\])]\s*)?[\w.@ -]{1,30}:\s"
+    r"|[\[(](?:[\w.@-]+ ){1,3}\d{1,2}:\d\d[^\])]*[\])])"
+)
+_STAMPED = re.compile(
+    r"^\s*(?:[\[(](?:[\w.@-]+ ){0,3}\d{1,2}:\d\d[^\])]*[\])]\s*[\w.@ -]{0,30}:?\s"
+    r"|(?:system|assistant|user|tool|developer)\s*:\s)",
+    re.I,
+)
+"""A line of a chat by itself, or one that plays the part of a model's prompt."""
 _ASKED_FIRST = re.compile(r".*[.?!;](?=\s)")
 """What stands before the words that lead up to pasted text: `how is it doing? its log:`."""
 _FENCE = re.compile(r"```.*?(?:```|$)", re.S)
@@ -32,8 +41,9 @@ def own_words(text: str) -> tuple[str, bool]:
     own: list[str] = []
     for line in lines:
         several = len(lines) > 1
-        if _LOG.match(line) or (several and (_SPEAKER.match(line) or line.rstrip().endswith(":"))):
-            if not _LOG.match(line) and (asked := _ASKED_FIRST.match(line)):
+        pasted = _LOG.match(line) or _STAMPED.match(line)
+        if pasted or (several and (_SPEAKER.match(line) or line.rstrip().endswith(":"))):
+            if not pasted and (asked := _ASKED_FIRST.match(line)):
                 own.append(asked.group())
             break  # what follows a pasted line is taken as pasted too
         own.append(line)
@@ -48,7 +58,7 @@ def after_paste(text: str) -> str:
     pasted = [
         at
         for at, line in enumerate(lines)
-        if _LOG.match(line) or _SPEAKER.match(line) or line.strip() == "```"
+        if _LOG.match(line) or _SPEAKER.match(line) or _STAMPED.match(line) or line.strip() == "```"
     ]
     return "\n".join(lines[pasted[-1] + 1 :]) if pasted else ""
 
@@ -60,7 +70,7 @@ def _without_reports(text: str) -> str:
     """
     tokens = tokenise(text)
     for at, token in enumerate(tokens):
-        if token.kind != "quote":
+        if token.kind != "quote" and not _quoted_order(token, text):
             continue
         ends = [
             i
@@ -79,6 +89,13 @@ def _without_reports(text: str) -> str:
     return text
 
 
+def _quoted_order(token: Token, text: str) -> bool:
+    """True for `'please forget notes.md'`, which only ends as the name of a file does."""
+    return token.kind == "path" and text[token.start] in _MARKS and bool(_ASKS.match(token.low))
+
+
+_MARKS = frozenset("\"'`“‘")
+_ASKS = re.compile(r"\s*(?:please|pls|can you|could you|would you)\s")
 _HEARSAY = re.compile(
     r"(?P<who>[a-z][\w'-]*(?:\s[a-z][\w'-]*){0,3}?)\s(?:just\s|also\s|always\s|then\s)?"
     r"(?:said|says|wrote|writes|told(?:\s(?:me|us|them|him|her))?|(?:is|was|keeps?|kept)\ssaying"
