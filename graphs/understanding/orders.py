@@ -18,6 +18,7 @@ from graphs.understanding.negation import negated_inside
 from graphs.understanding.router import Sentence
 from graphs.understanding.text import Token, find_phrase
 from graphs.understanding.unknown_places import unknown_place
+from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
 
 _TELLING = frozenset(
@@ -80,8 +81,11 @@ class Orders:
             return False
         if self._opines(clause):
             return False
-        if operation == _UNDO and not (clause.mentions or _takes_back(clause)):
-            return False  # `take that` takes nothing back
+        if operation == _UNDO and (
+            not (clause.mentions or _takes_back(clause))
+            or any(m.kind is EntityKind.USER for m in clause.mentions)
+        ):
+            return False  # `take that` takes nothing back; `what nadia did` is no act of one's own
         if effect is not Effect.READ and self._only_asked(operation, clause):
             return False
         if "question" in self._operations.get(operation).input.model_fields:

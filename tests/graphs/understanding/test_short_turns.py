@@ -144,6 +144,8 @@ def test_what_could_be_several_or_nothing_is_asked(
         ("list nadia's tokens", "revoke the one she no longer uses"),
         ("show the status of the kiosks", "hmm, people complain it mislabels every second report"),
         ("roll back the kiosks", "wrong group"),
+        ("undo what nadia did",),
+        ("undo nadia's last act",),
     ],
 )
 def test_nothing_is_done_that_nobody_asked_for(says: Says, turns: tuple[str, ...]) -> None:
