@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from graphs.understanding.clause import Clause
-from graphs.understanding.draft import Read
+from collections.abc import Sequence
+
+from graphs.understanding.clause import Clause, join
+from graphs.understanding.draft import Draft, Read
 from graphs.understanding.hearing import Hearing
+from graphs.understanding.lexicon import phrases
 from graphs.understanding.link import Linker, link
 from graphs.understanding.names import NameView
 from graphs.understanding.no_order import orders_nothing
 from graphs.understanding.orders import Orders
 from graphs.understanding.remarks import Knowing, exclaims, is_remark, states, with_remarks
-from graphs.understanding.text import tokenise
+from graphs.understanding.text import phrase_at, tokenise
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, OperationSet
 
@@ -90,5 +93,26 @@ class Asides:
         """True for words before an order that ask for nothing themselves."""
         return exclaims(clause, self._verbs) or states(clause, self._verbs)
 
+    def denied_setting(
+        self, clauses: Sequence[Clause], draft: Draft, names: NameView
+    ) -> str | None:
+        """What an act is to do without, where that is no act of its own: `…, and don't shuffle`."""
+        if not any(step.operation.startswith(_SET_UP) for step in draft.steps):
+            return None
+        registers = any(step.operation == _SHRINK for step in draft.steps)
+        for clause in clauses:
+            if not clause.negated or phrase_at(clause.tokens, 0, phrases("guards", "set_aside")):
+                continue
+            [read] = self._hearing.reads([Clause(clause.tokens)], names)
+            setting = read.operation is None and not read.clause.mentions
+            if setting or (registers and read.operation == _REGISTER):
+                return f"not {join(clause.tokens)}"
+        return None
+
     def _changes(self, operation: str) -> bool:
         return self._operations.get(operation).effect is not Effect.READ
+
+
+_SHRINK, _REGISTER = "training.optimize", "registry.register"
+_SET_UP = ("training.start", "training.tune", "training.optimize", "training.estimate")
+"""Acts of many settings, of which one may be denied."""

@@ -331,6 +331,7 @@ class Understanding:
             draft.unclear = unkept_condition(tokens, draft, self.operations)
             draft.unclear = draft.unclear or self._leftovers.of_condition(draft)
             draft.unread = unread(draft, self.operations) or self._leftovers.of(draft, answers)
+            draft.unread = draft.unread or self._asides.denied_setting(clauses, draft, names)
             draft.unread = draft.unread or said_behind(clauses)
         return self._finish(draft, text, dry, answers)
 

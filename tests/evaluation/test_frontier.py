@@ -115,6 +115,23 @@ def test_registered_models_and_a_language_model_are_measured_alike(
     assert "On 30 rows of mails@1: mail-sorter v1" in receipt.says
 
 
+def test_a_model_that_knows_few_of_the_labels_is_left_out_and_the_rows_stay(
+    kernel: Kernel, context, call, train: Callable[[int], int]
+):
+    for rows in (240, 120):
+        call("registry.register", job=train(rows))
+    registry = kernel.get(RegistryService)
+    sorter = registry.version("mail-sorter", 1, "default")
+    before = kernel.gate.preview("evaluation.frontier", {"dataset": "mails"}, context)
+    stranger = replace(sorter.lineage, job=98, labels=(sorter.labels[0], "something else"))
+    registry.backend.add("default", "tagger", sorter.artifact, stranger)
+    after = kernel.gate.preview("evaluation.frontier", {"dataset": "mails"}, context)
+    assert after.summary == before.summary
+    known = f"tagger v1 knows 1 of the {len(sorter.labels)} labels and is left out."
+    assert known in after.warnings
+    assert known not in before.warnings
+
+
 def test_one_model_alone_is_no_comparison(kernel, call, train):
     call("registry.register", job=train(240))
     with pytest.raises(Conflict, match="fewer than two models"):

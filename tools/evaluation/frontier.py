@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tools.evaluation.contenders import (
@@ -120,7 +121,7 @@ class FrontierService:
                 f"No language model is configured, so {args.external_models[0]} cannot take part.",
                 hint="Set PILOTHOUSE_MODEL and PILOTHOUSE_MODEL_URL.",
             )
-        subjects = self._subjects(args, tenant)
+        subjects, left_out = self._subjects(args, tenant)
         if len(subjects) + len(self._asked(args)) < 2:
             raise Conflict(
                 f"There are fewer than two models to compare on {args.dataset}.",
@@ -134,11 +135,17 @@ class FrontierService:
         for subject in subjects:
             subject.check()
         held = self._evaluations.held_out(args.dataset, SPLIT, subjects, tenant)
+        held = replace(held, absent=tuple(left_out))
         step = max(1, len(held.rows) // args.rows)
         return subjects, held, held.rows[::step][: args.rows]
 
-    def _subjects(self, args: CompareFrontier, tenant: str) -> list[Subject]:
-        """The registered contenders: those that know at least one of the dataset's labels."""
+    def _subjects(self, args: CompareFrontier, tenant: str) -> tuple[list[Subject], list[str]]:
+        """The registered contenders, and what is told of models that are left out.
+
+        Those that know all of the dataset's labels take part: one that knows few would leave few
+        rows for all. Versions of a model that is named, and models where none knows all labels,
+        take part with one label that they know.
+        """
         from tools.datasets.service import DatasetService
         from tools.registry.service import RegistryService
 
@@ -154,11 +161,20 @@ class FrontierService:
         ]
         rows = self._kernel.get(DatasetService).rows(tenant, args.dataset, SPLIT)
         labels = {row.label for row in rows}
-        return [
-            subject_of_version(self._kernel, v.model, v.version, tenant)
-            for v in chosen[:MOST_VERSIONS]
-            if labels & set(v.labels)
+        fitting = [v for v in chosen if labels & set(v.labels)]
+        whole = [v for v in fitting if labels <= set(v.labels)]
+        kept = fitting if args.model or not whole else whole
+        left_out = [
+            f"{v.model} v{v.version} knows {len(labels & set(v.labels))} of the {len(labels)} "
+            "labels and is left out."
+            for v in fitting
+            if v not in kept
         ]
+        subjects = [
+            subject_of_version(self._kernel, v.model, v.version, tenant)
+            for v in kept[:MOST_VERSIONS]
+        ]
+        return subjects, left_out
 
     def _asked(self, args: CompareFrontier) -> list[str]:
         configured = self._kernel.settings.model

@@ -83,4 +83,5 @@ def _(args: CompareFrontier, result: Frontier) -> str:
         if d.real
     ]
     told = f"Real differences: {'; '.join(real)}." if real else "No difference is surely real."
-    return f"On {result.rows} rows of {result.dataset}: {table}. {told}"
+    noted = "".join(f" {warning}" for warning in result.warnings)
+    return f"On {result.rows} rows of {result.dataset}: {table}. {told}{noted}"

@@ -34,6 +34,7 @@ class HeldOut:
         majority: the commonest class of the first subject's training split.
         chosen_by: True if these rows chose which weights the training kept.
         period: the time that they are from, if only some were asked for.
+        absent: what is told of models that are not measured on them.
     """
 
     rows: list[Row]
@@ -42,11 +43,12 @@ class HeldOut:
     majority: str
     chosen_by: bool = False
     period: str | None = None
+    absent: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> list[str]:
         """What a reader must know about the rows."""
-        told: list[str] = []
+        told: list[str] = [*self.absent]
         if self.period:
             told.append(f"Only rows from {self.period} were taken: {len(self.rows)}.")
         told += self.left_out

@@ -163,3 +163,36 @@ def test_scopes_are_taken_as_they_are_written(
 ) -> None:
     [step] = understanding.parse(text, names).steps
     assert step.arguments["scopes"] == scopes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "train on tickets for 2 epochs, and don't shuffle",
+        "train on tickets but don't use warmup",
+        "shrink ticket-router for phones but do not register it",
+    ],
+)
+def test_a_setting_that_cannot_be_denied_is_not_dropped(
+    understanding: Understanding, names: FileNames, text: str
+) -> None:
+    line = as_line(understanding.parse(text, names))
+    assert line["steps"] == []
+    assert "not " in line["reply"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fully fine-tune on tickets",
+        "fine-tune minilm fully on tickets",
+        "train on tickets without adapters",
+        "finetune minilm without lora on tickets",
+    ],
+)
+def test_full_fine_tuning_is_heard(
+    understanding: Understanding, names: FileNames, text: str
+) -> None:
+    [step] = understanding.parse(text, names).steps
+    assert step.arguments["method"] == "full"
+    assert "name" not in step.arguments
