@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -108,7 +109,7 @@ def test_a_child_that_measures_has_the_machine_alone_while_another_computes(lab,
     other.progress = lambda *_, **__: stepping.set()
     with ThreadPoolExecutor(1) as pool:
         spec = {"do": "step", **files}
-        computing = pool.submit(run_child, other, lab.settings, MODULE, spec, None)
+        computing = pool.submit(run_child, cast(Any, other), lab.settings, MODULE, spec, None)
         assert stepping.wait(60)
         assert start("measure", **files) == {"alone": True, "steps": 0}
         computing.result(60)
