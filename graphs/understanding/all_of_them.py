@@ -13,7 +13,7 @@ from graphs.understanding.text import Token
 _MOST = 6
 """Candidates that one word may stand for; more are named one by one."""
 _ALL = re.compile(
-    r"(?:(?:on|to|for|of|please|do|well|oh|the|roll back|yes|hm) )*"
+    r"(?:(?:on|to|for|of|please|do|well|oh|the|yes|hm) )*"
     r"(?:(?P<both>both|the two|them both)|all|all (?:of )?(?:them|these|those)|every one|each"
     r"|each of them|all (?:the )?(?P<count>two|three|four|five|six))(?: of (?:them|these|those))?"
     r"(?: please| pls| then)*"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphs.plan import Plan, Step
+from graphs.plan import Plan, Question, Step
 from graphs.understanding.asking import ask
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.continuations import as_continuation, continuation
@@ -53,82 +53,105 @@ def amended(
         return None
     if len(kept) > _SHORT:
         return _in_many_words(parser, tokens, names, state)
-    newest = state.recent[0].steps[-1]
-    limits = "limit" in parser.operations.get(newest.operation).input.model_fields
-    if more := further(tokens, newest, names) or so_many(tokens, newest, limits):
-        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=more, confidence=0.9)
-    last = state.recent[0].steps[-1]
-    if (wider := widened(tokens, last, parser.operations.get(last.operation))) is not None:
-        moved = last.model_copy(update={"arguments": wider})
-        text = " ".join(t.text for t in tokens)
-        steps, dry = [*state.recent[0].steps[:-1], moved], state.recent[0].dry_run
-        return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=dry)
-    if other := compared_with(kept, state.recent[0], names):
-        text = " ".join(t.text for t in tokens)
-        return ParsedPlan(text=text, steps=other, confidence=0.9, dry_run=state.recent[0].dry_run)
+    last = state.recent[0]
+    if steps := _at_once(parser, tokens, kept, names, last):
+        return _as_changed(tokens, last, steps)
     rest, how = as_continuation(tokens)
     if how is None or not rest:
         return None
     makes = any(t.low == "make" for t in tokens[:2])  # `make that version champion` gives an alias
-    last_plan = state.recent[0]
-    steps = of_alias(rest, last_plan, names) or version_of_dataset(rest, last_plan)
-    if how == "correction" and not makes and steps:
-        text, dry = " ".join(t.text for t in tokens), state.recent[0].dry_run
-        return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=dry)
-    if how == "correction" and (plan := _of_other_version(parser, rest, names, state)):
-        return plan
+    if how == "correction":
+        steps = of_alias(rest, last, names) or version_of_dataset(rest, last)
+        if steps and not makes:
+            return _as_changed(tokens, last, steps)
+        if plan := _of_other_version(parser, rest, names, last):
+            return plan
     clause = Clause(rest)
     link(clause, parser.linker, names)
     if changed := _by_values_alone(parser, tokens, clause, names, state, how):
         return changed
     if how == "ellipsis" and (added := _with_more(parser, tokens, names, state)):
         return added
-    if (last := _last_part(clause)) is not None and how == "correction":
-        link(last, parser.linker, names)
-        if changed := _by_values_alone(parser, tokens, last, names, state, how):
+    if (part := _last_part(clause)) is not None and how == "correction":
+        link(part, parser.linker, names)
+        if changed := _by_values_alone(parser, tokens, part, names, state, how):
             return changed
-    if how == "ellipsis" and (step := asked_on(clause, state.recent[0])):
-        return ParsedPlan(text=" ".join(t.text for t in tokens), steps=[step], confidence=0.9)
+    if how == "ellipsis" and (step := asked_on(clause, last)):
+        return _as_changed(tokens, last, [step])
     if _asks_anew(parser, clause, how):
         return None
     whole = _whole_request(parser, tokens, names) if how != "bare" else None
-    known = {step.operation for step in state.recent[0].steps}
+    known = {step.operation for step in last.steps}
     if how == "ellipsis" and whole is not None and whole not in known and parser.changes(whole):
         return None  # `now make that version champion` is another act
     whole = whole if how == "correction" else None
     if how == "ellipsis" and (step := gone_on(parser, clause, names, state)):
-        text, dry = " ".join(t.text for t in tokens), state.recent[0].dry_run
-        return ParsedPlan(text=text, steps=[step], confidence=0.9, dry_run=dry)
+        return _as_changed(tokens, last, [step])
     for plan in state.recent if how != "bare" else state.recent[:1]:
         if whole is not None and whole not in {step.operation for step in plan.steps}:
             return None
         changed = _changed(parser, plan, clause, names, state, how)
         if changed is not None:
-            said = " ".join(t.text for t in tokens)
-            return ParsedPlan(text=said, steps=changed, confidence=0.9, dry_run=plan.dry_run)
-    step = state.recent[0].steps[-1]
+            return _as_changed(tokens, plan, changed)
+    question = _unknown(parser, tokens, rest, how, last, names)
+    return question and ParsedPlan(
+        text=last.text, question=question, known=last.steps[-1], confidence=0.9
+    )
+
+
+def _as_changed(tokens: Sequence[Token], plan: Plan, steps: list[Step]) -> ParsedPlan:
+    """A plan with other steps; what was only tried stays tried."""
+    text = " ".join(t.text for t in tokens)
+    return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=plan.dry_run)
+
+
+def _at_once(
+    parser: Understanding,
+    tokens: Sequence[Token],
+    kept: Sequence[Token],
+    names: NameView,
+    last: Plan,
+) -> list[Step]:
+    """The steps of changes that need no word before them: `2 and 3 too`, `all groups`."""
+    step = last.steps[-1]
+    operation = parser.operations.get(step.operation)
+    limits = "limit" in operation.input.model_fields
+    if more := further(tokens, step, names) or so_many(tokens, step, limits):
+        return more
+    if (wider := widened(tokens, step, operation)) is not None:
+        return [*last.steps[:-1], step.model_copy(update={"arguments": wider})]
+    return compared_with(kept, last, names)
+
+
+def _unknown(
+    parser: Understanding,
+    tokens: Sequence[Token],
+    rest: Sequence[Token],
+    how: str,
+    last: Plan,
+    names: NameView,
+) -> Question | None:
+    """The question about what a change names and nobody knows."""
+    step = last.steps[-1]
     if how == "correction" and (question := unknown_thing(parser, step, rest, names)):
-        return ParsedPlan(text=state.recent[0].text, question=question, known=step, confidence=0.9)
-    if how == "ellipsis" and acts_on_group(parser, step) and tokens[-1].low != "?":
+        return question
+    if how == "ellipsis" and _acts_on_group(parser, step) and tokens[-1].low != "?":
         also = strip_leading(list(tokens), (("and",), ("also",), ("then",)))
         if question := unknown_thing(parser, step, also, names):
-            return ParsedPlan(text=last_plan.text, question=question, known=step, confidence=0.9)
-    rest = rest if how == "correction" else _further_place(list(tokens))
-    if rest and (question := unknown_place(parser, step.operation, rest, names)):
-        return ParsedPlan(text=state.recent[0].text, question=question, known=step, confidence=0.9)
-    return None
+            return question
+    place = rest if how == "correction" else _further_place(list(tokens))
+    return unknown_place(parser, step.operation, place, names) if place else None
 
 
-def acts_on_group(parser: Understanding, step: Step) -> bool:
+def _acts_on_group(parser: Understanding, step: Step) -> bool:
     """True for a step that changes something on a group of devices."""
     return parser.changes(step.operation) and "group" in step.arguments
 
 
 def _of_other_version(
-    parser: Understanding, rest: Sequence[Token], names: NameView, state: ConversationState
+    parser: Understanding, rest: Sequence[Token], names: NameView, last: Plan
 ) -> ParsedPlan | None:
     """The plan with the one other version that its model has, or the question which of them."""
-    last = state.recent[0]
     if (found := other_version(rest, last, names)) is None:
         return None
     step, others = found

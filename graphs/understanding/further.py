@@ -81,7 +81,8 @@ def so_many(tokens: Sequence[Token], last: Step, takes_limit: bool) -> list[Step
     after = " ".join(t.low for t in said[number[1] :])
     if not _SHOW.fullmatch(before) or not _OF_THEM.fullmatch(after):
         return []
-    return [last.model_copy(update={"arguments": {**last.arguments, "limit": int(number[0])}})]
+    arguments = {**last.arguments, "limit": int(number[0])}
+    return [Step(id="s1", operation=last.operation, arguments=arguments)]
 
 
 _SHOW = re.compile(

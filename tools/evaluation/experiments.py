@@ -247,7 +247,7 @@ class ExperimentService:
             if any(look.job == job for look in experiment.looks):
                 return experiment
             look = _look(experiment, counted, job)
-            looks, decided = [*experiment.looks, look], look.advice.startswith("stop:")
+            looks, decided = [*experiment.looks, look], look.advice not in _UNDECIDED
             return experiment.model_copy(update={"looks": looks, "decided": decided})
 
         seen = tuple(counted["seen"])
@@ -299,6 +299,9 @@ def _look(experiment: Experiment, counted: dict[str, Any], job: int) -> Experime
         left=max(counted["usable"] - rows, 0),
         left_out=counted["left_out"],
     )
+
+
+_UNDECIDED: frozenset[Advice] = frozenset(["go on", "stop"])
 
 
 def advice(found: Look, margin: float, used_up: bool) -> Advice:

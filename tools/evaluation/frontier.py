@@ -125,7 +125,9 @@ class FrontierService:
         if len(subjects) + len(self._asked(args)) < 2:
             raise Conflict(
                 f"There are fewer than two models to compare on {args.dataset}.",
-                hint="Register another version, or configure a language model.",
+                hint=" ".join(
+                    [*left_out, "Register another version, or configure a language model."]
+                ),
             )
         if not subjects:
             raise Conflict(

@@ -207,3 +207,16 @@ def test_who_wins_is_no_order_and_what_follows_is_one(says: Says) -> None:
         "deployment.promote",
         {"group": "kiosks", "version": 4},
     )
+
+
+def test_what_is_shown_again_waits_for_no_step_of_before(says: Says) -> None:
+    turns = ("evaluate mail-triage 2, then show me its errors", "show me 25 of those")
+    [step] = says(*turns).steps
+    assert (step.operation, step.arguments["limit"]) == ("evaluation.errors", 25)
+    assert step.depends_on == []
+
+
+def test_what_was_only_tried_stays_tried_for_further_versions(says: Says) -> None:
+    plan = says("what would happen if i archived ticket-router 1", "3 too")
+    assert plan.dry_run
+    assert [step.arguments["version"] for step in plan.steps] == [3]
