@@ -125,7 +125,7 @@ def test_a_tuning_goes_on_with_the_trial_that_was_cut_off(
     row = revived.jobs.wait(1, timeout=200)
     assert row.status == "done", row.error
     assert row.result is not None
-    assert [t["number"] for t in row.result["trials"]] == [0, 1]
+    assert [t["number"] for t in row.result["trials"]] == [1, 2]
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ import pytest
 from tests.training.conftest import rows
 from tools.kernel.errors import OperationFailed, Unavailable
 from tools.training.child import train
+from tools.training.ending import OUT_OF_TIME
 from tools.training.export import folder_sha256
 from tools.training.objectives import scores
 from tools.training.preparing import make_spec, write_data
@@ -170,6 +171,36 @@ def test_the_best_epoch_is_kept_and_training_stops_when_nothing_improves(spec: M
     best = max(curve["epochs"], key=lambda e: (e["validation_accuracy"], -e["validation_loss"]))
     assert best["epoch"] == measured["best_epoch"]
     assert measured["stopped"] == "no better for 3 epochs"
+
+
+def test_a_limit_of_time_ends_it_within_an_epoch_and_what_is_best_so_far_is_kept(spec: Make):
+    wanted = spec("a", epochs=50, max_minutes=1e-6, patience=0)
+    measured = train(wanted, quiet)
+    assert (measured["stopped"], measured["epochs"], measured["best_epoch"]) == (OUT_OF_TIME, 1, 1)
+    assert 0 < measured["passes"] < 1
+    assert "stopped at its limit of 1e-06 minutes" in measured["warnings"][-1]
+    assert "of 50 epochs; the best weights (epoch 1) are kept" in measured["warnings"][-1]
+    assert (Path(wanted.output) / "adapter").is_dir()
+    again = train(wanted, quiet)
+    assert (again["resumed"], again["passes"]) == (1, measured["passes"])
+
+
+def test_a_limit_that_is_not_reached_changes_nothing(spec: Make):
+    free, limited = spec("a"), spec("b", max_minutes=100)
+    train(free, quiet)
+    measured = train(limited, quiet)
+    assert (measured["stopped"], measured["passes"]) == ("", 4)
+    assert folder_sha256(Path(free.output)) == folder_sha256(Path(limited.output))
+
+
+def test_the_last_weights_are_kept_where_that_is_asked(spec: Make):
+    told = {"epochs": 12, "learning_rate": 0.02, "patience": 0}
+    best, last = spec("a", **told), spec("b", keep="last", **told)
+    found, kept = train(best, quiet), train(last, quiet)
+    assert found["best_epoch"] < kept["best_epoch"] == kept["epochs"] == 12
+    curve = json.loads((Path(last.output).parent / "curve.json").read_text())
+    assert kept["final_loss"] == curve["epochs"][-1]["validation_loss"]
+    assert folder_sha256(Path(best.output)) != folder_sha256(Path(last.output))
 
 
 def test_patience_of_none_goes_through_all_epochs(spec: Make):

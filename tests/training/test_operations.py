@@ -17,6 +17,7 @@ from tools.kernel.gate import Outcome
 from tools.kernel.identity import RequestContext
 from tools.kernel.kernel import Kernel
 from tools.kernel.mlflow_store import client
+from tools.kernel.operations import Preview
 from tools.kernel.undo import undo
 
 Caller = Callable[..., Outcome]
@@ -148,6 +149,24 @@ def test_a_preview_tells_time_and_money(kernel: Kernel, context: RequestContext,
     assert preview.cost == pytest.approx(preview.seconds / 3600 * 0.4, rel=0.01)
 
 
+def test_a_preview_says_where_a_limit_of_time_will_stop_the_training(
+    kernel: Kernel, context: RequestContext, call: Caller, known: str
+):
+    def preview(**more: Any) -> Preview:
+        told = {"dataset": "tickets", "epochs": 100, **more}
+        return kernel.gate.preview("training.start", told, context)
+
+    whole, limited = preview(), preview(max_minutes=0.05)
+    assert whole.seconds is not None and limited.seconds is not None
+    assert limited.seconds < whole.seconds
+    assert limited.cost is not None and whole.cost is not None and limited.cost < whole.cost
+    assert any("at the limit of 0.05 it will probably be in epoch" in w for w in limited.warnings)
+    assert "max minutes 0.05" in limited.summary
+    assert preview(max_minutes=10_000).warnings == whole.warnings
+    told = call("training.estimate", dataset="tickets", epochs=100, max_minutes=0.05).result
+    assert told.model_dump()["warnings"] == limited.warnings
+
+
 def test_an_estimate_grows_with_the_work(call: Caller):
     def seconds(**arguments: Any) -> dict[str, Any]:
         return call("training.estimate", dataset="tickets", **arguments).result.model_dump()
@@ -225,10 +244,10 @@ def test_tuning_tries_settings_and_keeps_the_best_model(
         "training.tune", dataset=known, base_model=str(base), method="full", trials=3, epochs=3
     )
     trials = result["trials"]
-    assert [t["number"] for t in trials] == [0, 1, 2]
+    assert [t["number"] for t in trials] == [1, 2, 3]
     complete = [t for t in trials if t["state"] == "complete"]
     assert result["validation_accuracy"] == max(t["value"] for t in complete)
-    best = trials[result["best_trial"]]
+    best = trials[result["best_trial"] - 1]
     assert result["parameters"]["batch_size"] == best["parameters"]["batch_size"]
     assert result["parameters"]["learning_rate"] == best["parameters"]["learning_rate"]
     stored = client(kernel.settings).list_artifacts(result["run_id"])

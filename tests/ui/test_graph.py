@@ -14,6 +14,8 @@ from tests.registry.trained import add_training
 from tests.ui.gateway import OWNER_TOKEN, Gateway, gateway
 from tools.deployment.rollouts import NewTarget, Rollouts
 from tools.deployment.tables import RolloutRow
+from tools.kernel.tables import JobRow
+from tools.training.pausing import marker
 
 CONNECTED = """
 query ($models: Int = 10) {
@@ -171,3 +173,30 @@ def test_a_token_that_lends_little_reads_little(running: Gateway) -> None:
     assert told["data"] is None
     assert told["errors"][0]["extensions"]["code"] == "policy_denied"
     assert ask(running, "{ datasets { name } }", secret)["data"]["datasets"]
+
+
+def test_a_paused_job_is_paused_at_every_door(running: Gateway) -> None:
+    kernel = running.kernel
+    job = add_training(kernel, name="held")
+    with kernel.database.session() as session:
+        row = session.get_one(JobRow, job)
+        row.status, row.result, row.ended = "running", None, None
+    held = marker(kernel.settings.folder("work", "jobs", str(job)))
+    held.touch()
+    query = "query ($number: Int!) { job(number: $number) { status } jobs { number status } }"
+    told = ask(running, query, number=job)["data"]
+    assert told["job"]["status"] == "paused"
+    assert {"number": job, "status": "paused"} in told["jobs"]
+    with running.client() as client:
+        paths = ("/jobs", "/jobs?status=running", "/jobs?status=paused")
+        lists = [client.get(f"/api/v1{path}").json() for path in paths]
+        assert [{j["job"]: j["status"] for j in found}.get(job) for found in lists] == (
+            ["paused"] * 3
+        )
+        assert len(lists[2]) == 1
+        assert client.get(f"/api/v1/jobs/{job}").json()["status"] == "paused"
+        now = client.get("/api/v1/status").json()["jobs"]
+        assert [j["status"] for j in now if j["job"] == job] == ["paused"]
+        held.unlink()
+        assert client.get("/api/v1/jobs?status=paused").json() == []
+        assert client.get(f"/api/v1/jobs/{job}").json()["status"] == "running"

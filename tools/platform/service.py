@@ -169,17 +169,16 @@ class PlatformService:
         Raises:
             InvalidInput: if the period is not understood.
         """
+        from tools.training.standing import jobs_in
+
         span = parse_period(args.period, now())
-        rows = self._kernel.jobs.list(tenant, status=args.status, span=span, limit=args.limit)
+        rows = jobs_in(self._kernel, tenant, args.status, span=span, limit=args.limit)
         return JobList(jobs=[self._job_view(r) for r in rows])
 
     def _job_view(self, row: JobRow) -> JobInfo:
-        from tools.training.pausing import PAUSED, is_paused
+        from tools.training.standing import standing
 
-        view = job_view(row)
-        workdir = self._kernel.settings.home / "work" / "jobs" / str(row.id)
-        held = row.status in OPEN and is_paused(workdir)
-        return view.model_copy(update={"status": PAUSED}) if held else view
+        return job_view(row).model_copy(update={"status": standing(self._kernel.settings, row)})
 
     def job_to_cancel(self, tenant: str, job: int | None) -> int:
         """The job meant; the only open one when none is given.

@@ -13,7 +13,7 @@ from tools.kernel.periods import Period
 
 ApprovalStatus = Literal["pending", "granted", "used", "denied", "revoked", "expired"]
 ReceiptStatus = Literal["done", "started", "failed", "cancelled"]
-JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+JobStatus = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Whose = Annotated[
     str | None,
     Slot(EntityKind.USER, "Of which user?", closed=False),  # those removed since, too

@@ -22,6 +22,8 @@ from tools.kernel.child import child_main, emit
 from tools.kernel.errors import Unavailable
 from tools.kernel.stillness import Measurement, alone
 from tools.training.asking import asking
+from tools.training.deployed_size import deployed_mb
+from tools.training.ending import kept, time_warnings
 from tools.training.outcome import improvement_warnings
 from tools.training.pausing import PAUSED, Paused
 from tools.training.spec import TrainingSpec
@@ -193,12 +195,16 @@ def summary(spec: TrainingSpec, trainer: Trainer, state: State) -> dict[str, Any
     curve = {"epochs": [asdict(score) for score in state.scores], "steps": state.steps}
     (beside / "curve.json").write_text(json.dumps(curve))
     draw_curve(curve, beside / "curve.png")
-    first, best = state.scores[0], state.best
+    first, best = state.scores[0], kept(state.scores, state.best, spec.keep)
     with alone() if spec.timed_alone else nullcontext(Measurement()) as timed:
         latency = _latency_ms(trainer)
     losses = first.validation_loss, best.validation_loss
     return {
-        "warnings": improvement_warnings(first.rank, best.rank, losses),
+        "warnings": [
+            *improvement_warnings(first.rank, best.rank, losses, spec.keep),
+            *time_warnings(spec, state.stopped, trainer.passes, best.epoch),
+        ],
+        "passes": trainer.passes,
         "epochs": state.scores[-1].epoch,
         "best_epoch": best.epoch,
         "initial_loss": first.validation_loss,
@@ -211,13 +217,13 @@ def summary(spec: TrainingSpec, trainer: Trainer, state: State) -> dict[str, Any
         "resumed": state.resumed,
         "latency_ms": latency,
         "alone": timed.alone,
-        "size_mb": sum(f.stat().st_size for f in Path(spec.output).rglob("*.safetensors")) / 1e6,
+        "size_mb": deployed_mb(Path(spec.output), spec.base_model, spec.method),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "stopped": state.stopped,
         "trained_parameters": trained,
         "total_parameters": total,
         "examples_per_second": len(trainer.train_set.ids)
-        * state.scores[-1].epoch
+        * trainer.passes
         / max(0.001, state.seconds),
     }
 

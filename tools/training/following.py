@@ -19,7 +19,8 @@ from tools.training.following_types import (
     TrainingPaused,
     TrainingState,
 )
-from tools.training.pausing import PAUSED, is_paused, marker
+from tools.training.pausing import PAUSED, marker
+from tools.training.standing import jobs_in, standing
 
 if TYPE_CHECKING:
     from tools.kernel.kernel import Kernel
@@ -137,7 +138,7 @@ class TrainingJobs:
         return self._kernel.settings.folder("work", "jobs", str(job))
 
     def _paused(self, row: JobRow) -> bool:
-        return row.status in OPEN and is_paused(self._workdir(row.id))
+        return standing(self._kernel.settings, row) == PAUSED
 
     def _state(self, row: JobRow) -> TrainingState:
         state = state_of(row)
@@ -155,8 +156,8 @@ class TrainingJobs:
         found = [
             row
             for operation in OPERATIONS
-            for row in self._kernel.jobs.list(
-                tenant, operation=operation, status=status, span=span, limit=limit
+            for row in jobs_in(
+                self._kernel, tenant, status, operation=operation, span=span, limit=limit
             )
         ]
         return sorted(found, key=lambda row: row.id, reverse=True)[:limit]

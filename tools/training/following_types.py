@@ -48,7 +48,7 @@ class ResumeTraining(Args):
 class ListTrainings(Args):
     """Which trainings to list."""
 
-    status: Literal["queued", "running", "done", "failed", "cancelled"] | None = Field(
+    status: Literal["queued", "running", "paused", "done", "failed", "cancelled"] | None = Field(
         None, description="Only those with this status; all when left out."
     )
     period: str | None = Field(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from tools.training.batching import epoch_batches, even_batches, pad, pad_hidden
 from tools.training.encoder import mean_pool
+from tools.training.ending import OUT_OF_TIME
 from tools.training.modelling import LowRank, TextClassifier, add_adapter
 from tools.training.objectives import Target, objective_of, scores
 from tools.training.outcome import refuse_diverged
@@ -84,7 +85,7 @@ class Trainer:
         model.encoder.checkpointing = spec.gradient_checkpointing
 
     def run(self) -> State:
-        """Train to the end, from the checkpoint if there is one; the model has the best weights."""
+        """Train to the end, from the checkpoint if there is one; the model has what is kept."""
         torch.manual_seed(self.spec.seed)
         self._freeze()
         self._optimiser = self._make_optimiser()
@@ -93,7 +94,8 @@ class Trainer:
         self._first_step, self._stepping_since = self.state.step, time.monotonic()
         while self.state.epoch <= self.spec.epochs and not self.state.stopped:
             self._epoch()
-        self.model.load_state_dict(self.best_weights, strict=False)
+        if self.spec.keep == "best":
+            self.model.load_state_dict(self.best_weights, strict=False)
         self.state.seconds = self._elapsed()
         return self.state
 
@@ -134,19 +136,22 @@ class Trainer:
     def _epoch(self) -> None:
         state, spec = self.state, self.spec
         batches = epoch_batches(self.train_set.lengths, self._at_once, spec.seed, state.epoch)
-        while state.batch < len(batches):
+        while state.batch < len(batches) and not state.stopped:
             self._step(batches[state.batch])
             state.batch += 1
             self._save_if_due(spec.checkpoint_seconds)
             if time.monotonic() - self._reported >= 0.5:
                 self._tell()
-            if self._group.pausing(spec.pause):
+            if self.done < 1 and self._group.out_of_time(self._elapsed(), spec.max_seconds):
+                state.stopped = OUT_OF_TIME
+            elif self._group.pausing(spec.pause):
                 self._pause()
         score = self._evaluate(state.epoch, state.epoch_loss / max(1, state.epoch_rows))
         state.scores.append(score)
         if state.best is score:
             self._remember()
-        self._stop_early(score)
+        if not state.stopped:
+            self._stop_early(score)
         state.epoch, state.batch = state.epoch + 1, 0
         state.epoch_loss, state.epoch_rows = 0.0, 0
         # A checkpoint of all weights can take longer than a small epoch does.
@@ -265,9 +270,14 @@ class Trainer:
         self.best_weights = {name: value.clone() for name, value in self._trained().items()}
 
     @property
+    def passes(self) -> float:
+        """How often it has gone through the training split, in whole and in part."""
+        return self.state.step / self._batches_an_epoch
+
+    @property
     def done(self) -> float:
         """The share of the steps that is done."""
-        return self.state.step / (self.spec.epochs * self._batches_an_epoch)
+        return self.passes / self.spec.epochs
 
     def _elapsed(self) -> float:
         return self.state.seconds + time.monotonic() - self.began

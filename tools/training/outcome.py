@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from tools.kernel.errors import OperationFailed
+from tools.training.types import Keep
 
 _MOST = 0.99
 Rank = tuple[float, ...]
@@ -29,15 +30,20 @@ def refuse_diverged(loss: float, rate: float) -> None:
         )
 
 
-def improvement_warnings(start: Rank, kept: Rank, losses: tuple[float, float]) -> list[str]:
+def improvement_warnings(
+    start: Rank, kept: Rank, losses: tuple[float, float], keep: Keep = "best"
+) -> list[str]:
     """What to know of kept weights that are no better than the untrained ones.
 
     Args:
         start: how good the untrained weights are; the greater the better.
         kept: how good the kept ones are.
         losses: on the validation split, before training and of the kept weights.
+        keep: which weights are kept.
     """
     told = f"validation loss {losses[0]:.4f} before, {losses[1]:.4f} after"
+    if kept <= start and keep == "last":
+        return [f"The last epoch, kept as asked, is no better than the untrained start ({told})."]
     if kept <= start:
         return [
             f"Training improved nothing: no epoch is better than the untrained start ({told}). "

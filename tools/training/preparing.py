@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import InvalidInput
+from tools.training.ending import limit_told, seconds_of
 from tools.training.outcome import cut_warning
 from tools.training.particular import or_else, share_of
 from tools.training.spec import (
@@ -169,6 +170,8 @@ def make_spec(
         precision=precision_of(args.precision),
         dora=args.dora,
         rslora=args.rslora,
+        max_seconds=seconds_of(args.max_minutes),
+        keep=args.keep,
     )
 
 
@@ -192,5 +195,6 @@ def parameters_of(spec: TrainingSpec) -> dict[str, Any]:
         *("seed", "max_length", "trained_share", "warmup", "weight_decay", "head_dropout"),
         *("label_smoothing", "patience", "threads", "task", "gradient_accumulation"),
         *("scheduler", "gradient_checkpointing", "precision", "dora", "rslora"),
+        "keep",
     )
-    return {name: getattr(spec, name) for name in names} | lora_told(spec)
+    return {name: getattr(spec, name) for name in names} | lora_told(spec) | limit_told(spec)

@@ -48,7 +48,8 @@ def learn_speed(settings: Settings, prepared: dict[str, Any], measured: dict[str
     """Correct the speed of a kind of training by a run that nothing cut off."""
     if measured["resumed"]:
         return
-    done = prepared["operations"] * measured["epochs"] / prepared["spec"]["epochs"]
+    passes = measured.get("passes", measured["epochs"])  # what ran before they were told has none
+    done = prepared["operations"] * passes / prepared["spec"]["epochs"]
     Speedometer(settings).learn(prepared["kind"], done, measured["compute_seconds"])
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tools.kernel.operations import Call, Evidence, Preview
 from tools.training import base_models
+from tools.training.ending import limited
 from tools.training.estimating import error_of
 from tools.training.fitting import refuse_unfit
 from tools.training.particular import placed, without_given
@@ -143,7 +144,11 @@ class TrainingService:
         )
 
     def estimate(self, args: StartTraining, tenant: str) -> TrainingEstimate:
-        """Time, memory and cost of a training."""
+        """Time, memory and cost of a training, as far as its limit of time lets it go."""
+        return limited(self._whole(args, tenant), args.max_minutes)
+
+    def _whole(self, args: StartTraining, tenant: str) -> TrainingEstimate:
+        """Time, memory and cost of all epochs."""
         dataset, warnings = self.check(args, tenant)
         rows, _, doubt = self._rows(args, dataset, tenant)
         counted = dataset if args.period is None else narrowed(dataset, rows)
@@ -201,7 +206,7 @@ class TrainingService:
             "task": task.name,
             "spec": made.spec,
             "parameters": made.parameters | ({"rows": told} if told else {}),
-            "estimate": self.estimate(training, tenant).model_dump(mode="json"),
+            "estimate": self._whole(training, tenant).model_dump(mode="json"),
             "kind": made.kind,
             "operations": made.operations,
             "run_id": run_id,
@@ -233,7 +238,8 @@ class TrainingService:
     ) -> dict[str, Any]:
         result = self.record(args, prepared, measured, job)
         estimate, took = prepared["estimate"], job.spent()
-        times = compared(expected_seconds(estimate, [measured["epochs"]]), took)
+        passes = measured.get("passes", measured["epochs"])
+        times = compared(expected_seconds(estimate, [passes]), took)
         self.runs.add_times(prepared["run_id"], times)
         learn_fixed(self.settings, args.base_model, prepared, measured, took)
         return {**result, **times}

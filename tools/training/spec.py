@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
 from tools.kernel.canonical import digest
+from tools.training.types import Keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ class TrainingSpec:
         target_modules: names of the layers that have them; empty for all linear ones.
         timed_alone: time single texts while other computing processes stand still.
         checkpoint_seconds: the longest time between checkpoints.
+        max_seconds: of steps, after which it ends; None for no limit.
+        keep: the `best` epoch's weights, or the `last` ones.
         threads: compute threads.
     """
 
@@ -151,6 +154,8 @@ class TrainingSpec:
     lora_dropout: float = 0.0
     target_modules: list[str] = field(default_factory=list[str])
     pause: str = ""
+    max_seconds: float | None = None
+    keep: Keep = "best"
     timed_alone: bool = False
 
     @classmethod
@@ -164,7 +169,7 @@ class TrainingSpec:
         told = asdict(self)
         for name in (
             *("output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "pause"),
-            "timed_alone",
+            *("timed_alone", "max_seconds"),
         ):
             told.pop(name)
         return digest(told)

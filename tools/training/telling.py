@@ -10,7 +10,7 @@ from tools.training.types import StartTraining, TrainingEstimate, TrainingResult
 _SHOWN = (
     *("learning_rate", "batch_size", "gradient_accumulation", "max_length", "rank", "dora"),
     *("rslora", "merge", "warmup", "scheduler", "weight_decay", "patience", "precision"),
-    *("gradient_checkpointing", "seed"),
+    *("gradient_checkpointing", "seed", "max_minutes", "keep"),
 )
 _OF_LORA = frozenset(["rank", "dora", "rslora", "merge"])
 

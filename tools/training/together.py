@@ -95,6 +95,15 @@ class Group:
         """
         return bool(self.agreed([bool(marker) and Path(marker).exists()])[0])
 
+    def out_of_time(self, seconds: float, limit: float | None) -> bool:
+        """Whether a training has come to its limit of time, as the first process sees it.
+
+        Args:
+            seconds: what was computed so far.
+            limit: seconds after which it ends; None if it has no limit.
+        """
+        return limit is not None and bool(self.agreed([seconds >= limit])[0])
+
     def kept(self, pooled: Tensor, rows: int, dropout: float) -> Tensor:
         """Drop of this process's part what one process would drop of it.
 

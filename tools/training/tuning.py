@@ -20,6 +20,7 @@ from tools.kernel import stillness
 from tools.kernel.errors import Cancelled, PilothouseError
 from tools.kernel.job_context import JobPart
 from tools.training import space, trials
+from tools.training.deployed_size import deployed_mb
 from tools.training.pausing import compute
 from tools.training.tasks import by_name
 from tools.training.timing import at_once, compared, expected_seconds
@@ -206,22 +207,23 @@ def _described(
 ) -> TrialResult:
     if measured is None:
         return TrialResult(
-            number=index, state="failed", value=None, parameters=parameters, epochs=0, seconds=0.0
+            number=index + 1,
+            state="failed",
+            value=None,
+            parameters=parameters,
+            epochs=0,
+            seconds=0.0,
         )
     return TrialResult(
-        number=index,
+        number=index + 1,
         state="pruned" if measured["stopped"] == "pruned" else "complete",
         value=by_name(str(args.task)).quality(measured),
         parameters=parameters,
         epochs=measured["epochs"],
         seconds=round(measured["seconds"], 3),
         latency_ms=round(measured["latency_ms"], 4) if "latency_ms" in measured else None,
-        size_mb=round(_size_mb(Path(spec["output"])), 4),
+        size_mb=round(deployed_mb(Path(spec["output"]), args.base_model, args.method), 4),
     )
-
-
-def _size_mb(folder: Path) -> float:
-    return sum(file.stat().st_size for file in folder.rglob("*.safetensors")) / 1e6
 
 
 def _record(

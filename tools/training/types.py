@@ -15,6 +15,7 @@ Scheduler = Literal["linear", "cosine", "constant"]
 Objective = Literal["quality", "latency", "size"]
 Sampler = Literal["tpe", "random"]
 Precision = Literal["auto", "fp32", "bf16"]
+Keep = Literal["best", "last"]
 
 
 class _What(Args):
@@ -170,6 +171,18 @@ class StartTraining(_What):
     merge: bool = Field(
         False, description="Also write the whole model, the adapter added into its weights."
     )
+    max_minutes: float | None = Field(
+        None,
+        gt=0,
+        le=7 * 24 * 60,
+        description="Minutes of training steps after which it stops, is measured and kept as if "
+        "it had ended; loading before and recording after are not counted.",
+    )
+    keep: Keep = Field(
+        "best",
+        description="Which weights are kept: of the epoch that is best on the validation split, "
+        "or of the `last` step.",
+    )
 
 
 class EstimateTraining(StartTraining):
@@ -192,7 +205,7 @@ class TuneTraining(_What):
     objective: Objective = Field(
         "quality",
         description="What counts beside quality on the validation split: nothing, the `latency` of "
-        "a single text, or the `size` of what is trained.",
+        "a single text, or the `size` of what would be deployed.",
     )
     parallel: int = Field(1, ge=1, le=64, description="How many trials run at once.")
     sampler: Sampler = Field(
@@ -214,7 +227,8 @@ class TrainingResult(Result):
         base_model: what it started from.
         dataset_version: the version of the dataset that it was trained on.
         dataset_sha256: SHA-256 of that version's rows.
-        epochs: passes done over the training split (fewer than asked after early stopping).
+        epochs: passes done over the training split (fewer than asked after early stopping); one
+            that a limit of time cut off counts.
         best_epoch: the epoch whose weights were kept.
         initial_loss: mean cross-entropy on the validation split before the first step.
         final_loss: the same for the kept weights.
@@ -236,6 +250,7 @@ class TrainingResult(Result):
         estimate_error: how far `seconds` was from that: 0.2 for a fifth longer, -0.2 for shorter.
         peak_memory_mb: the most memory that its process took.
         memory_error: how far that was from what had been expected, as a share.
+        stopped: why it ended before its last epoch; empty if it did not.
         trained_parameters: how many numbers were trained.
         total_parameters: how many numbers the model has.
         artifact_path: the trained classifier's folder.
@@ -266,6 +281,7 @@ class TrainingResult(Result):
     estimate_error: float | None = None
     peak_memory_mb: float | None = None
     memory_error: float | None = None
+    stopped: str = ""
     trained_parameters: int
     total_parameters: int
     artifact_path: str
@@ -277,12 +293,14 @@ class TrialResult(Result):
     """One setting tried by a tuning.
 
     Attributes:
+        number: its place, counted from 1 as its progress is told.
         state: `complete`, `pruned` (given up early as worse than the others) or `failed`.
         value: quality on the validation split (accuracy, or micro F1 of several labels); of the
             last epoch done when pruned.
         seconds: from the start of its computing process to the end of its steps.
         latency_ms: median time of one text alone.
-        size_mb: what is trained, on disk.
+        size_mb: megabytes (2^20 bytes) where it is deployed: its files, and the base model that an
+            adapter or a head rests on.
     """
 
     number: int

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from tools.kernel.jobs import ENDED
 from tools.kernel.receipts import Receipt
 from tools.kernel.tables import JobRow
+from tools.training.standing import jobs_in, standing
 from ui.api.door import PREFIX, Caller, Door, TheDoor
 from ui.api.events import FINAL
 from ui.api.paging import BIGGEST, PAGED, Page
@@ -22,7 +23,7 @@ from ui.api.streams import LINES, lines
 from ui.api.turns import KEEPALIVE_SECONDS
 
 router = APIRouter(prefix=f"{PREFIX}/jobs", tags=["jobs"])
-JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+JobStatus = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Number = Annotated[int, Path(ge=1, le=BIGGEST)]
 
 
@@ -69,10 +70,15 @@ def list_jobs(
 ) -> list[Job]:
     """Jobs, newest first."""
     tenant = door.kernel.gate.admit("platform.jobs", context).tenant
-    rows = door.kernel.jobs.list(
-        tenant, operation=operation, status=status, before=page.after, limit=page.limit + 1
+    rows = jobs_in(
+        door.kernel,
+        tenant,
+        status,
+        operation=operation,
+        before=page.after,
+        limit=page.limit + 1,
     )
-    return [Job(**_told(row)) for row in page.numbered(rows, lambda row: row.id)]
+    return [Job(**_told(door, row)) for row in page.numbered(rows, lambda row: row.id)]
 
 
 @router.get("/{job}")
@@ -116,16 +122,16 @@ async def _events(
 def _whole(door: Door, job: int, tenant: str) -> dict[str, Any]:
     row = door.kernel.jobs.get(job, tenant)
     receipt = door.kernel.receipts.for_job(job)
-    return {**_told(row), "receipt": receipt.model_dump(mode="json") if receipt else None}
+    return {**_told(door, row), "receipt": receipt.model_dump(mode="json") if receipt else None}
 
 
-def _told(row: JobRow) -> dict[str, Any]:
+def _told(door: Door, row: JobRow) -> dict[str, Any]:
     times = {name: getattr(row, name) for name in ("created", "started", "ended")}
     return {
         "job": row.id,
         "operation": row.operation,
         "arguments": row.arguments,
-        "status": row.status,
+        "status": standing(door.kernel.settings, row),
         "progress": row.progress,
         "message": row.message,
         "metrics": row.metrics,

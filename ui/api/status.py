@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from tools.kernel.errors import PilothouseError
 from tools.kernel.identity import Role
 from tools.kernel.principals import DEFAULT_TENANT
+from tools.training.pausing import PAUSED
+from tools.training.standing import standing
 from ui.api.door import PREFIX, Caller, Door, TheDoor, require_admin
 from ui.home import VERSION
 
@@ -35,11 +37,12 @@ class Readiness(BaseModel):
 
 
 class RunningJob(BaseModel):
-    """A job that runs."""
+    """A job that runs, or is paused."""
 
     job: int
     operation: str
     progress: float
+    status: Literal["running", "paused"] = "running"
 
 
 class ModelUsed(BaseModel):
@@ -107,7 +110,12 @@ def status(context: Caller, door: TheDoor) -> Status:
         assistant=door.assistant_state,
         turns=len(door.turns),
         jobs=[
-            RunningJob(job=row.id, operation=row.operation, progress=row.progress)
+            RunningJob(
+                job=row.id,
+                operation=row.operation,
+                progress=row.progress,
+                status="paused" if standing(kernel.settings, row) == PAUSED else "running",
+            )
             for row in kernel.jobs.list(context.tenant, status="running")
         ],
         queued=len(kernel.jobs.list(context.tenant, status="queued")),

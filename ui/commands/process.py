@@ -162,10 +162,15 @@ def status(as_json: AsJson = False) -> int:
         used: Json = found["model_used"]
         cost = f", {used['cost']:.4f} {found['currency']}" if used["cost"] else ""
         screen.print(f"  language model today: {used['tokens']} of {used['limit']} tokens{cost}")
-    running_jobs = [f"{j['job']} {j['operation']} {j['progress']:.0%}" for j in found["jobs"]]
+    running_jobs = [_job(job) for job in found["jobs"]]
     screen.print(f"  jobs running: {', '.join(running_jobs) or 'none'}, queued: {found['queued']}")
     screen.print(f"  approvals pending: {', '.join(found['approvals']) or 'none'}")
     return 0
+
+
+def _job(job: Json) -> str:
+    held = f" ({job['status']})" if job["status"] != "running" else ""
+    return f"{job['job']} {job['operation']} {job['progress']:.0%}{held}"
 
 
 def logs(

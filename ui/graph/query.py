@@ -7,6 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from tools.kernel import approvals, receipts
 from tools.kernel.tables import JobRow
+from tools.training.standing import jobs_in
 from ui.graph.datasets import Dataset
 from ui.graph.documents import Document
 from ui.graph.fleet import Device, Group, Rollout, rollouts_of
@@ -95,10 +96,11 @@ class Query:
 
         def load() -> list[JobRow]:
             tenant = info.context.admit("platform.jobs")
-            jobs = info.context.door.kernel.jobs
-            return jobs.list(tenant, operation=operation, status=status, limit=offset + limit)
+            return jobs_in(kernel, tenant, status, operation=operation, limit=offset + limit)
 
-        return [Job.of(r) for r in page(await run_in_threadpool(load), limit, offset)]
+        kernel = info.context.door.kernel
+        found = page(await run_in_threadpool(load), limit, offset)
+        return [Job.of(row, kernel.settings) for row in found]
 
     @strawberry.field
     async def receipts(

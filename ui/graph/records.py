@@ -8,7 +8,9 @@ import strawberry
 from strawberry.scalars import JSON
 
 from tools.kernel import approvals, receipts
+from tools.kernel.settings import Settings
 from tools.kernel.tables import JobRow
+from tools.training.standing import standing
 from ui.graph.limits import PAGE
 from ui.graph.paging import Graph, Limit, Offset, page
 
@@ -131,13 +133,13 @@ class Job:
     ended: datetime | None
 
     @classmethod
-    def of(cls, row: JobRow) -> Job:
+    def of(cls, row: JobRow, settings: Settings) -> Job:
         """The node of a job."""
         return cls(
             number=row.id,
             operation=row.operation,
             arguments=JSON(row.arguments),
-            status=row.status,
+            status=standing(settings, row),
             progress=row.progress,
             message=row.message,
             metrics=JSON(row.metrics),
@@ -161,4 +163,4 @@ class Job:
 async def job_of(info: Graph, number: int | None) -> Job | None:
     """A job by number, if there is one."""
     row = None if number is None else await info.context.job.load(number)
-    return Job.of(row) if row else None
+    return Job.of(row, info.context.door.kernel.settings) if row else None

@@ -48,7 +48,7 @@ def test_worked_examples_that_help_are_found_and_proven_on_unseen_questions(tmp_
 
 def test_where_nothing_helps_the_starting_prompt_stays(tmp_path: Path):
     found = run(SEARCH, lambda i, e, questions: ["?"] * len(questions), tmp_path, quiet)
-    assert (found["best"], found["gain"], found["low"], found["high"]) == (0, 0, 0, 0)
+    assert (found["best"], found["gain"], found["low"], found["high"]) == (1, 0, 0, 0)
 
 
 def test_no_instruction_is_tried_second_and_chosen_where_it_is_best(tmp_path: Path):
@@ -57,7 +57,7 @@ def test_no_instruction_is_tried_second_and_chosen_where_it_is_best(tmp_path: Pa
 
     search = replace(SEARCH, instructions=and_none(["Answer.", "Give the code."]), trials=2)
     found = run(search, bare, tmp_path, quiet)
-    assert (found["best"], found["instruction"], found["gain"]) == (1, "", 1.0)
+    assert (found["best"], found["instruction"], found["gain"]) == (2, "", 1.0)
     assert prompt("", [("a", "b")])[0]["role"] == "user"
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import InvalidInput, Unavailable
 from tools.training.asking import Ask, asking
+from tools.training.ending import kept, time_warnings
 from tools.training.language.spec import LanguageSpec
 from tools.training.outcome import cut_warning, improvement_warnings
 from tools.training.pausing import PAUSED, Paused
@@ -187,11 +188,15 @@ def _summary(
     beside = Path(spec.output).parent
     (beside / "curve.json").write_text(json.dumps(curve))
     draw_curve(curve, beside / "curve.png")
-    first, best = progress.scores[0], progress.best
+    first, best = progress.scores[0], kept(progress.scores, progress.best, spec.keep)
     losses = first.validation_loss, best.validation_loss
     trained = sum(value.numel() for value in trainer.adapted.trained().values())
     return {
-        "warnings": improvement_warnings((-losses[0],), (-losses[1],), losses),
+        "warnings": [
+            *improvement_warnings((-losses[0],), (-losses[1],), losses, spec.keep),
+            *time_warnings(spec, progress.stopped, trainer.passes, best.epoch),
+        ],
+        "passes": trainer.passes,
         "epochs": progress.scores[-1].epoch,
         "best_epoch": best.epoch,
         "initial_loss": first.validation_loss,

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from tools.training.asking import PRUNED, Ask
 from tools.training.batching import epoch_batches
+from tools.training.ending import OUT_OF_TIME
 from tools.training.language.adapting import Adapted
 from tools.training.language.packing import Pack, packs_of
 from tools.training.language.rows import TokenRow, shared_prefix
@@ -106,7 +107,7 @@ class LanguageTrainer:
         self.began = self._saved = self._reported = time.monotonic()
 
     def run(self) -> Progress:
-        """Train to the end, from the checkpoint if there is one; the model has the best weights."""
+        """Train to the end, from the checkpoint if there is one; the model has what is kept."""
         spec = self.spec
         torch.manual_seed(spec.seed)
         self._trained = list(self.adapted.trained().values())
@@ -120,7 +121,8 @@ class LanguageTrainer:
         self.began, self._before = time.monotonic(), self.progress.tokens
         while self.progress.epoch <= spec.epochs and not self.progress.stopped:
             self._epoch()
-        self.adapted.restore(self.best_weights)
+        if spec.keep == "best":
+            self.adapted.restore(self.best_weights)
         self.progress.seconds = self._elapsed()
         return self.progress
 
@@ -128,7 +130,7 @@ class LanguageTrainer:
         progress, spec = self.progress, self.spec
         self.adapted.train()
         batches = epoch_batches(self._lengths, self._a_step, spec.seed, progress.epoch)
-        while progress.batch < len(batches):
+        while progress.batch < len(batches) and not progress.stopped:
             self._step([self.train_rows[i] for i in batches[progress.batch]])
             progress.batch += 1
             now = time.monotonic()
@@ -136,14 +138,16 @@ class LanguageTrainer:
                 self._save()
             if now - self._reported >= 0.5:
                 self._tell()
-            if self._group.pausing(spec.pause):
+            if self._is_out_of_time():
+                progress.stopped = OUT_OF_TIME
+            elif self._group.pausing(spec.pause):
                 self._save()
                 raise Paused
         score = self.measure(progress.epoch, progress.epoch_loss / max(1, progress.epoch_learnt))
         progress.scores.append(score)
         if progress.best is score:
             self.best_weights = self._weights()
-        elif 0 < spec.patience <= score.epoch - progress.best.epoch:
+        elif not progress.stopped and 0 < spec.patience <= score.epoch - progress.best.epoch:
             progress.stopped = f"no better for {spec.patience} epochs"
         if not progress.stopped and self._ask and self._ask(score.epoch, score.validation_accuracy):
             progress.stopped = PRUNED
@@ -221,9 +225,18 @@ class LanguageTrainer:
         return self.progress.seconds + time.monotonic() - self.began
 
     @property
+    def passes(self) -> float:
+        """How often it has gone through the training split, in whole and in part."""
+        return self.progress.step / self._steps_an_epoch
+
+    @property
     def done(self) -> float:
         """The share of the job that is done."""
-        return 0.1 + 0.8 * self.progress.step / (self.spec.epochs * self._steps_an_epoch)
+        return 0.1 + 0.8 * self.passes / self.spec.epochs
+
+    def _is_out_of_time(self) -> bool:
+        limit = self.spec.max_seconds if self.passes < self.spec.epochs else None
+        return self._group.out_of_time(self._elapsed(), limit)
 
     def _tell(self) -> None:
         self._reported = time.monotonic()

@@ -6,9 +6,14 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tools.kernel.canonical import digest
+from tools.training.ending import limit_told
 from tools.training.spec import lora_told
+from tools.training.types import Keep
 
-_PLACES = ("pause", "output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "threads")
+_PLACES = (
+    *("pause", "output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "threads"),
+    "max_seconds",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ class LanguageSpec:
         pack_tokens: tokens computed at once; a batch is cut into packs of about this many.
         precision: `fp32` or `bf16`.
         merge: also write the model with the adapter added into its weights.
+        max_seconds: of steps, after which it ends; None for no limit.
+        keep: the `best` epoch's weights, or the `last` ones.
         judged: validation rows that are answered before and after training.
     """
 
@@ -88,6 +95,8 @@ class LanguageSpec:
     checkpoint_seconds: float = 20.0
     threads: int = 1
     pause: str = ""
+    max_seconds: float | None = None
+    keep: Keep = "best"
     task: str = "language"
 
     @classmethod
@@ -110,4 +119,4 @@ class LanguageSpec:
             "threads"
         }
         told = {name: value for name, value in asdict(self).items() if name not in hidden}
-        return told | lora_told(self)
+        return told | lora_told(self) | limit_told(self)

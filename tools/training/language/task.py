@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import InvalidInput
 from tools.training import base_models
+from tools.training.ending import seconds_of
 from tools.training.language import estimating
 from tools.training.language.bases import config_of
 from tools.training.language.spec import (
@@ -186,6 +187,8 @@ def make_spec(args: StartTraining, folder: Path, threads: int) -> LanguageSpec:
         virtual_tokens=args.virtual_tokens or VIRTUAL_TOKENS,
         pack_tokens=max(512, 2 ** math.ceil(math.log2(args.max_length))),
         threads=threads,
+        max_seconds=seconds_of(args.max_minutes),
+        keep=args.keep,
     )
 
 

@@ -198,7 +198,7 @@ def _tried(study: optuna.Study, sets: list[list[Pair]]) -> list[dict[str, Any]]:
             "examples": len(sets[int(t.params["set"])]),
             "value": float(t.value or 0.0),
         }
-        for number, t in enumerate(complete)
+        for number, t in enumerate(complete, start=1)
     ]
 
 

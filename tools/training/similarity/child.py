@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import Unavailable
 from tools.training.asking import Ask, asking
+from tools.training.ending import kept, time_warnings
 from tools.training.outcome import improvement_warnings
 from tools.training.pausing import PAUSED, Paused
 from tools.training.similarity.spec import EmbeddingSpec
@@ -97,7 +98,7 @@ def _train(
     found = trainer.retrieval()
     if group is not None and not group.first:
         return {}
-    measured = _summary(spec, progress, sizes, len(validation))
+    measured = _summary(spec, progress, trainer.passes, sizes, len(validation))
     measured["metrics"] |= found
     measured["seconds"] = progress.seconds + trainer.began - _STARTED
     _write(spec, encoder, measured)
@@ -154,7 +155,7 @@ def _card(spec: EmbeddingSpec, measured: dict[str, Any]) -> str:
 
 
 def _summary(
-    spec: EmbeddingSpec, progress: Progress, sizes: tuple[int, int], judged: int
+    spec: EmbeddingSpec, progress: Progress, passes: float, sizes: tuple[int, int], judged: int
 ) -> dict[str, Any]:
     from tools.training.curve import draw_curve
 
@@ -162,10 +163,14 @@ def _summary(
     beside = Path(spec.output).parent
     (beside / "curve.json").write_text(json.dumps(curve))
     draw_curve(curve, beside / "curve.png")
-    first, best = progress.scores[0], progress.best
+    first, best = progress.scores[0], kept(progress.scores, progress.best, spec.keep)
     losses = first.validation_loss, best.validation_loss
     return {
-        "warnings": improvement_warnings(first.rank, best.rank, losses),
+        "warnings": [
+            *improvement_warnings(first.rank, best.rank, losses, spec.keep),
+            *time_warnings(spec, progress.stopped, passes, best.epoch),
+        ],
+        "passes": passes,
         "epochs": progress.scores[-1].epoch,
         "best_epoch": best.epoch,
         "initial_loss": first.validation_loss,

@@ -22,6 +22,7 @@ from torch.nn import functional
 from tools.training.asking import PRUNED, Ask
 from tools.training.batching import epoch_batches, even_batches, pad
 from tools.training.encoder import Encoder, mean_pool
+from tools.training.ending import OUT_OF_TIME
 from tools.training.outcome import refuse_diverged
 from tools.training.pausing import Paused
 from tools.training.similarity.ranking import (
@@ -113,7 +114,7 @@ class EmbeddingTrainer:
         self.began = self._saved = self._reported = time.monotonic()
 
     def run(self) -> Progress:
-        """Train to the end, from a checkpoint if there is one; the encoder has the best weights."""
+        """Train to the end, from a checkpoint if there is one; the encoder has what is kept."""
         progress, spec = self.progress, self.spec
         torch.manual_seed(spec.seed)
         self._trained = {n: p for n, p in self.encoder.named_parameters() if p.requires_grad}
@@ -128,7 +129,8 @@ class EmbeddingTrainer:
         self._first = progress.step
         while progress.epoch <= spec.epochs and not progress.stopped:
             self._epoch()
-        self._restore(self.best_weights)
+        if spec.keep == "best":
+            self._restore(self.best_weights)
         progress.seconds = self._elapsed()
         return progress
 
@@ -148,7 +150,7 @@ class EmbeddingTrainer:
         progress, spec = self.progress, self.spec
         self.encoder.train()
         batches = epoch_batches(self._lengths, spec.batch_size, spec.seed, progress.epoch)
-        while progress.batch < len(batches):
+        while progress.batch < len(batches) and not progress.stopped:
             self._step([self.train_rows[i] for i in batches[progress.batch]])
             progress.batch += 1
             now = time.monotonic()
@@ -156,14 +158,16 @@ class EmbeddingTrainer:
                 self._save()
             if now - self._reported >= 0.5:
                 self._tell()
-            if self._group.pausing(spec.pause):
+            if self._is_out_of_time():
+                progress.stopped = OUT_OF_TIME
+            elif self._group.pausing(spec.pause):
                 self._save()
                 raise Paused
-        score = self._score(progress.epoch, progress.epoch_loss / len(batches))
+        score = self._score(progress.epoch, progress.epoch_loss / max(1, progress.batch))
         progress.scores.append(score)
         if progress.best is score:
             self.best_weights = self._weights()
-        elif 0 < spec.patience <= score.epoch - progress.best.epoch:
+        elif not progress.stopped and 0 < spec.patience <= score.epoch - progress.best.epoch:
             progress.stopped = f"no better for {spec.patience} epochs"
         if not progress.stopped and self._ask and self._ask(score.epoch, score.reciprocal_rank):
             progress.stopped = PRUNED
@@ -234,9 +238,18 @@ class EmbeddingTrainer:
         return self.progress.seconds + time.monotonic() - self.began
 
     @property
+    def passes(self) -> float:
+        """How often it has gone through the training split, in whole and in part."""
+        return self.progress.step / self._batches
+
+    @property
     def done(self) -> float:
         """The share of the job that is done."""
-        return 0.05 + 0.85 * self.progress.step / (self.spec.epochs * self._batches)
+        return 0.05 + 0.85 * self.passes / self.spec.epochs
+
+    def _is_out_of_time(self) -> bool:
+        limit = self.spec.max_seconds if self.passes < self.spec.epochs else None
+        return self._group.out_of_time(self._elapsed(), limit)
 
     def _tell(self) -> None:
         self._reported = time.monotonic()

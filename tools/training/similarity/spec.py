@@ -6,9 +6,14 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tools.kernel.canonical import digest
+from tools.training.ending import limit_told
 from tools.training.spec import lora_told
+from tools.training.types import Keep
 
-_PLACES = ("pause", "output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "threads")
+_PLACES = (
+    *("pause", "output", "checkpoint", "checkpoint_seconds", "data", "base_folder", "threads"),
+    "max_seconds",
+)
 DEFAULTS = {"lora": (3, 1e-3), "full": (2, 3e-5)}
 """Passes over the data and the peak learning rate, by method."""
 BATCH_SIZE = 32
@@ -30,6 +35,8 @@ class EmbeddingSpec:
         lora_alpha: what the low-rank product is scaled by, over the rank; twice the rank if None.
         lora_dropout: dropout before the low-rank matrices.
         target_modules: names of the layers that have them; empty for all linear ones.
+        max_seconds: of steps, after which it ends; None for no limit.
+        keep: the `best` epoch's weights, or the `last` ones.
     """
 
     base_model: str
@@ -57,6 +64,8 @@ class EmbeddingSpec:
     checkpoint_seconds: float = 20.0
     threads: int = 1
     pause: str = ""
+    max_seconds: float | None = None
+    keep: Keep = "best"
     task: str = "embedding"
 
     @classmethod
@@ -76,4 +85,4 @@ class EmbeddingSpec:
             "threads"
         }
         told = {name: value for name, value in asdict(self).items() if name not in hidden}
-        return told | lora_told(self)
+        return told | lora_told(self) | limit_told(self)

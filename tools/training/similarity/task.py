@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.training import base_models
+from tools.training.ending import seconds_of
 from tools.training.particular import OF_LORA
 from tools.training.preparing import check_length, cut_texts, precision_of
 from tools.training.similarity.spec import (
@@ -150,4 +151,6 @@ def make_spec(args: StartTraining, folder: Path, threads: int) -> EmbeddingSpec:
         target_modules=targets_of(args, "embedding"),
         scale=args.scale or SCALE,
         threads=threads,
+        max_seconds=seconds_of(args.max_minutes),
+        keep=args.keep,
     )
