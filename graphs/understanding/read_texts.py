@@ -221,6 +221,13 @@ def _said_amount(r: Reading, spec: dict[str, Any]) -> tuple[float, tuple[int, in
     return None
 
 
+def _what_is_left(r: Reading, spec: dict[str, Any]) -> tuple[float, tuple[int, int]] | None:
+    """The share that `30 % smaller` leaves."""
+    words_of_less = spec.get("less")
+    found = values.read_number(r.clause, {"after": words_of_less}) if words_of_less else None
+    return None if found is None else (round(1 - found[0] / _HUNDRED, 4), found[1])
+
+
 def _trails(r: Reading, said: str) -> bool:
     """True for words that stand right behind a clause, cut off as a `not` of their own.
 
@@ -244,7 +251,7 @@ def numbers(r: Reading) -> None:
             if found := values.read_percent(r.clause):
                 _set_within(r, name, *found)
             continue
-        if amount := _said_amount(r, spec):
+        if amount := _said_amount(r, spec) or _what_is_left(r, spec):
             _set_within(r, name, *amount)
             if r.out.question is not None:
                 return

@@ -278,13 +278,25 @@ def test_what_passes_is_registered_with_its_parent_and_can_be_undone(
 
 
 @pytest.mark.slow
-def test_a_variant_that_is_slower_than_asked_is_made_but_not_registered(
-    call: Caller, finished: Finisher, mails: str
+@pytest.mark.parametrize("limit", [{"max_latency_ms": 0.0001}, {"max_size_ratio": 0.0001}])
+def test_a_variant_that_is_slower_or_larger_than_asked_is_made_but_not_registered(
+    kernel: Kernel,
+    context: RequestContext,
+    call: Caller,
+    finished: Finisher,
+    mails: str,
+    limit: dict[str, float],
 ):
-    result = finished("training.optimize", model=mails, targets=["onnx"], max_latency_ms=0.0001)
+    told = {"model": mails, "targets": "onnx", **limit}
+    preview = kernel.gate.preview("training.optimize", told, context)
+    result = finished("training.optimize", model=mails, targets=["onnx"], **limit)
     (variant,) = result["variants"]
     assert variant["version"] is None
-    assert "at most 0.0001 was asked" in variant["reasons"][0]
+    most, unit = limit.get("max_latency_ms"), "ms"
+    if most is None:
+        most, unit = limit["max_size_ratio"] * result["parent"]["size_bytes"] / 1e6, "MB"
+    assert f"at most {most:.4g} was asked" in variant["reasons"][0]
+    assert f"{most:.3g} {unit}" in preview.summary
     assert all(r["variant"] is None for r in result["recommendations"])
     versions = call("registry.describe", model=mails).result.model_dump()["versions"]
     assert [v["version"] for v in versions] == [1]

@@ -85,9 +85,17 @@ def refuse_others(targets: Sequence[TargetName], kind: str) -> None:
         )
 
 
-def constraint_of(args: OptimizeModel) -> Constraint:
-    """What a variant must keep to be registered."""
-    return Constraint(args.max_loss_points, args.max_latency_ms, None, args.max_size_mb)
+def constraint_of(args: OptimizeModel, parent_bytes: int) -> Constraint:
+    """What a variant must keep to be registered.
+
+    Args:
+        args: what was asked.
+        parent_bytes: size of the parent, of which a share may have been asked.
+    """
+    share = args.max_size_ratio
+    limits = [args.max_size_mb, None if share is None else share * parent_bytes / 1e6]
+    size = min((limit for limit in limits if limit is not None), default=None)
+    return Constraint(args.max_loss_points, args.max_latency_ms, None, size)
 
 
 def parent_result(measured: Mapping[str, Any], size_bytes: int) -> VariantResult:

@@ -62,6 +62,7 @@ def optimize(args: OptimizeModel, call: Call) -> OptimizeResult:
         max_loss_points: points of accuracy that may be lost, 0 to 100.
         max_latency_ms: milliseconds that 95 of 100 texts may take.
         max_size_mb: megabytes that the files may have.
+        max_size_ratio: the same, as a share of what the parent takes.
         layers: layers of a student or pruned model.
 
     Raises:

@@ -68,7 +68,7 @@ class Constraint:
             ("has", one.size_bytes / 1e6, self.max_size_mb, "MB of files"),
         )
         return [
-            f"{verb} {value:.1f} {unit}, at most {limit:g} was asked"
+            f"{verb} {value:.1f} {unit}, at most {limit:.4g} was asked"
             for verb, value, limit, unit in measured
             if limit is not None and value > limit + 1e-9
         ]

@@ -66,7 +66,10 @@ def settings_of(
     """With what a variant was made and measured, by name."""
     asked = {
         name: value
-        for name in ("profile", "max_loss_points", "max_latency_ms", "max_size_mb", "layers")
+        for name in (
+            *("profile", "max_loss_points", "max_latency_ms", "max_size_mb", "max_size_ratio"),
+            "layers",
+        )
         if (value := getattr(args, name)) is not None
     }
     return {

@@ -78,6 +78,9 @@ class OptimizingService:
         limits = f"at most {args.max_loss_points:g} {points} worse"
         if args.max_latency_ms is not None:
             limits += f", under {args.max_latency_ms:g} ms"
+        size = constraint_of(args, parent_size(parent.folder)).max_size_mb
+        if size is not None:
+            limits += f", of at most {size:.3g} MB"
         return Preview(
             summary=f"Make {', '.join(targets)} of {parent}, measure each against it on "
             f"{len(rows)} {split} rows of {parent.dataset}, and register those that are {limits}.",
@@ -257,7 +260,7 @@ class OptimizingService:
             parent,
             _loss(folder, target, prepared),
             (measured["size_bytes"], prepared["size_bytes"]),
-            constraint_of(args),
+            constraint_of(args, prepared["size_bytes"]),
         )
         result.beside_jobs = measured.get("beside", 0)
         if not result.reasons:
@@ -337,7 +340,7 @@ class OptimizingService:
             rows=prepared["rows"],
             parent=first,
             variants=results,
-            recommendations=advise(results, constraint_of(args)),
+            recommendations=advise(results, constraint_of(args, prepared["size_bytes"])),
             table=table(first, results),
             plot=str(plot),
             warnings=[

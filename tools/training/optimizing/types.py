@@ -66,6 +66,12 @@ class OptimizeModel(Args):
     max_size_mb: float | None = Field(
         None, gt=0, description="Megabytes that a variant's files may have at most."
     )
+    max_size_ratio: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="The same as a share of what its parent takes, base included: 0.5 for half.",
+    )
     layers: int | None = Field(
         None, ge=1, le=96, description="Layers of a student or pruned model; half for a student."
     )
