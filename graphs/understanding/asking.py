@@ -23,6 +23,7 @@ def ask(
     said: str = "",
     candidates: list[str] | None = None,
     of: str | None = None,
+    makers: list[str] | None = None,
 ) -> Question:
     """The question for one argument, with what may be answered.
 
@@ -33,6 +34,7 @@ def ask(
         said: a sentence before the question that tells what is wrong.
         candidates: what may be answered; from the catalogue when left out.
         of: the model whose versions are meant.
+        makers: the operations whose jobs may be meant; the operation's own when left out.
     """
     info = operation.slots.get(slot)
     text = (info.question if info else None) or _plain_question(slot)
@@ -42,7 +44,9 @@ def ask(
         candidates = [entry.name for entry in version_names(of, names)[:_SHOWN]] if of else []
         text = f"Which version of {of}?" if of else text
     elif not candidates and info and info.kind is EntityKind.JOB:
-        jobs = _fitting_jobs(operation.name, names)[:_SHOWN]
+        known: list[str] = fields()["jobs"].get(operation.name, [])
+        jobs = _fitting_jobs(makers or known, names, not operation.name.startswith("training."))
+        jobs = jobs[:_SHOWN]
         candidates = [job.name for job in jobs]
         about = ", ".join(f"{job.name} is {job.about}" for job in jobs if job.about)
         text = f"{text} {about}." if about else text
@@ -62,11 +66,18 @@ def _plain_question(slot: str) -> str:
     return f"How many {said}?" if slot.endswith("s") else f"What is the {said}?"
 
 
-def _fitting_jobs(operation: str, names: NameView) -> list[EntityName]:
-    """The jobs that an operation can be about: those of the operations that make such jobs."""
-    makers: list[str] = fields()["jobs"].get(operation, [])
+def _fitting_jobs(makers: list[str], names: NameView, used: bool) -> list[EntityName]:
+    """The jobs that an operation can be about, newest first where the catalogue is.
+
+    Args:
+        makers: the operations that make such jobs; any if empty.
+        names: the catalogue.
+        used: True if what they made is used, so that those that made nothing are left out.
+    """
     jobs = names.names(EntityKind.JOB)
-    return [j for j in jobs if j.of is None or not makers or j.of in makers]
+    fitting = [j for j in jobs if j.of is None or not makers or j.of in makers]
+    made = [j for j in fitting if j.state not in ("failed", "cancelled")] if used else fitting
+    return made or fitting
 
 
 def known_names(kind: EntityKind | None, names: NameView) -> list[str]:

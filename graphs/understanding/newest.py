@@ -12,7 +12,7 @@ from tools.kernel.entities import EntityKind
 
 
 def newest_job(
-    clause: Clause, makers: Collection[str], names: NameView
+    clause: Clause, makers: Collection[str], names: NameView, finished: bool = False
 ) -> tuple[int, tuple[int, int]] | None:
     """The newest job that a clause points at by its age.
 
@@ -20,6 +20,7 @@ def newest_job(
         clause: the words.
         makers: the operations whose jobs are meant; an empty collection means any.
         names: the catalogue. A job of it that does not say which operation it is of may be meant.
+        finished: True where only one that is done will do, as long as there is one.
 
     Returns:
         The job's number, and the words that point at it; None without such words or such a job.
@@ -28,11 +29,24 @@ def newest_job(
     if span is None:
         return None
     fitting = [
-        int(entry.name)
+        entry
         for entry in names.names(EntityKind.JOB)
         if entry.name.isdigit() and (entry.of is None or not makers or entry.of in makers)
     ]
-    return (max(fitting), span) if fitting else None
+    done = [entry for entry in fitting if entry.state in _USABLE]
+    meant = done if finished and done else fitting
+    return (max(int(entry.name) for entry in meant), span) if meant else None
+
+
+def made_nothing(job: object, names: NameView) -> bool:
+    """True of a job that the catalogue knows to have failed or to have been cancelled."""
+    known = (e for e in names.names(EntityKind.JOB) if e.name == str(job))
+    return any(entry.state in ("failed", "cancelled") for entry in known)
+
+
+TUNING = "training.tune"
+_USABLE = frozenset(["", "done"])
+"""States of a job whose model can be used; a catalogue from a file says none."""
 
 
 def newest_version(

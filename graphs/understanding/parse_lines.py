@@ -143,6 +143,7 @@ def _entry(entry: Any) -> EntityName:
             str(entry["name"]),
             also=tuple(str(a) for a in entry.get("also", ())),
             of=str(entry["of"]) if entry.get("of") else None,
+            state=str(entry.get("state", "")),
         )
     return EntityName(str(entry))
 

@@ -7,6 +7,7 @@ import re
 from graphs.understanding.asking import ask
 from graphs.understanding.conversation import kind_of_field
 from graphs.understanding.lexicon import fields, phrases, words
+from graphs.understanding.newest import TUNING
 from graphs.understanding.open_rollouts import open_groups
 from graphs.understanding.reading import Reading
 from tools.kernel.entities import EntityKind
@@ -27,8 +28,13 @@ def missing(r: Reading) -> None:
             continue
         if info.is_required() and r.open(name) and not _comes_later(r, name):
             of = r.out.arguments.get("model")
+            trial = name == "job" and r.clause.find(phrases("references", "trial"), free=False)
             r.out.question = ask(
-                r.operation, name, r.scope.names, of=of if isinstance(of, str) else None
+                r.operation,
+                name,
+                r.scope.names,
+                of=of if isinstance(of, str) else None,
+                makers=[TUNING] if trial else None,
             )
             return
     if r.open("job") and (

@@ -241,6 +241,10 @@ def _in_percent(tokens: Sequence[Token]) -> bool:
     return any(token.low in {"%", "percent", "pct"} for token in tokens)
 
 
+def _in_points(tokens: Sequence[Token]) -> bool:
+    return _in_percent(tokens) or any(t.low in {"point", "points", "pp"} for t in tokens)
+
+
 def numbers(r: Reading) -> None:
     """Shares, and numbers beside the words that belong to an argument."""
     for name, info in r.fields.items():
@@ -264,6 +268,8 @@ def numbers(r: Reading) -> None:
         in_percent = spec.get("percent") and _in_percent(r.clause.tokens[span[0] : span[1] + 1])
         if (spec.get("share") and value > 1) or in_percent:
             value /= _HUNDRED
+        if value < spec.get("share_below", 0) and not _in_points(r.clause.tokens[slice(*span)]):
+            value = round(value * _HUNDRED, 6)  # `minimum effect 0.02` is of a share
         _set_within(r, name, value, span)
         if r.out.question is not None:
             return

@@ -9,7 +9,7 @@ from graphs.understanding.clause import Clause
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
 from graphs.understanding.lexicon import fields, lexicon, phrases
 from graphs.understanding.names import NameView
-from graphs.understanding.newest import newest_job, newest_version
+from graphs.understanding.newest import TUNING, made_nothing, newest_job, newest_version
 from graphs.understanding.several import about_several, nth_of
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import Effect, Operation, OperationSet
@@ -103,6 +103,11 @@ class Referrer:
         if pointer is not None and self._take_side(out):
             self._claim(pointer, out)
             return
+        if (
+            trial := self.clause.find(phrases("references", "trial"), free=False)
+        ) and self._of_tuning(out):
+            self._claim(trial, out)
+            return
         recent = self.conversation.recent[0].steps if self.conversation.recent else []
         chosen = nth_of(recent, self.clause) if pointer is not None and not self.steps else None
         if chosen is not None and self._take_from_step(chosen, out):
@@ -119,7 +124,7 @@ class Referrer:
                 return
         unclear = self.operation.effect is not Effect.READ and about_several(recent)
         for item in self.conversation.focus if pointer is not None and not unclear else ():
-            if self._take_from_focus(item, out):
+            if not self._is_no_newest(item) and self._take_from_focus(item, out):
                 self._claim(pointer, out)
                 return
         if required:
@@ -146,10 +151,33 @@ class Referrer:
         self._claim(found[1], out)
         return True
 
+    def _takes_a_model(self) -> bool:
+        """True where a job is of use only once it has made a model."""
+        return not self.operation.name.startswith("training.")
+
+    def _is_no_newest(self, item: Focus) -> bool:
+        """True of a job that made nothing, where the newest one is to be used."""
+        aged = self._takes_a_model() and self.clause.find(phrases("references", "newest_job"))
+        return bool(aged) and item.kind is _JOB and made_nothing(item.value, self.names)
+
+    def _of_tuning(self, out: Filled) -> bool:
+        """Take the tuning that a trial is of: the plan's own, or the last one spoken of."""
+        if not self._takes_a_model():
+            return False
+        for step in reversed(self.steps):
+            if step.operation == TUNING:
+                return self._set_job(out, {"step": step.id, "field": "job"})
+        tuned = {entry.name for entry in self.names.names(_JOB) if entry.of == TUNING}
+        for item in self.conversation.focus:
+            if item.kind is _JOB and (item.via == TUNING or str(item.value) in tuned):
+                return self._set_job(out, item.value)
+        return False
+
     def _newest_job(self, out: Filled) -> None:
         if "job" not in self.operation.slots and self.operation.effect is Effect.READ:
             return  # nothing is registered only so that it can be read of
-        found = newest_job(self.clause, self.makers or _trainers(), self.names)
+        makers = self.makers or _trainers()
+        found = newest_job(self.clause, makers, self.names, finished=self._takes_a_model())
         if found is not None and self._set_job(out, found[0]):
             self._claim(found[1], out)
 

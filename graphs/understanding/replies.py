@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from graphs.understanding.values import is_period
@@ -12,6 +13,36 @@ _SOCIAL = {
     "thanks": "You are welcome.",
     "farewell": "Good bye.",
 }
+
+
+_SAID = {
+    "rank": "with rank 16",
+    "epochs": "for 3 epochs",
+    "trials": "with 8 trials",
+    "max_loss_points": "at most 1 point worse",
+    "max_latency_ms": "under 20 ms",
+    "minimum_effect": "with a minimum effect of 2 points",
+    "max_rows": "at most 2000 rows",
+    "minutes": "for 30 minutes each",
+    "percent": "to 10 percent",
+    "group": "on the group NAME",
+    "device": "the device NAME",
+    "alias": "as challenger",
+    "version": "version 3",
+    "dataset": "on the dataset NAME",
+    "model": "of the model NAME",
+    "rows": "on 200 rows",
+    "period": "of last week",
+    "days": "for 30 days",
+    "role": "as viewer",
+    "audience": "for the board",
+    "job": "job 7",
+    "source": "the document NAME",
+    "name": "called NAME",
+    "limit": "the last 5",
+}
+"""How an argument may be said, the most telling ones first."""
+_EVERY_STEPS = re.compile(r"\bevery\b.*\bsteps?\b|\bsteps?\b", re.IGNORECASE)
 
 
 class Replies:
@@ -69,17 +100,39 @@ class Replies:
             "Say the whole of it in one sentence."
         )
 
-    def unread(self, words: str) -> str:
-        """For words of an order that none of its arguments takes in."""
+    def idle(self) -> str:
+        """For `how is it going?` where nothing goes."""
+        return "Nothing runs right now. Say what you need; `help` shows what I can do."
+
+    def unread(self, words: str, operations: Sequence[str]) -> str:
+        """For words of an order that none of its arguments takes in.
+
+        Args:
+            words: what was not understood.
+            operations: what the order asks for; the hint names arguments of theirs.
+        """
+        if _EVERY_STEPS.search(words) and any(o.startswith("training.") for o in operations):
+            return (
+                f"I cannot do {words!r}, so I planned nothing: a training measures the validation "
+                "split after every epoch, and at no other step. Without it, it does."
+            )
         if is_period(words):
             return (
                 "Only trainings, evaluations and comparisons take the rows of a certain time, so I "
                 f"planned nothing. Without {words!r} all rows of the dataset count."
             )
+        told = self._hints(operations)
+        example = f", for example {told}" if told else ""
         return (
             f"I do not know what {words!r} is to be there, so I planned nothing. Name what it is "
-            "for, for example 'with rank 16', 'for 30 minutes each' or 'on the group NAME'."
+            f"for{example}."
         )
+
+    def _hints(self, operations: Sequence[str]) -> str:
+        """How arguments that the operations take are said: `'with rank 16' or 'for 3 epochs'`."""
+        taken = {n for o in operations for n in self._operations.get(o).input.model_fields}
+        found = [f"'{said}'" for name, said in _SAID.items() if name in taken][:3]
+        return " or ".join(filter(None, (", ".join(found[:-1]), *found[-1:])))
 
     def back_to_version(self, version: str) -> str:
         """For a rollback that names the version to go back to."""

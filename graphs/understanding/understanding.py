@@ -21,6 +21,7 @@ from graphs.understanding.courtesies import without_courtesies
 from graphs.understanding.draft import Draft, Read
 from graphs.understanding.examples import command_verbs, training_sentences
 from graphs.understanding.files_first import files_added
+from graphs.understanding.going import asks_how_it_goes, what_goes
 from graphs.understanding.hanging import hanging
 from graphs.understanding.hearing import Hearing
 from graphs.understanding.helping import asks_for_help
@@ -54,6 +55,7 @@ from graphs.understanding.spelling import Speller, in_full
 from graphs.understanding.supposing import supposed, without_asides
 from graphs.understanding.text import Token, phrase_at, tokenise
 from graphs.understanding.told_winners import with_told_winner
+from graphs.understanding.training_words import settings_in_words
 from graphs.understanding.unkept import single_device, unkept_condition, unread, unread_time
 from graphs.understanding.vectors import sentence_vectors
 from tools.kernel.entities import EntityKind
@@ -129,6 +131,7 @@ class Understanding:
     def _parse(self, text: str, names: NameView, state: ConversationState) -> ParsedPlan:
         own, cut = guards.own_words(arrows_in_words(text, self.verbs))
         own = files_added(said_plainly(self._between_courtesies(own, names)))
+        own = settings_in_words(own)
         own = own[self._asides.before(own, names) :]
         tokens = tokenise(own)
         if not any(t.kind != "punctuation" for t in tokens):
@@ -140,6 +143,8 @@ class Understanding:
                 reply=self.replies.pasted() if cut else self.replies.nothing(),
             )
         said = self._spelt(tokens, names) if state.recent or state.pending else tokens
+        if going := self._going(tokens, own, names, state):
+            return going
         if reply := dialogue.answer_to_open(self, said, own, names, state):
             return reply
         plan = merged(self._alone(own, tokens, names, state, cut), tokens, state, self.verbs)
@@ -155,6 +160,17 @@ class Understanding:
         if waits and plan.abstained and restricts(tokens):
             plan.reply, plan.drops_pending, plan.final = self.replies.unrestricted(own), True, True
         return plan
+
+    def _going(
+        self, tokens: Sequence[Token], text: str, names: NameView, state: ConversationState
+    ) -> ParsedPlan | None:
+        """The answer to `how is it going?`, where the conversation was about nothing that goes."""
+        if step := what_goes(tokens, names, state):
+            return ParsedPlan(text=text, steps=[step], confidence=0.9)
+        idle = not state.focus and not names.names(EntityKind.ROLLOUT)
+        if idle and asks_how_it_goes(tokens):
+            return ParsedPlan(abstained=True, confidence=0.9, reply=self.replies.idle())
+        return None
 
     def _read_after_paste(
         self, text: str, names: NameView, state: ConversationState
@@ -252,7 +268,7 @@ class Understanding:
         effects = {self.operations.get(s.operation).effect for s in first.steps}
         if Effect.DANGEROUS not in effects:
             return None
-        reply = self.replies.unread(join(parts[1][1:]))
+        reply = self.replies.unread(join(parts[1][1:]), [s.operation for s in first.steps])
         return ParsedPlan(text=text, abstained=True, reply=reply, confidence=0.9)
 
     def clause_count(self, tokens: Sequence[Token]) -> int:
@@ -456,7 +472,9 @@ class Understanding:
         said = draft.unread or ""
         asked = draft.steps[-1].operation if draft.steps else ""
         back = asked == "deployment.rollback" and _VERSION_SAID.search(said)
-        return self.replies.back_to_version(back.group()) if back else self.replies.unread(said)
+        if back:
+            return self.replies.back_to_version(back.group())
+        return self.replies.unread(said, [step.operation for step in draft.steps])
 
     def answers_question(self, question: Question, tokens: Sequence[Token], names: NameView) -> Any:
         """The value by which a sentence answers a question; None if it does not."""

@@ -288,7 +288,9 @@ def read_choice(
     table = fields()["choices"].get(field_name, {})
     best: tuple[int, int, str, Span] | None = None
     for value in values:
-        options = [value, value.replace("_", "-"), value.replace("_", " "), *table.get(value, [])]
+        own = [value, value.replace("_", "-"), value.replace("_", " ")]
+        plain = field_name not in fields()["not_by_name"]["arguments"]
+        options = [*(own if plain else []), *table.get(value, [])]
         for phrase in split_phrases(options):
             span = clause.find([phrase])
             if span is None or (span == (0, 1) and phrase[0] in _VERBS_FIRST):

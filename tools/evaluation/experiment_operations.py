@@ -55,6 +55,7 @@ def declare_experiment(args: DeclareExperiment, call: Call) -> Experiment:
         other_model: the other model, where it is not the same one.
         dataset: where rows come from; the first model's own when left out.
         hypothesis: what is expected, in words.
+        metric: what is compared: accuracy.
         minimum_effect: the smallest difference that matters, in percentage points.
         max_rows: stop undecided once so many rows were looked at.
         alpha: probability of a false alarm over all looks together.

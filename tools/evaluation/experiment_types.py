@@ -51,6 +51,11 @@ class DeclareExperiment(Args):
         description="What is expected, in words; that the first is more accurate when left out.",
         max_length=500,
     )
+    metric: Literal["accuracy", "macro_f1"] = Field(
+        "accuracy",
+        description="What is compared: `accuracy`. `macro_f1` is refused: it is no mean over rows, "
+        "so that no exact test of it may be looked at early.",
+    )
     minimum_effect: float = Field(
         1.0,
         description="The smallest difference in accuracy that matters, in percentage points.",

@@ -24,7 +24,7 @@ from tools.evaluation.sequential import Look, paired_difference
 from tools.evaluation.service import WORKER, EvaluationService
 from tools.evaluation.subjects import subject_of_version
 from tools.evaluation.types import CompareModels
-from tools.kernel.errors import Conflict
+from tools.kernel.errors import Conflict, InvalidInput
 from tools.kernel.operations import Change, Evidence, Preview
 from tools.kernel.storage import now
 
@@ -54,7 +54,18 @@ class ExperimentService:
         self.store = ExperimentStore(kernel)
 
     def normalise(self, args: DeclareExperiment, tenant: str) -> DeclareExperiment:
-        """Fill in the other version (the champion), the dataset and the hypothesis."""
+        """Fill in the other version (the champion), the dataset and the hypothesis.
+
+        Raises:
+            InvalidInput: if the metric cannot be tested at every look.
+        """
+        if args.metric != "accuracy":
+            raise InvalidInput(
+                "An experiment compares accuracy: its intervals hold however often one looks, "
+                "which is exact for a mean over rows, and macro-F1 is none.",
+                hint="Declare it by accuracy; an evaluation of each version on the same dataset "
+                "tells its macro-F1 with a 95 % interval, once all rows are in.",
+            )
         compared = CompareModels(
             model=args.model,
             version=args.version,

@@ -46,12 +46,14 @@ class EntityName:
         also: other spellings under which people know it.
         of: the owner's name where the name is only unique within it (a version of a model).
         about: what it is of, to be shown beside a name that says nothing (a job's number).
+        state: how it stands, where that decides what it is good for (a job's status).
     """
 
     name: str
     also: tuple[str, ...] = ()
     of: str | None = None
     about: str = ""
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,16 +262,16 @@ class PlatformService:
             self._kernel.catalogue.resolve(EntityKind.USER, user, tenant)
 
     def job_names(self, tenant: str) -> list[EntityName]:
-        """Every job by its number, of its operation."""
+        """Every job by its number, of its operation, with its status."""
         from tools.kernel.tables import JobRow
 
-        query = select(JobRow.id, JobRow.operation, JobRow.arguments)
+        query = select(JobRow.id, JobRow.operation, JobRow.arguments, JobRow.status)
         query = query.where(JobRow.tenant == tenant)
         with self._kernel.database.session() as session:
             jobs = session.execute(query.order_by(JobRow.id.desc()).limit(MOST_NAMES)).all()
         return [
-            EntityName(str(n), (f"job {n}", f"#{n}"), operation, str(told.get("name") or ""))
-            for n, operation, told in jobs
+            EntityName(str(n), (f"job {n}", f"#{n}"), made_by, str(told.get("name") or ""), status)
+            for n, made_by, told, status in jobs
         ]
 
     def receipt_names(self, tenant: str) -> list[EntityName]:

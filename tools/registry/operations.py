@@ -143,6 +143,8 @@ def _origin(version: ModelVersionDetails) -> str:
         "could you register what we just trained under the name fraud-screen",
         "store the model of job 19 as spam-filter",
         "register the new model",
+        "register the best trial of the tuning",
+        "register the best trial",
     ),
 )
 def register_model(args: RegisterModel, call: Call) -> RegisteredVersion:
@@ -153,12 +155,13 @@ def register_model(args: RegisterModel, call: Call) -> RegisteredVersion:
 
     Args:
         job: number of a finished training job.
+        trial: which trial of a tuning is meant; only the best one's model is kept.
         model: the model's name; the training's name when left out.
 
     Raises:
         Conflict: the job is unfinished, failed, or its artifact is not what it wrote.
     """
-    return service_of(call).register(args.job, args.model, call.context)
+    return service_of(call).register(args, call.context)
 
 
 @register_model.normalise
@@ -170,7 +173,7 @@ def _(args: RegisterModel, call: Call) -> RegisterModel:
 
 @register_model.preview
 def _(args: RegisterModel, call: Call) -> Preview:
-    return previews_of(call).register(args.job, args.model, call.tenant)
+    return previews_of(call).register(args, call.tenant)
 
 
 @register_model.read_back

@@ -11,7 +11,7 @@ from tools.registry.trained import check_artifact, trained_model
 if TYPE_CHECKING:
     from tools.registry.backend import ModelVersionInfo
     from tools.registry.service import RegistryService
-    from tools.registry.types import Alias, PromotionCheck
+    from tools.registry.types import Alias, PromotionCheck, RegisterModel
 
 
 class Previews:
@@ -25,10 +25,11 @@ class Previews:
         self._service = service
         self._backend = service.backend
 
-    def register(self, job: int, model: str | None, tenant: str) -> Preview:
+    def register(self, args: RegisterModel, tenant: str) -> Preview:
         """Refuses a job that has no whole model."""
-        trained = trained_model(self._service.kernel, job, tenant)
-        name = self._service.name_for(job, model, tenant)
+        job = args.job
+        trained = trained_model(self._service.kernel, job, tenant, trial=args.trial)
+        name = self._service.name_for(job, args.model, tenant)
         known = [v for v in self._backend.versions(tenant, name) if v.job == job]
         if known:
             return Preview(summary=f"Job {job} is registered already, as {known[0]}.")

@@ -19,6 +19,7 @@ from tools.registry.types import (
     ModelVersionDetails,
     PromotionCheck,
     RegisteredVersion,
+    RegisterModel,
     VersionState,
     model_slug,
 )
@@ -209,13 +210,16 @@ class RegistryService:
                 return known.name
         return model_slug(wanted)
 
-    def register(self, job: int, model: str | None, context: RequestContext) -> RegisteredVersion:
+    def register(self, args: RegisterModel, context: RequestContext) -> RegisteredVersion:
         """Register a finished training's artifact after its hash was checked.
 
         Raises:
-            Conflict: if the job is not finished or the artifact is not what it wrote.
+            Conflict: if the job is not finished, the artifact is not what it wrote, or the trial is
+                not the one that was kept.
         """
-        trained = trained_model(self.kernel, job, context.tenant, by=context.principal.name)
+        job, model, tenant = args.job, args.model, context.tenant
+        by = context.principal.name
+        trained = trained_model(self.kernel, job, tenant, trial=args.trial, by=by)
         name = self.name_for(job, model, context.tenant)
         check_artifact(trained.folder, trained.lineage.content_hash, f"the model of job {job}")
         found, created = self.backend.add(context.tenant, name, trained.folder, trained.lineage)

@@ -37,23 +37,28 @@ class TrainedModel:
     result: TrainingResult
 
 
-def trained_model(kernel: Kernel, job: int, tenant: str, *, by: str | None = None) -> TrainedModel:
+def trained_model(
+    kernel: Kernel, job: int, tenant: str, *, trial: int | None = None, by: str | None = None
+) -> TrainedModel:
     """The model of a training job.
 
     Args:
         kernel: the platform's kernel.
         job: the job's number.
         tenant: whose job.
+        trial: the trial of a tuning that is meant; whichever was kept if None.
         by: who registers it.
 
     Raises:
         NotFound: there is no such job.
         InvalidInput: the job is no training.
-        Conflict: it has not finished, has failed, has diverged, or its run was deleted.
+        Conflict: it has not finished, has failed, has diverged, or its run was deleted; or the
+            trial is not the one that was kept.
     """
     from tools.kernel.mlflow_store import artifact_folder
 
-    result = _result(kernel.jobs.get(job, tenant))
+    result = _result(kernel, kernel.jobs.get(job, tenant))
+    _refuse_other_trial(result, trial)
     _refuse_deleted(kernel, result)
     _refuse_diverged(result)
     folder = artifact_folder(kernel.settings, result.run_id) / Path(result.artifact_path).name
@@ -72,6 +77,25 @@ def trained_model(kernel: Kernel, job: int, tenant: str, *, by: str | None = Non
         registered_by=by,
     )
     return TrainedModel(result.model_name, folder, lineage, result)
+
+
+def _refuse_other_trial(result: TrainingResult, trial: int | None) -> None:
+    from tools.training.telling import trial_settings
+    from tools.training.types import TuningResult
+
+    if trial is None:
+        return
+    if not isinstance(result, TuningResult):
+        raise InvalidInput(f"Job {result.job} is one training, and has no trials.")
+    if trial != result.best_trial:
+        told = trial_settings(result, trial)
+        raise Conflict(
+            f"Of job {result.job} the model of trial {result.best_trial}, the best, was kept; that "
+            f"of trial {trial} was not.",
+            hint=f"Train it again with its settings: {told}."
+            if told
+            else f"It has {len(result.trials)} trials.",
+        )
 
 
 def _refuse_diverged(result: TrainingResult) -> None:
@@ -114,7 +138,20 @@ def read_labels(folder: Path) -> tuple[str, ...]:
     return tuple(labels[key] for key in sorted(labels, key=int))
 
 
-def _result(row: JobRow) -> TrainingResult:
+def _newest_finished(kernel: Kernel, tenant: str) -> str:
+    """The newest training that could be registered instead; empty if there is none."""
+    rows = [
+        row
+        for operation in _TRAININGS
+        for row in kernel.jobs.list(tenant, operation=operation, status="done", limit=1)
+    ]
+    if not rows:
+        return ""
+    newest = max(rows, key=lambda row: row.id)
+    return f"The newest training that has finished is job {newest.id}."
+
+
+def _result(kernel: Kernel, row: JobRow) -> TrainingResult:
     from tools.training.types import TrainingResult, TuningResult
 
     if row.operation not in _TRAININGS:
@@ -125,11 +162,14 @@ def _result(row: JobRow) -> TrainingResult:
     if row.status in ("queued", "running"):
         raise Conflict(
             f"Job {row.id} has not finished: it is {row.status} ({row.progress:.0%}).",
-            hint="Wait until it is done.",
+            hint=f"Wait until it is done. {_newest_finished(kernel, row.tenant)}".strip(),
         )
     if row.status != "done" or row.result is None:
         why = f": {row.error['message']}" if row.error and "message" in row.error else "."
-        raise Conflict(f"Job {row.id} made no model, it {_ended(row.status)}{why}")
+        raise Conflict(
+            f"Job {row.id} made no model, it {_ended(row.status)}{why}",
+            hint=_newest_finished(kernel, row.tenant) or None,
+        )
     shape = TuningResult if row.operation == "training.tune" else TrainingResult
     return shape.model_validate(row.result)
 

@@ -64,6 +64,11 @@ class RegisterModel(Args):
         Slot(EntityKind.JOB, "Which training job should be registered?"),
         Field(description="Number of a finished training job.", ge=1),
     ]
+    trial: int | None = Field(
+        None,
+        ge=1,
+        description="Which trial of a tuning is meant; refused if it is not the one that was kept.",
+    )
     model: Annotated[
         str | None,
         Slot(EntityKind.MODEL, "Under which name?", closed=False),

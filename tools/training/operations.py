@@ -65,6 +65,7 @@ def base_model_names(kernel: Kernel, tenant: str) -> list[EntityName]:
         "instruction-tune smollm2 on the helpdesk answers and merge the adapter",
         "prompt tuning on the faq data, 10 epochs",
         "fine-tune an embedding model on the duplicate-questions pairs",
+        "train on the refunds data for at most 10 minutes",
     ),
 )
 def start(args: StartTraining, call: Call) -> TrainingResult:

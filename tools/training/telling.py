@@ -49,10 +49,14 @@ def score(result: TrainingResult) -> str:
 
 def settings(result: TuningResult) -> str:
     """What the best trial was tried with: ` (learning rate 0.002, rank 8)`."""
-    best = next((t for t in result.trials if t.number == result.best_trial), None)
-    if best is None or not best.parameters:
-        return ""
-    return f" ({_listed(best.parameters)})"
+    told = trial_settings(result, result.best_trial)
+    return f" ({told})" if told else ""
+
+
+def trial_settings(result: TuningResult, number: int) -> str:
+    """What a trial was tried with: `learning rate 0.002, rank 8`; empty if there is none."""
+    trial = next((t for t in result.trials if t.number == number), None)
+    return _listed(trial.parameters) if trial is not None else ""
 
 
 def foreseen(
