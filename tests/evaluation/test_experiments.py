@@ -9,7 +9,7 @@ import pytest
 from tools.evaluation.experiment_rows import what_is_left
 from tools.evaluation.experiments import advice
 from tools.evaluation.sequential import paired_difference
-from tools.kernel.errors import Conflict, NotFound
+from tools.kernel.errors import Conflict, InvalidInput, NotFound
 from tools.kernel.mlflow_store import client
 from tools.kernel.undo import undo
 from tools.registry.service import RegistryService
@@ -84,6 +84,19 @@ def test_a_declaration_promises_no_more_than_the_data_can_give(kernel, context, 
     assert "mails has 120 test rows for it now" in made.warnings[-1]
     assert "were left out: the training saw their text" in made.warnings[0]
     assert shown.warnings == made.warnings
+
+
+def test_a_metric_that_cannot_be_looked_at_early_is_refused_with_the_one_that_can(
+    kernel, context, call, train
+):
+    for rows in (240, 9):
+        call("registry.register", job=train(rows))
+    wanted = {"model": "mail-sorter", "version": 2, "other_version": 1, "metric": "macro_f1"}
+    with pytest.raises(InvalidInput, match="macro-F1 is none") as refused:
+        kernel.gate.preview("evaluation.declare_experiment", wanted, context)
+    assert "Declare it by accuracy" in str(refused.value.hint)
+    made = call("evaluation.declare_experiment", **{**wanted, "metric": "accuracy"}).result
+    assert made.metric == "accuracy"
 
 
 def test_after_the_last_row_nobody_is_told_to_look_again():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.registry.trained import LABELS, add_training, classifier_folder
+from tests.registry.trained import LABELS, add_training, add_tuning, classifier_folder
 from tools.kernel.entities import EntityKind
 from tools.kernel.errors import Conflict, InvalidInput, NeedsApproval, NotFound
 from tools.kernel.gate import Outcome
@@ -90,6 +90,30 @@ class TestRegister:
         job = add_training(kernel, status=status)
         with pytest.raises(Conflict, match=told):
             call("registry.register", job=job)
+
+    @pytest.mark.parametrize("status", ["running", "failed", "cancelled"])
+    def test_where_a_job_made_no_model_the_newest_one_that_did_is_offered(
+        self, kernel, call, status
+    ):
+        finished = [add_training(kernel) for _ in range(2)][-1]
+        job = add_training(kernel, status=status)
+        with pytest.raises(Conflict) as refused:
+            call("registry.register", job=job)
+        assert f"newest training that has finished is job {finished}" in str(refused.value.hint)
+        states = {n.name: n.state for n in kernel.catalogue.names(EntityKind.JOB, "default")}
+        assert (states[str(finished)], states[str(job)]) == ("done", status)
+
+    def test_only_the_trial_that_was_kept_is_registered(self, kernel, call):
+        job, single = add_tuning(kernel), add_training(kernel)
+        with pytest.raises(Conflict, match="model of trial 2, the best, was kept") as refused:
+            call("registry.register", job=job, trial=1)
+        assert refused.value.hint == "Train it again with its settings: rank 4."
+        with pytest.raises(Conflict, match="that of trial 7 was not") as refused:
+            call("registry.register", job=job, trial=7)
+        assert refused.value.hint == "It has 2 trials."
+        with pytest.raises(InvalidInput, match="has no trials"):
+            call("registry.register", job=single, trial=1)
+        assert call("registry.register", job=job, trial=2).result.version == 1
 
     def test_a_job_that_is_no_training_is_refused(self, kernel, call):
         from tools.kernel.tables import JobRow
