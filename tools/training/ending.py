@@ -47,7 +47,7 @@ def limited(expected: TrainingEstimate, minutes: float | None) -> TrainingEstima
     if most is None or computing <= most:
         return expected
     told = (
-        f"All {expected.epochs} epochs would take about {computing / 60:.1f} minutes of steps; "
+        f"All {expected.epochs} epochs would take about {computing / 60:.1f} minutes of computing; "
         f"at the limit of {minutes:g} it will probably be in epoch "
         f"{min(expected.epochs, 1 + int(expected.epochs * most / computing))}."
     )

@@ -175,8 +175,8 @@ class StartTraining(_What):
         None,
         gt=0,
         le=7 * 24 * 60,
-        description="Minutes of training steps after which it stops, is measured and kept as if "
-        "it had ended; loading before and recording after are not counted.",
+        description="Minutes of computing after which it stops, is measured and kept as if "
+        "it had ended; starting before and recording after are not counted.",
     )
     keep: Keep = Field(
         "best",

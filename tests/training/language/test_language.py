@@ -273,3 +273,14 @@ def train_on(
     }
     spec = LanguageSpec.from_dict(told)
     return spec, train(spec, report or (lambda share, line, figures: None))
+
+
+def test_a_limit_of_time_ends_a_language_models_training_and_the_last_weights_can_be_kept(
+    llama: Path, tmp_path: Path
+):
+    _, limited = train_on(llama, tmp_path / "a", 64, max_seconds=1e-6, learning_rate=1e-3)
+    assert (limited["stopped"], limited["epochs"]) == ("out of time", 1)
+    assert 0 < limited["passes"] < 1
+    assert "of 2 epochs; the best weights (epoch 1) are kept" in limited["warnings"][-1]
+    _, kept = train_on(llama, tmp_path / "b", 64, keep="last", patience=0, learning_rate=1e-3)
+    assert kept["best_epoch"] == kept["epochs"] == 2

@@ -167,3 +167,17 @@ def test_pairs_are_trained_through_the_gate(
     assert (result["task"], result["model_name"]) == ("embedding", "alike-embedding")
     assert result["parameters"]["batch_size"] == 32
     assert (Path(result["artifact_path"]) / "model.onnx").is_file()
+
+
+def test_a_limit_of_time_ends_an_embeddings_training_and_the_last_weights_can_be_kept(
+    base: Path, tmp_path: Path
+):
+    limited = spec_on(base, tmp_path / "a", triplets=True, max_seconds=1e-6)
+    measured = train(limited, silent)
+    assert (measured["stopped"], measured["epochs"]) == ("out of time", 1)
+    assert 0 < measured["passes"] < 1
+    assert "of 8 epochs; the best weights (epoch 1) are kept" in measured["warnings"][-1]
+    assert (tmp_path / "a" / "embedding" / "model.onnx").is_file()
+    last = spec_on(base, tmp_path / "b", triplets=True, epochs=3, patience=0, keep="last")
+    kept = train(last, silent)
+    assert kept["best_epoch"] == kept["epochs"] == 3
