@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from tools.kernel.entities import EntityName, fold, nearest
@@ -28,6 +29,14 @@ _PUBLISHED = {
     "minilm": "sentence-transformers/all-MiniLM-L6-v2",
     "smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct",
 }
+
+_CONVERTING = (
+    "python3 -m venv /tmp/convert && "
+    "/tmp/convert/bin/pip install transformers sentencepiece protobuf && "
+    "cd {folder} && /tmp/convert/bin/python -c 'from transformers import AutoTokenizer as T; "
+    'T.from_pretrained(".").save_pretrained(".")\''
+)
+"""Commands that make a tokenizer.json of a tokenizer.model."""
 
 
 def published(name: str) -> str:
@@ -76,12 +85,42 @@ def check(name: str) -> None:
         )
     if name == DEFAULT:
         return
+    require_tokenizer(Path(name))
     missing = [f for f in ("config.json", "tokenizer.json") if not (Path(name) / f).is_file()]
     weights = ("model.safetensors", "pytorch_model.bin")
     if not any((Path(name) / f).is_file() for f in weights):
         missing.append("model.safetensors")
     if missing:
         raise InvalidInput(f"{name} is no model folder: {', '.join(missing)} missing.")
+
+
+def require_tokenizer(folder: Path) -> None:
+    """Refuse a folder whose tokenizer is a SentencePiece file alone.
+
+    Turning such a file into tokenizer.json takes a newer protobuf than the other libraries here
+    allow, so it is done in an environment of its own, once.
+
+    Raises:
+        InvalidInput: says what makes a tokenizer.json of it.
+    """
+    model = folder / "tokenizer.model"
+    if (folder / "tokenizer.json").is_file() or not _is_sentencepiece(model):
+        return
+    raise InvalidInput(
+        f"{folder} has its tokenizer as tokenizer.model (SentencePiece) alone; trainings, and what "
+        "serves their models, read tokenizer.json.",
+        hint=f"Make one of it, once, with a newer protobuf than Pilothouse's: "
+        f"`{_CONVERTING.format(folder=shlex.quote(str(folder)))}`.",
+    )
+
+
+def _is_sentencepiece(file: Path) -> bool:
+    """True for a SentencePiece model; a file of that name may also be tiktoken's, which is text."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(1) == b"\n"  # the tag of its first field, a piece
+    except OSError:
+        return False
 
 
 def folder(name: str) -> Path:
