@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from tools.datasets.columns import Row
-from tools.evaluation.rows import HeldOut, held_out, text_hash
+from tools.evaluation.rows import HeldOut, held_out
+from tools.evaluation.seen import text_hash
 from tools.evaluation.subjects import Subject
 from tools.kernel.errors import Conflict
 

@@ -12,7 +12,7 @@ from tools.evaluation.language_types import (
     RunBenchmark,
 )
 from tools.evaluation.reports import ReportStore
-from tools.evaluation.rows import text_hash
+from tools.evaluation.seen import text_hash
 from tools.evaluation.subjects import Subject, subject_of_version
 from tools.kernel.errors import Conflict, InvalidInput
 from tools.kernel.operations import Evidence, Preview

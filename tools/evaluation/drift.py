@@ -18,6 +18,7 @@ from tools.evaluation.drift_types import (
     Whereabouts,
 )
 from tools.evaluation.reports import ReportStore
+from tools.evaluation.seen import told_of_seen
 from tools.evaluation.subjects import Subject, subject_of_version
 from tools.kernel.errors import Conflict, NotFound
 from tools.kernel.operations import Evidence, Preview
@@ -64,13 +65,15 @@ class DriftService:
         subject = self._subject(args, tenant)
         subject.check()
         if args.dataset is None:
-            rows = sum(self._answers_of_devices(subject, tenant).labels.values())
+            rows, warnings = sum(self._answers_of_devices(subject, tenant).labels.values()), []
         else:
-            rows = len(self._live_rows(args.dataset, tenant))
+            live = self._live_rows(args.dataset, tenant)
+            rows, warnings = len(live), self._told_of_seen(subject, live, tenant)
         return Preview(
             summary=f"Compare {rows} live rows of {args.dataset or DEVICES} with what {subject} "
             "was measured on before.",
             seconds=15,
+            warnings=warnings,
         )
 
     def measure(self, args: MeasureDrift, call: Call) -> DriftReport:
@@ -121,7 +124,8 @@ class DriftService:
             extra = {"edges": reference.edges}
             measured = self._answer(call, "live", subject, live, extra)
             labelled = all(r.label in subject.labels for r in live)
-            shifts, rows, warnings = _of_rows(reference, measured, labelled), len(live), []
+            shifts, rows = _of_rows(reference, measured, labelled), len(live)
+            warnings = self._told_of_seen(subject, live, call.tenant)
         return _report(subject, args.dataset or DEVICES, rows, reference, shifts, warnings)
 
     def _answer(
@@ -181,6 +185,12 @@ class DriftService:
                 hint=f"Give at least {FEWEST} rows.",
             )
         return _spread(rows)
+
+    def _told_of_seen(self, subject: Subject, live: Sequence[Row], tenant: str) -> list[str]:
+        from tools.datasets.service import DatasetService
+
+        every = self._kernel.get(DatasetService).rows(tenant, subject.dataset)
+        return told_of_seen(live, (row for row in every if row.split != "test"), subject)
 
     def _counted(self, reference: _Kept, subject: Subject, tenant: str) -> Inputs:
         """The reference rows as devices count inputs; older profiles do not hold that yet."""

@@ -78,6 +78,7 @@ def _(args: MeasureDrift, result: DriftReport) -> str:
     return (
         f"{result.model} v{result.version} {verdict} on {result.rows} live rows of "
         f"{result.source}: {'; '.join(s.told for s in result.shifts)}."
+        + "".join(f" {warning}" for warning in (result.warnings if args.dataset else ()))
     )
 
 

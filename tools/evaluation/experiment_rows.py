@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def usable(rows: HeldOut) -> int:
     """How many rows looks can take: a text counts once."""
-    from tools.evaluation.rows import text_hash
+    from tools.evaluation.seen import text_hash
 
     return len({text_hash(row.text) for row in rows.rows})
 

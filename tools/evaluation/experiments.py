@@ -19,7 +19,7 @@ from tools.evaluation.experiment_types import (
     LookAtExperiment,
 )
 from tools.evaluation.power import rows_needed
-from tools.evaluation.rows import text_hash
+from tools.evaluation.seen import text_hash
 from tools.evaluation.sequential import Look, paired_difference
 from tools.evaluation.service import WORKER, EvaluationService
 from tools.evaluation.subjects import subject_of_version

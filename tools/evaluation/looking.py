@@ -52,13 +52,14 @@ class Looking:
         Raises:
             InvalidInput: if the rows cannot be sliced by the column.
         """
-        from tools.evaluation.slices import slice_columns, slice_scores
+        from tools.evaluation.slices import slice_columns, slice_scores, why_not
 
         result, rows = self._rows(args, tenant)
         columns = slice_columns(rows)
         if args.column is not None and args.column not in columns:
             raise InvalidInput(
-                f"The rows of {result.dataset} cannot be sliced by {args.column!r}.",
+                f"The {result.split} rows of {result.dataset} cannot be sliced by {args.column!r}. "
+                f"{why_not(rows, args.column)}",
                 hint=f"They can be by {', '.join(columns)}.{self._elsewhere(args, result, tenant)}",
             )
         return Slices(

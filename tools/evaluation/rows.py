@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.datasets.dated import rows_from
+from tools.evaluation.seen import nearly_seen, text_hash
 from tools.kernel.errors import Conflict
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class HeldOut:
         chosen_by: True if these rows chose which weights the training kept.
         period: the time that they are from, if only some were asked for.
         absent: what is told of models that are not measured on them.
+        nearly_seen: rows among them that nearly repeat one of another dataset that a training saw.
     """
 
     rows: list[Row]
@@ -44,6 +45,7 @@ class HeldOut:
     chosen_by: bool = False
     period: str | None = None
     absent: tuple[str, ...] = ()
+    nearly_seen: int = 0
 
     @property
     def warnings(self) -> list[str]:
@@ -52,6 +54,12 @@ class HeldOut:
         if self.period:
             told.append(f"Only rows from {self.period} were taken: {len(self.rows)}.")
         told += self.left_out
+        if self.nearly_seen:
+            repeat = "row nearly repeats" if self.nearly_seen == 1 else "rows nearly repeat"
+            told.append(
+                f"{self.nearly_seen} {repeat} a row that the training saw in another dataset: "
+                "what is right there may be memory."
+            )
         if self.chosen_by:
             told.append("The validation split chose the weights; the test split is the fair one.")
         if len(self.rows) < 100:
@@ -82,11 +90,6 @@ class HeldOut:
             for r in self.rows
         )
         path.write_text("".join(f"{line}\n" for line in lines))
-
-
-def text_hash(text: str) -> str:
-    """SHA-256 of a text without differences of case and spacing."""
-    return hashlib.sha256(" ".join(text.casefold().split()).encode()).hexdigest()
 
 
 def held_out(
@@ -138,5 +141,14 @@ def held_out(
         )
     first = Counter(r.label for r in trained[subjects[0].dataset] if r.split == "train")
     majority = min(first, key=lambda label: (-first[label], label))
-    skipped = len(unseen) - len(rows)
-    return HeldOut(rows, overlap, skipped, majority, chosen_by=split != "test", period=period)
+    # Within a dataset such rows are kept on one side, or told of when it is added.
+    elsewhere = [r for name in trained if name != dataset for r in trained[name] if r.split in used]
+    return HeldOut(
+        rows,
+        overlap,
+        skipped=len(unseen) - len(rows),
+        majority=majority,
+        chosen_by=split != "test",
+        period=period,
+        nearly_seen=nearly_seen(rows, elsewhere),
+    )

@@ -279,6 +279,7 @@ def _described(subject: Subject, args: RunEvaluation, rows: HeldOut) -> dict[str
         "baseline_majority": rows.majority_accuracy(),
         "overlap": rows.overlap,
         "skipped": rows.skipped,
+        "nearly_seen": rows.nearly_seen,
         "warnings": rows.warnings,
     }
 

@@ -50,12 +50,29 @@ def slice_scores(
 
 def slice_columns(rows: Sequence[Predicted]) -> list[str]:
     """What rows can be sliced by: label, length, and columns with few values."""
+    values = _values(rows)
+    return ["label", "length", *sorted(n for n, v in values.items() if 1 < len(v) <= MOST_VALUES)]
+
+
+def why_not(rows: Sequence[Predicted], column: str) -> str:
+    """Why rows cannot be sliced by a column, as a sentence."""
+    values = _values(rows).get(column, set())
+    if len(values) == 1:
+        return f"The column {column!r} has one value in all {len(rows)} rows: {min(values)!r}."
+    if values:
+        return f"The column {column!r} has {len(values)} values, more than {MOST_VALUES}."
+    if any(column in row.extra for row in rows):
+        return f"The column {column!r} holds no texts, whole numbers or truth values."
+    return f"The rows have no column {column!r}."
+
+
+def _values(rows: Sequence[Predicted]) -> Mapping[str, set[str]]:
     values: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         for name, value in row.extra.items():
             if isinstance(value, str | int | bool):
                 values[name].add(str(value))
-    return ["label", "length", *sorted(n for n, v in values.items() if 1 < len(v) <= MOST_VALUES)]
+    return values
 
 
 def _grouped(

@@ -154,6 +154,7 @@ class EvaluationResult(Result):
         worst: the classes with the lowest F1, worst first.
         plot: path of the drawn confusion matrix.
         overlap: rows whose text the training saw (left out of every number above).
+        nearly_seen: rows that nearly repeat one of another dataset that the training saw (counted).
         skipped: rows whose label the model does not know (left out too).
         warnings: what a reader must know.
         macro_f1_low: lower end of macro-F1's 95 % interval.
@@ -189,6 +190,7 @@ class EvaluationResult(Result):
     worst: list[str] = Field(default_factory=list)
     plot: str | None = None
     overlap: int = 0
+    nearly_seen: int = 0
     skipped: int = 0
     period: str | None = None
     warnings: list[str] = Field(default_factory=list)

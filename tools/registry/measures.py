@@ -13,7 +13,17 @@ _SHARES = {
 }
 _GAINS = {"gain_over_majority", "gain_over_champion"}
 _OTHERS = {
-    *("rows", "overlap", "skipped", "p50_ms", "p95_ms", "load_ms", "memory_mb", "peak_mb"),
+    *(
+        "rows",
+        "overlap",
+        "nearly_seen",
+        "skipped",
+        "p50_ms",
+        "p95_ms",
+        "load_ms",
+        "memory_mb",
+        "peak_mb",
+    ),
     *("size_mb", "size_bytes", "cost_per_1000", "cost_ratio", "loss_points", "loss_low"),
     *("loss_high", "held_out_rows", "initial_loss", "final_loss", "seconds", "perplexity"),
     *("judged", "tokens_per_second", "cut_rows"),
