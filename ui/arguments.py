@@ -184,9 +184,13 @@ _WORDS = {
 }
 
 
+PATHS = ("path", "test_path")
+"""Arguments that name a file."""
+
+
 def _from_here(name: str, value: Any) -> Any:
     """A path is meant from where the command is typed; the platform works elsewhere."""
-    if name == "path" and isinstance(value, str) and value and "://" not in value:
+    if name in PATHS and isinstance(value, str) and value and "://" not in value:
         with suppress(RuntimeError):  # the home of nobody: the platform says so
             return str(Path(value).expanduser().absolute())
     return value

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from tools.datasets.locating import split_name
 from tools.datasets.problems import Problem, listed, refuse, told
 from tools.datasets.reading import TYPES, Record, Table
+from tools.datasets.splitting import Given
 from tools.kernel.errors import InvalidInput
 
 _TEXT_NAMES = (
@@ -23,6 +23,8 @@ _LABEL_NAMES = (
 )
 _SAMPLE = 5000
 NO_LABELS = "(none)"
+OWN = ("text", "label", "split")
+"""Fields of every stored row; no other column may have their names."""
 _UNLABELLED = (
     " Texts without labels cannot be added yet: a label tells what is to be learnt of a text, and "
     "what predictions on it are compared with."
@@ -68,20 +70,29 @@ class Columns:
 
     text: str
     label: str
-    split: str | None
     detected: bool
 
 
 def choose(
-    table: Table, where: str, named_text: str | None = None, named_label: str | None = None
+    table: Table,
+    where: str,
+    named_text: str | None = None,
+    named_label: str | None = None,
+    split: str | None = None,
 ) -> Columns:
     """Find the text and the label column, those that a person did not name.
+
+    Args:
+        table: the rows as the files have them.
+        where: the file or folder, for messages.
+        named_text: the text column as a person named it.
+        named_label: the label column as a person named it.
+        split: the column of splits, which is neither.
 
     Raises:
         InvalidInput: if none or several could be meant; lists the columns.
     """
     by_name = {name.strip().casefold(): name for name in reversed(table.columns)}
-    split = by_name.get("split")
     text = _named(named_text, table, where) or by_name.get("text")
     label = _named(named_label, table, where) or by_name.get("label")
     detected = text is None or label is None
@@ -95,7 +106,7 @@ def choose(
         rest.remove(label)
     if text is None:
         text = _one("text", rest, _TEXT_NAMES, lambda c: _text_like(sample, c), table, where)
-    return Columns(text, label, split, detected)
+    return Columns(text, label, detected)
 
 
 def _named(name: str | None, table: Table, where: str) -> str | None:
@@ -192,31 +203,34 @@ def _labels_like(records: Sequence[Record], column: str) -> bool:
     return words <= 4 and repeated
 
 
-def rows_of(table: Table, columns: Columns, problems: list[Problem]) -> list[Row]:
+def rows_of(table: Table, columns: Columns, given: Given, problems: list[Problem]) -> list[Row]:
     """The labelled rows; those that lack a text, a label or a known split become problems."""
     rows: list[Row] = []
-    taken = {columns.text, columns.label, columns.split}
+    taken = {columns.text, columns.label, given.heeded}
     separator = labels_separator(table.records, columns.label)
     for record in table.records:
         text, value = record.values.get(columns.text), record.values.get(columns.label)
-        split = split_of(record, columns.split)
-        extra = {k: v for k, v in record.values.items() if k not in taken}
-        fault = _fault(text, value, split, separator, columns)
+        extra = {_beside(k): v for k, v in record.values.items() if k not in taken}
+        fault = _fault(text, value, separator, columns) or given.fault(record)
         if fault is not None:
             problems.append(Problem(record.place, fault, record.file))
             continue
+        split = given.split_of(record)
         if separator is None:
-            row = Row(str(text).strip(), str(_label(value)), split or "", extra)
+            row = Row(str(text).strip(), str(_label(value)), split, extra)
         else:
-            row = with_labels(str(text).strip(), labels_of(value, separator), split or "", extra)
+            row = with_labels(str(text).strip(), labels_of(value, separator), split, extra)
         row.place = record.place
         rows.append(row)
     return rows
 
 
-def _fault(
-    text: Any, value: Any, split: str | None, separator: str | None, columns: Columns
-) -> str | None:
+def _beside(name: str) -> str:
+    """The name of another column; one that is called like a field of a row gets its own."""
+    return f"{name}_column" if name in OWN else name
+
+
+def _fault(text: Any, value: Any, separator: str | None, columns: Columns) -> str | None:
     if not isinstance(text, str | None):
         return f"a {columns.text} that is no string but of type {TYPES.get(type(text), 'other')}"
     if text is None or not text.strip():
@@ -226,17 +240,7 @@ def _fault(
             return f"no {columns.label}"
     elif value != [] and not labels_of(value, separator):
         return f"only empty {columns.label}" if isinstance(value, list) else f"no {columns.label}"
-    if split is None:
-        return "a split other than train, validation or test"
     return None
-
-
-def split_of(record: Record, column: str | None) -> str | None:
-    """The split that a file or a column gives, empty if none does, None if it is unknown."""
-    if record.split is not None or column is None:
-        return record.split or ""
-    value = record.values.get(column)
-    return split_name(str(value)) if value is not None else None
 
 
 def _label(value: Any) -> str | None:

@@ -19,10 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tools.datasets.columns import Row
-from tools.datasets.locating import split_name
+from tools.datasets.columns import OWN, Row
 from tools.datasets.problems import Problem
 from tools.datasets.reading import Record, Table
+from tools.datasets.splitting import Given
 from tools.datasets.types import Kind
 from tools.kernel.errors import InvalidInput
 
@@ -95,35 +95,28 @@ def recognise(table: Table) -> Shape | None:
     return Shape("prompt_completion", {"prompt": prompt, "completion": answer, **more})
 
 
-def rows_of(table: Table, shape: Shape, problems: list[Problem]) -> list[Row]:
+def rows_of(table: Table, shape: Shape, given: Given, problems: list[Problem]) -> list[Row]:
     """The rows of a table of a kind other than labelled text.
 
-    Those that lack a field, or whose chat has no answer, become problems.
+    Those that lack a field or a known split, or whose chat has no answer, become problems.
     """
     read: Callable[[Record, Shape], tuple[str, dict[str, Any]]]
     read = _chat if shape.kind == "messages" else _fields
     rows: list[Row] = []
-    taken = {*shape.fields.values(), "split", "text", "label"}
+    taken = {*shape.fields.values(), given.heeded, *OWN}
     for record in table.records:
         try:
             text, fields = read(record, shape)
-            split = record.split or _split(record)
         except ValueError as wrong:
             problems.append(Problem(record.place, str(wrong), record.file))
             continue
+        if (fault := given.fault(record)) is not None:
+            problems.append(Problem(record.place, fault, record.file))
+            continue
         kept = {k: v for k, v in record.values.items() if k not in taken and k not in fields}
+        split = given.split_of(record)
         rows.append(Row(text, "", split, {**kept, **fields}, place=record.place))
     return rows
-
-
-def _split(record: Record) -> str:
-    value = record.values.get("split")
-    if value is None:
-        return ""
-    split = split_name(str(value))
-    if split is None:
-        raise ValueError("a split other than train, validation or test")
-    return split
 
 
 def _fields(record: Record, shape: Shape) -> tuple[str, dict[str, Any]]:

@@ -22,13 +22,38 @@ def split_name(text: str) -> str | None:
     return match.lastgroup if match else None
 
 
-def locate(path: Path, suffixes: frozenset[str]) -> list[tuple[Path, str | None]]:
+Found = list[tuple[Path, str | None]]
+
+
+def locate(
+    path: Path, suffixes: frozenset[str], test: Path | None = None, *, whole: bool = False
+) -> Found:
     """The data files at a path, each with the split that its name gives it.
+
+    Args:
+        path: the file or folder.
+        suffixes: of data files.
+        test: a further file, whose rows are the test split.
+        whole: True if a folder may lack a train file.
 
     Raises:
         NotFound: if nothing is there; suggests siblings with a similar name.
         InvalidInput: if it is no regular file, or a folder without train, validation, test files.
     """
+    found = _at(path, suffixes, whole)
+    if test is None:
+        return found
+    further = _at(test, suffixes, whole)
+    if len(further) != 1 or further[0][0] != test:
+        raise InvalidInput(f"{test} is a folder.", hint="Name the file with the test rows.")
+    if any(file.samefile(test) for file, _ in found):
+        raise InvalidInput(f"{test} cannot hold both the rows to train on and those to test on.")
+    if any(split == "test" for _, split in found):
+        raise InvalidInput(f"{path} has test rows of its own.", hint=f"Leave {test.name} out.")
+    return [*((file, split or "train") for file, split in found), (test, "test")]
+
+
+def _at(path: Path, suffixes: frozenset[str], whole: bool) -> Found:
     try:
         mode = path.stat().st_mode
     except PermissionError:
@@ -36,7 +61,7 @@ def locate(path: Path, suffixes: frozenset[str]) -> list[tuple[Path, str | None]
     except OSError:
         raise _missing(path) from None
     if stat.S_ISDIR(mode):
-        return _folder(path, suffixes)
+        return _folder(path, suffixes, whole)
     if not stat.S_ISREG(mode):
         raise InvalidInput(f"{path} is not a regular file.")
     return [(path, None)]
@@ -71,7 +96,7 @@ def _listing(folder: Path, names: list[str]) -> str:
     return f"{folder} has {', '.join(names[:8])}{more}."
 
 
-def _folder(path: Path, suffixes: frozenset[str]) -> list[tuple[Path, str | None]]:
+def _folder(path: Path, suffixes: frozenset[str], whole: bool) -> Found:
     files = [p for p in _children(path) if p.is_file() and p.suffix.lower() in suffixes]
     found = [(p, split) for p in files if (split := split_name(p.stem))]
     if not found:
@@ -80,6 +105,9 @@ def _folder(path: Path, suffixes: frozenset[str]) -> list[tuple[Path, str | None
             f"{path} is a folder without train, validation or test files.",
             hint=f"Name one file of it. {_listing(path, names)}",
         )
-    if "train" not in {split for _, split in found}:
-        raise InvalidInput(f"{path} has no train file, only {', '.join(p.name for p, _ in found)}.")
+    if not whole and "train" not in {split for _, split in found}:
+        raise InvalidInput(
+            f"{path} has no train file, only {', '.join(p.name for p, _ in found)}.",
+            hint="To judge models on these rows and train on none, say `as a test set only`.",
+        )
     return [(p, split) for p, split in found]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tools.datasets import telling
 from tools.datasets.types import (
     AddDataset,
     DatasetAdded,
     DatasetDescription,
     DatasetList,
-    DatasetProfile,
     DatasetRemoved,
     DescribeDataset,
     ListDatasets,
@@ -19,11 +19,9 @@ from tools.kernel.entities import EntityKind, EntityName, entity_source
 from tools.kernel.operations import Call, Change, Effect, Evidence, Inverse, Preview, operation
 
 if TYPE_CHECKING:
-    from tools.datasets.profile import Chosen
+    from tools.datasets.loading import Chosen
     from tools.datasets.service import DatasetService
     from tools.kernel.kernel import Kernel
-
-CLASSES_SHOWN = 12
 
 
 def _service(kernel: Kernel) -> DatasetService:
@@ -65,18 +63,26 @@ def add(args: AddDataset, call: Call) -> DatasetAdded:
 
     JSONL, CSV, TSV and Parquet are recognised by content, and so is what the rows teach: a class,
     several labels, an answer, or which texts are alike. Bad rows refuse the file and are named by
-    line, unless they are to be left out. Rows are profiled, split (80/10/10,
-    stratified, unless the file gives splits) and stored under the SHA-256 of their content.
-    The same content again answers with the known version; other content under a known name
-    becomes its next version. Errors name the file and the line.
+    line, unless they are to be left out. Rows are profiled, split (by the files or a column that
+    give splits, else 80/10/10, stratified; or all of them held out) and stored under the SHA-256 of
+    their content. The same content again answers with the known version; other content under a
+    known name becomes its next version. Errors name the file and the line.
     """
     return _service(call.kernel).add(call.tenant, args.path, args.name, _chosen(args))
 
 
 def _chosen(args: AddDataset) -> Chosen:
-    from tools.datasets.profile import Chosen
+    from tools.datasets.loading import Chosen
+    from tools.kernel.paths import absolute
 
-    return Chosen(args.text_column, args.label_column, args.skip_bad_rows)
+    return Chosen(
+        text=args.text_column,
+        label=args.label_column,
+        skip_bad_rows=args.skip_bad_rows,
+        splits=args.splits,
+        split_column=args.split_column,
+        test=absolute(args.test_path) if args.test_path else None,
+    )
 
 
 @add.normalise
@@ -84,92 +90,39 @@ def _(args: AddDataset, call: Call) -> AddDataset:
     from tools.kernel.paths import absolute
     from tools.kernel.server_files import require_readable
 
-    require_readable(absolute(args.path), call.context, call.kernel.settings)
-    return args.model_copy(update={"path": str(absolute(args.path))})
+    found = {"path": args.path, "test_path": args.test_path}
+    paths = {name: absolute(path) for name, path in found.items() if path is not None}
+    for path in paths.values():
+        require_readable(path, call.context, call.kernel.settings)
+    return args.model_copy(update={name: str(path) for name, path in paths.items()})
 
 
 @add.preview
 def _(args: AddDataset, call: Call) -> Preview:
     planned = _service(call.kernel).plan_add(call.tenant, args.path, args.name, _chosen(args))
     if planned.known:
-        summary = f"{_known(planned)} Nothing changes."
+        summary = f"{telling.known(planned)} Nothing changes."
         return Preview(summary=summary, warnings=planned.profile.warnings)
     profile = planned.profile
     before = planned.before
     return Preview(
-        summary=f"Add {profile.rows} rows {_of_what(profile)} from {args.path} "
-        f"as {planned.name} v{planned.version}.{_next_version(planned)}",
+        summary=f"Add {profile.rows} rows {telling.of_what(profile)} from {_where(args)} as "
+        f"{planned.name} v{planned.version}.{telling.split_by(profile)}"
+        f"{telling.next_version(planned)}",
         changes=[
             Change(
                 what=f"dataset {planned.name}",
                 before=f"v{before.version}" if before else None,
                 after=f"v{planned.version}",
             ),
-            *_profiled(profile),
+            *telling.profiled(profile),
         ],
         warnings=profile.warnings,
     )
 
 
-def _next_version(added: DatasetAdded) -> str:
-    """That a name is taken, and what stands there, where a file becomes its next version."""
-    before = added.before
-    if before is None:
-        return ""
-    rows = f"{before.rows} row{'s' * (before.rows != 1)} from {before.source}"
-    return (
-        f" A dataset {added.name} is there already (v{before.version}, {rows}); this is its next "
-        f"version, which trainings on {added.name} use from then on. For a dataset of its own, "
-        "give it another name."
-    )
-
-
-def _known(result: DatasetAdded) -> str:
-    told = f"{result.name} v{result.version} holds exactly this content already."
-    if result.unused_name is None:
-        return told
-    return (
-        f"{told} It stays known under that name; no dataset {result.unused_name} was made. To have "
-        "it under another name as well, say the name."
-    )
-
-
-def _of_what(profile: DatasetProfile) -> str:
-    if profile.kind == "classification":
-        return f"in {len(profile.classes)} class{'es' * (len(profile.classes) != 1)}"
-    if profile.kind == "multilabel":
-        return f"with any of {len(profile.classes)} labels"
-    return {
-        "prompt_completion": "of prompts and completions",
-        "messages": "of chats",
-        "pairs": "of pairs of texts",
-        "triplets": "of triplets of texts",
-    }[profile.kind]
-
-
-def _profiled(profile: DatasetProfile) -> list[Change]:
-    """What was measured on the rows, as a person should see it before they are stored."""
-    classes = list(profile.classes.items())
-    shown = [Change(what=f"class {name}", after=rows) for name, rows in classes[:CLASSES_SHOWN]]
-    rest = classes[CLASSES_SHOWN:]
-    if rest:
-        shown.append(Change(what=f"{len(rest)} more classes", after=sum(n for _, n in rest)))
-    tokens = profile.tokens
-    return [
-        Change(what="format", after=f"{profile.format}, {profile.kind.replace('_', '/')}"),
-        Change(what="text column", after=profile.text_column),
-        Change(what="label column", after=f"{profile.label_column} ({profile.columns_from})"),
-        *(Change(what=f"rows for {name}", after=rows) for name, rows in profile.splits.items()),
-        Change(what="exact duplicates", after=profile.duplicates),
-        Change(what="near duplicates", after=profile.near_duplicates),
-        Change(what="held-out rows that occur in another split", after=profile.leaked),
-        Change(what="held-out rows that nearly do", after=profile.nearly_leaked),
-        Change(what="rows left out", after=profile.skipped_rows),
-        Change(what="longest text, characters", after=profile.lengths.longest),
-        *([Change(what="longest text, tokens", after=tokens.longest)] if tokens else []),
-        *(Change(what=f"rows with {what}", after=n) for what, n in profile.personal.items()),
-        *shown,
-    ]
+def _where(args: AddDataset) -> str:
+    return f"{args.path} and {args.test_path}" if args.test_path else args.path
 
 
 @add.read_back
@@ -190,7 +143,7 @@ def _(args: AddDataset, result: DatasetAdded, call: Call) -> Inverse | None:
 def _(args: AddDataset, result: DatasetAdded) -> str:
     profile = result.profile
     if result.known:
-        return _known(result)
+        return telling.known(result)
     columns = ""
     if profile.kind not in ("classification", "multilabel"):
         third = ["negative"] if profile.kind == "triplets" else []
@@ -199,8 +152,9 @@ def _(args: AddDataset, result: DatasetAdded) -> str:
     elif profile.columns_from == "detected":
         columns = f" (text from {profile.text_column!r}, label from {profile.label_column!r})"
     return (
-        f"Added {result.name} v{result.version}: {profile.rows} rows {_of_what(profile)}{columns}, "
-        f"read as {profile.format}.{_next_version(result)}"
+        f"Added {result.name} v{result.version}: {profile.rows} rows "
+        f"{telling.of_what(profile)}{columns}, read as {profile.format}."
+        f"{telling.split_by(profile)}{telling.next_version(result)}"
         + "".join(f" {w}" for w in profile.warnings)
     )
 
@@ -261,17 +215,13 @@ def _(args: DescribeDataset, result: DatasetDescription) -> str:
     profile = result.profile
     classes = ", ".join(f"{name} {count}" for name, count in profile.classes.items())
     splits = ", ".join(f"{name} {count}" for name, count in profile.splits.items())
-    what = _of_what(profile) + (f" ({classes})" if classes else "")
+    what = telling.of_what(profile) + (f" ({classes})" if classes else "")
     return (
         f"{result.name} v{result.version} has {profile.rows} rows {what}; "
-        f"splits: {splits}; {profile.duplicates} exact and {profile.near_duplicates} near "
-        f"duplicates{_tokens(profile)}." + "".join(f" {w}" for w in profile.warnings)
+        f"splits: {splits}{telling.by_what(profile)}; {profile.duplicates} exact and "
+        f"{profile.near_duplicates} near duplicates{telling.tokens(profile)}."
+        + "".join(f" {w}" for w in profile.warnings)
     )
-
-
-def _tokens(profile: DatasetProfile) -> str:
-    found = profile.tokens
-    return f"; tokens: median {found.p50}, 99 % at most {found.p99}" if found else ""
 
 
 @operation(

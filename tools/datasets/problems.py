@@ -9,6 +9,7 @@ from tools.kernel.errors import InvalidInput
 
 SHOWN = 5
 KEPT = 50
+_KINDS = 8
 SKIPPING = (
     "Correct these rows, or have them left out: say `skip the bad rows` (skip_bad_rows). "
     "Nothing was added."
@@ -35,11 +36,15 @@ class Problem:
 
 
 def told(problems: Sequence[Problem]) -> str:
-    """All of them in one phrase: each kind with the lines at which it occurs."""
-    found: dict[str, list[str]] = {}
+    """All of them in one phrase: each kind with the lines, of several files, where it occurs."""
+    several = len({problem.file for problem in problems}) > 1
+    found: dict[tuple[str, str], list[str]] = {}
     for problem in problems:
-        found.setdefault(problem.what, []).append(problem.place)
-    return "; ".join(f"{what} at {listed(places)}" for what, places in found.items())
+        kind = (problem.what, f"{problem.file} " if several else "")
+        found.setdefault(kind, []).append(problem.place)
+    shown = [f"{what} at {file}{listed(at)}" for (what, file), at in [*found.items()][:_KINDS]]
+    more = len(found) - _KINDS
+    return "; ".join([*shown, *([f"{more} more kinds of fault"] if more > 0 else [])])
 
 
 def listed(places: Sequence[str]) -> str:

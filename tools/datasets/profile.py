@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
 from tools.datasets import columns as columns_
-from tools.datasets import kinds, labels, lengths, personal, splits, store
+from tools.datasets import labels, lengths, personal, splits
 from tools.datasets import rows as rows_
-from tools.datasets.columns import Columns, Row
-from tools.datasets.problems import KEPT, Problem, listed, refuse, told
-from tools.datasets.reading import Table, read
-from tools.datasets.types import DatasetProfile, Kind, TextLengths
+from tools.datasets.columns import Row
+from tools.datasets.loading import Chosen, Loaded, load
+from tools.datasets.problems import KEPT, Problem, listed, told
+from tools.datasets.reading import Table
+from tools.datasets.types import DatasetProfile, TextLengths
 
 LEAKS_KEPT = 100
 _LINES_SHOWN = 3
@@ -32,38 +33,6 @@ class Prepared:
     profile: DatasetProfile
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What a person says of a file.
-
-    Attributes:
-        text: the column that holds the text; None to detect it.
-        label: the column that holds the label; None to detect it.
-        skip_bad_rows: leave out rows that cannot be used instead of refusing the file.
-    """
-
-    text: str | None = None
-    label: str | None = None
-    skip_bad_rows: bool = False
-
-
-@dataclass(slots=True)
-class Loaded:
-    """A dataset read and checked; splits that the files do not give are not assigned yet.
-
-    Attributes:
-        problems: the rows that were left out.
-    """
-
-    table: Table
-    columns: Columns
-    kind: Kind
-    rows: list[Row]
-    split_from: str
-    sha256: str
-    problems: list[Problem] = field(default_factory=list[Problem])
-
-
 def prepare(path: Path, chosen: Chosen | None = None) -> Prepared:
     """Read, check, split and measure everything at a path; writes nothing.
 
@@ -74,44 +43,26 @@ def prepare(path: Path, chosen: Chosen | None = None) -> Prepared:
     return profiled(load(path, chosen or Chosen()))
 
 
-def load(path: Path, chosen: Chosen) -> Loaded:
-    """Read and check everything at a path."""
-    table = read(path)
-    problems = table.problems
-    shape = None if chosen.text and chosen.label else kinds.recognise(table)
-    kind: Kind = "classification"
-    if shape is None:
-        columns = columns_.choose(table, str(path), chosen.text, chosen.label)
-        rows = columns_.rows_of(table, columns, problems)
-        if rows and rows[0].labels is not None:
-            kind = "multilabel"
-    else:
-        split = "split" if "split" in table.columns else None
-        columns = Columns(shape.asks, shape.answers, split, detected=False)
-        rows, kind = kinds.rows_of(table, shape, problems), shape.kind
-    if not chosen.skip_bad_rows or not rows:
-        refuse(problems, len(problems) + len(rows), str(path))
-    split_from = _split_source(table, columns)
-    sha256 = store.content_hash(rows, with_split=split_from != "assigned")
-    return Loaded(table, columns, kind, rows, split_from, sha256, problems)
-
-
 def profiled(loaded: Loaded) -> Prepared:
     """Split and measure what was read."""
     rows, labelled = loaded.rows, loaded.kind in ("classification", "multilabel")
     texts = [row.text for row in rows]
     # Questions of one pattern differ in a word that matters: only equal ones belong together.
     group = splits.groups(texts) if labelled else splits.equal(texts)
-    warnings = [*loaded.table.warnings, *_skipped(loaded.problems)]
+    given = loaded.given
+    warnings = [*loaded.table.warnings, *given.warnings, *_skipped(loaded.problems)]
     if labelled:
         warnings += labels.label_warnings(rows)
         warnings += labels.form_warnings(loaded.table, loaded.columns.label, loaded.problems)
     leaks: list[splits.Leak] = []
-    if loaded.split_from == "assigned":
+    taken: list[str] = []
+    if given.source == "assigned":
         splits.assign(rows, group)
     else:
         leaks = splits.leaks(rows, group)
-        warnings += [*_leak_warnings(leaks), *_complete(rows, group)]
+        warnings += _leak_warnings(leaks)  # told before rows move to the splits that are missing
+        taken = _complete(rows, group)
+        warnings += _taken(taken)
     counts = lengths.token_counts(texts)
     too_long = lengths.too_long(texts, counts or [])
     found = {k: [rows[i].place for i in at] for k, at in personal.found(texts).items()}
@@ -121,6 +72,7 @@ def profiled(loaded: Loaded) -> Prepared:
         loaded.sha256,
         profile.model_copy(
             update={
+                "taken_from_train": taken,
                 "leaked": sum(leak.exact for leak in leaks),
                 "nearly_leaked": sum(not leak.exact for leak in leaks),
                 "leaks": [str(leak) for leak in leaks[:LEAKS_KEPT]],
@@ -129,7 +81,7 @@ def profiled(loaded: Loaded) -> Prepared:
                 "warnings": [
                     *warnings,
                     *rows_.repeated(rows, profile.duplicates),
-                    *rows_.not_held_out(rows),
+                    *rows_.not_held_out(rows, given.source),
                     *(rows_.equal_sides(rows) if loaded.kind in ("pairs", "triplets") else []),
                     *_disagreements(rows),
                     *_repeated_ids(loaded.table),
@@ -139,12 +91,6 @@ def profiled(loaded: Loaded) -> Prepared:
             }
         ),
     )
-
-
-def _split_source(table: Table, columns: Columns) -> str:
-    if table.records[0].split is not None:
-        return "files"
-    return "column" if columns.split else "assigned"
 
 
 def _skipped(problems: Sequence[Problem]) -> list[str]:
@@ -172,6 +118,7 @@ def _repeating(count: int, what: str) -> str:
 
 
 def _complete(rows: Sequence[Row], group: Sequence[int]) -> list[str]:
+    """Take the held-out splits that were not given from train; returns their names."""
     present = {row.split for row in rows}
     missing = [name for name in ("validation", "test") if name not in present]
     if not missing or "train" not in present:
@@ -181,7 +128,12 @@ def _complete(rows: Sequence[Row], group: Sequence[int]) -> list[str]:
     for row, _ in train:
         row.split = ""
     splits.assign([row for row, _ in train], [g for _, g in train], fractions=fractions)
-    return [f"No {' or '.join(missing)} split was given; it was taken from train."]
+    return missing
+
+
+def _taken(missing: Sequence[str]) -> list[str]:
+    told = f"No {' or '.join(missing)} split was given; it was taken from train."
+    return [told] if missing else []
 
 
 def _tokens(counts: Sequence[int], too_long: Mapping[int, int]) -> TextLengths:
@@ -218,7 +170,8 @@ def _profile(loaded: Loaded, group: Sequence[int]) -> DatasetProfile:
         rows=len(rows),
         classes=classes,
         splits={name: counted[name] for name in ("train", "validation", "test") if counted[name]},
-        split_from=loaded.split_from,
+        split_from=loaded.given.source,
+        split_column=loaded.given.heeded,
         duplicates=duplicates,
         near_duplicates=max(0, len(rows) - len(set(group)) - duplicates),
         lengths=lengths.percentiles([len(row.text) for row in rows]),

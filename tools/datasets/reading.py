@@ -67,8 +67,13 @@ class Table:
     formats: list[str] = field(default_factory=list[str])
 
 
-def read(path: Path) -> Table:
+def read(path: Path, test: Path | None = None, *, whole: bool = False) -> Table:
     """Read a file, or a folder with one file or more a split.
+
+    Args:
+        path: the file or folder.
+        test: a file whose rows are the test split; None if there is none of its own.
+        whole: True if a folder may lack a train file.
 
     Raises:
         InvalidInput: if a file cannot be read at all; rows that cannot are in `problems`.
@@ -76,7 +81,7 @@ def read(path: Path) -> Table:
     """
     table = Table({}, [])
     records = table.records
-    for file, split in locate(path, frozenset(SUFFIXES)):
+    for file, split in locate(path, frozenset(SUFFIXES), test, whole=whole):
         for place, values in _read_file(file, table):
             fault = values if isinstance(values, str) else _encoding_fault(values)
             if fault is None and not isinstance(values, str):

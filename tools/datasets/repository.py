@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from tools.datasets.builtin import BUNDLED, Bundled
-from tools.datasets.profile import Chosen, Prepared, load, profiled
+from tools.datasets.loading import Chosen, load
+from tools.datasets.profile import Prepared, profiled
 from tools.datasets.store import DatasetStore
 from tools.datasets.tables import DatasetRow, DatasetUseRow
 from tools.datasets.types import DatasetProfile

@@ -23,14 +23,23 @@ def repeated(rows: Sequence[Row], duplicates: int) -> list[str]:
     return [f"{duplicates} of {len(rows)} rows repeat an earlier text: there {are}."]
 
 
-def not_held_out(rows: Sequence[Row]) -> list[str]:
-    """A warning if splits were wanted but the rows are too few or too alike to give them."""
+def not_held_out(rows: Sequence[Row], source: str) -> list[str]:
+    """A warning of splits that have no rows: given so, or the rows are too few or too alike.
+
+    Args:
+        rows: all rows.
+        source: what gave them their splits.
+    """
     present = {row.split for row in rows}
     missing = [name for name in ("train", "validation", "test") if name not in present]
-    if not missing:
+    if not missing or source == "test-only":
         return []
+    told = f"There are no {' and no '.join(missing)} rows"
+    if "train" in missing:
+        held_out = "models can be judged on them, but none can be trained on them"
+        return [f"{told}: {held_out}."]
     return [
-        f"There are no {' and no '.join(missing)} rows, because too few texts differ: three are "
+        f"{told}, because too few texts differ: three are "
         "needed, of one class where there are classes. Training and evaluation need them."
     ]
 

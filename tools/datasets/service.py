@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tools.datasets.builtin import BUNDLED
 from tools.datasets.columns import Row
-from tools.datasets.profile import Chosen, Prepared, prepare
+from tools.datasets.loading import Chosen
+from tools.datasets.profile import Prepared, prepare
 from tools.datasets.repository import Dataset, DatasetRepository
 from tools.datasets.store import DatasetStore, content_hash
 from tools.datasets.types import (
@@ -19,6 +22,7 @@ from tools.datasets.types import (
     DatasetAdded,
     DatasetDescription,
     DatasetList,
+    DatasetProfile,
     DatasetRemoved,
     DatasetSummary,
 )
@@ -118,7 +122,7 @@ class DatasetService:
         with self._adding:
             planned = self._planned(tenant, prepared, wanted, named=name is not None)
             if not planned.known:
-                source = str(absolute(path))
+                source = _source(path, chosen)
                 self._repository.insert(tenant, planned.name, planned.version, prepared, source)
         return planned
 
@@ -175,7 +179,7 @@ class DatasetService:
         found = self._repository.find(tenant, name, version)
         if found is None:
             return [Evidence(fact=what, value="absent", source=source)]
-        rows = list(self._store.read(found.sha256))
+        rows = _as_given(self._store.read(found.sha256), found.profile)
         given = found.profile.split_from != "assigned"
         return [
             Evidence(fact=f"rows of {what}", value=len(rows), source=source),
@@ -214,6 +218,18 @@ class DatasetService:
             unused_name=unused,
             before=_before(same_name[0]) if same_name and known is None else None,
         )
+
+
+def _source(path: str, chosen: Chosen | None) -> str:
+    """Where rows come from, as it is told."""
+    told = str(absolute(path))
+    return f"{told} and {chosen.test}" if chosen and chosen.test else told
+
+
+def _as_given(rows: Iterable[Row], profile: DatasetProfile) -> list[Row]:
+    """Rows with the splits that their source gave them, as their hash counts them."""
+    taken = {name: "train" for name in profile.taken_from_train}
+    return [replace(row, split=taken.get(row.split, row.split)) for row in rows]
 
 
 def _before(found: Dataset) -> Before:

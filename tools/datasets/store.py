@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tools.datasets.columns import Row, with_labels
+from tools.datasets.columns import OWN, Row, with_labels
 from tools.kernel.canonical import canonical
 from tools.kernel.errors import Unavailable
 
 _STALE_SECONDS = 3600
-_OWN = ("text", "label", "split")
 
 
 def content_hash(rows: Iterable[Row], *, with_split: bool) -> str:
@@ -96,7 +95,7 @@ class DatasetStore:
             with self.path(sha256).open(encoding="utf-8") as file:
                 for line in file:
                     value = json.loads(line)
-                    extra = {k: v for k, v in value.items() if k not in _OWN}
+                    extra = {k: v for k, v in value.items() if k not in OWN}
                     yield _row(value["text"], value["label"], value["split"], extra)
         except (OSError, ValueError, KeyError) as error:
             raise Unavailable(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
 
 Kind = Literal["classification", "multilabel", "prompt_completion", "messages", "pairs", "triplets"]
+Splits = Literal["auto", "test-only", "80-10-10"]
 DatasetName = Annotated[str, Slot(EntityKind.DATASET, "Which dataset?")]
 
 
@@ -40,6 +41,36 @@ class AddDataset(Args):
         description="The column that holds the label; detected when not given.",
         max_length=200,
     )
+    splits: Splits = Field(
+        "auto",
+        description="How rows come to their splits. `auto`: by the files or a column that give "
+        "them, else 80/10/10. `test-only`: every row is held out, to judge models on and never to "
+        "train. `80-10-10`: stratified, whatever the files say.",
+    )
+    split_column: str | None = Field(
+        None,
+        description="The column that says the split of each row: train, validation (dev, val) or "
+        "test; a column `split` when not given.",
+        max_length=200,
+    )
+    test_path: str | None = Field(
+        None,
+        description="A second file, whose rows are the test split of those in `path`.",
+        min_length=1,
+        max_length=4096,
+    )
+
+    @model_validator(mode="after")
+    def _splits_once(self) -> AddDataset:
+        said = {
+            "splits": self.splits != "auto",
+            "split_column": self.split_column is not None,
+            "test_path": self.test_path is not None,
+        }
+        given = [name for name, is_given in said.items() if is_given]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} contradict each other; give one of them")
+        return self
 
 
 class ListDatasets(Args):
@@ -85,7 +116,10 @@ class DatasetProfile(Result):
         rows: how many rows.
         classes: rows of each class, largest first.
         splits: rows of each split.
-        split_from: `files`, `column` or `assigned` (stratified 80/10/10).
+        split_from: `files`, `column`, `test-only` (every row is held out) or `assigned`
+            (stratified 80/10/10).
+        split_column: the column that gave the splits, if one did.
+        taken_from_train: the splits that were not given and were taken from train.
         duplicates: rows whose normalised text occurs earlier.
         near_duplicates: rows that nearly repeat another one (token Jaccard of 0.8 or more).
         leaked: held-out rows whose normalised text occurs in another split too.
@@ -109,6 +143,8 @@ class DatasetProfile(Result):
     classes: dict[str, int]
     splits: dict[str, int]
     split_from: str
+    split_column: str | None = None
+    taken_from_train: list[str] = Field(default_factory=list)
     duplicates: int
     near_duplicates: int
     lengths: TextLengths

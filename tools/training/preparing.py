@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import InvalidInput
 from tools.training.ending import limit_told, seconds_of
+from tools.training.enough import require_learnable, require_rows
 from tools.training.outcome import cut_warning
 from tools.training.particular import or_else, share_of
 from tools.training.spec import (
@@ -56,6 +57,7 @@ def check_trainable(dataset: Dataset) -> list[str]:
             f"{what} holds {profile.kind.replace('_', '/')} rows, which teach no classes.",
             hint="A classifier needs a text and a label column.",
         )
+    require_learnable(dataset)
     if len(profile.classes) < 2:
         raise InvalidInput(f"{what} has one class only; a classifier needs at least two.")
     if len(profile.classes) > MAX_CLASSES:
@@ -63,13 +65,7 @@ def check_trainable(dataset: Dataset) -> list[str]:
             f"{what} has {len(profile.classes)} classes, at most {MAX_CLASSES} can be trained.",
             hint="Is the label column the right one?",
         )
-    for split in ("train", "validation"):
-        if not profile.splits.get(split):
-            raise InvalidInput(
-                f"{what} has no {split} rows.", hint="Add more rows, or give the splits."
-            )
-    if profile.splits["train"] < LEAST_ROWS:
-        raise InvalidInput(f"{what} has {profile.splits['train']} rows to train on; too few.")
+    require_rows(dataset, LEAST_ROWS)
     few = profile.splits["validation"] < 30
     return [*profile.warnings, *(["The validation split is small; its accuracy is rough."] * few)]
 

@@ -162,7 +162,7 @@ class Handlers:
         rest = rest_of(text, ["it"])
         then = f"\n\nThen: “{plain(text)}”." if text and rest else ""
         markdown = f"{told}\n\n**Nothing is stored yet.** Shall I store this?{then}"
-        kept = [[o.path, o.operation, o.name] for o in offered]
+        kept = [[o.path, o.operation, o.name, o.splits] for o in offered]
         await live.tell(
             "upload",
             upload=upload,

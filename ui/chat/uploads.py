@@ -42,6 +42,8 @@ _ONLY_STORE = re.compile(
     re.I,
 )
 _AND_THEN = re.compile(r"\s*(?:,|;|\.)?\s*\b(?:and then|then|and)\b\s+", re.I)
+_SPLITS = {"test-only": ", as a test set only", "80-10-10": ", split the rows yourself"}
+_TRAIL = re.compile(r"(?:[\s,;]|\band\b)+$", re.I)
 _THIS = re.compile(
     r"(?:\b(?:on|from|with|using)\s+)?\b(?:this|these|it|them|that|(?:the|my)\s+(?:attached|uploaded|"
     r"dropped|new)?\s*(?:files?|uploads?|attachments?|data ?sets?|data))\b"
@@ -58,24 +60,27 @@ class Offered:
         path: where it waits.
         operation: what stores it: `datasets.add` or `knowledge.ingest`.
         name: what a data set will be called; None leaves that to its own naming.
+        splits: how its rows are split, if that was said.
     """
 
     path: str
     operation: str
     name: str | None = None
+    splits: str | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
         """What the operation is called with."""
-        given: dict[str, Any] = {"path": self.path}
-        return {**given, "name": self.name} if self.name else given
+        said = {"path": self.path, "name": self.name, "splits": self.splits}
+        return {name: value for name, value in said.items() if value}
 
     @property
     def sentence(self) -> str:
         """The same in words."""
         if self.operation == "knowledge.ingest":
             return f"ingest {self.path}"
-        return f"add the dataset at {self.path}" + (f" as {self.name}" if self.name else "")
+        named = f" as {self.name}" if self.name else ""
+        return f"add the dataset at {self.path}{named}" + _SPLITS.get(self.splits or "", "")
 
 
 class Uploads:
@@ -139,8 +144,10 @@ class Uploads:
             raise InvalidInput(f"{kept.name} is larger than {MAX_FILE_MB} MB.")
         shutil.copyfile(source, kept)
         kept.chmod(0o600)
-        named = _name(said) if operation == "datasets.add" else None
-        offered = Offered(str(kept), operation, named)
+        offered = Offered(str(kept), operation)
+        if operation == "datasets.add":
+            rest, splits = without_splits(said)
+            offered = Offered(str(kept), operation, _name(rest), splits)
         preview = self._kernel.gate.preview(operation, offered.arguments, context)
         told = plain(preview.summary.replace(str(kept), kept.name))
         if operation == "datasets.add":
@@ -189,6 +196,25 @@ def _profile(changes: list[Change]) -> str:
     return table(("checked", "found"), [(cell(c.what), cell(c.after)) for c in changes])
 
 
+def without_splits(said: str) -> tuple[str, str | None]:
+    """What was said with files, apart from how their rows are split: `as a test set only`.
+
+    Returns:
+        The rest, and the value of `datasets.add`'s `splits`, if one was said.
+    """
+    from graphs.understanding.clause import Clause
+    from graphs.understanding.text import tokenise
+    from graphs.understanding.values import read_choice
+
+    tokens = tokenise(said)
+    found = read_choice(Clause(tokens), "splits", [*_SPLITS])
+    if found is None:
+        return said, None
+    splits, (first, end) = found
+    before, after = said[: tokens[first].start], said[tokens[end - 1].end :]
+    return (_TRAIL.sub("", before) + after).strip(), splits
+
+
 def rest_of(said: str, names: Sequence[str]) -> str | None:
     """What is left to do of what was said with files, once they are stored.
 
@@ -199,7 +225,7 @@ def rest_of(said: str, names: Sequence[str]) -> str | None:
     Returns:
         The sentence with the names in place of `this` or `the file`; None if nothing is left.
     """
-    left = said.strip()
+    left, _ = without_splits(said.strip())
     if _ONLY_STORE.match(left):
         _, *later = _AND_THEN.split(left, maxsplit=1)
         left = later[0].strip() if later else ""

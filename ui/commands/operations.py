@@ -98,13 +98,17 @@ def _help(operation: Json, as_json: bool) -> int:
 
 
 def _brought(client: Any, arguments: Json) -> Json:
-    """The arguments with a file that lies here sent to the gateway."""
+    """The arguments with the files that lie here sent to the gateway."""
     from pathlib import Path
 
-    path = arguments.get("path")
-    if not isinstance(path, str) or not Path(path).is_file():
-        return arguments
-    return {**arguments, "path": client.upload(Path(path))}
+    from ui.arguments import PATHS
+
+    here = {
+        name: Path(path)
+        for name in PATHS
+        if isinstance(path := arguments.get(name), str) and Path(path).is_file()
+    }
+    return arguments | {name: client.upload(path) for name, path in here.items()}
 
 
 def _preview(operation: str, arguments: Json, preview: Json, as_json: bool, show: Any) -> int:

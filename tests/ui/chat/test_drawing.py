@@ -179,6 +179,9 @@ def test_a_curve_needs_two_points() -> None:
         ("add this, then train a ticket router on it", "train a ticket router on march"),
         ("train a ticket router on this", "train a ticket router on march"),
         ("describe the attached file", "describe march"),
+        ("add this as march, as a test set only", None),
+        ("add this and use every row for testing", None),
+        ("add this for judging only, then evaluate router on it", "evaluate router on march"),
         ("", None),
     ],
 )

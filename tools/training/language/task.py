@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tools.kernel.errors import InvalidInput
 from tools.training import base_models
 from tools.training.ending import seconds_of
+from tools.training.enough import require_rows
 from tools.training.language import estimating
 from tools.training.language.bases import config_of
 from tools.training.language.spec import (
@@ -89,7 +90,9 @@ class LanguageTask:
                 "minilm is an encoder and writes no answers.",
                 hint="Use smollm2, or the folder of a causal language model.",
             )
-        config = config_of(base_models.folder(args.base_model))
+        folder = base_models.folder(args.base_model)
+        config = config_of(folder)
+        base_models.require_tokenizer(folder)
         if config.get("model_type") in ("bert", "roberta", "distilbert"):
             raise InvalidInput(
                 f"{args.base_model} is a {config['model_type']} model and writes no answers.",
@@ -130,15 +133,8 @@ def check_rows(dataset: Dataset) -> list[str]:
     Raises:
         InvalidInput: says which split lacks rows.
     """
-    splits, what = dataset.profile.splits, f"{dataset.name} v{dataset.version}"
-    for split in ("train", "validation"):
-        if not splits.get(split):
-            raise InvalidInput(
-                f"{what} has no {split} rows.", hint="Add more rows, or give the splits."
-            )
-    if splits["train"] < _LEAST_ROWS:
-        raise InvalidInput(f"{what} has {splits['train']} rows to train on; too few.")
-    few = splits["validation"] < 30
+    require_rows(dataset, _LEAST_ROWS)
+    few = dataset.profile.splits["validation"] < 30
     return [*dataset.profile.warnings, *(["The validation split is small."] * few)]
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import Conflict, InvalidInput
 from tools.kernel.operations import Call, Evidence, Preview
+from tools.training.enough import require_learnable
 from tools.training.prompting import instructions as wordings
 from tools.training.prompting.picture import draw, table
 from tools.training.prompting.search import Pair, Search, run
@@ -235,12 +236,13 @@ class PromptService:
     # What is asked, and who
 
     def _search(self, args: OptimizePrompt, tenant: str) -> tuple[Search, list[str]]:
-        kind = self._datasets.resolve(tenant, args.dataset).profile.kind
-        if kind not in _KINDS:
+        dataset = self._datasets.resolve(tenant, args.dataset)
+        if (kind := dataset.profile.kind) not in _KINDS:
             raise Conflict(
                 f"{args.dataset} holds no answers: its rows are {kind}.",
                 hint="It needs a column `prompt` and a column `completion`, or chats.",
             )
+        require_learnable(dataset)
         seen: set[str] = set()
         systems: Counter[str] = Counter()
         pairs = {
