@@ -94,6 +94,8 @@ def linked(parser: Understanding, tokens: Sequence[Token], names: NameView) -> l
 def _plain_answer(
     parser: Understanding, question: Question, clause: Clause, tokens: Sequence[Token]
 ) -> Any:
+    if sum(token.kind == "path" for token in clause.tokens) > 1:
+        return None  # several files are a request of their own
     if path := values.read_path(clause):
         return path[0]
     if _own_request(parser, clause, question):

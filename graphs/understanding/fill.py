@@ -8,6 +8,7 @@ from graphs.understanding.externals import externals
 from graphs.understanding.read_bases import base_models
 from graphs.understanding.read_choices import choices, choices_first
 from graphs.understanding.read_entities import entities
+from graphs.understanding.read_files import files_first, files_said, further_files
 from graphs.understanding.read_groups import open_groups
 from graphs.understanding.read_missing import missing
 from graphs.understanding.read_models import late_version, models
@@ -23,9 +24,9 @@ def fill(reading: Reading) -> Filled:
     """Read everything there is to read; each reader claims the words that it has used."""
     reading.out.arguments.update(reading.answered())
     readers: list[Callable[[Reading], None]] = [
-        token_scopes, token_labels, externals, open_groups, base_models, texts, choices_first,
-        models, steps, numbers, choices, token_label, entities, references, details, leftovers,
-        new_names,
+        token_scopes, token_labels, externals, open_groups, base_models, files_first, texts,
+        further_files, choices_first, models, steps, numbers, choices, token_label, entities,
+        references, details, leftovers, new_names,
     ]  # fmt: skip
     for reader in readers:
         reader(reading)
@@ -41,6 +42,7 @@ def fill_said(reading: Reading, with_models: bool = True) -> Filled:
     """Read only what the words say: nothing is asked for, nothing pointed at is looked up."""
     readers = [
         base_models,
+        files_said,
         periods,
         given_names,
         words_and_flags,

@@ -65,16 +65,19 @@ class ReadJoiner:
         clause = read.clause
         if before.operation is None or clause.condition or clause.link in ("otherwise", "then"):
             return False
+        operation = self._operations.get(before.operation)
+        said = Clause(list(clause.tokens))
+        step = Step(id="s0", operation=operation.name)
+        adds = bool(says_only_values(operation, said, scope, step))
+        if adds and said.claimed[0] and not clause.mentions:
+            return True  # the verb is a value's own: `and hold out every row`
         another = read.operation != before.operation and self._given(read)
         if clause.mentions or (another and clause.tokens[0].low in self._verbs):
             return False
         first = clause.tokens[0].low
         if first in self._verbs and first not in words("segment", "adding"):
             return False
-        operation = self._operations.get(before.operation)
-        said = Clause(list(clause.tokens))
-        step = Step(id="s0", operation=operation.name)
-        return bool(says_only_values(operation, said, scope, step))
+        return adds
 
     def _explains(self, before: Read, read: Read) -> bool:
         """True if the clause before only tells what the order is about, and why."""

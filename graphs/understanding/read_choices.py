@@ -16,17 +16,18 @@ def choices_first(r: Reading) -> None:
     for name, info in r.fields.items():
         first = info.is_required() or name == "alias"
         if r.open(name) and first and values.choices_of(info):
-            _choice(r, name, info)
+            choose(r, name, info)
 
 
 def choices(r: Reading) -> None:
     """Every choice that has no value yet."""
     for name, info in r.fields.items():
         if r.open(name) and values.choices_of(info) and not r.spec(name).get("late"):
-            _choice(r, name, info)
+            choose(r, name, info)
 
 
-def _choice(r: Reading, name: str, info: FieldInfo) -> None:
+def choose(r: Reading, name: str, info: FieldInfo) -> None:
+    """One choice, by its value or one of its other words; a list takes every value that is said."""
     if name == "alias" and _last_alias(r, name, info):
         return
     unsaid = r.spec(name).get("unsaid", ())

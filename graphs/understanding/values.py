@@ -423,7 +423,8 @@ def _name_words(clause: Clause, at: int) -> tuple[str, int] | None:
         end += 1
         if any(c in tokens[end - 1].text for c in "-_0123456789"):
             break
-    compares = end < len(tokens) and tokens[end].low == "as"  # `as fast as possible`
+    # `as fast as possible` compares; a second `as` that was read already does not
+    compares = end < len(tokens) and tokens[end].low == "as" and clause.free(end, end + 1)
     if end == at or compares:
         return None
     return slug([t.text for t in tokens[at:end]]), end

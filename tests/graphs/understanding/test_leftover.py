@@ -23,7 +23,7 @@ from graphs.understanding.parse_lines import FileNames, parse_turns
         ("roll back the kiosks; the thinkpads can wait", "thinkpads"),
         ("we should maybe roll back the kiosks at some point", "at some point"),
         ("train on tickets until it stops getting better", "better"),
-        ("add a.csv and b.csv as datasets", "b.csv"),
+        ("add a.csv or b.csv as datasets", "b.csv"),
         ("retire tp-14 or tp-15", "or"),
         ("archive every ticket-router below v3", "below"),
         ("promote ticket-router v3 to champion for a week", "for a week"),
