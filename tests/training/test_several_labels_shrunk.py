@@ -19,7 +19,7 @@ from tools.deployment.building import build
 from tools.kernel.gate import Outcome
 from tools.training.export import Classifier
 from tools.training.objectives import objective
-from tools.training.optimizing.targets import Source
+from tools.training.optimizing.sources import Source
 
 Caller = Callable[..., Outcome]
 Finisher = Callable[..., dict[str, Any]]

@@ -18,6 +18,7 @@ from tools.deployment.runtimes import PROFILES_OF, needed_memory_mb
 from tools.devices.fit import FleetFit, Variant, fit
 from tools.devices.types import Profile
 from tools.kernel.errors import Conflict
+from tools.training.similarity.embedder import is_embedding
 
 if TYPE_CHECKING:
     from tools.devices.fleet import Device
@@ -87,6 +88,20 @@ class Forms:
         if bundle is not None:
             size, memory = bundle.size, bundle.memory_mb
         return Form(_variant(found, size, memory), source, found.version)
+
+
+def refuse_unserved(version: ModelVersionInfo) -> None:
+    """Refuse a version that no device serves in any form.
+
+    Raises:
+        Conflict: it is an embedding, or a variant of one.
+    """
+    if is_embedding(version.artifact):
+        raise Conflict(
+            f"Devices answer with labels or in chats, and {version} is an embedding, which answers "
+            "with vectors.",
+            hint="Load it in a program of your own; docs/shrinking.md shows how.",
+        )
 
 
 def fitted(devices: Sequence[Device], forms: Mapping[str, Form]) -> FleetFit:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tools.deployment.experiment_types import StartAbTest
-from tools.deployment.forms import Form, Forms, fitted, kept
+from tools.deployment.forms import Form, Forms, fitted, kept, refuse_unserved
 from tools.deployment.freezes import Freezes
 from tools.deployment.rollouts import AB_TEST, HOLDING, Rollouts
 from tools.deployment.select import meant, why_not
@@ -183,6 +183,7 @@ class Planner:
         if found.archived:
             raise Conflict(f"{found} is archived.", hint="Restore it, or choose another version.")
         registry.artifact(model, version, tenant)
+        refuse_unserved(found)
         return found
 
     def _devices(self, tenant: str, group: str, wanted: Selection | None = None) -> list[Device]:

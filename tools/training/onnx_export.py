@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -24,12 +24,24 @@ _BATCH = 16
 
 
 def write_onnx(classifier: Classifier, out: Path, *, quantise: bool) -> None:
-    """Write the file; it appears whole, by a rename."""
+    """Write a classifier's file; it appears whole, by a rename."""
+    model = WithEmbedding(classifier.model).eval()
+    write_graph(model, ("logits", "embedding"), out, quantise=quantise)
+
+
+def write_graph(model: nn.Module, outputs: Iterable[str], out: Path, *, quantise: bool) -> None:
+    """Write a module as an ONNX file, which appears whole, by a rename.
+
+    Args:
+        model: in evaluation mode; takes `input_ids` and `attention_mask`.
+        outputs: what its outputs, one row a text, are called.
+        out: the file.
+        quantise: int8 matrices and embeddings; fp32 otherwise.
+    """
     plain = out.with_name(f".{out.name}.{uuid4().hex[:8]}.fp32")
     small = plain.with_suffix(".int8")
     try:
-        told = WithEmbedding(classifier.model).eval()
-        export_graph(told, plain, {"logits": {0: "batch"}, "embedding": {0: "batch"}})
+        export_graph(model, plain, {name: {0: "batch"} for name in outputs})
         if quantise:
             quantise_weights(plain, small)
         (small if quantise else plain).replace(out)

@@ -1,7 +1,8 @@
 """Making one variant, in a child process: `python -m tools.training.optimizing.build spec.json`.
 
 The spec: `target`, `folder` of the parent, `out`, `parent` (for the manifest), `texts` to calibrate
-with, `train` (a JSON-lines file of `text` and `label`), `threads`, `options` of single targets.
+with, `train` (a JSON-lines file of `text` and `label`, or of an embedding's `texts`), `threads`,
+`options` of single targets.
 """
 
 from __future__ import annotations
@@ -15,22 +16,24 @@ from typing import TYPE_CHECKING, Any
 from tools.kernel.child import child_main, emit
 from tools.kernel.errors import OperationFailed, PilothouseError
 from tools.training.optimizing import manifest as manifests
+from tools.training.optimizing.held_out import kind_of
+from tools.training.optimizing.sources import LanguageSource, Source
 from tools.training.optimizing.targets import (
     CALIBRATION_TEXTS,
+    EMBEDDING,
     LANGUAGE,
     TARGETS,
-    LanguageSource,
-    Source,
     Target,
 )
 
 if TYPE_CHECKING:
-    from tools.training.export import Classifier
+    from tools.training.optimizing.sources import Exportable
 
 _KEPT = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
-    *("labels.json", "config.json", "classifier.json"),
+    *("labels.json", "config.json", "classifier.json", "embedding.json"),
 )
+_WEIGHTS = ".safetensors"
 
 
 def build(spec: dict[str, Any]) -> dict[str, Any]:
@@ -64,15 +67,17 @@ def build(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _make(target: Target, spec: dict[str, Any], staging: Path) -> int:
-    if target.kind == LANGUAGE:
+    kind = kind_of(Path(spec["folder"]))
+    if kind == LANGUAGE:
         return _make_language(target, spec, staging)
-    source = _source(spec)
+    source = _embedding(spec) if kind == EMBEDDING else _source(spec)
     for name in _KEPT:
         if (source.folder / name).is_file():
             shutil.copyfile(source.folder / name, staging / name)
     target.make(source, staging)
-    size = _size(staging)
-    manifests.write(staging, _manifest(target, source.classifier, spec["parent"], size))
+    size = _size(staging, target)
+    labels = list(source.classifier.labels) if isinstance(source, Source) else []
+    manifests.write(staging, _manifest(target, kind, source, labels, spec["parent"], size))
     return size
 
 
@@ -84,10 +89,10 @@ def _make_language(target: Target, spec: dict[str, Any], staging: Path) -> int:
     torch.set_num_threads(spec["threads"])
     source = LanguageSource(Path(spec["folder"]), _reporter(spec))
     target.make(source, staging)
-    size = _size(staging)
+    size = _size(staging, target)
     told = manifests.Manifest(
         variant=target.name,
-        kind=target.kind,
+        kind=LANGUAGE,
         runtime=target.runtime,
         entry=target.entry,
         inputs=[{"name": "messages", "dtype": "chat", "shape": ["message"]}],
@@ -108,14 +113,30 @@ def spread(texts: Sequence[str], count: int) -> list[str]:
     return [ordered[int(i * step)] for i in range(min(count, len(ordered)))]
 
 
+def _rows(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    lines = Path(spec["train"]).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def _embedding(spec: dict[str, Any]) -> Exportable:
+    import torch
+
+    from tools.training.optimizing.embeddings import source_of
+
+    torch.set_num_threads(spec["threads"])
+    rows = [row["texts"] for row in _rows(spec)]
+    texts = spread([*dict.fromkeys(text for row in rows for text in row)], CALIBRATION_TEXTS)
+    options = dict(spec.get("options", {}))
+    return source_of(Path(spec["folder"]), rows, texts, _reporter(spec), options)
+
+
 def _source(spec: dict[str, Any]) -> Source:
     import torch
 
     from tools.training.export import load_classifier
 
     torch.set_num_threads(spec["threads"])
-    rows = [json.loads(line) for line in Path(spec["train"]).read_text().splitlines()]
-    pairs = [(row["text"], row["label"]) for row in rows]
+    pairs = [(row["text"], row["label"]) for row in _rows(spec)]
     folder = Path(spec["folder"])
     return Source(
         classifier=load_classifier(folder),
@@ -137,15 +158,20 @@ def _overall(spec: dict[str, Any], share: float) -> float:
 
 
 def _manifest(
-    target: Target, classifier: Classifier, parent: dict[str, Any], size: int
+    target: Target,
+    kind: str,
+    source: Exportable,
+    labels: list[str],
+    parent: dict[str, Any],
+    size: int,
 ) -> manifests.Manifest:
     ids = {"dtype": "int64", "shape": [target.batch, "sequence"]}
-    answers = {"logits": len(classifier.labels)}
-    if target.runtime != "torch":
-        answers["embedding"] = classifier.model.head.in_features
+    answers = source.outputs()
+    if target.runtime == "torch":
+        answers = dict([*answers.items()][:1])  # torch computes no more than the answer
     return manifests.Manifest(
         variant=target.name,
-        kind=target.kind,
+        kind=kind,
         runtime=target.runtime,
         entry=target.entry,
         inputs=[{"name": "input_ids", **ids}, {"name": "attention_mask", **ids}],
@@ -153,15 +179,18 @@ def _manifest(
             {"name": name, "dtype": "float32", "shape": [target.batch, size]}
             for name, size in answers.items()
         ],
-        labels=[*classifier.labels],
-        max_length=classifier.max_length,
+        labels=labels,
+        max_length=source.max_length,
         parent=parent,
         size_bytes=size,
     )
 
 
-def _size(folder: Path) -> int:
-    files = (p for p in folder.rglob("*") if p.is_file() and p.name not in _KEPT)
+def _size(folder: Path, target: Target) -> int:
+    """Bytes of what the runtime opens: torch the weights, others all but the small files."""
+    files = [p for p in folder.rglob("*") if p.is_file() and p.name not in _KEPT]
+    if target.runtime == "torch":
+        files = [path for path in files if path.suffix == _WEIGHTS]
     return sum(path.stat().st_size for path in files)
 
 

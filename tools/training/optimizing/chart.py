@@ -15,7 +15,7 @@ _HEADS = (
 
 def table(parent: VariantResult, variants: Sequence[VariantResult]) -> str:
     """A text table, the parent first."""
-    heads = tuple("F1" if h == "accuracy" and _is_f1(parent) else h for h in _HEADS)
+    heads = tuple(_metric(parent) if h == "accuracy" else h for h in _HEADS)
     rows = [heads, *(_row(v, parent) for v in (parent, *variants))]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADS))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
@@ -60,15 +60,16 @@ def draw(
             fontsize=8,
         )
     axes.set_xscale("log")
-    metric = "F1" if _is_f1(parent) else "accuracy"
-    axes.set(xlabel="latency × memory, share of the parent's", ylabel=f"points of {metric} lost")
+    lost = f"points of {_metric(parent)} lost"
+    axes.set(xlabel="latency × memory, share of the parent's", ylabel=lost)
     axes.set_title(title, fontsize=10, loc="left")
     axes.legend(fontsize=8)
     figure.savefig(path, dpi=110)
 
 
-def _is_f1(parent: VariantResult) -> bool:
-    return parent.metric == "token_f1"
+def _metric(parent: VariantResult) -> str:
+    """What is measured, as people read it."""
+    return {"token_f1": "F1", "recall_at_1": "nearest"}.get(parent.metric, "accuracy")
 
 
 def _row(one: VariantResult, parent: VariantResult) -> tuple[str, ...]:
@@ -82,7 +83,7 @@ def _row(one: VariantResult, parent: VariantResult) -> tuple[str, ...]:
         one.variant,
         f"{one.accuracy:.1%}",
         loss,
-        f"{one.agreement:.1%}",
+        f"{one.agreement:.1%}" + ("" if one.cosine is None else f" (cos {one.cosine:.3f})"),
         f"{(one.size_bytes or 0) / 1e6:.1f}",
         f"{one.load_ms:.0f}",
         f"{one.p50_ms:.1f}",

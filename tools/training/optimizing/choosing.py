@@ -13,7 +13,7 @@ from tools.training.optimizing.recommending import (
     Constraint,
     choose,
 )
-from tools.training.optimizing.targets import LANGUAGE, TARGETS
+from tools.training.optimizing.targets import CLASSIFIER, EMBEDDING, LANGUAGE, TARGETS
 from tools.training.optimizing.types import (
     OptimizeModel,
     Profile,
@@ -22,6 +22,7 @@ from tools.training.optimizing.types import (
     VariantResult,
 )
 
+RECALL_AT_1 = "recall_at_1"
 _QUICK: tuple[TargetName, ...] = (
     "onnx",
     "onnx-int8",
@@ -33,6 +34,14 @@ _SHORT: dict[str, tuple[TargetName, ...]] = {
     "gguf": ("gguf-q8", "gguf-q4"),
     "int8": ("gguf-q8",),
 }
+_REFUSED = {
+    CLASSIFIER: "a text classifier.",
+    EMBEDDING: "an embedding: its encoder is a BERT with WordPiece tokens, and what is written as "
+    "GGUF here are models that answer in words (Llama, Mistral, Qwen2, Qwen3). Its int8 weights "
+    "for a small machine are `onnx-int8`, `openvino-int8` and `executorch-int8`.",
+    LANGUAGE: "a language model.",
+}
+"""The end of the sentence in which targets are refused, by the kind of the model."""
 _FOR: dict[Profile, tuple[TargetName, ...]] = {
     "phone": ("executorch-int8", "onnx-int8"),
     "laptop": ("openvino-int8", "onnx-int8"),
@@ -45,10 +54,10 @@ def targets_of(args: OptimizeModel, kind: str) -> list[TargetName]:
 
     Args:
         args: the request.
-        kind: of the model: `classifier` or `language-model`.
+        kind: of the model: `classifier`, `embedding` or `language-model`.
 
     Raises:
-        InvalidInput: if a target is for models of the other kind.
+        InvalidInput: if a target is for models of another kind.
     """
     if kind == LANGUAGE:
         return _gguf_targets(args)
@@ -75,13 +84,12 @@ def _gguf_targets(args: OptimizeModel) -> list[TargetName]:
 
 
 def refuse_others(targets: Sequence[TargetName], kind: str) -> None:
-    """Refuse targets that are for models of the other kind, with what would fit."""
-    wrong = [t for t in targets if t not in TARGETS or TARGETS[t].kind != kind]
+    """Refuse targets that are for models of another kind, with why and what would fit."""
+    wrong = [t for t in targets if t not in TARGETS or kind not in TARGETS[t].kinds]
     if wrong:
-        fitting = ", ".join(name for name, target in TARGETS.items() if target.kind == kind)
-        what = "a language model" if kind == LANGUAGE else "a text classifier"
+        fitting = ", ".join(name for name, target in TARGETS.items() if kind in target.kinds)
         raise InvalidInput(
-            f"{', '.join(wrong)} cannot be made of {what}.", hint=f"What can: {fitting}."
+            f"{', '.join(wrong)} cannot be made of {_REFUSED[kind]}", hint=f"What can: {fitting}."
         )
 
 
@@ -105,6 +113,7 @@ def parent_result(measured: Mapping[str, Any], size_bytes: int) -> VariantResult
         runtime="torch",
         **_quality(measured),
         agreement=1.0,
+        cosine=1.0 if measured.get("metric") == RECALL_AT_1 else None,
         size_bytes=size_bytes,
         size_ratio=1.0,
         cost_ratio=1.0,
@@ -141,6 +150,7 @@ def variant_result(
         loss_low=round(loss.low, 4) + 0.0,
         loss_high=round(loss.high, 4) + 0.0,
         agreement=round(loss.agreement, 6),
+        cosine=None if loss.cosine is None else round(loss.cosine, 6),
         size_bytes=sizes[0],
         size_ratio=round(sizes[0] / max(1, sizes[1]), 4),
         cost_ratio=round(cost_ratio(measured, parent), 4),
@@ -209,6 +219,8 @@ def _sureness(result: VariantResult) -> str:
 def _quality(measured: Mapping[str, Any]) -> dict[str, Any]:
     rows = measured["rows"]
     found: dict[str, Any] = {"accuracy": measured["score"] / rows}
+    if "metric" in measured:
+        found["metric"] = measured["metric"]
     if "exact" in measured:
         found |= {"metric": "token_f1", "exact_match": measured["exact"] / rows}
     return found

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from tools.training.intervals import paired_difference
 
+_RESAMPLES = 2000
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:
@@ -24,13 +26,15 @@ class Loss:
         points: the difference on the rows.
         low: lower end of its 95 % interval.
         high: upper end of its 95 % interval.
-        agreement: share of the rows that both label alike, 0 to 1.
+        agreement: share of the rows that both answer alike, 0 to 1.
+        cosine: mean cosine of the vectors that both give to a text; only of embeddings.
     """
 
     points: float
     low: float
     high: float
     agreement: float
+    cosine: float | None = None
 
 
 def paired_loss(
@@ -73,6 +77,19 @@ def _loss(lost: NDArray[np.number[Any]], agreement: float) -> Loss:
     gone, won = float(lost.clip(min=0).sum()), float(-lost.clip(max=0).sum())
     low, high = paired_difference(gone, won, len(lost))
     return Loss(100 * (gone - won) / len(lost), 100 * low, 100 * high, agreement)
+
+
+def resampled(lost: NDArray[np.int64]) -> tuple[float, float]:
+    """The ends of the 95 % bootstrap interval (percentiles) of a mean loss, in points.
+
+    Args:
+        lost: what is lost row by row, -1 to 1; at least one row.
+    """
+    generator = np.random.default_rng(0)
+    rows = len(lost)
+    means = [lost[generator.integers(rows, size=rows)].mean() for _ in range(_RESAMPLES)]
+    low, high = np.quantile(means, (0.025, 0.975))
+    return 100 * float(low), 100 * float(high)
 
 
 def coded(answer: str | list[str], labels: Sequence[str]) -> int | str:

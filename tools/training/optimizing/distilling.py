@@ -1,4 +1,4 @@
-"""A student of fewer layers, taken from its teacher evenly, that learns from the teacher's logits.
+"""A student of fewer layers, taken from its teacher evenly, that learns what the teacher answers.
 
 Sanh et al., "DistilBERT", 2019: initialise with every second layer, then distil.
 """
@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from tools.kernel.errors import InvalidInput
-from tools.training.optimizing.recovering import teach, write_classifier
+from tools.training.optimizing.recovering import teach
 
 if TYPE_CHECKING:
-    from tools.training.optimizing.targets import Source
+    from tools.training.optimizing.sources import Exportable
 
 EPOCHS = 6
 RATE = 2e-4
 
 
-def student(source: Source, out: Path) -> None:
+def student(source: Exportable, out: Path) -> None:
     """Write a student of half the layers; options `layers` and `epochs`.
 
     Raises:
         InvalidInput: if it would not have fewer layers than its teacher, or none.
     """
-    made = copy.deepcopy(source.classifier.model)
+    made = copy.deepcopy(source.network)
     layers = list(made.encoder.encoder.layer)
     wanted = int(source.options.get("layers") or max(1, len(layers) // 2))
     if not 1 <= wanted < len(layers):
@@ -37,7 +37,7 @@ def student(source: Source, out: Path) -> None:
         )
     made.encoder.encoder.layer = nn.ModuleList(layers[i] for i in kept_layers(len(layers), wanted))
     teach(made, source, epochs=int(source.options.get("epochs") or EPOCHS), rate=RATE)
-    write_classifier(made, {"num_hidden_layers": wanted}, out)
+    source.write(made, {"num_hidden_layers": wanted}, out)
 
 
 def kept_layers(layers: int, wanted: int) -> list[int]:

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tools.training.modelling import WithEmbedding
+from tools.training.encoder import Encoder
 
 if TYPE_CHECKING:
-    from tools.training.optimizing.targets import Source
+    from tools.training.optimizing.sources import Exportable
 
 NAME = "model.pte"
 _LEVELS = 127.0
@@ -50,7 +50,7 @@ class Int8Embedding(nn.Module):
         return rows * functional.embedding(ids, self.scales)
 
 
-def int8(source: Source, out: Path) -> None:
+def int8(source: Exportable, out: Path) -> None:
     """Export, quantise with the calibration texts and lower to XNNPACK."""
     for name in ("torch.ao", "torchao", "executorch", "root"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -61,18 +61,18 @@ def int8(source: Source, out: Path) -> None:
     (out / NAME).write_bytes(program)
 
 
-def _quantised(source: Source) -> Any:
+def _quantised(source: Exportable) -> Any:
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
     )
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    model: Any = WithEmbedding(copy.deepcopy(source.classifier.model)).eval()
-    embeddings = model.classifier.encoder.embeddings
+    model: Any = copy.deepcopy(source.graph())
+    embeddings: Any = next(m for m in model.modules() if isinstance(m, Encoder)).embeddings
     embeddings.word_embeddings = Int8Embedding(embeddings.word_embeddings)
     texts = [tuple(torch.from_numpy(a) for a in batch.values()) for batch in source.batches(1)]
-    longest = min(source.classifier.max_length, embeddings.position_embeddings.num_embeddings)
+    longest = min(source.max_length, embeddings.position_embeddings.num_embeddings)
     length = torch.export.Dim("sequence", min=2, max=longest)
     shapes = ({1: length}, {1: length})
     example = max(texts, key=lambda pair: pair[0].shape[1])

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tools.kernel.errors import InvalidInput
 from tools.training.optimizing import manifest as manifests
-from tools.training.optimizing.targets import LANGUAGE
+from tools.training.optimizing.targets import CLASSIFIER, EMBEDDING, LANGUAGE
 from tools.training.optimizing.versions import ParentVersion
+from tools.training.similarity.embedder import is_embedding
 
 if TYPE_CHECKING:
     from tools.datasets.columns import Row
@@ -27,10 +28,12 @@ def is_language_model(folder: Path) -> bool:
 
 
 def kind_of(folder: Path) -> str:
-    """`classifier` or `language-model`, of a training's folder or a variant's."""
+    """`classifier`, `embedding` or `language-model`, of a training's folder or a variant's."""
     if manifests.is_variant(folder):
         return manifests.read(folder).kind
-    return LANGUAGE if is_language_model(folder) else "classifier"
+    if is_embedding(folder):
+        return EMBEDDING
+    return LANGUAGE if is_language_model(folder) else CLASSIFIER
 
 
 def refuse_unfit(parent: ParentVersion, targets: Sequence[str] = ()) -> None:
@@ -71,7 +74,8 @@ def rows_of(
     """The held-out rows, their split, and what a reader must know of them.
 
     Returns:
-        Rows of `text` and `label`, or of `messages` for a language model.
+        Rows of `text` and `label`, of `messages` for a language model, of `texts` (anchor,
+        positive, perhaps a negative) for an embedding.
 
     Raises:
         InvalidInput: if the training saw all rows.
@@ -79,18 +83,19 @@ def rows_of(
     from tools.datasets.service import DatasetService
 
     every = kernel.get(DatasetService).rows(tenant, parent.dataset)
-    chats = is_language_model(parent.folder)
+    kind = kind_of(parent.folder)
+    labelled = kind == CLASSIFIER
     for split, used in (("test", ("train", "validation")), ("validation", ("train",))):
         seen = {_plain(row.text) for row in every if row.split in used}
         rows = [
-            _line(row, chats)
+            line_of(row, kind)
             for row in every
             if row.split == split
-            and (chats or row.labels is not None or row.label in parent.labels)
+            and (not labelled or row.labels is not None or row.label in parent.labels)
             and _plain(row.text) not in seen
         ]
         if rows:
-            most = MOST_ANSWERS if chats else MOST_ROWS
+            most = MOST_ANSWERS if kind == LANGUAGE else MOST_ROWS
             return rows[:most], split, _warnings(len(rows), most, split)
     raise InvalidInput(
         f"{parent.dataset} has no held-out rows to prove a variant of {parent} on.",
@@ -111,6 +116,8 @@ def parent_size(folder: Path) -> int:
 
     if is_language_model(folder):
         return _language_size(folder)
+    if is_embedding(folder):
+        return (folder / "model.safetensors").stat().st_size
     own = folder / "model.safetensors"
     base = base_models.folder
     weights = own if own.is_file() else base(read_facts(folder)["base_model"]) / own.name
@@ -127,15 +134,15 @@ def _language_size(folder: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def _line(row: Row, chats: bool) -> dict[str, Any]:
-    from tools.datasets.kinds import conversation
+def line_of(row: Row, kind: str) -> dict[str, Any]:
+    """What is written of a row: `text` and `label`, `messages`, or the `texts` of a pair."""
+    from tools.datasets.kinds import alike, conversation
 
-    return {"messages": conversation(row)} if chats else {"text": row.text, "label": label_of(row)}
-
-
-def label_of(row: Row) -> str | list[str]:
-    """The label of a row, or all of them where a text may have several."""
-    return row.label if row.labels is None else [*row.labels]
+    if kind == LANGUAGE:
+        return {"messages": conversation(row)}
+    if kind == EMBEDDING:
+        return {"texts": [*alike(row)]}
+    return {"text": row.text, "label": row.label if row.labels is None else [*row.labels]}
 
 
 def _warnings(found: int, most: int, split: str) -> list[str]:

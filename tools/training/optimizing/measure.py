@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from tools.kernel.stillness import alone
 from tools.training.optimizing import manifest as manifests
 from tools.training.optimizing.comparing import code_of, coded
 from tools.training.optimizing.runners import Parent, Variant, import_runtime, open_variant
-from tools.training.optimizing.targets import LANGUAGE
+from tools.training.optimizing.targets import EMBEDDING, LANGUAGE
 
 WARM_UP = 5
 _BATCH = 16
@@ -34,11 +34,13 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         `load_ms`, `p50_ms`, `p95_ms`, `memory_mb`, `peak_mb`, `score`, `rows`, `alone` (see
-        `tools.kernel.stillness`); `exact` too for a language model. The score is the metric summed
-        over the rows: right labels, or F1.
+        `tools.kernel.stillness`); `exact` too for a language model, `metric` for an embedding. The
+        score is the metric summed over the rows: right labels, F1, counterparts that are nearest.
     """
     if spec.get("kind") == LANGUAGE:
         return _measure_answers(spec)
+    if spec.get("kind") == EMBEDDING:
+        return _measure_vectors(spec)
     folder = Path(spec["folder"])
     runtime = manifests.read(folder).runtime if manifests.is_variant(folder) else "torch"
     import_runtime(runtime)
@@ -53,19 +55,45 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     predicted = _predict(model, texts, spec)
     Path(spec["predictions"]).write_text(json.dumps(predicted))
     with alone() as timed:
-        seconds = time_single(model, texts, spec["timed"])
-    peak = peak_mb()
+        seconds = time_single(model.logits, texts, spec["timed"])
     truth = [coded(answer, model.labels) for answer in answers]
+    return {
+        **_figures(loaded, before, seconds),
+        "score": sum(a == b for a, b in zip(truth, predicted, strict=True)),
+        "rows": len(truth),
+        "alone": timed.alone,
+    }
+
+
+def _figures(loaded: float, before: float, seconds: Sequence[float]) -> dict[str, float]:
+    """Milliseconds and megabytes, from seconds and from the megabytes before the model."""
+    peak = peak_mb()
     return {
         "load_ms": round(loaded * 1000, 3),
         "p50_ms": round(float(np.quantile(seconds, 0.50)) * 1000, 4),
         "p95_ms": round(float(np.quantile(seconds, 0.95)) * 1000, 4),
         "memory_mb": round(max(peak - before, 0.1), 2),
         "peak_mb": round(peak, 2),
-        "score": sum(a == b for a, b in zip(truth, predicted, strict=True)),
-        "rows": len(truth),
-        "alone": timed.alone,
     }
+
+
+def _measure_vectors(spec: dict[str, Any]) -> dict[str, Any]:
+    from tools.training.optimizing.retrieving import embedded, found, read_search
+    from tools.training.optimizing.vector_runners import VectorVariant
+
+    folder = Path(spec["folder"])
+    import_runtime(manifests.read(folder).runtime if manifests.is_variant(folder) else "torch")
+    reset_peak()
+    before = resident_mb()
+    began = time.perf_counter()
+    model = VectorVariant(folder, spec["threads"])
+    loaded = time.perf_counter() - began
+    search = read_search(Path(spec["rows"]))
+    vectors = embedded(model, search, spec)
+    with alone() as timed:
+        seconds = time_single(model.embed, search.queries, spec["timed"])
+    figures = _figures(loaded, before, seconds)  # searching takes memory of its own
+    return {**figures, **found(vectors, search, spec), "alone": timed.alone}
 
 
 def _measure_answers(spec: dict[str, Any]) -> dict[str, Any]:
@@ -94,16 +122,18 @@ def read_rows(path: Path) -> tuple[list[str], list[Any]]:
     return [row["text"] for row in rows], [row["label"] for row in rows]
 
 
-def time_single(model: Variant, texts: Sequence[str], count: int) -> list[float]:
+def time_single(
+    answer: Callable[[Sequence[str]], object], texts: Sequence[str], count: int
+) -> list[float]:
     """Seconds of one text alone, for a sample that is spread over all texts."""
     step = max(1, len(texts) // count)
     sample = [*texts[::step]][:count]
     for text in sample[:WARM_UP]:
-        model.logits([text])
+        answer([text])
     seconds: list[float] = []
     for text in sample:
         began = time.perf_counter()
-        model.logits([text])
+        answer([text])
         seconds.append(time.perf_counter() - began)
     return seconds
 

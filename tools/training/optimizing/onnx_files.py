@@ -12,28 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from tools.training.onnx_export import write_onnx
+from tools.training.onnx_export import write_graph
 
 if TYPE_CHECKING:
     from onnxruntime.quantization import CalibrationDataReader
 
-    from tools.training.optimizing.targets import Source
+    from tools.training.optimizing.sources import Exportable
 
 NAME = "model.onnx"
 _CALIBRATED = ("MatMul", "Gather")
 
 
-def fp32(source: Source, out: Path) -> None:
+def fp32(source: Exportable, out: Path) -> None:
     """The graph as it was trained."""
-    write_onnx(source.classifier, out / NAME, quantise=False)
+    write_graph(source.graph(), source.outputs(), out / NAME, quantise=False)
 
 
-def dynamic_int8(source: Source, out: Path) -> None:
+def dynamic_int8(source: Exportable, out: Path) -> None:
     """Weights in int8, one scale a channel; activations get theirs while it runs."""
-    write_onnx(source.classifier, out / NAME, quantise=True)
+    write_graph(source.graph(), source.outputs(), out / NAME, quantise=True)
 
 
-def static_int8(source: Source, out: Path) -> None:
+def static_int8(source: Exportable, out: Path) -> None:
     """Weights and activations of the matrix products in int8, ranges from calibration texts."""
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -42,7 +42,7 @@ def static_int8(source: Source, out: Path) -> None:
     plain = out / f".{uuid4().hex[:8]}.onnx"
     prepared = plain.with_suffix(".prepared.onnx")
     try:
-        write_onnx(source.classifier, plain, quantise=False)
+        write_graph(source.graph(), source.outputs(), plain, quantise=False)
         quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from tools.training.onnx_export import write_onnx
+from tools.training.onnx_export import write_graph
 
 if TYPE_CHECKING:
-    from tools.training.optimizing.targets import Source
+    from tools.training.optimizing.sources import Exportable
 
 NAME = "model.xml"
 
 
-def int8(source: Source, out: Path) -> None:
+def int8(source: Exportable, out: Path) -> None:
     """Quantise with the texts as calibration, fast bias correction, for a transformer.
 
     Weights take half of the range: on processors without 8-bit dot products (VNNI), which many
@@ -28,7 +28,7 @@ def int8(source: Source, out: Path) -> None:
     logging.getLogger("nncf").setLevel(logging.ERROR)
     plain = out / f".{uuid4().hex[:8]}.onnx"
     try:
-        write_onnx(source.classifier, plain, quantise=False)
+        write_graph(source.graph(), source.outputs(), plain, quantise=False)
         model = ov.Core().read_model(str(plain))
         texts = [*source.batches()]
         with warnings.catch_warnings():

@@ -17,22 +17,18 @@ import torch
 from torch import Tensor, nn
 
 from tools.kernel.errors import InvalidInput
-from tools.training.batching import pad
 from tools.training.optimizing.distilling import kept_layers
-from tools.training.optimizing.recovering import teach, write_classifier
+from tools.training.optimizing.recovering import teach
 
 if TYPE_CHECKING:
-    from tools.training.modelling import TextClassifier
-    from tools.training.optimizing.targets import Source
+    from tools.training.optimizing.sources import Exportable, Network
 
 KEEP_NEURONS = 0.5
 EPOCHS = 2
 RATE = 1e-4
-_ROWS = 256
-_BATCH = 16
 
 
-def pruned(source: Source, out: Path) -> None:
+def pruned(source: Exportable, out: Path) -> None:
     """Write the parent without its least needed neurons; recovers for two epochs.
 
     Options: `keep_neurons` (a share above 0, at most 1), `layers` (how many are kept; all if not
@@ -41,7 +37,7 @@ def pruned(source: Source, out: Path) -> None:
     Raises:
         InvalidInput: if a share or the number of layers is out of its range.
     """
-    model = copy.deepcopy(source.classifier.model)
+    model = copy.deepcopy(source.network)
     options = source.options
     _drop_layers(model, options.get("layers"))
     layers: list[Any] = list(model.encoder.encoder.layer)
@@ -52,10 +48,10 @@ def pruned(source: Source, out: Path) -> None:
         _prune_neurons(layer, _best(scores, neurons))
     teach(model, source, epochs=int(options.get("epochs") or EPOCHS), rate=RATE)
     sizes = {"num_hidden_layers": len(layers), "intermediate_size": neurons}
-    write_classifier(model, sizes, out)
+    source.write(model, sizes, out)
 
 
-def importance(model: TextClassifier, source: Source) -> list[Tensor]:
+def importance(model: Network, source: Exportable) -> list[Tensor]:
     """For every layer, how much the loss needs each neuron."""
     layers: list[Any] = list(model.encoder.encoder.layer)
     kept: dict[int, Tensor] = {}
@@ -65,13 +61,9 @@ def importance(model: TextClassifier, source: Source) -> list[Tensor]:
         for place, layer in enumerate(layers)
     ]
     model.requires_grad_(True)
-    rows, objective = source.learnable()[:_ROWS], source.objective()
-    ids = source.classifier.encode([text for text, _ in rows])
-    for start in range(0, len(rows), _BATCH):
+    for loss in source.losses(model):
         model.zero_grad()
-        logits = model(*pad(ids[start : start + _BATCH]))
-        truth = objective.targets([target for _, target in rows[start : start + _BATCH]])
-        objective.loss(logits, truth).backward()
+        loss.backward()
         for place, needed in enumerate(sums):
             needed += _needed(kept[place])
     for hook in hooks:
@@ -104,7 +96,7 @@ def _best(scores: Tensor, count: int) -> list[int]:
     return sorted(scores.argsort(descending=True)[:count].tolist())
 
 
-def _drop_layers(model: TextClassifier, wanted: Any) -> None:
+def _drop_layers(model: Network, wanted: Any) -> None:
     layers = list(model.encoder.encoder.layer)
     if wanted is None:
         return

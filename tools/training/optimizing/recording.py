@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.training.card import variant_card
 from tools.training.optimizing.manifest import Manifest
-from tools.training.optimizing.targets import LANGUAGE
+from tools.training.optimizing.targets import CLASSIFIER, EMBEDDING
 from tools.training.optimizing.types import OptimizeModel
 from tools.training.optimizing.versions import ParentVersion
 
@@ -24,7 +24,7 @@ HELD_OUT = "held_out.json"
 
 
 def held_out_rows(job: Path, target: str, prepared: dict[str, Any]) -> dict[str, Any]:
-    """The held-out rows with what a classifier's variant said of each; none of a language model.
+    """The held-out rows with what a classifier's variant said of each; none of others.
 
     Args:
         job: the job's folder, with the rows and every model's predictions.
@@ -35,7 +35,7 @@ def held_out_rows(job: Path, target: str, prepared: dict[str, Any]) -> dict[str,
         `dataset`, `split` and `rows` of `text`, `label` and `predicted`.
     """
     told = {"dataset": prepared["dataset"], "split": prepared["split"], "rows": []}
-    if prepared["kind"] == LANGUAGE:
+    if prepared["kind"] != CLASSIFIER:
         return told
     labels: list[str] = json.loads((Path(prepared["folder"]) / "labels.json").read_text())
     predicted = json.loads((job / f"predictions-{target}.json").read_text())
@@ -49,7 +49,7 @@ def held_out_rows(job: Path, target: str, prepared: dict[str, Any]) -> dict[str,
 
 def majority_accuracy(job: Path, prepared: dict[str, Any]) -> dict[str, float]:
     """Accuracy of always answering the commonest class of the training rows, of classifiers."""
-    if prepared["kind"] == LANGUAGE:
+    if prepared["kind"] != CLASSIFIER:
         return {}
     labels: list[str] = json.loads((Path(prepared["folder"]) / "labels.json").read_text())
     counts = Counter(_one(row["label"], labels) for row in _lines(job / "train.jsonl"))
@@ -89,6 +89,16 @@ def settings_of(
 def beside(kernel: Kernel) -> int:
     """How many other jobs run while one measures."""
     return max(0, kernel.jobs.counts().get("running", 0) - 1)
+
+
+def told_of_devices(kind: str) -> list[str]:
+    """A warning where devices do not serve what is recommended for them; none else."""
+    if kind != EMBEDDING:
+        return []
+    return [
+        "Devices do not serve embeddings: what is recommended for a kind of device is for programs "
+        "of your own that run there."
+    ]
 
 
 def told_of_others(parent: dict[str, Any], measured: Mapping[str, int]) -> list[str]:

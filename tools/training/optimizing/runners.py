@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tools.training.export import Classifier
+    from tools.training.optimizing.sources import Network
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
@@ -28,8 +29,39 @@ class Session(Protocol):
     """A model that a runtime has loaded."""
 
     def run(self, input_ids: Ints, mask: Ints) -> Any:
-        """The logits of a batch, batch × labels."""
+        """The first output of a batch: logits, batch × labels, or vectors, batch × dimensions."""
         ...
+
+
+def open_session(folder: Path, told: manifests.Manifest, kind: str, threads: int) -> Session:
+    """A variant's model in its own runtime.
+
+    Raises:
+        InvalidInput: if it is of another kind, or of a runtime that answers otherwise.
+        OperationFailed: if its runtime cannot load it.
+    """
+    opener = _OPENERS.get(told.runtime)
+    if opener is None or told.kind != kind:
+        raise InvalidInput(f"{told.variant} is no {kind} that runs in {told.runtime}.")
+    try:
+        return opener(folder, told.entry, threads)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise OperationFailed(f"{told.runtime} cannot load {told.entry}: {error}") from error
+
+
+def open_trained(folder: Path, threads: int) -> Session:
+    """What a training wrote, in torch, with the weights as they were trained."""
+    return _Torch(folder, "", threads)
+
+
+def each(session: Session, rows: Sequence[list[int]], size: int) -> Floats:
+    """The first output for every row of token ids, rows × size; one text at a time."""
+    found = np.zeros((len(rows), size))
+    for place, ids in enumerate(rows):
+        row = np.array([ids or [0]], dtype=np.int64)
+        mask = np.ones_like(row) if ids else np.zeros_like(row)
+        found[place] = np.asarray(session.run(row, mask), dtype=np.float64)[0]
+    return found
 
 
 class Variant:
@@ -58,17 +90,7 @@ class Variant:
         self.max_length = self.manifest.max_length
         self.several = gives_several(folder)
         self.tokenizer = load_tokenizer(folder, self.max_length)
-        opener = _OPENERS.get(self.manifest.runtime)
-        if opener is None or self.manifest.kind != "classifier":
-            raise InvalidInput(
-                f"{self.manifest.variant} is no classifier that runs in {self.manifest.runtime}."
-            )
-        try:
-            self._session: Session = opener(folder, self.manifest.entry, threads)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise OperationFailed(
-                f"{self.manifest.runtime} cannot load {self.manifest.entry}: {error}"
-            ) from error
+        self._session = open_session(folder, self.manifest, "classifier", threads)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each text."""
@@ -76,12 +98,7 @@ class Variant:
 
     def logits(self, texts: Sequence[str]) -> Floats:
         """The raw outputs, texts × labels; one text at a time."""
-        found = np.zeros((len(texts), len(self.labels)))
-        for place, ids in enumerate(self.encode(texts)):
-            row = np.array([ids or [0]], dtype=np.int64)
-            mask = np.ones_like(row) if ids else np.zeros_like(row)
-            found[place] = np.asarray(self._session.run(row, mask), dtype=np.float64)[0]
-        return found
+        return each(self._session, self.encode(texts), len(self.labels))
 
     def probabilities(self, texts: Sequence[str]) -> Floats:
         """The probability of every label, texts × labels; a row sums to 1 if classes exclude."""
@@ -120,10 +137,11 @@ class _Onnx:
         self._session: Any = onnxruntime.InferenceSession(
             str(folder / entry), options, providers=["CPUExecutionProvider"]
         )
+        self._first: str = self._session.get_outputs()[0].name
 
     def run(self, input_ids: Ints, mask: Ints) -> Any:
         feed = {"input_ids": input_ids, "attention_mask": mask}
-        return self._session.run(["logits"], feed)[0]
+        return self._session.run([self._first], feed)[0]
 
 
 class _OpenVino:
@@ -159,16 +177,26 @@ class _Torch:
     def __init__(self, folder: Path, entry: str, threads: int) -> None:
         import torch
 
-        from tools.training.export import merge
-
         torch.set_num_threads(threads)
         self._torch = torch
-        self._model = merge(folder)
+        self._model = _network(folder)
 
     def run(self, input_ids: Ints, mask: Ints) -> Any:
         with self._torch.inference_mode():
             pair = [self._torch.from_numpy(a) for a in (input_ids, mask)]
             return self._model(*pair).numpy()
+
+
+def _network(folder: Path) -> Network:
+    """What a training wrote, or a smaller one that was written as such."""
+    from tools.training.export import merge
+    from tools.training.similarity.embedder import is_embedding
+
+    if not is_embedding(folder):
+        return merge(folder)
+    from tools.training.similarity.vectors import load_vectors
+
+    return load_vectors(folder)
 
 
 class Parent(Variant):

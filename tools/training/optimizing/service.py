@@ -6,7 +6,6 @@ a killed platform had finished is not done again.
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,25 +21,26 @@ from tools.training.optimizing.choosing import (
     targets_of,
     variant_result,
 )
-from tools.training.optimizing.comparing import Loss, coded, paired_answers, paired_loss
 from tools.training.optimizing.held_out import (
     is_language_model,
     kind_of,
-    label_of,
+    line_of,
     parent_size,
     refuse_unfit,
     rows_of,
     write_rows,
 )
+from tools.training.optimizing.proving import loss_of, metrics_of, predictions
 from tools.training.optimizing.recording import (
     beside,
     held_out_rows,
     majority_accuracy,
     settings_of,
+    told_of_devices,
     told_of_others,
     write_card,
 )
-from tools.training.optimizing.targets import LANGUAGE, TARGETS
+from tools.training.optimizing.targets import TARGETS
 from tools.training.optimizing.types import OptimizeModel, OptimizeResult, VariantResult
 from tools.training.optimizing.versions import HELD_OUT_ROWS, NewVariant, ParentVersion, versions
 
@@ -101,7 +101,9 @@ class OptimizingService:
         for place, target in enumerate(targets, start=1):
             span = (place / steps, (place + 1) / steps)
             made = job.step(f"make {target}", self._make, target, args, prepared, job, span)
-            measured = job.step(f"measure {target}", self._measure, target, made, job, span)
+            measured = job.step(
+                f"measure {target}", self._measure, target, made, prepared["kind"], job, span
+            )
             outcomes.append(
                 job.step(
                     f"settle {target}", self._settle, target, args, prepared, parent, measured, call
@@ -155,11 +157,10 @@ class OptimizingService:
 
         train = self._kernel.get(DatasetService).rows(tenant, parent.dataset, "train")
         write_rows(job.workdir / "rows.jsonl", rows)
-        write_rows(
-            job.workdir / "train.jsonl", [{"text": r.text, "label": label_of(r)} for r in train]
-        )
+        kind = kind_of(parent.folder)
+        write_rows(job.workdir / "train.jsonl", [line_of(row, kind) for row in train])
         return {
-            "kind": kind_of(parent.folder),
+            "kind": kind,
             "split": split,
             "dataset": parent.dataset,
             "rows": len(rows),
@@ -212,16 +213,19 @@ class OptimizingService:
         return _attempt(lambda: job.child(BUILD, spec))
 
     def _measure(
-        self, target: str, made: dict[str, Any], job: JobContext, span: tuple[float, float]
+        self,
+        target: str,
+        made: dict[str, Any],
+        kind: str,
+        job: JobContext,
+        span: tuple[float, float],
     ) -> dict[str, Any]:
         if "error" in made:
             return made
         begin, end = span
         middle = begin + (end - begin) * 0.7
         job.progress(middle, f"measuring {target}")
-        spec = self._measuring(
-            job.workdir / target, target, TARGETS[target].kind, job, (middle, end)
-        )
+        spec = self._measuring(job.workdir / target, target, kind, job, (middle, end))
         return _attempt(lambda: {**self._timed(spec, job), **made})
 
     def _measuring(
@@ -232,7 +236,7 @@ class OptimizingService:
             "folder": str(folder),
             "parent": name == "parent",
             "rows": str(job.workdir / "rows.jsonl"),
-            "predictions": str(job.workdir / f"predictions-{name}.json"),
+            "predictions": str(predictions(job.workdir, name)),
             "threads": self._kernel.settings.threads,
             "timed": TIMED,
             "span": [*span],
@@ -258,7 +262,7 @@ class OptimizingService:
             target,
             measured,
             parent,
-            _loss(folder, target, prepared),
+            loss_of(folder, target, prepared),
             (measured["size_bytes"], prepared["size_bytes"]),
             constraint_of(args, prepared["size_bytes"]),
         )
@@ -291,7 +295,7 @@ class OptimizingService:
         }
         origin = self._parent(args, call.tenant)
         metrics = {
-            **_metrics(result),
+            **metrics_of(result),
             HELD_OUT_ROWS: float(parent["rows"]),
             **majority_accuracy(call.running.workdir, prepared),
         }
@@ -345,6 +349,7 @@ class OptimizingService:
             plot=str(plot),
             warnings=[
                 *prepared["warnings"],
+                *told_of_devices(prepared["kind"]),
                 *told_of_others(parent, {r.variant: r.beside_jobs for r in results}),
             ],
         ).model_dump(mode="json")
@@ -363,39 +368,6 @@ def _attempt(work: Any) -> dict[str, Any]:
         raise
     except PilothouseError as error:
         return {"error": error.message}
-
-
-def _truth(folder: Path, prepared: dict[str, Any]) -> list[int | str]:
-    labels: list[str] = json.loads((Path(prepared["folder"]) / "labels.json").read_text())
-    lines = (folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()
-    return [coded(json.loads(line)["label"], labels) for line in lines]
-
-
-def _predicted(folder: Path, name: str) -> list[Any]:
-    return json.loads((folder / f"predictions-{name}.json").read_text())
-
-
-def _loss(folder: Path, target: str, prepared: dict[str, Any]) -> Loss:
-    """What a variant loses against its parent on the held-out rows."""
-    parent, variant = _predicted(folder, "parent"), _predicted(folder, target)
-    if prepared["kind"] == LANGUAGE:
-        from tools.training.optimizing.answering import read_chats
-
-        right = [chat[-1]["content"] for chat in read_chats(folder / "rows.jsonl")]
-        return paired_answers(right, parent, variant)
-    return paired_loss(_truth(folder, prepared), parent, variant)
-
-
-def _metrics(result: VariantResult) -> dict[str, float]:
-    names = (
-        *("accuracy", "loss_points", "loss_low", "loss_high", "agreement", "size_bytes"),
-        *("load_ms", "p50_ms", "p95_ms", "memory_mb", "peak_mb", "cost_ratio"),
-    )
-    found = {name: float(getattr(result, name)) for name in names}
-    if result.exact_match is not None:
-        found[result.metric] = found.pop("accuracy")
-        found["exact_match"] = result.exact_match
-    return found
 
 
 def _tidy(folder: Path) -> None:

@@ -57,8 +57,9 @@ class OptimizeModel(Args):
         1.0,
         ge=0,
         le=100,
-        description="Points of accuracy (of a language model: of its answers' F1) that a variant "
-        "may lose; one that loses more is not registered.",
+        description="Points of accuracy (of a language model: of its answers' F1; of an "
+        "embedding: of texts whose counterpart is nearest) that a variant may lose; one that loses "
+        "more is not registered.",
     )
     max_latency_ms: float | None = Field(
         None, gt=0, description="Milliseconds that 95 of 100 texts may take at most, one at a time."
@@ -83,15 +84,19 @@ class VariantResult(Result):
     Attributes:
         variant: the target's name.
         runtime: what runs it.
-        metric: what `accuracy` is: `accuracy` of labels, or `token_f1` of a language model.
+        metric: what `accuracy` is: `accuracy` of labels, `token_f1` of a language model, or
+            `recall_at_1` of an embedding: the share of held-out texts whose counterpart is nearest.
         accuracy: that metric on the held-out rows, 0 to 1; of several labels a text the share of
             rows of which all are right.
         exact_match: share of answers that are right word for word; only of a language model.
         loss_points: points of the metric lost against the parent; below 0 where it gained.
-        loss_low: lower end of the 95 % interval of the loss, paired by row (Tango's score).
+        loss_low: lower end of the 95 % interval of the loss, paired by row (Tango's score; of an
+            embedding the wider of it and a bootstrap over the queries).
         loss_high: upper end of it.
         proven: True if even the upper end is within what was asked.
-        agreement: share of rows that both label or answer alike, 0 to 1.
+        agreement: share of rows that both label or answer alike, 0 to 1; of an embedding, of
+            queries with the same nearest candidate.
+        cosine: mean cosine of both models' vectors of a text; only of an embedding.
         size_bytes: of the files that its runtime opens.
         size_ratio: the same, as a share of the parent's.
         load_ms: time to load it.
@@ -116,6 +121,7 @@ class VariantResult(Result):
     loss_high: float | None = None
     proven: bool = False
     agreement: float | None = None
+    cosine: float | None = None
     size_bytes: int | None = None
     size_ratio: float | None = None
     load_ms: float | None = None

@@ -6,16 +6,15 @@ this one with the weights in full precision, so that what is measured is what wa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tools.kernel.errors import InvalidInput
+from tools.training.optimizing import manifest as manifests
 from tools.training.similarity.finding import Found, Search, find
-from tools.training.similarity.folder import FACTS
+from tools.training.similarity.folder import FACTS, read_facts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -73,19 +72,20 @@ def is_embedding(folder: Path) -> bool:
 def load_embedder(folder: Path) -> Embedder:
     """The embedding in a folder as its training made it: pooling, length of vectors, longest text.
 
+    A variant that was made for another runtime computes in that.
+
     Raises:
         InvalidInput: if the folder is no trained embedding.
     """
     from tools.training.encoder import load_encoder
     from tools.training.export import load_tokenizer
 
-    try:
-        facts: dict[str, Any] = json.loads((folder / FACTS).read_text())
-    except (OSError, ValueError):
-        raise InvalidInput(f"{folder} is no trained embedding.") from None
-    if facts["pooling"] != "mean":
-        raise InvalidInput(f"{folder} pools by {facts['pooling']}, known is mean.")
-    return Embedder(load_encoder(folder), load_tokenizer(folder, int(facts["max_length"])))
+    if manifests.is_variant(folder) and manifests.read(folder).runtime != "torch":
+        from tools.training.optimizing.vector_runners import embedder_of
+
+        return embedder_of(folder)
+    longest = int(read_facts(folder)["max_length"])
+    return Embedder(load_encoder(folder), load_tokenizer(folder, longest))
 
 
 def untrained_embedder(base_model: str, max_length: int) -> Embedder:

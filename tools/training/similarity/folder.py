@@ -34,6 +34,33 @@ FACTS = "embedding.json"
 _BATCH = 32
 
 
+def read_facts(folder: Path) -> dict[str, Any]:
+    """An embedding folder's `embedding.json`.
+
+    Raises:
+        InvalidInput: if it is missing or damaged, or vectors are made in a way that is not known.
+    """
+    try:
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text())
+    except (OSError, ValueError):
+        raise InvalidInput(f"{folder} is no trained embedding.") from None
+    if facts["pooling"] != "mean":
+        raise InvalidInput(f"{folder} pools by {facts['pooling']}, known is mean.")
+    return facts
+
+
+def read_size(folder: Path) -> int:
+    """How many numbers an embedding's vectors have.
+
+    Raises:
+        InvalidInput: if the folder does not say so.
+    """
+    try:
+        return int(json.loads((folder / "config.json").read_text())["hidden_size"])
+    except (OSError, ValueError, KeyError):
+        raise InvalidInput(f"{folder} has no whole config.json.") from None
+
+
 class SentenceEncoder:
     """Turns texts into unit vectors by a folder's ONNX file; not safe from several threads at once.
 
@@ -49,11 +76,7 @@ class SentenceEncoder:
 
         from tools.training.export import load_tokenizer
 
-        try:
-            facts: dict[str, Any] = json.loads((folder / FACTS).read_text())
-        except (OSError, ValueError):
-            raise InvalidInput(f"{folder} is no trained embedding.") from None
-        self._tokenizer = load_tokenizer(folder, int(facts["max_length"]))
+        self._tokenizer = load_tokenizer(folder, int(read_facts(folder)["max_length"]))
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         self._session: Any = ort.InferenceSession(
