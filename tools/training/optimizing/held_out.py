@@ -86,13 +86,13 @@ def rows_of(
     kind = kind_of(parent.folder)
     labelled = kind == CLASSIFIER
     for split, used in (("test", ("train", "validation")), ("validation", ("train",))):
-        seen = {_plain(row.text) for row in every if row.split in used}
+        seen = {key for row in every if row.split in used for key in _taught(row, kind)}
         rows = [
             line_of(row, kind)
             for row in every
             if row.split == split
             and (not labelled or row.labels is not None or row.label in parent.labels)
-            and _plain(row.text) not in seen
+            and not seen & _asked(row, kind)
         ]
         if rows:
             most = MOST_ANSWERS if kind == LANGUAGE else MOST_ROWS
@@ -154,6 +154,26 @@ def _warnings(found: int, most: int, split: str) -> list[str]:
     if found > most:
         told.append(f"Measured on the first {most} of {found} held-out rows.")
     return told
+
+
+def _taught(row: Row, kind: str) -> set[str | tuple[str, str]]:
+    """What a row that was trained on has shown: its text, and a pair the other way round."""
+    if kind != EMBEDDING:
+        return {_plain(row.text)}
+    anchor, positive = _pair(row)
+    return {anchor, (positive, anchor)}
+
+
+def _asked(row: Row, kind: str) -> set[str | tuple[str, str]]:
+    """What must not have been shown for a row to be held out."""
+    return {_plain(row.text)} if kind != EMBEDDING else {_pair(row)[0], _pair(row)}
+
+
+def _pair(row: Row) -> tuple[str, str]:
+    from tools.datasets.kinds import alike
+
+    anchor, positive, *_ = alike(row)
+    return _plain(anchor), _plain(positive)
 
 
 def _plain(text: str) -> str:

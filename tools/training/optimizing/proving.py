@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,23 @@ def loss_of(folder: Path, target: str, prepared: dict[str, Any]) -> Loss:
     return paired_loss(_truth(rows, prepared), before, after)
 
 
-def metrics_of(result: VariantResult) -> dict[str, float]:
-    """The figures of a variant that its version and its run keep, by name."""
+def metrics_of(result: VariantResult, scores: Mapping[str, float]) -> dict[str, float]:
+    """The figures of a variant that its version and its run keep, by name.
+
+    Args:
+        result: the variant beside its parent.
+        scores: what else tells how well it answers; of an embedding everything that tells what its
+            vectors find, of which `accuracy` is the first place.
+    """
     names = (
         *("accuracy", "loss_points", "loss_low", "loss_high", "agreement", "size_bytes"),
         *("load_ms", "p50_ms", "p95_ms", "memory_mb", "peak_mb", "cost_ratio"),
     )
     found = {name: float(getattr(result, name)) for name in names}
-    found[result.metric] = found.pop("accuracy")
+    if result.exact_match is not None:
+        found[result.metric] = found.pop("accuracy")
     more = {"exact_match": result.exact_match, "cosine": result.cosine}
-    return found | {name: value for name, value in more.items() if value is not None}
+    return {**found, **scores, **{n: value for n, value in more.items() if value is not None}}
 
 
 def _truth(rows: Path, prepared: dict[str, Any]) -> list[int | str]:

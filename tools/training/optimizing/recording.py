@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tools.training.card import variant_card
 from tools.training.optimizing.manifest import Manifest
+from tools.training.optimizing.proving import predictions
 from tools.training.optimizing.targets import CLASSIFIER, EMBEDDING
 from tools.training.optimizing.types import OptimizeModel
 from tools.training.optimizing.versions import ParentVersion
@@ -24,7 +25,7 @@ HELD_OUT = "held_out.json"
 
 
 def held_out_rows(job: Path, target: str, prepared: dict[str, Any]) -> dict[str, Any]:
-    """The held-out rows with what a classifier's variant said of each; none of others.
+    """The held-out rows with what a variant said of each; none of a language model.
 
     Args:
         job: the job's folder, with the rows and every model's predictions.
@@ -32,13 +33,18 @@ def held_out_rows(job: Path, target: str, prepared: dict[str, Any]) -> dict[str,
         prepared: what the job's first step answered.
 
     Returns:
-        `dataset`, `split` and `rows` of `text`, `label` and `predicted`.
+        `dataset`, `split` and `rows` of `text`, `label` and `predicted`; of an embedding these are
+        what was asked, its counterpart and what was found.
     """
     told = {"dataset": prepared["dataset"], "split": prepared["split"], "rows": []}
+    if prepared["kind"] == EMBEDDING:
+        from tools.training.optimizing.retrieving import said_of_rows
+
+        told["rows"] = said_of_rows(job / "rows.jsonl", predictions(job, target))
     if prepared["kind"] != CLASSIFIER:
         return told
     labels: list[str] = json.loads((Path(prepared["folder"]) / "labels.json").read_text())
-    predicted = json.loads((job / f"predictions-{target}.json").read_text())
+    predicted = json.loads(predictions(job, target).read_text())
     rows = _lines(job / "rows.jsonl")
     told["rows"] = [
         {"text": row["text"], "label": _one(row["label"], labels), "predicted": _named(p, labels)}

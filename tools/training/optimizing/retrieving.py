@@ -11,7 +11,7 @@ import numpy as np
 from tools.kernel.child import emit
 from tools.training.optimizing.comparing import Loss, paired_loss, resampled
 from tools.training.similarity.embedder import found_by
-from tools.training.similarity.finding import Search, search_of
+from tools.training.similarity.finding import Search, by_query, search_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -53,14 +53,32 @@ def found(vectors: dict[str, Vector], search: Search, spec: dict[str, Any]) -> d
     """Search by the vectors; keeps them and what was found for `paired_search`.
 
     Returns:
-        `metric`, `score` (how many queries found their counterpart at once) and `rows`.
+        `metric`, `score` (how many queries found their counterpart at once), `rows`, and `scores`:
+        all that `finding.by_query` tells, by name.
     """
     said = Path(spec["predictions"])
     places = found_by(lambda texts: np.stack([vectors[text] for text in texts]), search)
     right = places.places == 1
     said.write_text(json.dumps({"right": right.tolist(), "nearest": places.nearest.tolist()}))
     np.save(_vectors(said), np.stack([*vectors.values()]))
-    return {"metric": METRIC, "score": int(right.sum()), "rows": len(right)}
+    scores = {name: float(values.mean()) for name, values in by_query(places).items()}
+    return {"metric": METRIC, "score": int(right.sum()), "rows": len(right), "scores": scores}
+
+
+def said_of_rows(rows: Path, said: Path) -> list[dict[str, str]]:
+    """The held-out rows with the text that each query found: its own positive where it is right.
+
+    Args:
+        rows: the file of JSON lines of `texts`.
+        said: what `found` kept of a model.
+    """
+    lines = rows.read_text(encoding="utf-8").splitlines()
+    texts: list[list[str]] = [json.loads(line)["texts"] for line in lines]
+    candidates, told = search_of(texts).candidates, json.loads(said.read_text())
+    return [
+        {"text": row[0], "label": row[1], "predicted": row[1] if right else candidates[nearest]}
+        for row, right, nearest in zip(texts, told["right"], told["nearest"], strict=True)
+    ]
 
 
 def paired_search(parent: Path, variant: Path) -> Loss:

@@ -268,7 +268,7 @@ class OptimizingService:
         )
         result.beside_jobs = measured.get("beside", 0)
         if not result.reasons:
-            result.version = self._register(args, result, prepared, parent, call)
+            result.version = self._register(args, result, prepared, parent, measured, call)
         return result.model_dump()
 
     def _register(
@@ -277,6 +277,7 @@ class OptimizingService:
         result: VariantResult,
         prepared: dict[str, Any],
         parent: dict[str, Any],
+        measured: dict[str, Any],
         call: Call,
     ) -> int:
         from tools.training.optimizing.tracking import store
@@ -295,7 +296,7 @@ class OptimizingService:
         }
         origin = self._parent(args, call.tenant)
         metrics = {
-            **metrics_of(result),
+            **metrics_of(result, measured.get("scores", {})),
             HELD_OUT_ROWS: float(parent["rows"]),
             **majority_accuracy(call.running.workdir, prepared),
         }
@@ -373,3 +374,5 @@ def _attempt(work: Any) -> dict[str, Any]:
 def _tidy(folder: Path) -> None:
     for target in TARGETS:
         shutil.rmtree(folder / target, ignore_errors=True)
+    for vectors in folder.glob(predictions(folder, "*").with_suffix(".npy").name):
+        vectors.unlink(missing_ok=True)
