@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal
 
@@ -29,6 +29,7 @@ class Said:
         cost_per_1000: money for a thousand rows.
         memory_mb: peak memory of its process.
         alone: whether other computing processes stood still while it was timed, if that is known.
+        ranks: of an embedding, whose labels are the texts that it found, `recall_at_5` and `mrr`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Said:
     cost_per_1000: float
     memory_mb: float | None = None
     alone: bool | None = None
+    ranks: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def contenders(truth: Sequence[str], said: Sequence[Said]) -> list[Contender]:
@@ -52,25 +54,30 @@ def contenders(truth: Sequence[str], said: Sequence[Said]) -> list[Contender]:
 
 
 def _contender(truth: Sequence[str], said: Said) -> Contender:
-    from sklearn.metrics import f1_score
-
     right = sum(a == b for a, b in zip(truth, said.labels, strict=True))
     interval = statistics.accuracy_interval(right, len(truth))
-    classes = sorted(set(truth))
-    macro = f1_score(truth, said.labels, labels=classes, average="macro", zero_division=0)  # pyright: ignore[reportArgumentType]
     return Contender(
         name=said.name,
         kind=said.kind,
         accuracy=interval.value,
         low=interval.low,
         high=interval.high,
-        macro_f1=float(macro),
+        macro_f1=None if said.ranks else _macro_f1(truth, said.labels),
+        recall_at_5=said.ranks.get("recall_at_5"),
+        mrr=said.ranks.get("mrr"),
         p50_ms=statistics.quantile_ms(said.seconds, 0.5),
         p95_ms=statistics.quantile_ms(said.seconds, 0.95),
         memory_mb=said.memory_mb,
         cost_per_1000=said.cost_per_1000,
         unreadable=sum(label == UNREADABLE for label in said.labels),
     )
+
+
+def _macro_f1(truth: Sequence[str], labels: Sequence[str]) -> float:
+    from sklearn.metrics import f1_score
+
+    classes = sorted(set(truth))
+    return float(f1_score(truth, labels, labels=classes, average="macro", zero_division=0))  # pyright: ignore[reportArgumentType]
 
 
 def differences(truth: Sequence[str], said: Sequence[Said]) -> list[Difference]:

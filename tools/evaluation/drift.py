@@ -17,6 +17,7 @@ from tools.evaluation.drift_types import (
     Shift,
     Whereabouts,
 )
+from tools.evaluation.fitting import refuse_embedding, refuse_language
 from tools.evaluation.reports import ReportStore
 from tools.evaluation.seen import told_of_seen
 from tools.evaluation.subjects import Subject, subject_of_version
@@ -165,7 +166,15 @@ class DriftService:
         return stored.model_dump(mode="json")
 
     def _subject(self, args: MeasureDrift, tenant: str) -> Subject:
-        return subject_of_version(self._kernel, args.model, args.version, tenant)
+        """The version to look after; refuses one that answers no classes."""
+        subject = subject_of_version(self._kernel, args.model, args.version, tenant)
+        refuse_language([subject])
+        refuse_embedding(
+            subject,
+            "drift is told by the classes that a model answers, and it answers none",
+            f"`evaluate {subject} on` newer pairs tells whether it finds as much as before.",
+        )
+        return subject
 
     def _reference_rows(self, subject: Subject, tenant: str) -> Sequence[Row]:
         """Held-out rows of the version's own dataset; all of it where too few were held out."""

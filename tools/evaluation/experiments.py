@@ -18,11 +18,12 @@ from tools.evaluation.experiment_types import (
     ExperimentWithdrawn,
     LookAtExperiment,
 )
+from tools.evaluation.fitting import refuse_embedding
 from tools.evaluation.power import rows_needed
 from tools.evaluation.seen import text_hash
 from tools.evaluation.sequential import Look, paired_difference
-from tools.evaluation.service import WORKER, EvaluationService
-from tools.evaluation.subjects import subject_of_version
+from tools.evaluation.service import EvaluationService
+from tools.evaluation.subjects import subject_of_version, worker_of
 from tools.evaluation.types import CompareModels
 from tools.kernel.errors import Conflict, InvalidInput
 from tools.kernel.operations import Change, Evidence, Preview
@@ -213,6 +214,14 @@ class ExperimentService:
                 self._kernel, str(args.other_model), int(args.other_version or 0), tenant
             ),
         )
+        for subject in subjects:
+            refuse_embedding(
+                subject,
+                "what a query finds depends on all texts that are searched, so its rows cannot be "
+                "looked at as they come",
+                f"`compare {args.model} v{args.version} with {args.other_model} "
+                f"v{args.other_version} on {args.dataset}` tests both on all rows at once.",
+            )
         return self._evaluations.held_out(args.dataset, "test", subjects, tenant)
 
     def _fresh(
@@ -240,7 +249,7 @@ class ExperimentService:
         path.write_text("".join(f"{line}\n" for line in lines))
         folders = [str(s.folder) for s in subjects]
         counted = call.running.child(
-            WORKER, {"task": "compare", "folders": folders, "rows": str(path)}
+            worker_of(subjects[0]), {"task": "compare", "folders": folders, "rows": str(path)}
         )
         seen = [text_hash(r.text)[:16] for r in rows]
         return {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tools.datasets.kinds import alike
 from tools.evaluation.contenders import (
     Said,
     contenders,
@@ -14,11 +14,12 @@ from tools.evaluation.contenders import (
     instruction,
     read_label,
 )
+from tools.evaluation.entrants import entrants, finds_texts
 from tools.evaluation.frontier_types import CompareFrontier, Frontier
 from tools.evaluation.power import difference_seen
 from tools.evaluation.reports import ReportStore
-from tools.evaluation.service import WORKER, EvaluationService
-from tools.evaluation.subjects import Subject, subject_of_version
+from tools.evaluation.service import EvaluationService
+from tools.evaluation.subjects import Subject, worker_of
 from tools.kernel import stillness
 from tools.kernel.endpoint import Answer, Endpoint
 from tools.kernel.errors import Conflict
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from tools.kernel.operations import Call
 
 SPLIT = "test"
-MOST_VERSIONS = 12
 _DISCORDANT = 0.1
 _ANSWER_SECONDS = 1.0
 _ANSWER_TOKENS = 150
+_OR_ASKED = ", or configure a language model."
 
 
 class FrontierService:
@@ -55,6 +56,7 @@ class FrontierService:
 
         dataset = str(self._kernel.get(DatasetService).resolve(tenant, args.dataset))
         external = args.external and self._kernel.settings.model is not None
+        external = external and not finds_texts(self._kernel, dataset, tenant)
         return args.model_copy(update={"dataset": dataset, "external": external})
 
     def preview(self, args: CompareFrontier, tenant: str) -> Preview:
@@ -80,12 +82,14 @@ class FrontierService:
         said: list[Said] = []
         for number, name in enumerate(names):
             if number < len(subjects):
-                one = job.step(f"predict {name}", self._registered, subjects[number], rows, call)
+                one = job.step(
+                    f"predict {name}", self._registered, subjects[number], held, args.rows, call
+                )
             else:
                 place = number / len(names)
                 one = job.step(f"ask {name}", self._external, name, args, rows, place, call)
             said.append(Said(**one))
-        truth = [row.label for row in rows]
+        truth = [alike(row)[1] if held.pairs else row.label for row in rows]
         pairs = differences(truth, said)
         report = Frontier(
             dataset=args.dataset,
@@ -121,12 +125,20 @@ class FrontierService:
                 f"No language model is configured, so {args.external_models[0]} cannot take part.",
                 hint="Set PILOTHOUSE_MODEL and PILOTHOUSE_MODEL_URL.",
             )
-        subjects, left_out = self._subjects(args, tenant)
+        pairs = finds_texts(self._kernel, args.dataset, tenant)
+        if args.external_models and pairs:
+            raise Conflict(
+                f"{args.external_models[0]} gives answers, not vectors: it finds no texts of "
+                f"{args.dataset}.",
+                hint="Only embeddings are compared there; leave it out.",
+            )
+        subjects, left_out = entrants(self._kernel, args, tenant, SPLIT)
         if len(subjects) + len(self._asked(args)) < 2:
             raise Conflict(
-                f"There are fewer than two models to compare on {args.dataset}.",
+                f"There are fewer than two {'embeddings' if pairs else 'models'} to compare on "
+                f"{args.dataset}.",
                 hint=" ".join(
-                    [*left_out, "Register another version, or configure a language model."]
+                    [*left_out, "Register another version" + (_OR_ASKED if not pairs else ".")]
                 ),
             )
         if not subjects:
@@ -138,62 +150,27 @@ class FrontierService:
             subject.check()
         held = self._evaluations.held_out(args.dataset, SPLIT, subjects, tenant)
         held = replace(held, absent=tuple(left_out))
-        step = max(1, len(held.rows) // args.rows)
-        return subjects, held, held.rows[::step][: args.rows]
-
-    def _subjects(self, args: CompareFrontier, tenant: str) -> tuple[list[Subject], list[str]]:
-        """The registered contenders, and what is told of models that are left out.
-
-        Those that know all of the dataset's labels take part: one that knows few would leave few
-        rows for all. Versions of a model that is named, and models where none knows all labels,
-        take part with one label that they know.
-        """
-        from tools.datasets.service import DatasetService
-        from tools.registry.service import RegistryService
-
-        registry = self._kernel.get(RegistryService).backend
-        every = [v for v in registry.versions(tenant, args.model) if not v.archived]
-        newest: dict[str, int] = {}
-        for found in sorted(every, key=lambda v: v.lineage.variant is not None):
-            newest.setdefault(found.model, found.version)
-        chosen = [
-            v
-            for v in every
-            if args.model or v.version == newest[v.model] or "champion" in v.aliases
-        ]
-        rows = self._kernel.get(DatasetService).rows(tenant, args.dataset, SPLIT)
-        labels = {row.label for row in rows}
-        fitting = [v for v in chosen if labels & set(v.labels)]
-        whole = [v for v in fitting if labels <= set(v.labels)]
-        kept = fitting if args.model or not whole else whole
-        left_out = [
-            f"{v.model} v{v.version} knows {len(labels & set(v.labels))} of the {len(labels)} "
-            "labels and is left out."
-            for v in fitting
-            if v not in kept
-        ]
-        subjects = [
-            subject_of_version(self._kernel, v.model, v.version, tenant)
-            for v in kept[:MOST_VERSIONS]
-        ]
-        return subjects, left_out
+        return subjects, held, held.rows[:: _step(held, args.rows)][: args.rows]
 
     def _asked(self, args: CompareFrontier) -> list[str]:
         configured = self._kernel.settings.model
         first = [configured] if args.external and configured else []
         return list(dict.fromkeys([*first, *args.external_models]))
 
-    def _registered(self, subject: Subject, rows: list[Row], call: Call) -> dict[str, Any]:
-        path = call.running.workdir / "rows.jsonl"
-        lines = (json.dumps({"text": r.text, "label": r.label}) for r in rows)
-        path.write_text("".join(f"{line}\n" for line in lines))
+    def _registered(self, subject: Subject, held: HeldOut, most: int, call: Call) -> dict[str, Any]:
+        """What a registered model says of some of the rows; an embedding searches all of them."""
+        path, step = call.running.workdir / "rows.jsonl", _step(held, most)
+        chosen = held if held.pairs else replace(held, rows=held.rows[::step][:most])
+        chosen.write(path)
         spec = {
             "task": "label",
             "folder": str(subject.folder),
             "rows": str(path),
             "hourly_rate": self._kernel.settings.hourly_rate,
+            "step": step,
+            "most": most,
         }
-        measured = call.running.child(WORKER, spec)
+        measured = call.running.child(worker_of(subject), spec)
         return {"name": str(subject), "kind": "registered", **measured}
 
     def _external(
@@ -219,3 +196,8 @@ class FrontierService:
             "seconds": [a.seconds for a in answers],
             "cost_per_1000": 1000 * sum(a.cost for a in answers) / len(answers),
         }
+
+
+def _step(held: HeldOut, most: int) -> int:
+    """Every which row is taken, so that they are spread over all."""
+    return max(1, len(held.rows) // most)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tools.evaluation.frontier_types import CompareFrontier, Frontier
+from tools.evaluation.frontier_types import CompareFrontier, Contender, Frontier
 from tools.kernel.operations import Call, Effect, Evidence, Preview, operation
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def compare_frontier(args: CompareFrontier, call: Call) -> Frontier:
     """Compare all fitting models and the configured language model on the same held-out rows.
 
     One table: accuracy with its interval, macro-F1, latency, memory, cost for a thousand rows; and
-    every pair by the exact McNemar test, corrected for the number of pairs (Holm).
+    every pair by the exact McNemar test, corrected for the number of pairs (Holm). On pairs and
+    triplets of texts all embeddings take part, and no language model.
 
     Args:
         dataset: what all are measured on.
@@ -73,7 +74,7 @@ def _(args: CompareFrontier, result: Frontier, call: Call) -> list[Evidence]:
 @compare_frontier.says
 def _(args: CompareFrontier, result: Frontier) -> str:
     table = "; ".join(
-        f"{c.name} {c.accuracy:.1%} ({c.low:.1%} to {c.high:.1%}), {c.p50_ms:.1f} ms, "
+        f"{c.name} {c.accuracy:.1%} ({c.low:.1%} to {c.high:.1%}){_ranked(c)}, {c.p50_ms:.1f} ms, "
         f"{c.cost_per_1000:.4f} {result.currency} per 1000"
         for c in result.contenders
     )
@@ -82,6 +83,14 @@ def _(args: CompareFrontier, result: Frontier) -> str:
         for d in result.differences
         if d.real
     ]
+    what = " of the right texts found at once" if result.contenders[0].mrr is not None else ""
     told = f"Real differences: {'; '.join(real)}." if real else "No difference is surely real."
     noted = "".join(f" {warning}" for warning in result.warnings)
-    return f"On {result.rows} rows of {result.dataset}: {table}. {told}{noted}"
+    return f"On {result.rows} rows of {result.dataset}{what}: {table}. {told}{noted}"
+
+
+def _ranked(found: Contender) -> str:
+    """What else an embedding is measured by."""
+    if found.mrr is None or found.recall_at_5 is None:
+        return ""
+    return f", {found.recall_at_5:.1%} among the nearest five, mean reciprocal rank {found.mrr:.3f}"

@@ -49,7 +49,9 @@ class Contender(Result):
         accuracy: fraction of rows predicted right.
         low: lower end of its 95 % bootstrap interval.
         high: upper end of it.
-        macro_f1: mean F1 over the classes that occur.
+        macro_f1: mean F1 over the classes that occur; None of embeddings.
+        recall_at_5: of embeddings, share of queries with a right text among the nearest five.
+        mrr: of embeddings, mean reciprocal rank of the right text.
         p50_ms: median time of one row alone, in milliseconds.
         p95_ms: 95th percentile of the same.
         memory_mb: peak memory of the process; None for a model that runs elsewhere.
@@ -63,7 +65,9 @@ class Contender(Result):
     accuracy: float
     low: float
     high: float
-    macro_f1: float
+    macro_f1: float | None = None
+    recall_at_5: float | None = None
+    mrr: float | None = None
     p50_ms: float
     p95_ms: float
     memory_mb: float | None = None

@@ -21,9 +21,10 @@ from tools.evaluation.report_types import (
     WhichEvaluation,
 )
 from tools.evaluation.reports import ReportStore
-from tools.evaluation.service import WORKER, EvaluationService
+from tools.evaluation.service import EvaluationService
+from tools.evaluation.subjects import worker_of
 from tools.evaluation.types import EvaluationResult, RunEvaluation
-from tools.kernel.errors import InvalidInput, NotFound
+from tools.kernel.errors import Conflict, InvalidInput, NotFound
 from tools.kernel.operations import Evidence
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Looking:
             )
         return Slices(
             **_which(result),
+            task=result.task,
             accuracy=result.accuracy,
             columns=columns,
             slices=slice_scores(rows, args.column, args.min_rows),
@@ -74,8 +76,14 @@ class Looking:
 
         Raises:
             InvalidInput: if no row has the class that was named.
+            Conflict: if a class of an embedding was named.
         """
         result, rows = self._rows(args, tenant)
+        if args.label is not None and result.task == "embedding":
+            raise Conflict(
+                f"{result.model} is an embedding: its rows have no classes, so none can be chosen.",
+                hint=f"`show the errors of {result.model}` shows those of all rows.",
+            )
         if args.label is not None:
             rows = [r for r in rows if r.label.casefold() == args.label.casefold()]
             if not rows:
@@ -87,6 +95,7 @@ class Looking:
         pairs = Counter((r.label, r.predicted) for r in wrong)
         return Errors(
             **_which(result),
+            task=result.task,
             wrong=len(wrong),
             rows=len(rows),
             confused=[
@@ -102,10 +111,21 @@ class Looking:
         )
 
     def calibration(self, args: WhichEvaluation, tenant: str) -> CalibrationReport:
-        """Confidence against accuracy."""
+        """Confidence against accuracy.
+
+        Raises:
+            Conflict: of an embedding.
+        """
         from tools.evaluation.calibration import calibration_of
 
         result, rows = self._rows(args, tenant)
+        if result.task == "embedding":
+            raise Conflict(
+                f"{result.model} is an embedding: it gives no probabilities that could be right or "
+                "wrong about how sure it is.",
+                hint=f"`show the errors of {result.model}` tells how near wrong texts were found, "
+                f"`show the slices of {result.model}` where it is weak.",
+            )
         found = calibration_of(rows)
         return CalibrationReport(
             **_which(result), ece=found.ece, calibration=found, plot=result.reliability_plot
@@ -157,7 +177,7 @@ class Looking:
             "dataset": args.dataset,
             "split": args.split,
             "warnings": rows.warnings,
-            **call.running.child(WORKER, spec),
+            **call.running.child(worker_of(subject), spec),
         }
 
     def _elsewhere(self, args: WhichEvaluation, shown: EvaluationResult, tenant: str) -> str:

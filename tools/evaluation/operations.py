@@ -70,7 +70,9 @@ def run_evaluation(args: RunEvaluation, call: Call) -> EvaluationResult:
     """Measure a model on held-out rows, against a majority-class and an untrained baseline.
 
     Reports accuracy with a 95 % bootstrap interval, macro-F1, scores by class, the confusion
-    matrix, calibration error and latency. Rows whose text the training saw are left out.
+    matrix, calibration error and latency. An embedding is measured on pairs or triplets by the
+    texts that it finds: recall at 1, 5 and 10, mean reciprocal rank, nDCG@10. Rows whose text the
+    training saw are left out.
 
     Args:
         model: a registered model.
@@ -80,7 +82,8 @@ def run_evaluation(args: RunEvaluation, call: Call) -> EvaluationResult:
         split: test or validation.
 
     Raises:
-        Conflict: the training saw most of the rows, or knows none of their labels.
+        Conflict: the training saw most of the rows, knows none of their labels, or the dataset
+            says nothing of such a model.
     """
     return _service(call).run(args, call)
 
@@ -102,23 +105,9 @@ def _(args: RunEvaluation, result: EvaluationResult, call: Call) -> list[Evidenc
 
 @run_evaluation.says
 def _(args: RunEvaluation, result: EvaluationResult) -> str:
-    untrained = (
-        f", untrained {result.baseline_untrained:.1%} with a head drawn from the training's seed"
-        if result.baseline_untrained is not None
-        else ""
-    )
-    right = "right" if result.micro_f1 is None else "of the texts exactly right, all labels,"
-    return (
-        f"{_subject(result)} gets {result.accuracy:.1%} {right} on {result.rows} {result.split} "
-        f"rows of {result.dataset} (95 % interval {result.accuracy_low:.1%} to "
-        f"{result.accuracy_high:.1%}; majority class {result.baseline_majority:.1%}{untrained})."
-    )
+    from tools.evaluation.saying import said_of
 
-
-def _subject(result: EvaluationResult) -> str:
-    if result.version is not None:
-        return f"{result.model} v{result.version}"
-    return f"{result.model} of job {result.job}"
+    return said_of(result)
 
 
 @operation(
@@ -144,7 +133,7 @@ def compare_models(args: CompareModels, call: Call) -> ComparisonResult:
     """Compare two versions on the same held-out rows and say whether the difference is real.
 
     Uses the exact McNemar test on the rows that only one got right, and a paired score interval of
-    the difference in accuracy.
+    the difference in accuracy; of two embeddings also the mean reciprocal rank.
 
     Args:
         model: the first model.
@@ -154,7 +143,8 @@ def compare_models(args: CompareModels, call: Call) -> ComparisonResult:
         dataset: the dataset; the first model's own when left out.
 
     Raises:
-        Conflict: the two have different classes, or there is nothing to compare with.
+        Conflict: the two have different classes, only one is an embedding, or there is nothing to
+            compare with.
     """
     return _service(call).compare(args, call)
 
@@ -209,10 +199,9 @@ def list_results(args: ListResults, call: Call) -> EvaluationResults:
 def _(args: ListResults, result: EvaluationResults) -> str:
     if not result.results:
         return f"{result.model} was not evaluated yet."
-    newest = result.results[0]
+    from tools.evaluation.saying import in_short
+
     count = len(result.results)
-    return (
-        f"{count} evaluation{'s' * (count != 1)} of {result.model}; the newest: {_subject(newest)} "
-        f"gets {newest.accuracy:.1%} right on {newest.rows} {newest.split} rows of "
-        f"{newest.dataset}."
-    )
+    plural = "s" * (count != 1)
+    newest = in_short(result.results[0])
+    return f"{count} evaluation{plural} of {result.model}; the newest: {newest}."

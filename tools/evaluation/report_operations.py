@@ -135,12 +135,11 @@ def _(args: ShowErrors, result: Errors) -> str:
     shown = _which(args, result.evaluation)
     if not result.wrong:
         return f"{name} got all {result.rows} rows of {result.dataset} right.{shown}"
-    mixed = "; ".join(f"{c.label} taken for {c.predicted} {c.rows}×" for c in result.confused)
-    first = result.examples[0]
+    from tools.evaluation.saying import mistakes
+
     return (
-        f"{name} got {result.wrong} of {result.rows} rows of {result.dataset} wrong. Commonest: "
-        f"{mixed}. The surest mistake ({first.confidence:.0%}): “{first.text[:160]}” is "
-        f"{first.label}, not {first.predicted}.{shown}"
+        f"{name} got {result.wrong} of {result.rows} rows of {result.dataset} wrong."
+        f"{mistakes(result)}{shown}"
     )
 
 

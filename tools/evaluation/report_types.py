@@ -91,6 +91,7 @@ class Slices(Result):
         model: the model.
         version: its version.
         dataset: what it was measured on.
+        task: `embedding` or `classification`.
         accuracy: over all rows.
         columns: what the rows can be sliced by.
         slices: the slices with enough rows.
@@ -100,13 +101,21 @@ class Slices(Result):
     model: str
     version: int | None
     dataset: str
+    task: str = "classification"
     accuracy: float
     columns: list[str]
     slices: list[SliceScore]
 
 
 class ErrorExample(Result):
-    """A row that was predicted wrong."""
+    """A row that was predicted wrong; of an embedding, a query that found a wrong text.
+
+    Attributes:
+        text: the row's text, or the query.
+        label: its class, or the right text.
+        predicted: the class that it was given, or the text that was found.
+        confidence: of the class, 0 to 1; or the cosine of the text that was found, -1 to 1.
+    """
 
     text: str
     label: str
@@ -130,6 +139,7 @@ class Errors(Result):
         model: the model.
         version: its version.
         dataset: what it was measured on.
+        task: `embedding` or `classification`.
         wrong: rows predicted wrong, of `rows`.
         rows: all rows (of the class, if one was named).
         confused: the commonest mistakes.
@@ -140,6 +150,7 @@ class Errors(Result):
     model: str
     version: int | None
     dataset: str
+    task: str = "classification"
     wrong: int
     rows: int
     confused: list[Confusion]

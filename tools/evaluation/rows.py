@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tools.datasets.dated import rows_from
+from tools.datasets.kinds import alike
 from tools.evaluation.seen import nearly_seen, text_hash
 from tools.kernel.errors import Conflict
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tools.datasets.service import DatasetService
     from tools.evaluation.subjects import Subject
 
+FIELDS = frozenset(["anchor", "positive", "negative", "prompt", "completion", "system"])
+"""Columns that say which texts belong together, so that they are no way to slice."""
 MOST_OVERLAP = 0.5
 """Above this share of rows that the model was trained on, the split is not held out at all."""
 
@@ -31,21 +34,23 @@ class HeldOut:
         rows: those that no subject was trained on and whose label all subjects know.
         overlap: rows left out because a training saw their text.
         skipped: rows left out because of their label.
-        majority: the commonest class of the first subject's training split.
+        majority: the commonest class of the first subject's training split; None without classes.
         chosen_by: True if these rows chose which weights the training kept.
         period: the time that they are from, if only some were asked for.
         absent: what is told of models that are not measured on them.
         nearly_seen: rows among them that nearly repeat one of another dataset that a training saw.
+        pairs: True if they are pairs or triplets of texts, without classes.
     """
 
     rows: list[Row]
     overlap: int
     skipped: int
-    majority: str
+    majority: str | None
     chosen_by: bool = False
     period: str | None = None
     absent: tuple[str, ...] = ()
     nearly_seen: int = 0
+    pairs: bool = False
 
     @property
     def warnings(self) -> list[str]:
@@ -76,20 +81,44 @@ class HeldOut:
             told.append(f"{self.skipped} rows were left out: the model does not know their label.")
         return told
 
-    def majority_accuracy(self) -> float:
-        """Accuracy of always answering the majority class."""
+    def majority_accuracy(self) -> float | None:
+        """Accuracy of always answering the majority class; None without classes."""
+        if self.majority is None:
+            return None
         return sum(r.label == self.majority for r in self.rows) / len(self.rows)
 
     def write(self, path: Path) -> None:
-        """Write text, labels and other columns of every row, one JSON object a line."""
-        lines = (
-            json.dumps(
-                {"text": r.text, "label": r.label, "labels": r.labels, "extra": r.extra},
-                default=str,
-            )
-            for r in self.rows
-        )
+        """Write what is known of every row, one JSON object a line.
+
+        Of a labelled text `text`, `label` and `labels`; of a pair or triplet its `texts`; of both
+        the other columns as `extra`.
+        """
+        told = _pair if self.pairs else _labelled
+        lines = (json.dumps(told(row), default=str) for row in self.rows)
         path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def _labelled(row: Row) -> dict[str, Any]:
+    return {"text": row.text, "label": row.label, "labels": row.labels, "extra": row.extra}
+
+
+def _pair(row: Row) -> dict[str, Any]:
+    extra = {name: value for name, value in row.extra.items() if name not in FIELDS}
+    return {"texts": alike(row), "extra": extra}
+
+
+def refuse_trained_on(overlap: int, rows: int, split: str, dataset: str) -> None:
+    """Refuse a split of which most rows were trained on.
+
+    Raises:
+        Conflict: if they were.
+    """
+    if overlap > MOST_OVERLAP * rows:
+        raise Conflict(
+            f"{overlap} of {rows} {split} rows of {dataset} were trained on: "
+            "this would measure memory, not skill.",
+            hint="Name a dataset that the model has not seen.",
+        )
 
 
 def held_out(
@@ -124,12 +153,7 @@ def held_out(
     seen = {text_hash(r.text) for rows in trained.values() for r in rows if r.split in used}
     unseen = [row for row in every if text_hash(row.text) not in seen]
     overlap = len(every) - len(unseen)
-    if overlap > MOST_OVERLAP * len(every):
-        raise Conflict(
-            f"{overlap} of {len(every)} {split} rows of {dataset} were trained on: "
-            "this would measure memory, not skill.",
-            hint="Name a dataset that the model has not seen.",
-        )
+    refuse_trained_on(overlap, len(every), split, dataset)
     known = set.intersection(*(set(s.labels) for s in subjects))
     rows = [
         row for row in unseen if known.issuperset([row.label] if row.labels is None else row.labels)

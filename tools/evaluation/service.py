@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tools.evaluation.fitting import check_fit
+from tools.evaluation.pairs import held_out_pairs
 from tools.evaluation.power import difference_seen, rows_needed
 from tools.evaluation.rows import HeldOut, held_out
 from tools.evaluation.store import LOGGED, ResultStore, metric_key
@@ -12,6 +14,7 @@ from tools.evaluation.subjects import (
     subject_of_job,
     subject_of_version,
     version_of_job,
+    worker_of,
 )
 from tools.evaluation.types import (
     CompareModels,
@@ -22,7 +25,7 @@ from tools.evaluation.types import (
 )
 from tools.evaluation.verdict import compared
 from tools.kernel import stillness
-from tools.kernel.errors import Conflict, InvalidInput, NotFound
+from tools.kernel.errors import InvalidInput, NotFound
 from tools.kernel.operations import Evidence, Preview
 
 if TYPE_CHECKING:
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     from tools.kernel.operations import Call
     from tools.registry.service import RegistryService
 
-WORKER = "tools.evaluation.worker"
 TABLE = "evaluation results"
 _START_SECONDS = 12.0
 _ROW_SECONDS = 0.05
@@ -80,16 +82,11 @@ class EvaluationService:
         """A model whose files are whole, and the rows on which it can be measured.
 
         Raises:
-            Conflict: if its files are not what was trained, the rows were trained on, or it is a
-                language model.
+            Conflict: if its files are not what was trained, the rows were trained on, or say
+                nothing of such a model.
         """
         subject = self._subject(args, tenant)
         subject.check()
-        if (subject.folder / "language.json").is_file():
-            raise Conflict(
-                f"{subject} is a language model: it has answers, not classes.",
-                hint=f"`measure the answers of {subject}` does it.",
-            )
         return subject, self.held_out(args.dataset, args.split, [subject], tenant, args.period)
 
     def _measure(self, args: RunEvaluation, call: Call) -> dict[str, Any]:
@@ -102,8 +99,10 @@ class EvaluationService:
             "reliability_plot": str(kept / f"{call.running.id}-reliability.png"),
             "predictions": str(kept / f"{call.running.id}.jsonl"),
         }
+        if subject.embeds:
+            del files["reliability_plot"]
         measured = call.running.child(
-            WORKER,
+            worker_of(subject),
             {
                 "task": "measure",
                 "folder": str(subject.folder),
@@ -185,9 +184,11 @@ class EvaluationService:
         rows.write(path)
         folders = [str(s.folder) for s in subjects]
         counts = call.running.child(
-            WORKER, {"task": "compare", "folders": folders, "rows": str(path)}
+            worker_of(subjects[0]), {"task": "compare", "folders": folders, "rows": str(path)}
         )
-        return compared(*subjects, str(args.dataset), "test", rows, counts).model_dump(mode="json")
+        ranks = counts.pop("ranks", None)
+        found = compared(*subjects, str(args.dataset), "test", rows, counts, ranks)
+        return found.model_dump(mode="json")
 
     def _store_comparison(self, measured: dict[str, Any], job: int, tenant: str) -> dict[str, Any]:
         result = ComparisonResult.model_validate(measured)
@@ -260,11 +261,16 @@ class EvaluationService:
         tenant: str,
         period: str | None = None,
     ) -> HeldOut:
-        """The rows of a split on which all subjects can be measured; see `rows.held_out`."""
+        """The rows of a split on which all subjects can be measured.
+
+        See `rows.held_out`, and of embeddings `pairs.held_out_pairs`.
+        """
         from tools.datasets.service import DatasetService
 
         datasets = self._kernel.get(DatasetService)
-        return held_out(datasets, tenant, str(dataset), split, subjects, period)
+        check_fit(datasets, tenant, str(dataset), subjects)
+        chosen = held_out_pairs if subjects[0].embeds else held_out
+        return chosen(datasets, tenant, str(dataset), split, subjects, period)
 
 
 def _described(subject: Subject, args: RunEvaluation, rows: HeldOut) -> dict[str, Any]:

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
     from tools.kernel.kernel import Kernel
 
-LOGGED = ("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "ece", "p50_ms", "p95_ms")
+LOGGED = (
+    *("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "ece"),
+    *("recall_at_5", "recall_at_10", "mrr", "mrr_low", "mrr_high", "ndcg_at_10"),
+    *("triplet_accuracy", "p50_ms", "p95_ms"),
+)
+"""Figures that a run carries, those of them that a model has."""
 
 
 class ResultStore:
@@ -156,8 +161,10 @@ class ResultStore:
             folder = metric_key(result, "").rstrip("/")
             self._client.log_artifact(result.run_id, result.plot, folder)
         for name in LOGGED:
-            value = float(getattr(result, name))
-            self._client.log_metric(result.run_id, metric_key(result, name), value, step=result.id)
+            value = getattr(result, name)
+            if value is not None:
+                key = metric_key(result, name)
+                self._client.log_metric(result.run_id, key, float(value), step=result.id)
 
 
 def metric_key(result: EvaluationResult, metric: str) -> str:

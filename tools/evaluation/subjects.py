@@ -29,6 +29,7 @@ class Subject:
         labels: its classes, in the order of its outputs.
         base_model: the encoder it was tuned from.
         parameters: the settings it was trained with.
+        task: what it was trained for: `classification`, `multilabel`, `language`, `embedding`.
     """
 
     model: str
@@ -41,6 +42,12 @@ class Subject:
     labels: tuple[str, ...]
     base_model: str
     parameters: dict[str, Any]
+    task: str = "classification"
+
+    @property
+    def embeds(self) -> bool:
+        """True if it gives vectors, not classes."""
+        return self.task == "embedding"
 
     def check(self) -> None:
         """Refuse files that are not what the training wrote.
@@ -55,6 +62,11 @@ class Subject:
         if self.version is not None:
             return f"{self.model} v{self.version}"
         return f"{self.model} of job {self.job}"
+
+
+def worker_of(subject: Subject) -> str:
+    """The module whose process measures a model."""
+    return "tools.evaluation.retrieval_worker" if subject.embeds else "tools.evaluation.worker"
 
 
 def subject_of_job(kernel: Kernel, job: int, tenant: str) -> Subject:
@@ -77,6 +89,7 @@ def subject_of_job(kernel: Kernel, job: int, tenant: str) -> Subject:
         labels=lineage.labels,
         base_model=str(lineage.base_model),
         parameters=dict(trained.result.parameters),
+        task=trained.result.task,
     )
 
 
@@ -104,6 +117,7 @@ def subject_of_version(kernel: Kernel, model: str, version: int | None, tenant: 
         labels=found.labels,
         base_model=str(found.base_model),
         parameters=dict(trained.result.parameters),
+        task=trained.result.task,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from tools.evaluation.report_types import SliceScore
+from tools.evaluation.retrieval_types import RanksCompared, Retrieved
 from tools.kernel.entities import EntityKind, Slot
 from tools.kernel.operations import Args, Result
 from tools.registry.types import KnownModel, KnownVersion, MaybeVersion
@@ -125,8 +126,11 @@ class ClassScore(Result):
     f1_high: float | None = None
 
 
-class EvaluationResult(Result):
+class EvaluationResult(Retrieved):
     """A model measured on rows that it was not trained on.
+
+    An embedding has no classes: its accuracy is the share of queries that find a right text at
+    once, it has the figures of `Retrieved` besides, and none of confusion and calibration.
 
     Attributes:
         id: number of the stored result.
@@ -142,7 +146,8 @@ class EvaluationResult(Result):
         accuracy_low: lower end of the 95 % bootstrap interval over rows.
         accuracy_high: upper end of it.
         macro_f1: mean F1 over the classes that occur in the rows.
-        baseline_majority: accuracy of always answering the training split's commonest class.
+        baseline_majority: accuracy of always answering the training split's commonest class; None
+            of an embedding.
         baseline_untrained: accuracy of the encoder as published, with the head that the training
             started from (drawn at random from the training's seed): the model before any step.
         ece: expected calibration error over 15 equal-width bins of the top probability, 0 to 1.
@@ -152,7 +157,7 @@ class EvaluationResult(Result):
         confusion: counts; row = the true class, column = the predicted one.
         classes: scores by class.
         worst: the classes with the lowest F1, worst first.
-        plot: path of the drawn confusion matrix.
+        plot: path of the drawn confusion matrix; of an embedding, of what is found where.
         overlap: rows whose text the training saw (left out of every number above).
         nearly_seen: rows that nearly repeat one of another dataset that the training saw (counted).
         skipped: rows whose label the model does not know (left out too).
@@ -165,6 +170,7 @@ class EvaluationResult(Result):
         worst_slices: by class, length and column, those that are worst, worst first.
         predictions: path of what was predicted, row by row.
         reliability_plot: path of the drawn reliability diagram.
+        task: `embedding`, or `classification` with one or several labels a text.
     """
 
     id: int = 0
@@ -178,14 +184,14 @@ class EvaluationResult(Result):
     accuracy: float
     accuracy_low: float
     accuracy_high: float
-    macro_f1: float
-    baseline_majority: float
+    macro_f1: float | None = None
+    baseline_majority: float | None = None
     baseline_untrained: float | None = None
-    ece: float
+    ece: float | None = None
     p50_ms: float
     p95_ms: float
-    labels: list[str]
-    confusion: list[list[int]]
+    labels: list[str] = Field(default_factory=list)
+    confusion: list[list[int]] = Field(default_factory=list[list[int]])
     classes: list[ClassScore] = Field(default_factory=list[ClassScore])
     worst: list[str] = Field(default_factory=list)
     plot: str | None = None
@@ -202,9 +208,10 @@ class EvaluationResult(Result):
     worst_slices: list[SliceScore] = Field(default_factory=list[SliceScore])
     predictions: str | None = None
     reliability_plot: str | None = None
+    task: Literal["classification", "embedding"] = "classification"
 
 
-class ComparisonResult(Result):
+class ComparisonResult(RanksCompared):
     """Two models on the same rows.
 
     Attributes:

@@ -21,6 +21,7 @@ def compared(
     split: str,
     held_out: HeldOut,
     counts: Mapping[str, int],
+    ranks: Mapping[str, float] | None = None,
 ) -> ComparisonResult:
     """The comparison of two models on one set of rows.
 
@@ -32,6 +33,7 @@ def compared(
         held_out: the rows.
         counts: `first` and `second`, rows that each got right; `only_first` and `only_second`,
             rows that the other got wrong.
+        ranks: of two embeddings the fields of a `RanksCompared`.
     """
     from tools.evaluation.power import difference_seen, rows_needed
     from tools.evaluation.statistics import difference_interval, mcnemar
@@ -65,11 +67,12 @@ def compared(
         only_second=only_second,
         p_value=p_value,
         better=better,
-        verdict=_sentence(first, second, accuracy, other, rows, dataset, p_value, better, seen),
+        verdict=_sentence(first, second, accuracy, other, rows, dataset, p_value, better, seen)
+        + _ranked(ranks),
         warnings=warnings,
         rows_needed=rows_needed(interval.value, discordant) if interval.value else None,
         smallest_seen=seen,
-    )
+    ).model_copy(update={**(ranks or {})})
 
 
 def _better(difference: float, p_value: float) -> Literal["first", "second", "neither"]:
@@ -89,7 +92,7 @@ def _sentence(
     better: str,
     seen: float | None,
 ) -> str:
-    chance = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    chance = _chance(p_value)
     if accuracy == other:
         conclusion = f"these {rows} rows show no difference; {_smallest(seen)}"
     elif better == "neither":
@@ -98,10 +101,26 @@ def _sentence(
     else:
         winner = first if better == "first" else second
         conclusion = f"{winner} is better, and the difference is real ({chance})"
+    right = "of the right texts at once" if first.embeds else "right"
     return (
-        f"{first} gets {accuracy:.1%} right and {second} {other:.1%} on {rows} rows of {dataset}: "
-        f"{conclusion}."
+        f"{first} {'finds' if first.embeds else 'gets'} {accuracy:.1%} {right} and {second} "
+        f"{other:.1%} on {rows} rows of {dataset}: {conclusion}."
     )
+
+
+def _ranked(ranks: Mapping[str, float] | None) -> str:
+    """What the places of the right texts say, which tell more than whether they stand first."""
+    if ranks is None:
+        return ""
+    real = "a real" if ranks["mrr_p_value"] < SIGNIFICANT else "no sure"
+    return (
+        f" Mean reciprocal rank {ranks['mrr']:.3f} and {ranks['other_mrr']:.3f}: {real} difference "
+        f"({ranks['mrr_low']:+.3f} to {ranks['mrr_high']:+.3f}, {_chance(ranks['mrr_p_value'])})."
+    )
+
+
+def _chance(p_value: float) -> str:
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
 def _smallest(seen: float | None) -> str:

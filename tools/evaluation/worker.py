@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,7 @@ def measure(spec: dict[str, Any]) -> dict[str, Any]:
     truth = coding.truth(rows)
     probabilities = predict(classifier, texts, 0.05, 0.6, "predicting")
     with alone() as timed:
-        seconds = time_single_rows(classifier, texts)
+        seconds = time_single_rows(classifier.probabilities, texts)
     result: dict[str, Any] = {
         **scored(coding, probabilities, rows, truth),
         **costs(seconds, spec["hourly_rate"]),
@@ -166,7 +166,7 @@ def label_rows(spec: dict[str, Any]) -> dict[str, Any]:
     classifier = load_classifier(Path(spec["folder"]))
     found = predict(classifier, texts, 0.05, 0.7, "predicting").argmax(axis=1)
     with alone() as timed:
-        seconds = time_single_rows(classifier, texts)
+        seconds = time_single_rows(classifier.probabilities, texts)
     taken = costs(seconds, spec["hourly_rate"])
     return {
         "labels": [classifier.labels[i] for i in found],
@@ -296,16 +296,16 @@ def refuse_no_numbers(probabilities: Floats) -> None:
         )
 
 
-def time_single_rows(classifier: Classifier, texts: Sequence[str]) -> list[float]:
+def time_single_rows(answer: Callable[[list[str]], object], texts: Sequence[str]) -> list[float]:
     """Seconds of one text alone, tokenising included, for a spread sample of the texts."""
     step = max(1, len(texts) // TIMED_ROWS)
     sample = [*texts[::step]][:TIMED_ROWS]
     for text in sample[:WARM_UP_ROWS]:
-        classifier.probabilities([text])
+        answer([text])
     seconds: list[float] = []
     for text in sample:
         began = time.perf_counter()
-        classifier.probabilities([text])
+        answer([text])
         seconds.append(time.perf_counter() - began)
     return seconds
 

@@ -9,7 +9,15 @@ _SHARES = {
     *("micro_f1", "baseline_majority", "baseline_untrained", "ece", "worst_slice"),
     *("validation_accuracy", "validation_macro_f1", "agreement", "exact_match", "token_f1"),
     *("exact_match_before", "token_f1_before", "token_accuracy", "accuracy_before"),
-    *("reciprocal_rank", "reciprocal_rank_before", "triplet_accuracy", "triplet_accuracy_before"),
+    *("reciprocal_rank", "reciprocal_rank_before", "triplet_accuracy_before", "mrr_untrained"),
+    *(
+        f"{name}{end}"
+        for name in (
+            *("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "ndcg_at_10"),
+            "triplet_accuracy",
+        )
+        for end in ("", "_low", "_high")
+    ),
 }
 _GAINS = {"gain_over_majority", "gain_over_champion"}
 _OTHERS = {
@@ -26,7 +34,7 @@ _OTHERS = {
     ),
     *("size_mb", "size_bytes", "cost_per_1000", "cost_ratio", "loss_points", "loss_low"),
     *("loss_high", "held_out_rows", "initial_loss", "final_loss", "seconds", "perplexity"),
-    *("judged", "tokens_per_second", "cut_rows"),
+    *("judged", "tokens_per_second", "cut_rows", "candidates", "gain_p_value"),
 }
 MEASURES = _SHARES | _GAINS | _OTHERS
 """Figures of evaluations, trainings and variants, and those that the gate works out itself."""

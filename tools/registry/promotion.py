@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tools.registry.service import RegistryService
 
 SPLIT = "test"
+_OF_CLASSES = ("gain_over_majority", "macro_f1", "ece")
+_OF_TEXTS = ("recall_at_5", "mrr", "ndcg_at_10")
 
 
 class PromotionGate:
@@ -104,10 +106,17 @@ class PromotionGate:
         )
 
     def _why(self, rule: PromotionRule, version: ModelVersionInfo) -> str:
-        """Why an evaluated version has no worst slice."""
-        if rule.measure != "worst_slice" or self._newest(version, rule.dataset) is None:
+        """Why an evaluated version has no worst slice, or has not what another task has."""
+        found = self._newest(version, rule.dataset)
+        if found is None:
             return ""
-        return f": no slice has {rule.min_rows} test rows"
+        if rule.measure == "worst_slice":
+            return f": no slice has {rule.min_rows} test rows"
+        if rule.measure in _OF_CLASSES and "mrr" in found.values:
+            return f": an embedding names no classes; it has {', '.join(_OF_TEXTS)}"
+        if rule.measure in _OF_TEXTS and "macro_f1" in found.values:
+            return f": a classifier finds no texts; it has {', '.join(_OF_CLASSES)}"
+        return ""
 
     def _value(self, rule: PromotionRule, version: ModelVersionInfo) -> tuple[float | None, str]:
         measure = str(rule.measure)

@@ -101,14 +101,18 @@ def _done(sheet: Sheet) -> list[str]:
 def _quality(sheet: Sheet, records: Records, most: int, deep: bool = False) -> list[str]:
     lines: list[str] = []
     for n, evaluation in enumerate(latest_evaluations(records.evaluations)[:most], 1):
-        line = f"`{literal(evaluation.name)}` labels {{accuracy_{n}}} of {{rows_{n}:row}}"
-        line += " that it had not seen rightly"
+        finds = sheet.has(f"mrr_{n}")
+        does = "finds the right text at once for" if finds else "labels"
+        line = f"`{literal(evaluation.name)}` {does} {{accuracy_{n}}} of {{rows_{n}:row}}"
+        line += " that it had not seen" + ("" if finds else " rightly")
         if sheet.has(f"accuracy_low_{n}"):
             line += f" (interval {{accuracy_low_{n}}} to {{accuracy_high_{n}}})"
         if sheet.has(f"baseline_majority_{n}"):
             line += f"; always answering the commonest class would reach {{baseline_majority_{n}}}"
         if sheet.has(f"baseline_untrained_{n}"):
             line += f", the model before training {{baseline_untrained_{n}}}"
+        if finds:
+            line += f"; mean reciprocal rank {{mrr_{n}}}"
         if deep and sheet.has(f"macro_f1_{n}"):
             line += f"; macro F-score {{macro_f1_{n}}}, calibration error {{ece_{n}}}"
             line += f", slow rows take {{p95_ms_{n}}}"

@@ -158,10 +158,12 @@ def _evaluations(sheet: Sheet, records: Records) -> None:
             ("baseline_untrained", "accuracy before training"),
             ("macro_f1", "macro F1"),
             ("ece", "expected calibration error"),
+            ("recall_at_5", "right text among the nearest five"),
+            ("mrr", "mean reciprocal rank"),
         ):
             value = evaluation.body.get(key)
             if isinstance(value, int | float):
-                shown = f"{value:.3f}" if key in ("macro_f1", "ece") else percent(value)
+                shown = f"{value:.3f}" if key in ("macro_f1", "ece", "mrr") else percent(value)
                 told = f"{label}, {evaluation.name}"
                 sheet.add(f"{key}_{number}", told, value, "", evaluation.source, key, shown)
         _evaluation_sizes(sheet, number, evaluation)

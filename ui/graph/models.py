@@ -49,15 +49,18 @@ class Evaluation:
     accuracy: float
     accuracy_low: float
     accuracy_high: float
-    macro_f1: float
+    macro_f1: float | None
+    recall_at_5: float | None
+    mrr: float | None
     job_number: strawberry.Private[int | None]
 
     @classmethod
     def of(cls, found: EvaluationResult) -> Evaluation:
         """The node of an evaluation."""
         shared = ("id", "version", "dataset", "split", "rows", "accuracy", "accuracy_low")
+        more = ("accuracy_high", "macro_f1", "recall_at_5", "mrr")
         return cls(
-            **{name: getattr(found, name) for name in (*shared, "accuracy_high", "macro_f1")},
+            **{name: getattr(found, name) for name in (*shared, *more)},
             job_number=found.job,
         )
 

@@ -1,0 +1,73 @@
+"""The rows that an embedding is measured on: held out, checked against what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tools.datasets.dated import rows_from
+from tools.datasets.kinds import alike
+from tools.evaluation.rows import HeldOut, refuse_trained_on
+from tools.evaluation.seen import nearly_seen, text_hash
+from tools.kernel.errors import Conflict
+
+if TYPE_CHECKING:
+    from tools.datasets.columns import Row
+    from tools.datasets.service import DatasetService
+    from tools.evaluation.subjects import Subject
+
+FEWEST = 2
+
+
+def held_out_pairs(
+    datasets: DatasetService,
+    tenant: str,
+    dataset: str,
+    split: str,
+    subjects: Sequence[Subject],
+    period: str | None = None,
+) -> HeldOut:
+    """The pairs or triplets of a split on which all embeddings can be measured.
+
+    A row was trained on if its anchor was, as an anchor, or the pair was, the other way round. A
+    positive that other rows have too is no leak: many questions have one answer.
+
+    Args:
+        datasets: where rows come from.
+        tenant: whose datasets.
+        dataset: the dataset to measure on.
+        split: its part.
+        subjects: the embeddings, at least one.
+        period: only rows from then, such as `last week`; all if not given.
+
+    Raises:
+        NotFound: if there is no such dataset or split.
+        InvalidInput: if no row is from the period, or none says when it is from.
+        Conflict: if most rows were trained on, or there is nothing to choose from.
+    """
+    every = datasets.rows(tenant, dataset, split)
+    if period is not None:
+        every = rows_from(every, period, f"{split} rows of {dataset}", datetime.now(UTC))
+    used = ("train", "validation") if split == "test" else ("train",)
+    seen: set[tuple[str, str] | str] = set()
+    for name in {s.dataset for s in subjects}:
+        for row in datasets.rows(tenant, name):
+            if row.split in used:
+                anchor, positive = _hashes(row)
+                seen |= {anchor, (positive, anchor)}
+    rows = [r for r in every if not seen & {_hashes(r)[0], _hashes(r)}]
+    overlap = len(every) - len(rows)
+    refuse_trained_on(overlap, len(every), split, dataset)
+    if len({text_hash(text) for row in rows for text in alike(row)[1:]}) < FEWEST:
+        raise Conflict(
+            f"The {split} rows of {dataset} have fewer than {FEWEST} texts to find: every query "
+            "would find the right one.",
+            hint="Add rows with other positives, or with negatives.",
+        )
+    return HeldOut(rows, overlap, 0, None, chosen_by=split != "test", period=period, pairs=True)
+
+
+def _hashes(row: Row) -> tuple[str, str]:
+    anchor, positive, *_ = alike(row)
+    return text_hash(anchor), text_hash(positive)
