@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from graphs.plan import Plan, Step
 from graphs.understanding.clause import strip_leading
+from graphs.understanding.conditions import SHARES
 from graphs.understanding.lexicon import phrases
 from graphs.understanding.text import Token
 from graphs.understanding.values import number_at
 
 _UNITS = frozenset(["%", "percent", "please", "instead", "accuracy", "at", "least", "the", "bar"])
-_SHARES = frozenset(["accuracy", "macro_f1", "validation_accuracy", "ece"])
 
 
 def rebounded(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | None:
@@ -44,7 +44,7 @@ def _is_share(step: Step) -> bool:
     return (
         condition is not None
         and isinstance(condition.right, float)
-        and condition.left.field in _SHARES
+        and condition.left.field in SHARES
     )
 
 

@@ -15,7 +15,10 @@ from graphs.understanding.values import number_at
 from graphs.understanding.written import alias_of, read_version
 from tools.kernel.operations import OperationSet
 
-_SHARES = frozenset(["accuracy", "macro_f1", "validation_accuracy", "ece", "exact", "error_rate"])
+SHARES = frozenset(
+    ["accuracy", "macro_f1", "validation_accuracy", "ece", "exact", "error_rate", "recall_at_1",
+     "recall_at_5", "recall_at_10", "mrr", "ndcg_at_10", "triplet_accuracy"]
+)  # fmt: skip
 """Figures between 0 and 1, which are said in percent as well."""
 _LIKELY, _WHOLE = 50, 100
 """A number between these that says of what it is none is an accuracy in percent: `above 90`."""
@@ -240,7 +243,7 @@ def _threshold(clause: Clause) -> Wanted | None:
     if metric is None and not (share or 0 < value < 1 or _LIKELY <= value < _WHOLE):
         return None
     metric = metric or "accuracy"
-    if metric in _SHARES and (share or value > 1):
+    if metric in SHARES and (share or value > 1):
         value /= 100
     return Wanted(None, metric, op, round(value, 6))
 

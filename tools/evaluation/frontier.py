@@ -120,17 +120,17 @@ class FrontierService:
     def _prepared(
         self, args: CompareFrontier, tenant: str
     ) -> tuple[list[Subject], HeldOut, list[Row]]:
-        if args.external_models and self._kernel.settings.model is None:
-            raise Conflict(
-                f"No language model is configured, so {args.external_models[0]} cannot take part.",
-                hint="Set PILOTHOUSE_MODEL and PILOTHOUSE_MODEL_URL.",
-            )
         pairs = finds_texts(self._kernel, args.dataset, tenant)
         if args.external_models and pairs:
             raise Conflict(
                 f"{args.external_models[0]} gives answers, not vectors: it finds no texts of "
                 f"{args.dataset}.",
                 hint="Only embeddings are compared there; leave it out.",
+            )
+        if args.external_models and self._kernel.settings.model is None:
+            raise Conflict(
+                f"No language model is configured, so {args.external_models[0]} cannot take part.",
+                hint="Set PILOTHOUSE_MODEL and PILOTHOUSE_MODEL_URL.",
             )
         subjects, left_out = entrants(self._kernel, args, tenant, SPLIT)
         if len(subjects) + len(self._asked(args)) < 2:

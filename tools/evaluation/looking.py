@@ -101,6 +101,7 @@ class Looking:
             confused=[
                 Confusion(label=label, predicted=predicted, rows=count)
                 for (label, predicted), count in pairs.most_common(MOST_CONFUSED)
+                if count > 1 or result.task != "embedding"
             ],
             examples=[
                 ErrorExample(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -50,12 +50,11 @@ def held_out_pairs(
     if period is not None:
         every = rows_from(every, period, f"{split} rows of {dataset}", datetime.now(UTC))
     used = ("train", "validation") if split == "test" else ("train",)
-    seen: set[tuple[str, str] | str] = set()
-    for name in {s.dataset for s in subjects}:
-        for row in datasets.rows(tenant, name):
-            if row.split in used:
-                anchor, positive = _hashes(row)
-                seen |= {anchor, (positive, anchor)}
+    trained = {
+        name: [row for row in datasets.rows(tenant, name) if row.split in used]
+        for name in {s.dataset for s in subjects}
+    }
+    seen = _seen(row for rows in trained.values() for row in rows)
     rows = [r for r in every if not seen & {_hashes(r)[0], _hashes(r)}]
     overlap = len(every) - len(rows)
     refuse_trained_on(overlap, len(every), split, dataset)
@@ -65,7 +64,26 @@ def held_out_pairs(
             "would find the right one.",
             hint="Add rows with other positives, or with negatives.",
         )
-    return HeldOut(rows, overlap, 0, None, chosen_by=split != "test", period=period, pairs=True)
+    elsewhere = [row for name in trained if name != dataset for row in trained[name]]
+    return HeldOut(
+        rows,
+        overlap,
+        skipped=0,
+        majority=None,
+        chosen_by=split != "test",
+        period=period,
+        nearly_seen=nearly_seen(rows, elsewhere),
+        pairs=True,
+    )
+
+
+def _seen(trained: Iterable[Row]) -> set[tuple[str, str] | str]:
+    """What would give a row away: its anchor, or its pair the other way round."""
+    seen: set[tuple[str, str] | str] = set()
+    for row in trained:
+        anchor, positive = _hashes(row)
+        seen |= {anchor, (positive, anchor)}
+    return seen
 
 
 def _hashes(row: Row) -> tuple[str, str]:

@@ -142,7 +142,7 @@ class Errors(Result):
         task: `embedding` or `classification`.
         wrong: rows predicted wrong, of `rows`.
         rows: all rows (of the class, if one was named).
-        confused: the commonest mistakes.
+        confused: the commonest mistakes; of an embedding, those made more than once.
         examples: rows to look at.
     """
 

@@ -115,7 +115,7 @@ def compare(spec: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         `first`, `second`, `only_first`, `only_second`: numbers of queries that find a right text at
-        once; `ranks`: the fields of a `RanksCompared`.
+        once; `ranks`: the ranks of a `ComparisonResult`.
     """
     _, search = _read(spec)
     first, second = (

@@ -67,9 +67,8 @@ def mistakes(result: Errors) -> str:
     """The commonest mistakes of an evaluation, and the surest one; it has at least one."""
     first, finds = result.examples[0], result.task == "embedding"
     text, label, predicted = (t[:_SHOWN] for t in (first.text, first.label, first.predicted))
-    often = [c for c in result.confused if c.rows > 1 or not finds]
     mixed = "; ".join(
-        f"{c.label[:_SHOWN]} taken for {c.predicted[:_SHOWN]} {c.rows}×" for c in often
+        f"{c.label[:_SHOWN]} taken for {c.predicted[:_SHOWN]} {c.rows}×" for c in result.confused
     )
     commonest = f" Commonest: {mixed}." if mixed else ""
     if finds:

@@ -33,7 +33,7 @@ def compared(
         held_out: the rows.
         counts: `first` and `second`, rows that each got right; `only_first` and `only_second`,
             rows that the other got wrong.
-        ranks: of two embeddings the fields of a `RanksCompared`.
+        ranks: of two embeddings the ranks of a `ComparisonResult`.
     """
     from tools.evaluation.power import difference_seen, rows_needed
     from tools.evaluation.statistics import difference_interval, mcnemar

@@ -84,7 +84,7 @@ class PromotionGate:
                 measure=rule.measure,
                 passed=rule.if_measured,
                 told=f"{rule.measure} was not measured{self._why(rule, version)}",
-                would_pass=f"an evaluation with {rule.limit}",
+                would_pass=self._would_pass(rule, version),
             )
         if not math.isfinite(found):
             return RuleCheck(
@@ -112,11 +112,17 @@ class PromotionGate:
             return ""
         if rule.measure == "worst_slice":
             return f": no slice has {rule.min_rows} test rows"
-        if rule.measure in _OF_CLASSES and "mrr" in found.values:
-            return f": an embedding names no classes; it has {', '.join(_OF_TEXTS)}"
-        if rule.measure in _OF_TEXTS and "macro_f1" in found.values:
-            return f": a classifier finds no texts; it has {', '.join(_OF_CLASSES)}"
-        return ""
+        had = _had_instead(rule, found)
+        why = "an embedding names no classes" if had is _OF_TEXTS else "a classifier finds no texts"
+        return f": {why}; it has {', '.join(had)}" if had else ""
+
+    def _would_pass(self, rule: PromotionRule, version: ModelVersionInfo) -> str:
+        """What would pass where nothing was measured."""
+        found = self._newest(version, rule.dataset)
+        had = None if found is None else _had_instead(rule, found)
+        if had is None:
+            return f"an evaluation with {rule.limit}"
+        return f"a rule that asks for {', '.join(had[:-1])} or {had[-1]}"
 
     def _value(self, rule: PromotionRule, version: ModelVersionInfo) -> tuple[float | None, str]:
         measure = str(rule.measure)
@@ -156,6 +162,15 @@ class PromotionGate:
             return None, ""
         gain = found.values["accuracy"] - before.values["accuracy"]
         return gain, f" over v{number} on {found.dataset}"
+
+
+def _had_instead(rule: PromotionRule, found: Measurement) -> tuple[str, ...] | None:
+    """What a model of another task has in place of the figure that a rule asks for."""
+    if rule.measure in _OF_CLASSES and "mrr" in found.values:
+        return _OF_TEXTS
+    if rule.measure in _OF_TEXTS and "macro_f1" in found.values:
+        return _OF_CLASSES
+    return None
 
 
 def _broken(found: Measurement | None) -> str | None:

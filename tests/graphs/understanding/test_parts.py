@@ -89,6 +89,27 @@ def test_conditions_are_typed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "metric", "op", "bound"),
+    [
+        ("if recall@5 is over 0.8", "recall_at_5", ">", 0.8),
+        ("if recall at 5 is over 80 percent", "recall_at_5", ">", 0.8),
+        ("if recall at 10 reaches 95%", "recall_at_10", ">=", 0.95),
+        ("if the hit rate is above 60%", "recall_at_1", ">", 0.6),
+        ("if the mrr is at least 0.7", "mrr", ">=", 0.7),
+        ("if its mean reciprocal rank exceeds 0.6", "mrr", ">", 0.6),
+        ("if ndcg@10 is above 0.6", "ndcg_at_10", ">", 0.6),
+        ("if triplet accuracy is over 90 percent", "triplet_accuracy", ">", 0.9),
+    ],
+)
+def test_figures_of_embeddings_are_known_by_their_names(
+    said: str, metric: str, op: str, bound: float
+) -> None:
+    wanted = read_condition(tokenise(said))
+    assert wanted is not None
+    assert (wanted.metric, wanted.op, wanted.right) == (metric, op, bound)
+
+
+@pytest.mark.parametrize(
     ("said", "op", "bound", "inverted"),
     [
         ("if it loses by two points", "<=", -0.02, False),
