@@ -267,16 +267,29 @@ def test_rules_that_cannot_be_read_let_nothing_through(call, kernel, write_rules
 def test_every_figure_that_is_measured_can_be_asked_for():
     from tools.registry.measures import MEASURES
     from tools.registry.trained import _METRICS
-    from tools.training.optimizing.service import _metrics
+    from tools.training.optimizing.proving import metrics_of
     from tools.training.optimizing.types import VariantResult
+    from tools.training.similarity.finding import SHOWN
 
     numbers = ("<class 'int'>", "<class 'float'>", "float | None")
     fields = {n: str(f.annotation) for n, f in EvaluationResult.model_fields.items()}
     evaluation = {n for n, kind in fields.items() if kind in numbers} - {"id"}
     names = ("accuracy", "loss_points", "loss_low", "loss_high", "agreement", "size_bytes")
-    timed = ("load_ms", "p50_ms", "p95_ms", "memory_mb", "peak_mb", "cost_ratio", "exact_match")
+    timed = (
+        "load_ms",
+        "p50_ms",
+        "p95_ms",
+        "memory_mb",
+        "peak_mb",
+        "cost_ratio",
+        "exact_match",
+        "cosine",
+    )
     figures: Any = dict.fromkeys((*names, *timed), 1)
-    variant = _metrics(VariantResult(variant="x", runtime="x", metric="token_f1", **figures))
+    scores = dict.fromkeys(SHOWN, 1.0)
+    variant = metrics_of(
+        VariantResult(variant="x", runtime="x", metric="token_f1", **figures), scores
+    )
     assert len(evaluation) > 12
     assert evaluation | {*_METRICS} | set(variant) <= MEASURES
 

@@ -34,7 +34,7 @@ _OTHERS = {
     ),
     *("size_mb", "size_bytes", "cost_per_1000", "cost_ratio", "loss_points", "loss_low"),
     *("loss_high", "held_out_rows", "initial_loss", "final_loss", "seconds", "perplexity"),
-    *("judged", "tokens_per_second", "cut_rows", "candidates", "gain_p_value"),
+    *("judged", "tokens_per_second", "cut_rows", "candidates", "gain_p_value", "cosine"),
 }
 MEASURES = _SHARES | _GAINS | _OTHERS
 """Figures of evaluations, trainings and variants, and those that the gate works out itself."""
