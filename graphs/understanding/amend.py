@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphs.plan import Plan, Question, Step
 from graphs.understanding.asking import ask
+from graphs.understanding.both_sides import both_sides
 from graphs.understanding.clause import Clause, strip_leading
 from graphs.understanding.continuations import as_continuation, continuation
 from graphs.understanding.conversation import ConversationState
@@ -28,6 +29,7 @@ from graphs.understanding.link import link
 from graphs.understanding.mask import mask_clause
 from graphs.understanding.names import NameView
 from graphs.understanding.parsed import ParsedPlan
+from graphs.understanding.restated import without_verb_again
 from graphs.understanding.said import said_values, says_choice, says_only_values, unaccounted
 from graphs.understanding.text import Token
 from graphs.understanding.unknown_names import unknown_place, unknown_thing
@@ -53,12 +55,16 @@ def amended(
         return None
     if len(kept) > _SHORT:
         return _in_many_words(parser, tokens, names, state)
-    last = state.recent[0]
+    last = _meant(parser, tokens, state)
+    others = [plan for plan in state.recent if plan is not last]
+    state = state.model_copy(update={"recent": [last, *others]})
     if steps := _at_once(parser, tokens, kept, names, last):
         return _as_changed(tokens, last, steps)
     rest, how = as_continuation(tokens)
     if how is None or not rest:
         return None
+    if again := _said_again(parser, rest, how, last):
+        rest = again
     makes = any(t.low == "make" for t in tokens[:2])  # `make that version champion` gives an alias
     if how == "correction":
         steps = of_alias(rest, last, names) or version_of_dataset(rest, last)
@@ -87,7 +93,7 @@ def amended(
     whole = whole if how == "correction" else None
     if how == "ellipsis" and (step := gone_on(parser, clause, names, state)):
         return _as_changed(tokens, last, [step])
-    for plan in state.recent if how != "bare" else state.recent[:1]:
+    for plan in state.recent if how != "bare" else [last]:
         if whole is not None and whole not in {step.operation for step in plan.steps}:
             return None
         changed = _changed(parser, plan, clause, names, state, how)
@@ -97,6 +103,29 @@ def amended(
     return question and ParsedPlan(
         text=last.text, question=question, known=last.steps[-1], confidence=0.9
     )
+
+
+def _meant(parser: Understanding, tokens: Sequence[Token], state: ConversationState) -> Plan:
+    """The plan that a sentence changes: the last one, or the act before looks, by its verb.
+
+    `right, roll out 4 instead` after a look at figures is about the rollout before that.
+    """
+    rest, how = as_continuation(tokens)
+    for plan in state.recent if how == "correction" else ():
+        if any(parser.changes(step.operation) for step in plan.steps):
+            return plan if _said_again(parser, rest, how, plan) else state.recent[0]
+    return state.recent[0]
+
+
+def _said_again(parser: Understanding, rest: Sequence[Token], how: str, last: Plan) -> list[Token]:
+    """What a correction says beside the verb of the act that it corrects."""
+    operation = last.steps[-1].operation
+    rest = strip_leading(list(rest), (("right",), ("ok",), ("okay",), ("well",), ("then",), (",",)))
+    said = without_verb_again(rest, lambda word: parser.begins(operation, word))
+    return said if how == "correction" and len(said) <= _RESTATED else []
+
+
+_RESTATED = 6
 
 
 def _as_changed(tokens: Sequence[Token], plan: Plan, steps: list[Step]) -> ParsedPlan:
@@ -118,6 +147,8 @@ def _at_once(
     limits = "limit" in operation.input.model_fields
     if more := further(tokens, step, names) or so_many(tokens, step, limits):
         return more
+    if (both := both_sides(tokens, last, names)) is not None:
+        return [both if s.id == both.id else s for s in last.steps]
     if (wider := widened(tokens, step, operation)) is not None:
         return [*last.steps[:-1], step.model_copy(update={"arguments": wider})]
     return compared_with(kept, last, names)
@@ -201,6 +232,8 @@ def _by_values_alone(
     orders = first in parser.verbs and first not in words("segment", "adding")
     if how == "ellipsis" or (first in words("segment", "questions") and how == "bare"):
         return None
+    if how == "bare" and first in parser.verbs and _acts_after_a_look(parser, last, clause, names):
+        return None
     makes = any(t.low == "make" for t in clause.tokens[:3])
     taken = parser.operations.get(last.steps[-1].operation).input.model_fields
     gives = makes and "alias" not in taken and alias_of(clause.tokens[-1].low) is not None
@@ -232,6 +265,14 @@ def _by_values_alone(
         text = " ".join(t.text for t in clause.tokens)
         return ParsedPlan(text=text, steps=steps, confidence=0.9, dry_run=last.dry_run)
     return None
+
+
+def _acts_after_a_look(parser: Understanding, last: Plan, clause: Clause, names: NameView) -> bool:
+    """True for `put ticket-router 4 there` after a look at a group, of which it changes nothing."""
+    if any(parser.changes(step.operation) for step in last.steps):
+        return False
+    [read] = parser.hearing.reads([Clause(list(clause.tokens))], names)
+    return read.operation is not None and parser.changes(read.operation)
 
 
 def _class_of_device(operation: Operation[Any, Any], clause: Clause, step: Step) -> dict[str, Any]:

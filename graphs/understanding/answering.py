@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from graphs.plan import Question, Step
 from graphs.understanding import guards, later
 from graphs.understanding.all_of_them import for_each
+from graphs.understanding.amend import amended
 from graphs.understanding.answers import SHORT, value_for
 from graphs.understanding.asking import ask
 from graphs.understanding.clause import Clause, join, strip_leading
 from graphs.understanding.conversation import ConversationState, Pending
 from graphs.understanding.lexicon import words
 from graphs.understanding.link import link
+from graphs.understanding.misspelt import misspelt_answer
 from graphs.understanding.names import NameView
 from graphs.understanding.parsed import ParsedPlan
 from graphs.understanding.said import said_values, says_only_values
@@ -47,6 +49,8 @@ def answered(
         value = value_for(parser, pending.question, tokens, names)
     if value is None and len(pending.question.candidates) == 1 and guards.act(tokens) == "yes":
         value = pending.question.candidates[0]
+    if value is not None and pending.change:
+        return _with_change(parser, pending, value, names, state)
     key = f"{pending.question.operation}.{pending.question.slot}"
 
     def with_answer(said: Any) -> ParsedPlan:
@@ -63,9 +67,25 @@ def answered(
     if (mended := _with_number(pending.text, pending.question, value)) is not None:
         answers, text = pending.answers, mended
     plan = parser.read(text, tokenise(text), names, state, answers)
+    further = _said_beside(parser, pending.question, tokens, names, state)
+    while plan.question is not None and plan.question.slot in further:
+        slot = plan.question.slot  # `ticket-router 5` answers which model and which version
+        answers = answers | {f"{pending.question.operation}.{slot}": further.pop(slot)}
+        plan = parser.read(text, tokenise(text), names, state, answers)
     plan.text = text
     _add_further(parser, plan, pending.question, tokens, names, state)
     return plan
+
+
+def _with_change(
+    parser: Understanding, pending: Pending, value: Any, names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """The plan that was to be changed, with the change that the answer makes clear."""
+    plan = next((plan for plan in state.recent if plan.text == pending.text), None)
+    if plan is None:
+        return None
+    before = state.model_copy(update={"recent": [plan], "pending": None})
+    return amended(parser, tokenise(pending.change.replace("{}", str(value))), names, before)
 
 
 def _told_more(
@@ -112,9 +132,11 @@ def _asked_again(
     pending = state.pending
     if pending is None:
         return None
-    place = pending.question.slot == "group"
-    question = unknown_place(parser, pending.question.operation, tokens, names) if place else None
-    question = question or _unknown_name(parser, pending.question, tokens, names)
+    asked = pending.question
+    question = misspelt_answer(parser, asked, tokens, names)
+    if question is None and asked.slot == "group":
+        question = unknown_place(parser, asked.operation, tokens, names)
+    question = question or _unknown_name(parser, asked, tokens, names)
     if question is None:
         return None
     plan = ParsedPlan(text=pending.text, question=question, confidence=0.9)
@@ -155,11 +177,22 @@ def _add_further(
 ) -> None:
     """Add what an answer says beside what was asked: `for legal, last 90 days`."""
     step = next((s for s in plan.steps if s.operation == question.operation), None)
-    if step is None:
-        return
+    if step is not None:
+        for name, value in _said_beside(parser, question, tokens, names, state, step).items():
+            step.arguments.setdefault(name, value)
+
+
+def _said_beside(
+    parser: Understanding,
+    question: Question,
+    tokens: Sequence[Token],
+    names: NameView,
+    state: ConversationState,
+    step: Step | None = None,
+) -> dict[str, Any]:
+    """The arguments that an answer says."""
     clause = Clause(list(tokens))
     link(clause, parser.linker, names)
     operation = parser.operations.get(question.operation)
-    said = said_values(operation, clause, parser.scope(names, state), step)
-    for name, value in said.items():
-        step.arguments.setdefault(name, value)
+    asked = step or Step(id="asked", operation=operation.name)
+    return said_values(operation, clause, parser.scope(names, state), asked)

@@ -15,6 +15,7 @@ from graphs.understanding.models import model_mentions
 from graphs.understanding.names import NameView
 from graphs.understanding.no_order import excluded
 from graphs.understanding.read_groups import new_group
+from graphs.understanding.slips import cut_short
 from graphs.understanding.text import Token
 from graphs.understanding.written import read_version
 from tools.kernel.entities import EntityKind, fold
@@ -145,6 +146,8 @@ def _named_answer(
     parser: Understanding, clause: Clause, question: Question, kind: EntityKind, names: NameView
 ) -> Any:
     mentioned = [m for m in clause.mentions if m.kind is kind and len(m.names) == 1]
+    if parser.dangerous(question.operation) and any(m.how == "slip" for m in mentioned):
+        return None  # what a misspelt name means is asked, never guessed
     if len({m.names[0].name for m in mentioned}) == 1:
         if len(clause.tokens) > 3 and _own_request(parser, clause, question):
             return None
@@ -156,6 +159,9 @@ def _named_answer(
     for phrase in clause.phrases(frozenset()):
         found = parser.linker.partial(kind, clause.tokens[phrase.start : phrase.end], names)
         chosen = [n for n in found if n.name in question.candidates] or found
+        if parser.dangerous(question.operation):
+            said_words = clause.tokens[phrase.start : phrase.end]
+            chosen = [n for n in chosen if not cut_short(said_words, n.name)]
         if len(chosen) == 1 and not _own_request(parser, clause, question):
             return chosen[0].name
     ordinal = _ordinal(clause)

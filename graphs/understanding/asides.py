@@ -51,7 +51,8 @@ class Asides:
             before = Clause(tokens[:at])
             if exclaims(before, self._verbs):
                 link(before, self._linker, names)
-                orders = any(t.low in self._verbs for t in tokens[at + 1 :])
+                rest = [t for t in tokens[at + 1 :] if t.kind != "punctuation"]
+                orders = len(rest) >= _WISH or any(t.low in self._verbs for t in rest)
                 return tokens[at + 1].start if orders and not before.mentions else 0
         return 0
 
@@ -113,6 +114,8 @@ class Asides:
         return self._operations.get(operation).effect is not Effect.READ
 
 
+_WISH = 3
+"""Words that a wish after an exclamation has at least."""
 _SHRINK, _REGISTER = "training.optimize", "registry.register"
 _SET_UP = ("training.start", "training.tune", "training.optimize", "training.estimate")
 """Acts of many settings, of which one may be denied."""

@@ -28,7 +28,8 @@ def rebounded(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | None:
         return None
     bounds = {str(s.condition.right) for s in waits.steps if s.condition and _is_share(s)}
     said = [t for t in tokens if t.kind != "punctuation" or t.low == "%"]
-    rest = strip_leading(said, (*phrases("dialogue", "correction"), ("at", "least"), ("above",)))
+    led = (*phrases("dialogue", "correction"), *phrases("dialogue", "leading"), *_LED)
+    rest = strip_leading(said, led)
     found = number_at(rest, 0) if rest else None
     if len(bounds) != 1 or found is None or not {t.low for t in rest[found[1] :]} <= _UNITS:
         return None
@@ -37,6 +38,14 @@ def rebounded(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | None:
     if not 0 < share <= 1 or (found[0] > 1 and not percent):
         return None
     return [_with_bound(step, round(share, 6)) if _is_share(step) else step for step in waits.steps]
+
+
+_LED = (
+    ("at", "least"), ("above",), ("over",), ("be", "stricter"), ("be", "a", "bit", "stricter"),
+    ("stricter",), ("a", "bit", "stricter"), ("make", "it", "stricter"), ("be", "bolder"),
+    ("be", "more", "careful"), ("be", "safe"), ("be", "on", "the", "safe", "side"), ("say",),
+    ("rather",), ("better",), ("be", "less", "strict"), ("be", "more", "generous"),
+)  # fmt: skip
 
 
 def _is_share(step: Step) -> bool:

@@ -93,7 +93,7 @@ def _not_but(tokens: list[Token]) -> list[Token]:
     if len(tokens) < 4 or tokens[0].low != "not":
         return tokens
     for at, token in enumerate(tokens[2:-1], start=2):
-        if token.low in {",", "but", ":", "-", "–"}:
+        if token.low in {",", "but", ":", "-", "–", "!", ".", ";"}:
             no = Token("no", "no", tokens[0].start, tokens[0].end, "word")
             return [no, *_meant(tokens[at + 1 :])]
     return tokens

@@ -42,11 +42,14 @@ class Pending(BaseModel):
         text: the sentence that could not be planned without it.
         question: what was asked.
         answers: what was answered already, by `operation.slot`.
+        change: the sentence that changes the plan of `text`, with `{}` for what is asked; empty
+            where `text` itself lacks something.
     """
 
     text: str
     question: Question
     answers: dict[str, Any] = Field(default_factory=dict[str, Any])
+    change: str = ""
 
 
 class ConversationState(BaseModel):
@@ -80,7 +83,10 @@ class ConversationState(BaseModel):
             return changed  # what waits was only tried
         if plan.question is not None:
             answers = getattr(plan, "answers", {})
-            changed.pending = Pending(text=plan.text, question=plan.question, answers=answers)
+            change = getattr(plan, "change", "")
+            changed.pending = Pending(
+                text=plan.text, question=plan.question, answers=answers, change=change
+            )
             known: Step | None = getattr(plan, "known", None)
             changed.focus = _push(changed.focus, _named(known)) if known else changed.focus
             return changed

@@ -244,7 +244,7 @@ def compared_with(tokens: Sequence[Token], last: Plan, names: NameView) -> list[
     at = next((i for i, t in enumerate(tokens) if t.low in _AGAINST), None)
     if step is None or at is None or at + 1 >= len(tokens):
         return []
-    led = {t.low for t in tokens[:at]}
+    led = {t.low for t in tokens[:at]} - {"now"}
     if not led <= words("dialogue", "leading") | {
         "rather",
         "meant",
@@ -252,6 +252,11 @@ def compared_with(tokens: Sequence[Token], last: Plan, names: NameView) -> list[
         "but",
         "compare",
         "it",
+        "the",
+        "same",
+        "again",
+        "once",
+        "more",
     }:
         return []
     said = [t for t in tokens[at + 1 :] if t.low not in {"the", "its", "version", "v"}]

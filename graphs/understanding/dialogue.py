@@ -21,12 +21,15 @@ from graphs.understanding.leaving_out import left_out
 from graphs.understanding.left_alone import steps_left
 from graphs.understanding.lexicon import fields, phrases, words
 from graphs.understanding.link import version_names
+from graphs.understanding.misspelt import misspelt_change
 from graphs.understanding.names import NameView
 from graphs.understanding.no_order import excluded
 from graphs.understanding.parsed import ParsedPlan
+from graphs.understanding.reasons import without_reason
 from graphs.understanding.rescheduling import rescheduled
+from graphs.understanding.restated import supposed_change
 from graphs.understanding.returning import taken_up
-from graphs.understanding.said_as_it_is import as_correction
+from graphs.understanding.said_as_it_is import as_correction, named_correction
 from graphs.understanding.text import Token
 from graphs.understanding.unpausing import unpaused
 from graphs.understanding.what_if import estimated, tried
@@ -47,6 +50,8 @@ def answer_to_open(
     state: ConversationState,
 ) -> ParsedPlan | None:
     """The plan of a sentence that answers, corrects or continues; None if it stands by itself."""
+    if state.recent:
+        tokens = named_correction(tokens) or tokens
     if state.recent and not {m.kind for m in linked(parser, tokens, names)} - _COUNTED:
         tokens = as_correction(tokens) or tokens
     if estimate := estimated(parser, tokens, state):
@@ -60,10 +65,15 @@ def answer_to_open(
     act = guards.act(tokens)
     if act in ("thanks", "greeting", "farewell"):
         return ParsedPlan(abstained=True, confidence=0.95, reply=parser.replies.social(act))
-    agrees_with_none = act == "yes" and state.proposed is not None
+    changing = state.pending is not None and bool(state.pending.change)
+    agrees_with_none = act == "yes" and state.proposed is not None and not changing
     asks = state.pending is not None and act != "cancel" and not agrees_with_none
     if asks and (reply := answered(parser, tokens, names, state)):
         return reply
+    if act == "yes" and changing and state.pending is not None:
+        question = state.pending.question  # the plan as it was is not what is agreed to
+        return ParsedPlan(text=state.pending.text, question=question,
+                          change=state.pending.change, confidence=0.9)  # fmt: skip
     if parts := wrong_part(tokens) if state.proposed and waits(parser, state.proposed) else "":
         return ParsedPlan(confidence=0.9, reply=parser.replies.wrong(parts), drops_pending=True)
     if resumed := unpaused(parser, tokens, state):
@@ -76,17 +86,38 @@ def answer_to_open(
     if plan := _taken_up(parser, tokens, names, state) or extended(parser, tokens, names, state):
         return plan
     said = " ".join(t.low for t in tokens if t.kind != "punctuation")
+    if state.recent and state.recent[0].dry_run and _FOR_REAL.match(said):
+        return ParsedPlan(text=state.recent[0].text, steps=state.recent[0].steps, confidence=0.9)
     starts = state.recent and _STARTING.match(said)
     if starts and (begun := _begun(parser, state.recent[0])):
         return begun
     if given_up := _given_up(parser, tokens, state, least=2):
         return given_up
+    if supposed := _supposed(parser, tokens, names, state):
+        return supposed
     acts = any(parser.changes(s.operation) for p in state.recent[:1] for s in p.steps)
     told = acts and excluded(tokens, linked(parser, tokens, names))
     changed = _changed(parser, tokens, names, state) if state.recent and not told else None
     if changed is not None:
         return None if _loses_its_time(parser, tokens, changed) else changed
-    return _given_up(parser, tokens, state)
+    if given_up := _given_up(parser, tokens, state):
+        return given_up
+    told = without_reason(tokens, parser.verbs)
+    return answer_to_open(parser, told, join(told), names, state) if told else None
+
+
+def _supposed(
+    parser: Understanding, tokens: Sequence[Token], names: NameView, state: ConversationState
+) -> ParsedPlan | None:
+    """The last plan with what a sentence only supposes of it: an act of it is tried dry."""
+    step = state.recent[0].steps[-1] if state.recent else None
+    if step is None:
+        return None
+    said = supposed_change(tokens, lambda word: parser.begins(step.operation, word))
+    changed = _changed(parser, said, names, state) if said else None
+    if changed is not None:
+        changed.dry_run = changed.dry_run or parser.changes(step.operation)
+    return changed
 
 
 def _changed(
@@ -97,10 +128,36 @@ def _changed(
     def amend(part: Sequence[Token], before: ConversationState) -> ParsedPlan | None:
         return amended(parser, part, names, before)
 
+    if meant := misspelt_change(parser, state.recent[0].steps, tokens, names):
+        question, step, change = meant
+        text = state.recent[0].text
+        return ParsedPlan(text=text, question=question, known=step, change=change, confidence=0.9)
     changed = each_change(tokens, state, amend) or amend(tokens, state)
+    if changed is None and (before := _before_looks(parser, state)):
+        changed = amend(_as_bare(tokens), before)
     if changed is not None:
         changed.steps = carried(state.recent[0].steps, changed.steps)
     return changed and (_unknown_version(parser, changed, state, names) or changed)
+
+
+def _before_looks(parser: Understanding, state: ConversationState) -> ConversationState | None:
+    """The conversation up to its last act, where only looks came after that; else None."""
+
+    def acts(plan: Plan) -> bool:
+        return any(parser.changes(step.operation) for step in plan.steps)
+
+    at = next((i for i, plan in enumerate(state.recent) if acts(plan)), 0)
+    return state.model_copy(update={"recent": state.recent[at:]}) if at else None
+
+
+def _as_bare(tokens: Sequence[Token]) -> list[Token]:
+    """`10 percent` of `fine. 10 percent then`."""
+    led = (("fine",), ("ok",), ("okay",), ("good",), ("alright",), ("right",), ("great",), (".",),
+           (",",), ("!",), ("then",), ("well",), ("so",))  # fmt: skip
+    rest = strip_leading(list(tokens), led)
+    while rest and rest[-1].low in {".", "!", "then", "please"}:
+        rest = rest[:-1]
+    return rest or list(tokens)
 
 
 def _unknown_version(
@@ -108,15 +165,24 @@ def _unknown_version(
 ) -> ParsedPlan | None:
     """The question which version, where a correction says one that the model has not."""
     for step in changed.steps:
-        model, version = step.arguments.get("model"), step.arguments.get("version")
-        known = {n.name for n in version_names(model, names)} if isinstance(model, str) else set()
-        if known and isinstance(version, int) and str(version) not in known:
-            told = f"{model} has no version {version}."
-            operation = parser.operations.get(step.operation)
-            question = ask(operation, "version", names, said=told, of=str(model))
-            text = state.recent[0].text
-            return ParsedPlan(text=text, question=question, known=step, confidence=0.9)
+        first = step.arguments.get("model")
+        other = step.arguments.get("other_model", first)
+        for slot, model in (("version", first), ("other_version", other)):
+            version = step.arguments.get(slot)
+            told = version_names(model, names) if isinstance(model, str) else []
+            known = {n.name for n in told}
+            if known and isinstance(version, int) and str(version) not in known:
+                told = f"{model} has no version {version}."
+                operation = parser.operations.get(step.operation)
+                question = ask(operation, slot, names, said=told, of=str(model))
+                asked = ParsedPlan(text=state.recent[0].text, question=question, confidence=0.9)
+                asked.known, asked.change = step, _VERSIONS[slot]
+                return asked
     return None
+
+
+_VERSIONS = {"version": "no, version {}", "other_version": "no, with version {}"}
+"""A change of one of the versions of a step, with `{}` for it."""
 
 
 def _other_act(parser: Understanding, tokens: Sequence[Token]) -> list[Token]:
@@ -166,10 +232,17 @@ _LATER = re.compile(
 )
 
 
+_FOR_REAL = re.compile(
+    r"^(?:(?:ok|okay|yes|fine|good|great|then|so|now|and|alright|right|perfect|looks|that) "
+    r"|(?:looks|is) (?:fine|good|right|ok|okay|great) )*"
+    r"(?:please )?(?:do|run|execute|make|start|carry out) (?:it|that|this|the plan|them) "
+    r"(?:now )?(?:for real|in earnest|really|not dry)(?: now| then| please)*$"
+)
+"""What a plan that was only tried is carried out by: `looks fine, now do it for real`."""
 _STARTING = re.compile(
     r"^(?:(?:ok|okay|yes|fine|good|great|then|so|now|and|alright) )*"
     r"(?:start|begin|run|launch|do|train) (?:that|it|this|the training|that one|that training)"
-    r"(?: then| now| please)*$"
+    r"(?: (?:then|now|please|like that|like this|that way|this way|so|with that|for real))*$"
 )
 
 
@@ -200,6 +273,11 @@ def _given_up(
     comma = next((i for i, t in enumerate(tokens) if t.low in {",", ".", "-", ";", ":"}), 0)
     first = next((t.low for t in tokens[comma:] if t.kind != "punctuation"), "")
     act = guards.act(tokens[:comma]) if comma >= least else None
+    parts = [
+        i for i, t in enumerate(tokens) if i > comma and t.low in ",.!;" and i + 1 < len(tokens)
+    ]
+    if first == "not" and parts:
+        return None  # `no, not those! the handheld ones`
     meant = [t.low for t in tokens[comma:] if t.kind != "punctuation"][:2]
     if meant in (["i", "meant"], ["i", "mean"], ["i", "ment"], ["i", "wanted"]):
         return None  # a correction

@@ -148,7 +148,6 @@ def _with_number(clause: Clause, last: Plan) -> Step | None:
 
 
 _UNITS = frozenset(["a", "point", "points", "percent", "%", "rows", "epochs", "trials"])
-_AGAINST = frozenset(["against", "vs", "versus", "with", "and"])
 _NAMING = frozenset(["version", "other_version", "job", "experiment"])
 
 
@@ -158,15 +157,6 @@ def _other_side(clause: Clause, last: Plan) -> Step | None:
     kept = [t for t in clause.tokens if t.kind != "punctuation"]
     rest = strip_leading(kept, (("and",), ("with",), ("to",), ("against",), ("what",), ("about",),
                                 ("how",), ("version",), ("now",), ("vs",), ("the",)))  # fmt: skip
-    if compared and len(rest) == 3 and rest[1].low in _AGAINST:
-        both = [int(n[0]) for t in (rest[0], rest[2]) if (n := number_at([t], 0))]
-        model = {k: v for k, v in compared[-1].arguments.items() if k != "other_model"}
-        sides = {"version": both[0], "other_version": both[1]} if len(both) == 2 else {}
-        return (
-            Step(id="s1", operation=compared[-1].operation, arguments={**model, **sides})
-            if sides
-            else None
-        )
     if not compared or len(rest) != 1 or len(kept) > _SHORT:
         return None
     number = number_at(rest, 0)

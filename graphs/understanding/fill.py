@@ -16,7 +16,7 @@ from graphs.understanding.read_names import new_names
 from graphs.understanding.read_phrases import leftovers
 from graphs.understanding.read_rollouts import details, steps
 from graphs.understanding.read_texts import given_names, numbers, periods, texts, words_and_flags
-from graphs.understanding.read_tokens import token_label, token_labels, token_scopes
+from graphs.understanding.read_tokens import token_label, token_labels, token_owner, token_scopes
 from graphs.understanding.reading import Filled, Reading
 
 
@@ -24,8 +24,8 @@ def fill(reading: Reading) -> Filled:
     """Read everything there is to read; each reader claims the words that it has used."""
     reading.out.arguments.update(reading.answered())
     readers: list[Callable[[Reading], None]] = [
-        token_scopes, token_labels, externals, open_groups, base_models, files_first, texts,
-        further_files, choices_first, models, steps, numbers, choices, token_label, entities,
+        token_scopes, token_owner, token_labels, externals, open_groups, base_models, files_first,
+        texts, further_files, choices_first, models, steps, numbers, choices, token_label, entities,
         references, details, leftovers, new_names,
     ]  # fmt: skip
     for reader in readers:
@@ -41,6 +41,7 @@ def fill(reading: Reading) -> Filled:
 def fill_said(reading: Reading, with_models: bool = True) -> Filled:
     """Read only what the words say: nothing is asked for, nothing pointed at is looked up."""
     readers = [
+        token_scopes,
         base_models,
         files_said,
         periods,

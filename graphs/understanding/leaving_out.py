@@ -83,12 +83,28 @@ def _words_for(operation: str, name: str) -> set[str]:
 
 def _without_step(what: str, waits: Plan) -> list[Step] | None:
     gone = [s for s in waits.steps if what in _STEPS.get(s.operation, ())]
+    gone = gone or [s for s in waits.steps if _names_act(what, s.operation)]
     if len(waits.steps) < 2 or len(gone) != 1:
         return None
     kept = [s for s in waits.steps if s is not gone[0]]
     if any(_rests_on(step, gone[0].id) for step in kept):
         return None
     return [_without_dependency(step, gone[0]) for step in kept]
+
+
+def _names_act(what: str, operation: str) -> bool:
+    """True for the noun of an act, by the words of its name: `key rotation` of `rotate_key`."""
+    own = operation.replace(".", "_").split("_")
+    said = [w for w in what.split() if w not in {"of", "the", "its"}]
+    return bool(said) and all(any(_akin(w, part) for part in own) for w in said)
+
+
+def _akin(word: str, part: str) -> bool:
+    return word == part or (len(part) >= _STEM and word[:_STEM] == part[:_STEM])
+
+
+_STEM = 4
+"""Letters that a noun shares with its verb: `rotation`, `rotate`."""
 
 
 def _rests_on(step: Step, other: str) -> bool:

@@ -24,6 +24,8 @@ _LEFT = (
     re.compile(rf"{_LED}keep (?P<what>\S+(?: \S+)?){_TAIL}$"),
     re.compile(rf"{_LED}(?:not|skip|drop|without|except|but not|leave out) (?P<what>.+?){_TAIL}$"),
 )  # fmt: skip
+_ONLY = re.compile(rf"{_LED}(?:only|just) (?P<what>.+?){_TAIL}$")
+"""`only 1` of `archive 1 and 3`: what is kept, not what is left out."""
 _WORDS = 4
 
 
@@ -44,14 +46,16 @@ def steps_left(
         return None
     end = next((i for i, t in enumerate(tokens) if i and t.low in {",", ".", ";"}), len(tokens))
     said = " ".join(t.low for t in tokens[:end] if t.kind != "punctuation" or t.low == "-")
-    found = next((m for pattern in _LEFT if (m := pattern.match(said))), None)
+    only = _ONLY.match(said)
+    found = only or next((m for pattern in _LEFT if (m := pattern.match(said))), None)
     if found is None or len(found["what"].split()) > _WORDS:
         return None
     values = {n.name for m in linked() if m.end <= end for n in m.names}
     part = {w for w in found["what"].split() if w not in words("words", "determiners")}
     values |= {v for s in waits.steps for v in _named_by(s, part)}
     versions = {v for w in found["what"].split() if isinstance(v := read_version(w), int)}
-    gone = [s for s in waits.steps if _is_on(s, values, versions)]
+    on = [s for s in waits.steps if _is_on(s, values, versions)]
+    gone = [s for s in waits.steps if s not in on] if only and on else on
     needed = {n for s in waits.steps if s not in gone for n in s.depends_on}
     if not gone or len(gone) == len(waits.steps) or needed & {s.id for s in gone}:
         return None

@@ -163,9 +163,8 @@ class Linker:
 
     def akin(self, kind: EntityKind, text: Sequence[Token], names: NameView) -> list[EntityName]:
         """Things whose names share a word with an unknown one: `tills-north` for `tills-west`."""
-        index = self.index(kind, names)
         parts = [p for token in text for p in split_name(token.low) if len(p) > 2]
-        return list(dict.fromkeys(n for p in parts for n in index.partial([p])))[:_SHOWN]
+        return self.index(kind, names).sharing(parts, _SHOWN)
 
     def _of_kind(
         self, kind: EntityKind, tokens: Sequence[Token], index: NameIndex
@@ -247,7 +246,7 @@ _BY_PARTS = (
     EntityKind.SCHEDULE,
 )
 _BEFORE_JOB = frozenset(
-    ["is", "how", "how's", "what's", "pause", "resume", "hold", "cancel", "kill", "stop",
+    ["is", "how", "how's", "what's", "let", "pause", "resume", "hold", "cancel", "kill", "stop",
      "abort", "register", "did", "has",
      "on", "end", "why", "terminate", "halt", "evaluate", "and", "about", "for", "of", "with", ","]
 )  # fmt: skip
@@ -255,7 +254,7 @@ _AFTER_JOB = frozenset(
     ["is", "still", "done", "came", "doing", "finished", "going", "running", "looks", "look", "was",
      "has", "finish", "fail", "failed", "stuck", "ready", "please", "now", "?", "as", "yet",
      "getting", "coming", "over", "up", "through", "turned", "chewing", "alive", "dead", "ok",
-     "and", ",", "&"]
+     "and", ",", "&", "go", "run", "continue", "carry", "proceed", "rest"]
 )  # fmt: skip
 _SHORTEST = 4
 _HEADED = {

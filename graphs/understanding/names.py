@@ -21,6 +21,8 @@ _KEPT_INDICES = 64
 _LARGE = 10_000
 """Names from which on an index takes longer to build (0.1 s) than a sentence should wait."""
 _BUILDER = "name index"
+_TELLING = 500
+"""Names that may hold a word by which an unknown name is likened to them."""
 _NEAR = 70.0
 
 
@@ -94,6 +96,15 @@ class NameIndex:
             if not found:
                 return []
         return self._unique(sorted(found or ()))
+
+    def sharing(self, words: Sequence[str], limit: int) -> list[EntityName]:
+        """Names that hold one of these words; a word that very many names hold tells nothing."""
+        found: dict[EntityName, None] = {}
+        for word in words:
+            holding = self._holding(word)
+            if len(holding) <= _TELLING:
+                found |= dict.fromkeys(self._unique(sorted(holding)))
+        return list(found)[:limit]
 
     def near(self, text: str, limit: int = 3) -> list[EntityName]:
         """Names that a misspelling may have meant, best first."""

@@ -50,6 +50,10 @@ class Orders:
         tables = fields()["operations"].items()
         self._naming = {name for name, table in tables if table.get("name", {}).get("bare")}
 
+    def begins(self, operation: str, word: str) -> bool:
+        """True for a word with which people begin an order of an operation."""
+        return f"^{word}" in self._words[operation]
+
     def forbidden(self, operation: str, clause: Clause) -> bool:
         """True if a clause says not to act."""
         if self._operations.get(operation).effect is Effect.READ:

@@ -39,6 +39,7 @@ class ParsedPlan(Plan):
         known: what the step that the question is about has already.
         when: the time that the sentence wants its act at, also where nothing could be planned.
         spoken_of: documents that the words name, which no argument may hold.
+        change: where a change of an earlier plan is asked about, that sentence with `{}` for it.
         final: True if nobody else should try: what was asked cannot be done at its time.
     """
 
@@ -46,6 +47,7 @@ class ParsedPlan(Plan):
     reasons: list[Reason] = Field(default_factory=list[Reason], exclude=True)
     drops_pending: bool = Field(default=False, exclude=True)
     known: Step | None = Field(default=None, exclude=True)
+    change: str = Field(default="", exclude=True)
     when: Timing | None = Field(default=None, exclude=True)
     final: bool = Field(default=False, exclude=True)
     spoken_of: list[Focus] = Field(default_factory=list[Focus], exclude=True)

@@ -20,7 +20,7 @@ _MODELS = (EntityKind.MODEL, EntityKind.MODEL_VERSION)
 def missing(r: Reading) -> None:
     """Ask for the first argument that is required and was not found."""
     for name, info in r.fields.items():
-        if info.is_required() and r.open(name) and (_spoken_of(r, name) or _same_one(r, name)):
+        if info.is_required() and r.open(name) and _known_already(r, name):
             continue
         if info.is_required() and r.open(name) and _of_open_rollout(r, name):
             if r.out.question is not None:
@@ -58,6 +58,24 @@ def missing(r: Reading) -> None:
         r.out.question = ask(r.operation, subject, r.scope.names)
 
 
+def _known_already(r: Reading, name: str) -> bool:
+    """True if what was said before tells an argument, which is set then."""
+    return _spoken_of(r, name) or _same_one(r, name) or _as_checked(r, name)
+
+
+def _as_checked(r: Reading, name: str) -> bool:
+    """True for the alias of a promotion whose gate was asked about just before, which it gets."""
+    if name != "alias" or r.operation.name != "registry.promote":
+        return False
+    before = [s for plan in r.scope.conversation.recent[:1] for s in plan.steps]
+    last = next(iter([*reversed(r.scope.steps), *reversed(before)]), None)
+    alias = last.arguments.get("alias") if last and last.operation == _GATE else None
+    if alias is not None:
+        r.set(name, alias)
+    return alias is not None
+
+
+_GATE = "registry.check_promotion"
 _MORE = re.compile(
     r"\b(?:more|fewer|less|higher|lower|bigger|smaller|larger|longer|greater)"
     r" (?P<what>epochs?|trials?|rank|learning rate|lr|batch(?: size)?|length)\b(?! than)"
@@ -131,7 +149,17 @@ def _spoken_of(r: Reading, name: str) -> bool:
     if found is None or not isinstance(found.value, str | int):
         return False
     r.out.arguments[name] = found.value
+    if kind is EntityKind.MODEL and "version" in r.fields and r.open("version"):
+        _of_last_version(r, found.value)
     return True
+
+
+def _of_last_version(r: Reading, model: str | int) -> None:
+    """Take the version that the last plan was about, of the same model: `what were the results?`"""
+    last = [step for plan in r.scope.conversation.recent[:1] for step in plan.steps][-1:]
+    version = last[0].arguments.get("version") if last else None
+    if last and last[0].arguments.get("model") == model and isinstance(version, int):
+        r.out.arguments["version"] = version
 
 
 _NUMBERED = frozenset(["experiment"])

@@ -11,6 +11,7 @@ from graphs.understanding.models import UNITS
 from graphs.understanding.names import covers, split_name
 from graphs.understanding.read_models import late_version
 from graphs.understanding.reading import Reading
+from graphs.understanding.slips import cut_short
 from graphs.understanding.values import number_at
 from tools.kernel.entities import EntityKind, EntityName, Slot
 from tools.kernel.operations import Effect
@@ -72,7 +73,7 @@ def _wanting(r: Reading) -> list[tuple[str, Slot]]:
         and slot.kind not in _NOT_WORDS
         and not (r.spec(name).get("reader") == "new_name" and not r.fields[name].is_required())
         and not (slot.kind is EntityKind.MODEL and not slot.closed)
-        and not (name.startswith("other_") or r.out.needs)
+        and not (name.startswith("other_") or (r.out.needs and slot.kind is EntityKind.MODEL))
         and not (name == "model" and "job" in r.out.arguments)
     ]
     return sorted(wanting, key=lambda pair: not r.fields[pair[0]].is_required())
@@ -87,6 +88,9 @@ def _judge(
     found = r.scope.linker.partial(slot.kind, tokens, r.scope.names)
     if found and slot.kind is EntityKind.SCHEDULE and _of_other_act(r, phrase, found):
         return 3 + place, phrase, found, False
+    dangerous = r.operation.effect is Effect.DANGEROUS
+    if dangerous and len(found) == 1 and cut_short(tokens, found[0].name):
+        return 3 + place, phrase, found, False
     if found:
         return (6 if len(found) == 1 else 5) + place, phrase, found, True
     near = r.scope.linker.near(slot.kind, "".join(t.text for t in tokens), r.scope.names)
@@ -98,7 +102,7 @@ def _judge(
         judged = _judge(r, slot, one, required)
         if judged is not None and judged[2]:
             rest = [t.low for t in tokens if t is not r.clause.tokens[index]]
-            covered = r.operation.effect is not Effect.DANGEROUS and set(rest) <= r.scope.known
+            covered = not dangerous and set(rest) <= r.scope.known
             return judged if covered else (3 + place, phrase, judged[2], False)
     ordinary = place <= 0 and all(t.low in r.scope.known for t in tokens)
     if place >= 2 or (required and not ordinary and (place > 0 or slot.kind is EntityKind.MODEL)):

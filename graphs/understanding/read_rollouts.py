@@ -299,7 +299,8 @@ def _key(r: Reading) -> None:
     tokens = r.clause.tokens
     text = _text(tokens)
     if match := next((m for one in _KEYS if (m := one.search(text))), None):
-        r.set("key", match[1], _span(tokens, match.span()))
+        first, end = _span(tokens, match.span(1))
+        r.set("key", r.clause.text(first, end), _span(tokens, match.span()))
 
 
 def _decision(r: Reading) -> None:

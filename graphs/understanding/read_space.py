@@ -33,7 +33,7 @@ def read_space(clause: Clause) -> tuple[str, list[Span]] | None:
     parts: list[str] = []
     spans: list[Span] = []
     for name, options in _NAMES.items():
-        for phrase in split_phrases(options):
+        for phrase in split_phrases([*options, name]):
             span = clause.find([phrase])
             if span is None:
                 continue

@@ -40,6 +40,19 @@ def token_scopes(r: Reading) -> None:
     r.set("scopes", ["*:read"], (start, span[1]))
 
 
+def token_owner(r: Reading) -> None:
+    """`everybody's tokens`: those of all users."""
+    if r.operation.name == "platform.tokens" and (span := r.clause.find(_EVERYBODY)):
+        r.set("user", "*", span)
+
+
+_EVERYBODY = split_phrases(
+    ["everybody 's", "everyone 's", "everybody's", "everyone's", "everybodys", "everyones",
+     "of everybody", "of everyone", "of all users", "of all people", "all users '", "all users'",
+     "all people 's", "all people's", "by everybody", "by everyone", "from everybody"]
+)  # fmt: skip
+
+
 _SCOPE = re.compile(r"(?<![\w:])(?:\*|[a-z_]+):(?:read|write|dangerous)\b")
 
 

@@ -8,6 +8,7 @@ from graphs.plan import Step
 from graphs.understanding.clause import Clause
 from graphs.understanding.conversation import ConversationState, Focus, kind_of_field
 from graphs.understanding.lexicon import fields, lexicon, phrases
+from graphs.understanding.link import version_names
 from graphs.understanding.names import NameView
 from graphs.understanding.newest import TUNING, made_nothing, newest_job, newest_version
 from graphs.understanding.several import about_several, nth_of
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _MODEL, _VERSION, _JOB = EntityKind.MODEL, EntityKind.MODEL_VERSION, EntityKind.JOB
 _GROUP = EntityKind.DEVICE_GROUP
+_OTHERS = frozenset(["dataset", "data", "group", "devices", "machines"])
+"""Nouns that make `that …` point at no model."""
 
 
 class Referrer:
@@ -74,9 +77,13 @@ class Referrer:
         for item in self.conversation.focus:
             if item.kind is _VERSION and item.of is not None:
                 return item.of
-            if item.kind is _MODEL and not self._unregistered(item):
+            if item.kind is _MODEL and (self._known(item) or not self._unregistered(item)):
                 return item.value
         return None
+
+    def _known(self, item: Focus) -> bool:
+        """True for a model of which the catalogue knows versions."""
+        return isinstance(item.value, str) and bool(version_names(item.value, self.names))
 
     def alias_set_earlier(self, alias: str) -> dict[str, str] | None:
         """The version that a step before in the plan gives the alias to."""
@@ -90,8 +97,10 @@ class Referrer:
     def _subject(self, out: Filled) -> None:
         slots = self.operation.slots
         pointer = self._pointer(_MODEL, _VERSION, _JOB)
-        rows = self._pointer(EntityKind.DATASET, only_own=True)
-        if pointer and rows and rows[0] <= pointer[0] < rows[1]:
+        others = (EntityKind.DATASET, _GROUP)
+        own = [span for kind in others if (span := self._pointer(kind, only_own=True))]
+        said = [(a, b) for a, b in own if self.clause.tokens[b - 1].low in _OTHERS]
+        if pointer and any(start <= pointer[0] < end for start, end in said):
             pointer = None  # the `that` of `that dataset`
         required = any(
             self.operation.input.model_fields[n].is_required()
@@ -122,7 +131,9 @@ class Referrer:
             if self._take_from_step(step, out):
                 self._claim(pointer, out)
                 return
-        unclear = self.operation.effect is not Effect.READ and about_several(recent)
+        second = self.clause.find(phrases("references", "second_side"), free=False)
+        several = about_several(recent) or (second is not None and self._wants_model())
+        unclear = self.operation.effect is not Effect.READ and several
         for item in self.conversation.focus if pointer is not None and not unclear else ():
             if not self._is_no_newest(item) and self._take_from_focus(item, out):
                 self._claim(pointer, out)

@@ -197,9 +197,12 @@ def exclaims(clause: Clause, verbs: frozenset[str]) -> bool:
         verbs: the words that begin commands.
     """
     low = [t.low for t in clause.tokens if t.kind != "punctuation"]
-    if clause.mentions or not low or set(low) & (_ORDERING | _DENYING | verbs):
+    if clause.mentions or not low:
         return False
-    return low[0] in _EXCLAIMING or " ".join(low) in _TURNING
+    led = low[1:] if len(low) > 1 and low[0] in _EXCLAIMING else low
+    if " ".join(led) in _TURNING:
+        return True
+    return low[0] in _EXCLAIMING and not set(low) & (_ORDERING | _DENYING | verbs)
 
 
 def states(clause: Clause, verbs: frozenset[str]) -> bool:
@@ -243,7 +246,10 @@ _TURNING = frozenset(
     ["other way round", "the other way round", "other way around", "the other way around",
      "the opposite", "wrong way round", "the wrong way round", "i changed my mind",
      "changed my mind", "i have changed my mind", "on second thought", "on second thoughts",
-     "long story", "long story short", "you know what", "change of plan", "change of plans",
+     "long story", "long story short", "you know what", "change of plan", "change of plans", 
+     "hold that thought", "good enough", "fair enough",
+     "that's good enough", "looks good", "sounds good",
+     "makes sense", "not bad", "quick one",
      "new plan", "small change"]
 )  # fmt: skip
 

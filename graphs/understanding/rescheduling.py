@@ -16,8 +16,10 @@ _DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "satu
 _OTHER = re.compile(
     r"^(?:(?:no|actually|sorry|wait|rather|better|make it|make that|change it to|change that to"
     rf"|i mean|i meant|hm|please|at|on|not (?:{'|'.join(_DAYS)})|not at \d+) )*"
-    rf"(?:(?P<clock>\d{{1,2}}(?: : \d\d)?(?: ?[ap]m)?)|(?P<day>{'|'.join(_DAYS)})s?)"
-    r"(?: (?:instead|please|then|rather|o'clock|same time|at the same time"
+    r"(?:(?P<clock>\d{1,2}(?: : \d\d)?(?: ?[ap]m)?|(?:half|quarter|ten|twenty|five) (?:past|to) \w+"
+    r"|noon|midnight|\w+ o'clock)|"
+    rf"(?P<day>{'|'.join(_DAYS)})s?)"
+    r"(?: (?:instead|please|then|rather|better|though|o'clock|same time|at the same time"
     r"|(?:suits?|works?|fits?|is|are|would be|would suit|would work)(?: (?:us|me|them))?"
     r"(?: (?:better|best|fine|nicer))?))*$"
 )
@@ -51,7 +53,7 @@ def rescheduled(tokens: Sequence[Token], waits: Plan | None) -> list[Step] | Non
             return None
         at = nearer(clock, int(cron[1]))
         cron[:2] = [str(at.minute), str(at.hour)]
-    what = found["day"] or f"at {found['clock'].replace(' ', '')}"
+    what = found["day"] or f"at {found['clock'].replace(' : ', ':')}"
     moved = {"every": " ".join(cron), "said": f"{timing.said}, but {what}"}
     return at_time(waits.steps, timing.model_copy(update=moved))
 

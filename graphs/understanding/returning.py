@@ -15,12 +15,13 @@ _BACK = re.compile(
     r"(?:(?:going |coming |let us go |let's go |let's get |returning )?back (?:to|on)|as for"
     r"|for|about|regarding|concerning) (?:the|that|this|my|our) "
     r"(?:other |first |planned |pending )?"
-    r"(?P<what>[a-z-]+)"
+    r"(?P<what>[a-z/-]+\d*)(?: (?:tests?|thing|one|plan|idea|job))?"
     r"(?= |$)"
 )
 _OPERATIONS = {
     "deployment.": ("deployment", "rollout", "roll-out", "canary", "deploy", "update", "release"),
     "deployment.rollback": ("rollback",),
+    "deployment.ab_test": ("a/b", "ab", "split"),
     "training.": ("training", "train", "fine-tuning", "fine-tune", "finetuning", "run", "tuning"),
     "evaluation.": ("evaluation", "eval", "test", "measurement", "comparison", "benchmark"),
     "registry.promote": ("promotion",),
@@ -55,11 +56,13 @@ def _is_one(plan: Plan, starts: Sequence[str]) -> bool:
 
 
 _BEFORE_CHANGES = frozenset(
-    ["but", "and", "please", "now", "-", "with", "make", "it", "do", "take", "use", "in"]
-)
+    ["but", "and", "please", "now", "-", "with", "make", "it", "do", "take", "use", "in", "give",
+     "just", "only", "let", "us", "run", "set", "at", "this", "time"]
+)  # fmt: skip
 
 
 def _is_on(plan: Plan, what: str) -> bool:
     """True for a plan that acts on a thing whose name has a word in it: `back to the laptops`."""
-    values = [v for s in plan.steps for v in s.arguments.values() if isinstance(v, str)]
-    return any(what in split_name(value) for value in values)
+    said = [v for s in plan.steps for v in s.arguments.values()]
+    values = [x for v in said for x in (v if isinstance(v, list) else [v]) if isinstance(x, str)]
+    return any(what == value or what in split_name(value) for value in values)

@@ -34,6 +34,23 @@ _KEEPING = frozenset(["leave", "keep", "let", "spare", "ok", "and", "good"])
 _HANGING = frozenset(["if", "unless", "when", "once", "until", "provided", "whether", "than"])
 
 
+_SHOULD_BE = re.compile(
+    r"^(?:(?:no|hm|hmm|actually|oh|wait|sorry) (?:, )?)*(?P<name>[a-z][\w.-]*) "
+    r"(?:should be|should have been|was meant to be|is supposed to be|needs to be) "
+    r"(?:at |on )?(?:version |v)?(?P<version>\d+)(?: ,? ?(?:not|instead of) (?:version |v)?\d+)?$"
+)
+
+
+def named_correction(tokens: Sequence[Token]) -> list[Token]:
+    """`no, blade-icing 2` of `blade-icing should be 2, not 3`; empty for any other sentence.
+
+    Args:
+        tokens: the sentence.
+    """
+    found = _SHOULD_BE.match(" ".join(t.low for t in tokens).rstrip(" .!"))
+    return tokenise(f"no, {found['name']} {found['version']}") if found else []
+
+
 def as_correction(tokens: Sequence[Token]) -> list[Token]:
     """The words of a statement that says what is right, as the correction that it is.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from graphs.understanding.plain_amounts import AMOUNTS
+
 
 def _wording(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
@@ -129,8 +131,114 @@ _PLAIN = (
         ),
         r"\g<asked>",
     ),
-    (_wording(r"\b(?:an?|one) hour and a half\b|\bone and a half hours\b"), "90 minutes"),
-    (_wording(r"\btwo (?:hours and a half|and a half hours)\b"), "150 minutes"),
+    # a target as the verb: `then onnx-int8 it`, `gguf-q4 announcer-lm champion`
+    (
+        _wording(
+            r"(?P<lead>^\s*|\b(?:then|and)\s+)"
+            r"(?P<target>onnx(?:-static)?-int8|openvino-int8|executorch-int8|gguf-q[48])\s+"
+            r"(?!instead|please|then|too|rather|variant|as\b|is\b|was\b|for\b|of\b|on\b|and\b|or\b)"
+            r"(?P<what>it|that|this|them|[a-z][\w.-]*(?:\s+(?:v?\d+|champion|challenger|staging))?)"
+            r"(?=\s*(?:[,.;!]|$|and\b|then\b|please\b))"
+        ),
+        r"\g<lead>shrink \g<what> to \g<target>",
+    ),
+    # `does it stand typos? measure please`
+    (
+        _wording(
+            r"\?\s*(?:please\s+)?(?:measure|check|test|have a look|look|find out|tell me)"
+            r"(?:\s+(?:it|that))?\s*(?:,?\s*(?:please|pls))?\s*[.!]?\s*$"
+        ),
+        "?",
+    ),
+    # `declare an experiment for delay-reasons, 6 against 4`
+    (
+        _wording(
+            r"(?P<what>\bexperiment\s+(?:for|on|with|of|about)\s+[\w.-]+)\s*,\s+"
+            r"(?=v?\d+\s+(?:against|vs\.?|versus)\s+v?\d)"
+        ),
+        r"\g<what> ",
+    ),
+    # `what did it save us? Reckon with 75 per hour for a person.`
+    (
+        _wording(
+            r"(?<=\w)\s*[.?!]\s+(?:please\s+)?(?:reckon|calculate|count|assume|assuming|take|figure)"
+            r"\s+(?:with\s+)?(?=\d+(?:[.,]\d+)?\s+(?:\w+\s+)?(?:per|an?|minutes|hours)\b)"
+        ),
+        ", at ",
+    ),
+    (
+        _wording(
+            r"\b(?:where|whose|with|having)\s+(?:the\s+)?(?:true|real|actual|right|correct)\s+label"
+            r"\s+(?:was\s+|is\s+|being\s+|=\s*|of\s+)?(?=[\w\"'-])"
+        ),
+        "with label ",
+    ),
+    (_wording(r"(?<=\d)\s+(?:per|for each|for every)\s+(?=(?:class|label|category)\b)"), " by "),
+    # `but only on rows since May`
+    (
+        _wording(
+            r"\b(?:just|only)\s+(?:on|for|with|using|over)\s+(?:the\s+)?rows\s+"
+            r"(?=(?:since|from|of|after|before|in|between)\b)"
+        ),
+        "only rows ",
+    ),
+    # small slices are left out, large ones shown
+    (
+        _wording(
+            r"\b(?:leaving out|leave out|without|skip(?:ping)?|ignor(?:e|ing)|no|hide|hiding)\s+"
+            r"(?:any\s+|all\s+|the\s+)?(?:slices|groups|values)\s+"
+            r"(?:below|under|smaller than|with (?:fewer|less) than|of (?:fewer|less) than)\s+"
+            r"(?P<least>\d+)(?:\s+rows)?"
+        ),
+        r"slices with at least \g<least> rows",
+    ),
+    # `referral-router 7 is the one that won the A/B test, bring it to the whole group`
+    (_wording(r"\bis (?:the (?:one|version) (?:that|which)|what) won the\b"), "won the"),
+    (
+        _wording(
+            r"\bmark (?:it|that|this|the request) (?:down )?as (?:an? )?"
+            r"(?:fail(?:ed|ure)|bad|wrong|unsuccessful)\b"
+        ),
+        "it failed",
+    ),
+    (
+        _wording(r"\b(?P<version>version \d+|v\d+) had answered (?:it|that|this)\b"),
+        r"\g<version> answered it",
+    ),
+    # `read only` is no order to read
+    (
+        _wording(r"\bread only(?=\s*(?:[,.;)(]|$|\d|for\b|valid\b|access\b|and\b))"),
+        "read-only",
+    ),
+    # `should the error rate be over 2%, roll them back`
+    (
+        _wording(
+            r"(?P<lead>^\s*|[,.;]\s+(?:and\s+)?|\band,?\s+)should\s+(?P<what>(?:the|its|their|it)\b"
+            r"[^,.;?!]*?)\s+be\s+(?=(?:over|above|under|below|at|more|less|higher|lower|worse|better)\b)"
+        ),
+        r"\g<lead>if \g<what> is ",
+    ),
+    (
+        _wording(r"\bthe\s+(?P<alias>champion|challenger|staging)(?:'s)?\s+gate\b"),
+        r"the gate for \g<alias>",
+    ),
+    # `check X against the gate. passes? then …`
+    (
+        _wording(
+            r"\s*[.;,]\s+(?:(?:does|if)\s+)?(?:it\s+|that\s+)?pass(?:es|ed)?\s*\?\s*"
+            r"(?:ok(?:ay)?\s+)?(?:then\s+|,\s*)?(?=\w)"
+        ),
+        ", and if it passes, ",
+    ),
+    # what a rubric says is no order and denies nothing: `Rubric: no dose is invented.`
+    (
+        _wording(
+            r"(?<=\w)\s*[.;,]\s+(?:the\s+)?rubric\s*:\s*"
+            r"(?P<rubric>(?![\"“'])(?![^\n]*\b\d+\s+rows\b)[^\n\"]+?)\s*[.!]?\s*$"
+        ),
+        r', rubric: "\g<rubric>"',
+    ),
+    (_wording(r"(?<=\w)\s*[.;]\s+rubric\s*:\s*"), ", rubric: "),
     (
         _wording(r"\b(?:do|run|start|make) an? full fine-?tun(?:e|ing)(?: run)? on\b"),
         "train with full fine-tuning on",
@@ -157,7 +265,7 @@ _DECIDING = _wording(
 def said_plainly(text: str) -> str:
     """The text with each such wording in its plain form, and without a remark on how things are."""
     text = _without_numbers(text)
-    for wording, plain in _PLAIN:
+    for wording, plain in (*AMOUNTS, *_PLAIN):
         text = wording.sub(plain, text)
     if _DICTATED.match(text):
         return _NOTED.sub(", decision: ", text)

@@ -143,7 +143,7 @@ class Segmenter:
         if token.low == "." and _abbreviates(tokens, at):
             return 0, ""
         if token.kind == "punctuation" and token.low in _ENDS:
-            return (1, "and") if at > begin else (0, "")
+            return self._ended(tokens, at) if at > begin else (0, "")
         if token.low in _LEADS_ON and at > begin and condition_at(tokens, at + 1):
             return 1, "and"
         for link, name in (("otherwise", "otherwise"), ("then", "strong")):
@@ -163,6 +163,15 @@ class Segmenter:
         if size and not _sets(tokens[at + size :]) and self._begins(tokens, at + size, at, begin):
             return size, "and"
         return 0, ""
+
+    def _ended(self, tokens: list[Token], at: int) -> tuple[int, str]:
+        """The end of a sentence, with the `then` or `after that` that the next one begins with."""
+        size = phrase_at(tokens, at + 1, phrases("segment", "strong"))
+        follows = size and at + 1 + size < len(tokens) and self._then(tokens, at + 1, size)
+        if not follows or tokens[at].low == "?":
+            return 1, "and"
+        beside = {t.low for t in tokens[at + 1 : at + 1 + size]} <= _BESIDE
+        return 1 + size, "and" if beside else "then"
 
     def _joint_at(self, tokens: list[Token], at: int) -> bool:
         """True if words that always join clauses follow: `, then …`, `, otherwise …`."""

@@ -79,6 +79,25 @@ def _same_start(written: str, known: str) -> bool:
     return written[:1] == known[:1] or written[:2] == known[1::-1]
 
 
+def cut_short(said: Sequence[Token], name: str) -> bool:
+    """True for `tomas` where `tomasz` is known: a letter or two left out, and no short form.
+
+    Args:
+        said: the words that name something.
+        name: the name that begins so.
+    """
+    known = split_name(name)
+    for word in (part for token in said for part in split_name(token.low)):
+        whole = {word, f"{word}s", word.removesuffix("s")} & set(known)
+        begun = [k for k in known if k.startswith(word) and len(k) - len(word) <= _LEFT_OUT]
+        if not whole and begun and len(word) >= _SHORTEST_PART:
+            return True
+    return False
+
+
+_LEFT_OUT = 2
+
+
 def slips(
     tokens: Sequence[Token],
     taken: Sequence[Mention],

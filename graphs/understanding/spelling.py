@@ -100,8 +100,10 @@ def _compounds(tokens: Sequence[Token]) -> list[Token]:
     return found
 
 
-_JOINED = re.compile(r"^(\d+)(ep|eps|epochs?|trials?|pct|percent|min|mins|days?)$")
+_JOINED = re.compile(r"^(\d+)(ep|eps|epochs?|trials?|pct|percent|min|mins|days?|d|hrs?|wks?)$")
 """A number with its unit written to it: `5ep`."""
+_UNITS = {"d": "days", "hr": "hours", "hrs": "hours", "wk": "weeks", "wks": "weeks"}
+"""Units that are words only behind a number."""
 
 
 def _apart(token: Token, joined: re.Match[str]) -> list[Token]:
@@ -109,7 +111,13 @@ def _apart(token: Token, joined: re.Match[str]) -> list[Token]:
     middle = token.start + len(number)
     return [
         Token(number, number, token.start, middle, "number"),
-        Token(unit, lexicon()["shorthand"].get(unit, unit), middle, token.end, "word"),
+        Token(
+            unit,
+            _UNITS.get(unit) or lexicon()["shorthand"].get(unit, unit),
+            middle,
+            token.end,
+            "word",
+        ),
     ]
 
 

@@ -14,6 +14,7 @@ from graphs.understanding.amend import amended
 from graphs.understanding.answers import value_for
 from graphs.understanding.arrows import arrows_in_words
 from graphs.understanding.asides import Asides
+from graphs.understanding.bare_versions import with_versions
 from graphs.understanding.begun import begun
 from graphs.understanding.clause import Clause, join, polite, strip_leading
 from graphs.understanding.conversation import ConversationState, Focus
@@ -27,7 +28,7 @@ from graphs.understanding.hearing import Hearing
 from graphs.understanding.helping import asks_for_help
 from graphs.understanding.join_reads import ReadJoiner
 from graphs.understanding.leftover import Leftovers
-from graphs.understanding.lexicon import common_words, phrases, words
+from graphs.understanding.lexicon import common_words, fields, phrases, words
 from graphs.understanding.link import Linker, link
 from graphs.understanding.merging import merged
 from graphs.understanding.models import model_mentions
@@ -43,6 +44,7 @@ from graphs.understanding.parsed import ParsedPlan, Reason
 from graphs.understanding.planner import Planner
 from graphs.understanding.pointing import Pointing
 from graphs.understanding.reading import Scope
+from graphs.understanding.reasons import without_reason
 from graphs.understanding.remarks import is_remark
 from graphs.understanding.replies import Replies
 from graphs.understanding.router import Encoder, Router
@@ -147,7 +149,10 @@ class Understanding:
             return going
         if reply := dialogue.answer_to_open(self, said, own, names, state):
             return reply
-        plan = merged(self._alone(own, tokens, names, state, cut), tokens, state, self.verbs)
+        plan = self._alone(own, tokens, names, state, cut)
+        if plan.abstained and not (plan.final or cut):
+            plan = self._without_reason(tokens, names, state) or plan
+        plan = merged(plan, tokens, state, self.verbs)
         if not plan.steps and plan.question is None:
             clauses = [Clause(list(tokens))]
             plan.spoken_of = self._with_named(clauses, names, ConversationState()).focus
@@ -171,6 +176,18 @@ class Understanding:
         if idle and asks_how_it_goes(tokens):
             return ParsedPlan(abstained=True, confidence=0.9, reply=self.replies.idle())
         return None
+
+    def _without_reason(
+        self, tokens: Sequence[Token], names: NameView, state: ConversationState
+    ) -> ParsedPlan | None:
+        """What a sentence asks for before its reason; never what is dangerous."""
+        kept = without_reason(tokens, self.verbs)
+        told = [Clause(list(tokens[len(kept) + 1 :]))] if kept else []
+        if any(read.operation is not None for read in self.hearing.reads(told, names)):
+            return None  # a list of several things, of which this is one
+        plan = self._alone(join(kept), kept, names, state, False) if kept else None
+        safe = plan is not None and not any(self.dangerous(s.operation) for s in plan.steps)
+        return plan if plan is not None and plan.steps and safe else None
 
     def _read_after_paste(
         self, text: str, names: NameView, state: ConversationState
@@ -215,7 +232,7 @@ class Understanding:
         cut: bool = False,
     ) -> ParsedPlan:
         """A sentence as a request of its own, with what was already answered about it."""
-        spelt = self._spelt(tokens, names)
+        spelt = with_versions(self._spelt(tokens, names), names, state, self.verbs)
         if corrected := self._self_corrected(spelt, text, names, state, answers, cut):
             return corrected
         if name := self._skipped(spelt, names):
@@ -354,6 +371,15 @@ class Understanding:
     def changes(self, operation: str) -> bool:
         """True for an operation that changes something, rather than only reads."""
         return self.operations.get(operation).effect is not Effect.READ
+
+    def dangerous(self, operation: str) -> bool:
+        """True for an operation that the gate asks about before it runs."""
+        return self.operations.get(operation).effect is Effect.DANGEROUS
+
+    def begins(self, operation: str, word: str) -> bool:
+        """True for a word that begins an order of an operation, or of what that begins."""
+        meant = (operation, fields()["begins"].get(operation, operation))
+        return word in self.verbs and any(self._orders.begins(name, word) for name in meant)
 
     def _with_named(
         self, named: Sequence[Clause], names: NameView, state: ConversationState

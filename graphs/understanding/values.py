@@ -133,6 +133,8 @@ def read_number(clause: Clause, spec: dict[str, Any], name: str = "") -> tuple[f
         if found is None or not clause.free(index, found[1]):
             continue
         value, end = found
+        if clause.tokens[index].low == "one" and index and clause.tokens[index - 1].low in _NTH:
+            continue  # `the first one` counts nothing
         if _another(clause.tokens, index, end, spec):
             continue
         scale = spec.get("scale", {})
@@ -151,6 +153,9 @@ def read_number(clause: Clause, spec: dict[str, Any], name: str = "") -> tuple[f
                 if _stands(clause.tokens, phrase, at - len(phrase)):
                     return value, (at - len(phrase), end)
     return None
+
+
+_NTH = frozenset(["first", "second", "third", "last", "other"])
 
 
 def _another(tokens: Sequence[Token], at: int, end: int, spec: dict[str, Any]) -> bool:

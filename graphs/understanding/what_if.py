@@ -59,6 +59,9 @@ def tried(parser: Understanding, tokens: Sequence[Token], state: ConversationSta
 _HOW_MUCH = re.compile(
     rf"how (?:long|much|many)\b.*\b{_IT}\b.*"
     r"\b(?:take|takes|need|needs|cost|costs|use|uses|run|last)\b"
+    rf"|what(?: all)? (?:would|will|does|do) {_IT} (?:need|require|take|use)\b"
+    rf"|(?:does|do|will|would|can|could) {_IT} (?:even |really )?(?:fit|be handled)\b"
+    rf"|(?:can|could) (?:this|my|the|our) (?:machine|laptop|box|server) (?:do|handle|take) {_IT}"
 )
 _ESTIMATE = {"training.start": "training.estimate"}
 
