@@ -69,7 +69,8 @@ def _values(tokens: Sequence[Token], at: int) -> tuple[str, int] | None:
         after = end + 1
         if after < len(tokens) and tokens[end].low == "," and tokens[after].low in ("or", "and"):
             after += 1
-        further = number_at(tokens, after)
+        article = after < len(tokens) and tokens[after].low in {"a", "an"}
+        further = None if article else number_at(tokens, after)  # `rank 16 and a learning rate of`
         if further is None or _counts_something(tokens, further[1]):
             break
         mark = mark or ("|" if tokens[end].low in _LISTS else "..")

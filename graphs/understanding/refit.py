@@ -8,6 +8,7 @@ from dataclasses import replace
 from graphs.understanding.clause import Clause
 from graphs.understanding.externals import FRONTIER, external_models, with_externals
 from graphs.understanding.lexicon import words
+from graphs.understanding.read_space import read_space
 from graphs.understanding.router import Route, Sentence
 from tools.kernel.entities import EntityKind
 from tools.kernel.operations import OperationSet
@@ -58,7 +59,7 @@ class Refit:
         question = clause.tokens[0].low in _ASKING
         if route.operation.startswith(_SCHEDULES) and not self._of_schedules(clause):
             route = _of_other_things(route)
-        route = with_externals(route, clause)
+        route = with_externals(_trained_once(route, clause), clause)
         if (route.operation == FRONTIER and external_models(clause)) or (
             not spans and not question
         ):
@@ -129,6 +130,25 @@ def _of_known_user(route: Route, clause: Clause) -> Route:
     return replace(route, probability=route.probability / (1 - share), runners=others)
 
 
+def _trained_once(route: Route, clause: Clause) -> Route:
+    """The route to a training where settings are said, and nothing that is to be searched."""
+    chance = dict(route.runners).get(_TRAIN, 0.0)
+    if route.operation != _TUNE or not chance:
+        return route
+    trains = clause.order[0].low in _TRAINING
+    if not trains or {t.low for t in clause.tokens} & _SEARCHED or read_space(clause):
+        return route
+    others = tuple((n, p) for n, p in route.runners if n != _TRAIN)
+    return replace(route, operation=_TRAIN, probability=route.probability + chance, runners=others)
+
+
+_TRAIN, _TUNE = "training.start", "training.tune"
+_TRAINING = frozenset(["train", "fine-tune", "finetune", "retrain", "re-train", "fit", "ft"])
+_SEARCHED = frozenset(
+    ["trials", "trial", "optuna", "search", "sweep", "study", "parallel", "between", "range",
+     "ranges", "hyperparameters", "hyperparameter", "hyper-parameters", "best", "optimal", "tpe",
+     "random", "tries", "attempts", "configurations", "combinations", "prune", "pruning", "or"]
+)  # fmt: skip
 _ADDS_USER, _SETS_ROLE = "platform.add_user", "platform.set_role"
 _MAKING = frozenset(["make", "turn", "set", "change"])
 """With these somebody who is there becomes something: `make nadia an operator`."""

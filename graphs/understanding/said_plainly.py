@@ -174,6 +174,13 @@ _PLAIN = (
         "with label ",
     ),
     (_wording(r"(?<=\d)\s+(?:per|for each|for every)\s+(?=(?:class|label|category)\b)"), " by "),
+    (
+        _wording(
+            r"\blook up (?=[^.;!?\n]*\b(?:docs?|documents?|documentation|handbooks?|runbooks?"
+            r"|knowledge(?: base)?|manuals?|policies|kb)\b)"
+        ),
+        "search for ",
+    ),
     # `but only on rows since May`
     (
         _wording(
