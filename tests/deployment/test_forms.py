@@ -136,6 +136,7 @@ def test_a_device_that_joins_later_gets_the_form_that_the_rollout_brought_to_its
     fleet.until(lambda: all(fleet.device(n).serving == first for n in joined), "they went back", 60)
 
 
+@pytest.mark.slow
 def test_a_device_that_joins_later_gets_no_variant_made_since_the_rollout(
     fleet: FleetUnderTest, mixed: int, kernel: Kernel, tmp_path: Path
 ) -> None:
@@ -155,7 +156,9 @@ def test_a_variant_rolled_out_by_its_own_number_goes_to_every_device(
     assert {fleet.serving(name)[0] for name in fleet.devices} == {("ticket-router", variant)}
 
 
-@pytest.mark.parametrize(("rows", "due"), [(20, 64), (2000, 87)])
+@pytest.mark.parametrize(
+    ("rows", "due"), [pytest.param(20, 64, marks=pytest.mark.slow), (2000, 87)]
+)
 def test_a_variant_is_held_to_as_many_rows_as_it_was_measured_on(
     fleet: FleetUnderTest,
     mixed: int,

@@ -74,6 +74,7 @@ def result(heard: list[News]) -> dict[str, Any]:
     return [event for news in heard for event in news.events][-1]["result"]
 
 
+@pytest.mark.slow
 def test_a_training_leaves_its_files_where_the_driver_wants_them(
     worker: Worker, spec: dict[str, Any], tmp_path: Path
 ):
@@ -100,6 +101,7 @@ def test_a_checkpoint_is_fetched_once_and_another_worker_goes_on_from_it(
     other.close()
 
 
+@pytest.mark.slow
 def test_a_wish_to_pause_reaches_the_process(worker: Worker, spec: dict[str, Any]):
     begin(worker, spec)
     follow(worker, lambda news: any("epoch" in e.get("message", "") for e in news.events))
@@ -115,6 +117,7 @@ def test_how_a_process_died_is_told_with_its_log(worker: Worker, spec: dict[str,
     assert b"Traceback" in last.log
 
 
+@pytest.mark.slow
 def test_a_process_that_a_signal_ends_is_told_apart(worker: Worker, spec: dict[str, Any]):
     begin(worker, spec)
     follow(worker, lambda news: any("epoch" in e.get("message", "") for e in news.events))
