@@ -40,7 +40,7 @@ from graphs.understanding.pairs import (
 from graphs.understanding.plan_steps import ends, every, number_anew, same_step
 from graphs.understanding.reading import Filled, Reading, Scope
 from graphs.understanding.said import said_values, says_only_values
-from graphs.understanding.sides import agreed, meant, side_won, unsettled
+from graphs.understanding.sides import agreed, meant, side_brought, side_won, unsettled
 from graphs.understanding.text import Token, tokenise
 from graphs.understanding.winners import sides, winner_at, won_before
 from graphs.understanding.written import read_version
@@ -400,11 +400,16 @@ class Planner:
         self, wanted: Wanted, step: Step, read: Read, scope: Scope, draft: Draft
     ) -> tuple[Wanted, str] | None:
         """A condition as a step measures it; unclear if it names a side that the step has not."""
-        seen = side_won(wanted, step, scope.names)
+        words = Clause(list(wanted.compare or ()))
+        link(words, self._linker, scope.names)
+        named = [m.mention for m in model_mentions(words) if m.mention is not None]
+        said = named[0].names[0].name if len(named) == 1 else None
+        seen = side_won(wanted, step, scope.names, said)
         if seen is None:
             draft.unclear = " ".join(t.low for t in read.clause.condition or ())
             return None
-        return seen, step.id
+        act = read.operation or ""
+        return side_brought(seen, step, scope.names, act, read.clause), step.id
 
     def _settled(
         self,

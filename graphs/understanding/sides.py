@@ -7,13 +7,12 @@ that a condition names decides the sign, and is what its act is about, unless th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from graphs.plan import Step
 from graphs.understanding.clause import Clause
-from graphs.understanding.conditions import Wanted
+from graphs.understanding.conditions import TURNED, Wanted
 from graphs.understanding.lexicon import phrases
 from graphs.understanding.link import resolve_alias
 from graphs.understanding.models import model_mentions
@@ -39,8 +38,14 @@ def sides_of(step: Step, names: NameView) -> list[tuple[Any, Any]]:
     return [(m, _number(m, v, names)) for m, v in ((model, said.get("version")), (other, second))]
 
 
-def side_won(wanted: Wanted, step: Step, names: NameView) -> Wanted | None:
+def side_won(wanted: Wanted, step: Step, names: NameView, said: str | None = None) -> Wanted | None:
     """A condition as its comparison measures it, with the side that it names.
+
+    Args:
+        wanted: the condition.
+        step: the comparison.
+        names: tells which version an alias is.
+        said: the model that the condition names, if it names one.
 
     Returns:
         None if it names a side that the comparison does not have.
@@ -50,11 +55,42 @@ def side_won(wanted: Wanted, step: Step, names: NameView) -> Wanted | None:
     first, second = sides_of(step, names)
     if wanted.subject is None:
         return replace(wanted, side=_as_side(first))
-    for model, version in (first, second):
-        if version is not None and version == _number(model, wanted.subject, names):
-            seen = replace(wanted, subject=version).seen_from(_numbered(step, first, second))
-            return replace(seen, side=_as_side((model, version)), loses=wanted.op in ("<", "<="))
+    for side in (first, second):
+        model, version = side
+        told = version is not None and version == _number(model, wanted.subject, names)
+        if told and said in (None, model):
+            seen = wanted if side == first else _turned(wanted)
+            loses = wanted.op in ("<", "<=")
+            return replace(seen, subject=version, side=_as_side(side), loses=loses)
     return None
+
+
+def side_brought(
+    wanted: Wanted, step: Step, names: NameView, operation: str, clause: Clause
+) -> Wanted:
+    """A condition on what its act names: `compare v3 with v2 and promote v2 if it is better`.
+
+    Args:
+        wanted: the condition, about the first side where it names none.
+        step: the comparison.
+        names: tells which version an alias is.
+        operation: the act.
+        clause: its words.
+    """
+    if wanted.compare is None or wanted.subject is not None or operation not in _BRINGS:
+        return wanted
+    first, second = sides_of(step, names)
+    named = [m for m in model_mentions(clause, aliases=False) if m.version is not None]
+    if len(named) != 1 or first == second:
+        return wanted
+    model = named[0].mention.names[0].name if named[0].mention else None
+    meant = [s for s in (first, second) if s[1] == named[0].version and model in (None, s[0])]
+    return replace(_turned(wanted), side=_as_side(second)) if meant == [second] else wanted
+
+
+def _turned(wanted: Wanted) -> Wanted:
+    """The same, measured from the other side."""
+    return replace(wanted, op=TURNED[wanted.op], margin=0.0 - wanted.margin)
 
 
 def agreed(wanted: Wanted, step: Step, names: NameView) -> Wanted:
@@ -153,8 +189,3 @@ def _number(model: Any, version: Any, names: NameView) -> Any:
     if isinstance(model, str) and isinstance(version, str):
         return resolve_alias(model, version, names) or version
     return version
-
-
-def _numbered(step: Step, first: Sequence[Any], second: Sequence[Any]) -> Step:
-    versions = {"version": first[1], "other_version": second[1]}
-    return step.model_copy(update={"arguments": {**step.arguments, **versions}})

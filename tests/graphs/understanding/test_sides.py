@@ -81,6 +81,37 @@ def test_what_may_be_another_side_or_alias_is_not_guessed(
     assert understanding.parse(text, names).steps == []
 
 
+@pytest.mark.parametrize(
+    ("text", "model", "version", "first"),
+    [
+        (" and make mail-triage v3 challenger if it is better", "mail-triage", 3, False),
+        (" and make ticket-router v3 challenger if it is better", "ticket-router", 3, True),
+        ("; if mail-triage v3 wins promote it to challenger", "mail-triage", 3, False),
+        ("; if ticket-router v3 wins promote it to challenger", "ticket-router", 3, True),
+    ],
+)
+def test_sides_of_one_number_are_told_apart_by_their_models(
+    understanding: Understanding,
+    names: FileNames,
+    text: str,
+    model: str,
+    version: int,
+    first: bool,
+) -> None:
+    sentence = f"compare ticket-router v3 with mail-triage v3 on tickets{text}"
+    _, act = understanding.parse(sentence, names).steps
+    assert (act.arguments["model"], act.arguments["version"]) == (model, version)
+    assert act.condition is not None and (act.condition.op == ">") == first
+
+
+def test_what_is_promoted_if_it_is_better_is_the_side_that_must_win(
+    understanding: Understanding, names: FileNames
+) -> None:
+    text = "compare ticket-router v3 with v1 on tickets and make v1 challenger if it is better"
+    compared, act = understanding.parse(text, names).steps
+    assert act.arguments["version"] == _won_by(compared, act) == 1
+
+
 def _won_by(compared: Step, act: Step) -> Any:
     """The version whose win the act hangs on."""
     assert act.condition is not None and act.condition.left.step == compared.id
