@@ -14,6 +14,7 @@ from itertools import pairwise
 from graphs.understanding.clause import Clause, Mention
 from graphs.understanding.lexicon import words
 from graphs.understanding.text import Token
+from tools.kernel.entities import EntityKind
 
 _LEADING = frozenset(
     ["ok", "okay", "oh", "hm", "hmm", "and", "but", "well", "so", "good", "fine", "no", "yes",
@@ -144,9 +145,15 @@ def _begins_with_what_is_told(clause: Clause, verbs: Collection[str]) -> bool:
     if _order_follows(clause.tokens[end:], verbs):
         return False  # `tp-14 got stolen, lock it out`
     wished = _WISHING & {t.low for t in clause.tokens}
-    if wished or end >= len(clause.tokens) or clause.tokens[end].low not in _TELLING:
+    of_user = first is not None and first.kind is EntityKind.USER
+    telling = _TELLING | _LEAVING if of_user else _TELLING
+    if wished or end >= len(clause.tokens) or clause.tokens[end].low not in telling:
         return False
     return first is not None or _VERSION.fullmatch(clause.tokens[at].low) is not None
+
+
+_LEAVING = frozenset(["left", "leaves", "quit", "quits", "resigned", "moved", "joined", "retired"])
+"""What is told of people: `matteo left the company` removes nobody yet."""
 
 
 def _order_follows(tokens: Sequence[Token], verbs: Collection[str]) -> bool:

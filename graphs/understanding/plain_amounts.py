@@ -49,6 +49,19 @@ AMOUNTS = (
      r"power 0.\g<share>"),
     (_wording(r"\bpower\s+(?:of\s+|at\s+|=\s*)?(?P<share>\d\d)\s*(?:%|percent\b|per cent\b)"),
      r"power 0.\g<share>"),
+    # `on 25% of the kiosks, then 50, then all` and `…, 25 first, then 50` are steps
+    (
+        _wording(
+            r"\b(?:on|to|onto)\s+(?P<share>\d+)\s*(?:%|percent)\s+of\s+"
+            r"(?P<group>(?:the\s+|our\s+)?[\w-]+(?:\s+[\w-]+)?)\s*,\s*(?:and\s+)?then\s+"
+            r"(?=\d|all\b|every)"
+        ),
+        r"to \g<group>, first \g<share>%, then ",
+    ),
+    (
+        _wording(r",\s*(?P<share>\d+)\s*(?:%|percent)?\s+first\s*,\s*then\s+(?=\d|all\b|every)"),
+        r", first \g<share>%, then ",
+    ),
     # `5 percent, after it 25, after it everybody` are steps
     (_wording(r"\bafter (?:it|that|this)\s+(?=\d|every(?:body|one)\b|all\b)"), "then "),
     # `the old one stays valid for two weeks`, `let the old one count for two weeks`

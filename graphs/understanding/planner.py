@@ -389,7 +389,7 @@ class Planner:
         if filled.needs is not None:
             self._bridge(filled, draft, None)
         if "group" in self._operations.get(operation).input.model_fields:
-            of = _group_of(read.clause)
+            of = _group_of(read.clause) or _only_group(draft.steps)
             filled.arguments |= {} if of is None or "group" in filled.arguments else {"group": of}
         same = self._measured_already(operation, filled.arguments, draft.steps)
         before = draft.steps[-1] if draft.steps else None
@@ -454,6 +454,12 @@ class Planner:
         named = model_mentions(clause)
         compares = step.operation == _COMPARE and wanted.subject is not None
         return not named or (compares and len(named) == 1)
+
+
+def _only_group(steps: Sequence[Step]) -> Any:
+    """The one group that the steps before act on: `canary it there, roll back if …`."""
+    groups = [s.arguments["group"] for s in steps if isinstance(s.arguments.get("group"), str)]
+    return groups[0] if len(set(groups)) == 1 else None
 
 
 def _group_of(clause: Clause) -> str | None:

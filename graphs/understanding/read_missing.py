@@ -43,6 +43,9 @@ def missing(r: Reading) -> None:
     ):
         r.out.question = ask(r.operation, "job", r.scope.names)
         return  # which of its jobs, if any, the catalogue does not tell
+    if r.operation.name == _UNDO and r.open("receipt") and _one_of_several(r):
+        r.out.question = ask(r.operation, "receipt", r.scope.names)
+        return  # `undo the second one` of a list means none that is known here
     if name := _without_amount(r):
         r.out.question = ask(r.operation, name, r.scope.names)
         return
@@ -76,6 +79,17 @@ def _as_checked(r: Reading, name: str) -> bool:
 
 
 _GATE = "registry.check_promotion"
+
+
+def _one_of_several(r: Reading) -> bool:
+    """True where one of a list is meant by its place, but not the last one."""
+    return r.clause.find(phrases("references", "second_side"), free=False) is not None or any(
+        t.low in _PLACES for t in r.clause.tokens
+    )
+
+
+_UNDO = "platform.undo"
+_PLACES = frozenset(["first", "third", "fourth", "fifth", "oldest"])
 _MORE = re.compile(
     r"\b(?:more|fewer|less|higher|lower|bigger|smaller|larger|longer|greater)"
     r" (?P<what>epochs?|trials?|rank|learning rate|lr|batch(?: size)?|length)\b(?! than)"

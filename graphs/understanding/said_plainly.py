@@ -181,6 +181,7 @@ _PLAIN = (
         ),
         "search for ",
     ),
+    (_wording(r"\bthe confusions? (?=of\b)"), "the confusion matrix "),
     # `but only on rows since May`
     (
         _wording(

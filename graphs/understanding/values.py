@@ -475,8 +475,13 @@ def read_shaped(clause: Clause, spec: dict[str, Any]) -> tuple[str, Span] | None
 def read_flag(clause: Clause, spec: dict[str, Any]) -> tuple[bool, Span] | None:
     """What the words for a yes or a no that stand in the clause say."""
     for value, words_ in ((False, spec.get("false", [])), (True, spec.get("true", []))):
-        if span := clause.find(split_phrases(words_)):
-            return value, span
+        for phrase in split_phrases(words_):
+            span = clause.find([phrase])
+            named = span and any(
+                m.start <= span[0] and span[1] <= m.end for m in clause.mentions
+            )  # the `lift` of `protect the lift servers`
+            if span and not named:
+                return value, span
     return None
 
 

@@ -319,3 +319,50 @@ def test_one_of_two_versions_counts_nothing(says: Says, which: str) -> None:
 def test_the_second_of_one_is_asked(says: Says) -> None:
     line = as_line(says("describe ticket-router", "archive the second one"))
     assert (line["steps"], line["question"]["operation"]) == ([], "registry.archive")
+
+
+def test_a_word_within_a_name_switches_nothing_off(understanding: Understanding) -> None:
+    names = FileNames({"device_group": ["lift-servers"]})
+    [step] = parse_turns(["protect the lift servers"], understanding, names).steps
+    assert step.arguments == {"group": "lift-servers"}
+
+
+def test_the_health_that_an_act_hangs_on_is_that_of_its_group(says: Says) -> None:
+    sentence = "canary ticket-router 3 on the kiosks, roll back if the error rate goes above 3%"
+    rolled_out, health, back = says(sentence).steps
+    groups = [step.arguments["group"] for step in (rolled_out, health, back)]
+    assert groups == ["kiosks"] * 3
+
+
+@pytest.mark.parametrize("told", ["oskar left the company", "oskar quit", "nadia resigned"])
+def test_who_left_is_not_removed_before_somebody_says_so(says: Says, told: str) -> None:
+    assert says(told).steps == []
+    [step] = says(f"{told}, remove the account").steps
+    assert step.operation == "platform.remove_user"
+
+
+def test_one_of_several_receipts_is_asked(says: Says) -> None:
+    line = as_line(says("show me the last 3 receipts", "undo the second one"))
+    assert (line["steps"], line["question"]["slot"]) == ([], "receipt")
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["put ticket-router 3 on 25% of the kiosks, then 50, then all, ten minutes each",
+     "roll ticket-router 3 out to the kiosks, 25 first, then 50, then all, ten minutes each"],
+)  # fmt: skip
+def test_growing_shares_are_steps_of_one_rollout(says: Says, said: str) -> None:
+    [step] = says(said).steps
+    assert step.arguments["steps"] == [25, 50, 100]
+    assert step.arguments["minutes"] == 10
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["fine-tune on chat-turns with rank 16 and a learning rate of 0.0002",
+     "train on chat-turns with rank 16 and a learning rate of 0.0002"],
+)  # fmt: skip
+def test_settings_of_a_training_are_no_search(says: Says, said: str) -> None:
+    [step] = says(said).steps
+    assert step.operation == "training.start"
+    assert step.arguments == {"dataset": "chat-turns", "rank": 16, "learning_rate": 0.0002}
