@@ -108,7 +108,7 @@ def _of_version(clause: Clause, last: Plan, names: NameView) -> Step | None:
         ("evaluation.", "registry.describe", "registry.check_promotion")
     )
     known = {n.name for n in version_names(model, names)}
-    if not looks or "version" not in step.arguments or f"{number[0]:g}" not in known:
+    if not looks or "other_version" in step.arguments or f"{number[0]:g}" not in known:
         return None
     return _again(step, version=int(number[0]))
 

@@ -182,6 +182,30 @@ _PLAIN = (
         "search for ",
     ),
     (_wording(r"\bthe confusions? (?=of\b)"), "the confusion matrix "),
+    # `champion of X back to 3`, `switch X's champion to 4` name a version
+    (
+        _wording(
+            r"\b(?P<alias>(?:champion|challenger|staging)(?:\s+alias)?(?:\s+(?:of|on|for)\s+[\w.-]+)?"
+            r"(?:\s+back)?)\s+to\s+(?=\d+\b(?!\s*(?:%|percent|points?|rows)))"
+        ),
+        r"\g<alias> to version ",
+    ),
+    # `the difference between 2 and 4 of X` is that of two versions
+    (
+        _wording(
+            r"\bdifferences? between (?:versions? |v)?(?P<one>\d+) and "
+            r"(?:version |v)?(?P<other>\d+) of (?P<model>[a-z][\w.-]*)"
+        ),
+        r"difference between \g<model> \g<one> and \g<other>",
+    ),
+    # `the newest ticket-router` is its newest version
+    (
+        _wording(
+            r"\bthe (?P<newest>newest|latest|most recent) (?P<model>[a-z][\w]*-[\w.-]*[a-z]\w*)"
+            r"(?=\s+(?:on|onto|to|in|into|at|out)\b)"
+        ),
+        r"the \g<newest> version of \g<model>",
+    ),
     # `but only on rows since May`
     (
         _wording(

@@ -337,7 +337,7 @@ def test_the_health_that_an_act_hangs_on_is_that_of_its_group(says: Says) -> Non
 @pytest.mark.parametrize("told", ["oskar left the company", "oskar quit", "nadia resigned"])
 def test_who_left_is_not_removed_before_somebody_says_so(says: Says, told: str) -> None:
     assert says(told).steps == []
-    [step] = says(f"{told}, remove the account").steps
+    [step] = says(f"{told}, remove {'him' if 'oskar' in told else 'her'}").steps
     assert step.operation == "platform.remove_user"
 
 
@@ -366,3 +366,29 @@ def test_settings_of_a_training_are_no_search(says: Says, said: str) -> None:
     [step] = says(said).steps
     assert step.operation == "training.start"
     assert step.arguments == {"dataset": "chat-turns", "rank": 16, "learning_rate": 0.0002}
+
+
+@pytest.mark.parametrize(
+    ("turns", "operation", "arguments"),
+    [
+        (("put the newest mail-triage on the kiosks",), "deployment.start", {"version": 3}),
+        (("champion of ticket-router back to 3",), "registry.promote", {"version": 3}),
+        (("swap ticket-router champion to 4",), "registry.promote", {"version": 4}),
+        (
+            ("what is the difference between 2 and 4 of ticket-router",),
+            "evaluation.compare",
+            {"version": 2, "other_version": 4},
+        ),
+        (
+            ("how robust is ticket-router against typos", "and 3?"),
+            "evaluation.robustness",
+            {"model": "ticket-router", "version": 3},
+        ),
+    ],
+)
+def test_a_number_is_the_version_that_it_can_only_be(
+    says: Says, turns: tuple[str, ...], operation: str, arguments: dict[str, Any]
+) -> None:
+    [step] = says(*turns).steps
+    assert step.operation == operation
+    assert arguments.items() <= step.arguments.items()
