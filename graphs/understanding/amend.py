@@ -117,7 +117,9 @@ def _meant(parser: Understanding, tokens: Sequence[Token], state: ConversationSt
     return state.recent[0]
 
 
-def _said_again(parser: Understanding, rest: Sequence[Token], how: str, last: Plan) -> list[Token]:
+def _said_again(
+    parser: Understanding, rest: Sequence[Token], how: str | None, last: Plan
+) -> list[Token]:
     """What a correction says beside the verb of the act that it corrects."""
     operation = last.steps[-1].operation
     rest = strip_leading(list(rest), (("right",), ("ok",), ("okay",), ("well",), ("then",), (",",)))

@@ -286,7 +286,7 @@ def test_every_figure_that_is_measured_can_be_asked_for():
         "cosine",
     )
     figures: Any = dict.fromkeys((*names, *timed), 1)
-    scores = dict.fromkeys(SHOWN, 1.0)
+    scores: dict[str, float] = dict.fromkeys(SHOWN, 1.0)
     variant = metrics_of(
         VariantResult(variant="x", runtime="x", metric="token_f1", **figures), scores
     )
