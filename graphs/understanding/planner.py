@@ -389,7 +389,7 @@ class Planner:
         if filled.needs is not None:
             self._bridge(filled, draft, None)
         if "group" in self._operations.get(operation).input.model_fields:
-            of = _group_of(read.clause) or _only_group(draft.steps)
+            of = _group_of(read.clause) or _only_group(draft.steps) or _pointed_group(read, scope)
             filled.arguments |= {} if of is None or "group" in filled.arguments else {"group": of}
         same = self._measured_already(operation, filled.arguments, draft.steps)
         before = draft.steps[-1] if draft.steps else None
@@ -454,6 +454,16 @@ class Planner:
         named = model_mentions(clause)
         compares = step.operation == _COMPARE and wanted.subject is not None
         return not named or (compares and len(named) == 1)
+
+
+def _pointed_group(read: Read, scope: Scope) -> Any:
+    """The group spoken of last, where an act points at it: `roll them back if …`."""
+    found = scope.conversation.newest(EntityKind.DEVICE_GROUP)
+    points = any(t.low in _THEM for t in read.clause.tokens)
+    return found.value if found is not None and points and isinstance(found.value, str) else None
+
+
+_THEM = frozenset(["them", "it", "those", "these", "there", "that", "they"])
 
 
 def _only_group(steps: Sequence[Step]) -> Any:

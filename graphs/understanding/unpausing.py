@@ -23,6 +23,10 @@ _ON = re.compile(
 )
 
 
+_SURELY = frozenset(["resume", "unpause"])
+"""Words that are no yes to a pause that waits."""
+
+
 def unpaused(
     parser: Understanding, tokens: Sequence[Token], state: ConversationState
 ) -> Step | None:
@@ -36,7 +40,9 @@ def unpaused(
     Returns:
         None if nothing was paused last, or the words say something else.
     """
-    if state.proposed is not None or state.pending is not None or not state.recent:
+    no_yes = bool({t.low for t in tokens} & _SURELY)
+    waits = state.proposed is not None and not no_yes
+    if waits or state.pending is not None or not state.recent:
         return None
     if not _ON.fullmatch(" ".join(t.low for t in tokens if t.kind != "punctuation")):
         return None

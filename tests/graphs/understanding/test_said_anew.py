@@ -392,3 +392,23 @@ def test_a_number_is_the_version_that_it_can_only_be(
     [step] = says(*turns).steps
     assert step.operation == operation
     assert arguments.items() <= step.arguments.items()
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        ("what's wrong with the kiosks?", "roll them back if the error rate is over 5%"),
+        ("what's wrong with the kiosks?", "roll them back", "only if the error rate is over 5%"),
+    ],
+)
+def test_an_act_on_those_spoken_of_hangs_on_their_health(
+    says: Says, turns: tuple[str, ...]
+) -> None:
+    health, back = says(*turns).steps
+    assert (health.arguments, back.arguments) == ({"group": "kiosks"}, {"group": "kiosks"})
+    assert back.condition is not None
+
+
+def test_what_was_paused_is_what_goes_on(says: Says) -> None:
+    [step] = says("pause the rollout on the kiosks", "resume").steps
+    assert (step.operation, step.arguments) == ("deployment.resume", {"group": "kiosks"})
