@@ -103,7 +103,9 @@ def answer_to_open(
     if given_up := _given_up(parser, tokens, state):
         return given_up
     told = without_reason(tokens, parser.verbs)
-    return answer_to_open(parser, told, join(told), names, state) if told else None
+    if not told or guards.act(told) is not None:
+        return None  # a yes with more words is not taken for one
+    return answer_to_open(parser, told, join(told), names, state)
 
 
 def _supposed(

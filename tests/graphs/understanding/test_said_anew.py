@@ -412,3 +412,7 @@ def test_an_act_on_those_spoken_of_hangs_on_their_health(
 def test_what_was_paused_is_what_goes_on(says: Says) -> None:
     [step] = says("pause the rollout on the kiosks", "resume").steps
     assert (step.operation, step.arguments) == ("deployment.resume", {"group": "kiosks"})
+
+
+def test_a_yes_with_more_words_makes_no_new_plan(says: Says) -> None:
+    assert says(ROLLOUT, "yes, the crew is ready").steps == []
