@@ -17,6 +17,7 @@ _FOLLOWS = frozenset(
      "of", "then", ",", ".", "?", "!", ";", "please", "again", "too", "now", "first", "instead"]
 )  # fmt: skip
 """What may stand behind a version that is said by its number alone."""
+_COMPARING = frozenset(["compare", "pit", "measure", "hold"])
 _IT = frozenset(["it", "that", "this"])
 _AGAINST = frozenset(["with", "against", "to", "vs", "versus"])
 _PARTICLES = frozenset(["out", "back", "up"])
@@ -30,7 +31,7 @@ def with_versions(
     """The tokens with `version` before a number that can only be one of the model spoken of.
 
     Args:
-        tokens: a sentence that names no model.
+        tokens: a sentence; the model may be named in it.
         names: the catalogue.
         state: the conversation, in which a model is spoken of.
         verbs: the words that begin commands.
@@ -45,7 +46,8 @@ def with_versions(
     if model is None or len(rest) < 2 or rest[0].low not in verbs:
         return given
     at += at < len(given) and given[at].low in _PARTICLES
-    if at + 1 < len(given) and given[at].low in _IT and given[at + 1].low in _AGAINST:
+    compares = rest[0].low in _COMPARING and at + 1 < len(given)
+    if compares and given[at].low in _IT and given[at + 1].low in _AGAINST:
         at += 2  # `compare it with 5`
     if not isinstance(model.value, str) or not _is_version(given, at, model.value, names):
         return given
@@ -58,9 +60,10 @@ def _is_version(tokens: Sequence[Token], at: int, model: str, names: NameView) -
     if at >= len(tokens) or tokens[at].kind != "number":
         return False
     said, after = tokens[at].low, tokens[at + 1].low if at + 1 < len(tokens) else "."
-    versions = {name.name for name in version_names(model, names)}
-    jobs = {name.name for name in names.names(EntityKind.JOB)}
-    return said in versions - jobs and after in _FOLLOWS and after not in UNITS
+    known = any(name.name == said for name in version_names(model, names))
+    if not known or after not in _FOLLOWS or after in UNITS:
+        return False
+    return not any(job.name == said for job in names.names(EntityKind.JOB))
 
 
 def _without_of_it(tokens: Sequence[Token]) -> list[Token]:

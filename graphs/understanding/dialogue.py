@@ -96,16 +96,18 @@ def answer_to_open(
     if supposed := _supposed(parser, tokens, names, state):
         return supposed
     acts = any(parser.changes(s.operation) for p in state.recent[:1] for s in p.steps)
-    told = acts and excluded(tokens, linked(parser, tokens, names))
-    changed = _changed(parser, tokens, names, state) if state.recent and not told else None
+    taken_out = acts and excluded(tokens, linked(parser, tokens, names))
+    changed = _changed(parser, tokens, names, state) if state.recent and not taken_out else None
     if changed is not None:
         return None if _loses_its_time(parser, tokens, changed) else changed
     if given_up := _given_up(parser, tokens, state):
         return given_up
-    told = without_reason(tokens, parser.verbs)
-    if not told or guards.act(told) is not None:
+    kept = without_reason(tokens, parser.verbs)
+    if not kept or guards.act(kept) is not None:
         return None  # a yes with more words is not taken for one
-    return answer_to_open(parser, told, join(told), names, state)
+    if linked(parser, tokens[len(kept) :], names):
+        return None  # `…, the kiosks are taboo` may say what the act is not to touch
+    return answer_to_open(parser, kept, join(kept), names, state)
 
 
 def _supposed(
@@ -171,8 +173,8 @@ def _unknown_version(
         other = step.arguments.get("other_model", first)
         for slot, model in (("version", first), ("other_version", other)):
             version = step.arguments.get(slot)
-            told = version_names(model, names) if isinstance(model, str) else []
-            known = {n.name for n in told}
+            versions = version_names(model, names) if isinstance(model, str) else []
+            known = {n.name for n in versions}
             if known and isinstance(version, int) and str(version) not in known:
                 told = f"{model} has no version {version}."
                 operation = parser.operations.get(step.operation)

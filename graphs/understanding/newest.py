@@ -62,8 +62,19 @@ def newest_version(
     Returns:
         The version's number, and the words for it; None without such words or such a version.
     """
-    span = clause.find(phrases("references", "newest_version"), free=False)
+    span = clause.find(phrases("references", "newest_version"), free=False) or _of_age(clause)
     if span is None or not isinstance(model, str):
         return None
     known = [int(n.name) for n in version_names(model, names) if n.name.isdigit()]
     return (max(known), span) if known else None
+
+
+def _of_age(clause: Clause) -> tuple[int, int] | None:
+    """The `newest` right before a model's name: `put the newest ticket-router on the kiosks`."""
+    models = {m.start for m in clause.mentions if m.kind is EntityKind.MODEL}
+    found = (at - 1 for at in models if at and clause.tokens[at - 1].low in _AGES)
+    at = next(found, None)
+    return None if at is None else (at, at + 1)
+
+
+_AGES = frozenset(["newest", "latest"])

@@ -13,6 +13,10 @@ _ENOUGH = (
     r"(?:should|would|will|'ll|might)\s+(?:do|be\s+(?:plenty|enough|fine|sufficient|ok))"
     r"|(?:is|are)\s+(?:plenty|enough|fine|sufficient)|suffices?|does\s+it"
 )
+_COUNT = (
+    r"(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty"
+    r"|fifty|sixty|seventy|eighty|ninety|hundred)"
+)
 _OLD_KEY = r"(?:the\s+)?(?:old|previous|former|current|existing)\s+(?:one|key)"
 
 AMOUNTS = (
@@ -28,7 +32,7 @@ AMOUNTS = (
     # `…? 80 rows should be plenty` says how many, and asks for nothing else
     (
         _wording(
-            r"\s*[.?!;,]\s+(?P<count>\d+|[a-z]+(?:\s+hundred|\s+thousand)?)\s+"
+            rf"\s*[.?!;,]\s+(?P<count>\d+|{_COUNT}(?:\s+(?:hundred|thousand))?)\s+"
             rf"(?P<unit>rows|trials|epochs|samples|days|devices|examples)\s+(?:{_ENOUGH})"
         ),
         r", \g<count> \g<unit>",

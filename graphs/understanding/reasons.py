@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from graphs.understanding.guards import stems
+from graphs.understanding.clause import strip_leading
 from graphs.understanding.lexicon import words
 from graphs.understanding.text import Token
 
 _ENDS = frozenset([",", ".", ";", "-", "–", "—", "!", "\n"])
-_CAUSES = frozenset(["because", "since", "cause", "cuz", "bc", "otherwise", "as"])
+_CAUSES = (("because",), ("since",), ("cause",), ("cuz",), ("bc",), ("as",))
 _PERSONS = frozenset(
     ["i", "we", "he", "she", "they", "it", "you", "nobody", "everybody", "everyone", "somebody",
      "someone", "people", "i'm", "we're", "they're", "it's", "its", "he's", "she's", "that's",
@@ -20,7 +20,9 @@ _BINDING = frozenset(
      "but", "then", "please", "?", "not", "never", "without", "or", "also", "too", "should",
      "must", "shall", "would", "could", "might", "may", "says", "said", "say", "asked", "asks",
      "told", "tells", "joking", "kidding", "wish", "maybe", "no",
-     "don't", "dont", "won't", "can't", "cannot", "isn't", "doesn't", "wait", "meant", "mean"]
+     "don't", "dont", "won't", "can't", "cannot", "isn't", "doesn't", "wait", "meant", "mean",
+     "otherwise", "excluded", "exempt", "out", "off", "stay", "stays", "remain", "remains",
+     "remaining", "left", "leave", "spared", "untouched", "rest", "others", "ones", "later"]
 )  # fmt: skip
 """Words with which what follows narrows or denies, hangs on something, or asks for more."""
 _WISHES = frozenset(["wants", "want", "wanted"])
@@ -28,7 +30,7 @@ _ATTEND = frozenset(["be", "see", "watch", "attend", "sleep", "rest", "know"])
 """What people want to do beside an act: `the shop manager wants to be there`."""
 _STATING = frozenset(
     ["is", "are", "was", "were", "has", "have", "had", "do", "does", "did", "can", "need", "needs",
-     "use", "used", "leaves", "went", "came", "still", "always", "just", "will", "got", "get"]
+     "use", "leaves", "went", "came", "will", "got", "get", *_WISHES]
 )  # fmt: skip
 _SUBJECT = 5
 _SHORTEST = 2
@@ -55,23 +57,22 @@ def _is_reason(part: Sequence[Token], verbs: Collection[str]) -> bool:
     said = [t for t in part if t.kind != "punctuation"]
     if len(said) < _SHORTEST + 1 or {t.low for t in part} & _BINDING:
         return False
-    first, rest = said[0], said[1:]
-    wishes = [i for i, t in enumerate(said) if t.low in _WISHES]
-    if any(i + 2 >= len(said) or said[i + 1].low != "to" or said[i + 2].low not in _ATTEND
-           for i in wishes):  # fmt: skip
+    if any(not _attends(said, at) for at, t in enumerate(said) if t.low in _WISHES):
         return False
     if any(t.low == "and" for t in said) and any(t.low in verbs for t in said):
         return False  # `they are nervous and pause it` orders something
-    if any(t.kind in ("number", "path", "quote") for t in rest) or first.low in verbs:
+    first, *rest = strip_leading(said, _CAUSES)
+    if any(t.kind != "word" or any(c.isdigit() for c in t.low) for t in rest):
         return False
-    if first.low in _CAUSES:
-        return True
-    subject = first.low in _PERSONS | words("words", "determiners") or first.kind == "number"
-    stated = any(_states(t, verbs) for t in rest[:_SUBJECT])
-    return subject and (first.low in _PERSONS or stated)
+    if first.low in verbs or not rest:
+        return False
+    stated = any(t.low in _STATING or t.low.endswith("ed") for t in rest[:_SUBJECT])
+    if first.kind == "number":
+        return stated or rest[0].low == "still"
+    return first.low in _PERSONS or (first.low in words("words", "determiners") and stated)
 
 
-def _states(token: Token, verbs: Collection[str]) -> bool:
-    """True for a finite verb: `leaves`, `is`, `mixes`; of an order, only the bare form is one."""
-    finite = token.low in _STATING or (token.low.endswith("s") and len(token.low) > _SUBJECT - 1)
-    return (finite or bool(set(stems(token.low)))) and token.low not in verbs
+def _attends(said: Sequence[Token], at: int) -> bool:
+    """True for the wish in `the shop manager wants to be there`, which asks for no other act."""
+    after = [t.low for t in said[at + 1 : at + 3]]
+    return len(after) == len(("to", "be")) and after[0] == "to" and after[1] in _ATTEND

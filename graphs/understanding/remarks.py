@@ -246,11 +246,9 @@ _TURNING = frozenset(
     ["other way round", "the other way round", "other way around", "the other way around",
      "the opposite", "wrong way round", "the wrong way round", "i changed my mind",
      "changed my mind", "i have changed my mind", "on second thought", "on second thoughts",
-     "long story", "long story short", "you know what", "change of plan", "change of plans", 
-     "hold that thought", "good enough", "fair enough",
-     "that's good enough", "looks good", "sounds good",
-     "makes sense", "not bad", "quick one",
-     "new plan", "small change"]
+     "long story", "long story short", "you know what", "change of plan", "change of plans",
+     "hold that thought", "good enough", "fair enough", "that's good enough", "looks good",
+     "sounds good", "makes sense", "not bad", "quick one", "new plan", "small change"]
 )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ _SAID = {
     "limit": "the last 5",
 }
 """How an argument may be said, the most telling ones first."""
-_EVERY_STEPS = re.compile(r"\bevery\b.*\bsteps?\b|\bsteps?\b", re.IGNORECASE)
+_EVERY_STEPS = re.compile(r"\bevery\b.*\bsteps?\b", re.IGNORECASE)
 
 
 class Replies:

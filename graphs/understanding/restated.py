@@ -48,7 +48,7 @@ def supposed_change(tokens: Sequence[Token], begins: Callable[[str], bool]) -> l
     if len(said) > _LONGEST or len(rest) == len(led) or len(act) == len(rest):
         return []
     act = strip_leading(act, _AUXILIARY)
-    kept = _without_verb([t for t in act if t.low not in "?.!"], begins)
+    kept = without_verb_again([t for t in act if t.low not in "?.!"], begins)
     return [_word("and", tokens[0]), *kept] if kept else []
 
 
@@ -59,12 +59,8 @@ def without_verb_again(rest: Sequence[Token], begins: Callable[[str], bool]) -> 
         rest: what follows the `no` or the `and` of a change.
         begins: whether a word is one with which the act before is ordered.
     """
-    return _without_verb(list(rest), begins)
-
-
-def _without_verb(act: list[Token], begins: Callable[[str], bool]) -> list[Token]:
-    only = [t for t in act[:1] if t.low in _NARROWING]
-    left = act[len(only) :]
+    only = [t for t in rest[:1] if t.low in _NARROWING]
+    left = list(rest[len(only) :])
     if len(left) < 2 or not any(begins(word) for word in (left[0].low, *stems(left[0].low))):
         return []
     left = left[1:]

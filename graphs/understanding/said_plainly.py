@@ -162,7 +162,7 @@ _PLAIN = (
     (
         _wording(
             r"(?<=\w)\s*[.?!]\s+(?:please\s+)?(?:reckon|calculate|count|assume|assuming|take|figure)"
-            r"\s+(?:with\s+)?(?=\d+(?:[.,]\d+)?\s+(?:\w+\s+)?(?:per|an?|minutes|hours)\b)"
+            r"\s+(?:with\s+)?(?=\d+(?:[.,]\d+)?\s+(?:\w+\s+)?(?:per|an?)\s+(?:hour|act|person)\b)"
         ),
         ", at ",
     ),
@@ -186,7 +186,7 @@ _PLAIN = (
     (
         _wording(
             r"\b(?P<alias>(?:champion|challenger|staging)(?:\s+alias)?(?:\s+(?:of|on|for)\s+[\w.-]+)?"
-            r"(?:\s+back)?)\s+to\s+(?=\d+\b(?!\s*(?:%|percent|points?|rows)))"
+            r"(?:\s+back)?)\s+to\s+(?=\d+\s*(?:[,.;!?]|$|(?:and|then|on|for|please|again|now)\b))"
         ),
         r"\g<alias> to version ",
     ),
@@ -197,14 +197,6 @@ _PLAIN = (
             r"(?:version |v)?(?P<other>\d+) of (?P<model>[a-z][\w.-]*)"
         ),
         r"difference between \g<model> \g<one> and \g<other>",
-    ),
-    # `the newest ticket-router` is its newest version
-    (
-        _wording(
-            r"\bthe (?P<newest>newest|latest|most recent) (?P<model>[a-z][\w]*-[\w.-]*[a-z]\w*)"
-            r"(?=\s+(?:on|onto|to|in|into|at|out)\b)"
-        ),
-        r"the \g<newest> version of \g<model>",
     ),
     # `but only on rows since May`
     (

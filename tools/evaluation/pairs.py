@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tools.datasets.dated import rows_from
 from tools.datasets.kinds import alike
-from tools.evaluation.rows import HeldOut, refuse_trained_on
+from tools.evaluation.rows import HeldOut, refuse_trained_on, rows_to_measure, used_before
 from tools.evaluation.seen import nearly_seen, text_hash
 from tools.kernel.errors import Conflict
 
@@ -46,10 +44,8 @@ def held_out_pairs(
         InvalidInput: if no row is from the period, or none says when it is from.
         Conflict: if most rows were trained on, or there is nothing to choose from.
     """
-    every = datasets.rows(tenant, dataset, split)
-    if period is not None:
-        every = rows_from(every, period, f"{split} rows of {dataset}", datetime.now(UTC))
-    used = ("train", "validation") if split == "test" else ("train",)
+    every = rows_to_measure(datasets, tenant, dataset, split, period)
+    used = used_before(split)
     trained = {
         name: [row for row in datasets.rows(tenant, name) if row.split in used]
         for name in {s.dataset for s in subjects}

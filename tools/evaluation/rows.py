@@ -121,6 +121,29 @@ def refuse_trained_on(overlap: int, rows: int, split: str, dataset: str) -> None
         )
 
 
+def rows_to_measure(
+    datasets: DatasetService, tenant: str, dataset: str, split: str, period: str | None
+) -> list[Row]:
+    """The rows of a split, of a period only if one is given, whether trained on or not.
+
+    Raises:
+        NotFound: if there is no such dataset or split.
+        InvalidInput: if no row is from the period, or none says when it is from.
+    """
+    every = datasets.rows(tenant, dataset, split)
+    if period is None:
+        return every
+    return rows_from(every, period, f"{split} rows of {dataset}", datetime.now(UTC))
+
+
+def used_before(split: str) -> tuple[str, ...]:
+    """The splits that a model has learned from before it is measured on `split`.
+
+    The validation split chose which weights were kept, so it is not held out from a test either.
+    """
+    return ("train", "validation") if split == "test" else ("train",)
+
+
 def held_out(
     datasets: DatasetService,
     tenant: str,
@@ -144,12 +167,9 @@ def held_out(
         InvalidInput: if no row is from the period, or none says when it is from.
         Conflict: if most rows were trained on, or no label is known.
     """
-    every = datasets.rows(tenant, dataset, split)
-    if period is not None:
-        every = rows_from(every, period, f"{split} rows of {dataset}", datetime.now(UTC))
+    every = rows_to_measure(datasets, tenant, dataset, split, period)
     trained = {s.dataset: datasets.rows(tenant, s.dataset) for s in subjects}
-    # The validation split chose which weights were kept, so it is not held out from a test either.
-    used = ("train", "validation") if split == "test" else ("train",)
+    used = used_before(split)
     seen = {text_hash(r.text) for rows in trained.values() for r in rows if r.split in used}
     unseen = [row for row in every if text_hash(row.text) not in seen]
     overlap = len(every) - len(unseen)

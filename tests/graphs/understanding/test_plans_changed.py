@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from graphs.understanding import Understanding
-from graphs.understanding.parse_lines import FileNames, as_line, parse_turns
-from graphs.understanding.parsed import ParsedPlan
+from graphs.understanding.parse_lines import as_line
+from tests.graphs.understanding.conftest import Says
 from tools.kernel.operations import Effect
 
-Says = Callable[..., ParsedPlan]
 DEPLOY = "deploy ticket-router v4 to the kiosks"
 DEPLOYED = {"model": "ticket-router", "version": 4, "group": "kiosks"}
 MEASURED = "evaluate ticket-router v4, then promote it to staging"
-
-
-@pytest.fixture
-def says(understanding: Understanding, names: FileNames) -> Says:
-    return lambda *turns: parse_turns(list(turns), understanding, names)
 
 
 @pytest.mark.parametrize(

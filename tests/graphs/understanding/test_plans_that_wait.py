@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from graphs.understanding import Understanding
-from graphs.understanding.parse_lines import FileNames, parse_turns
-from graphs.understanding.parsed import ParsedPlan
+from tests.graphs.understanding.conftest import Says
 from tools.kernel.operations import Effect
 
-Says = Callable[..., ParsedPlan]
 DEPLOY = "deploy ticket-router v4 to the kiosks"
 DEPLOYED = {"model": "ticket-router", "version": 4, "group": "kiosks"}
-
-
-@pytest.fixture
-def says(understanding: Understanding, names: FileNames) -> Says:
-    return lambda *turns: parse_turns(list(turns), understanding, names)
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from graphs.understanding import Understanding
 from graphs.understanding.parse_lines import FileNames, as_line, parse_turns
-from graphs.understanding.parsed import ParsedPlan
+from tests.graphs.understanding.conftest import Says
 
-Says = Callable[..., ParsedPlan]
 ROLLOUT = "deploy ticket-router 3 to the kiosks"
 COMPARED = "compare ticket-router 3 and 4 on tickets"
 TRAINING = "train ticket-router on tickets with rank 8"
-
-
-@pytest.fixture
-def says(understanding: Understanding, names: FileNames) -> Says:
-    return lambda *turns: parse_turns(list(turns), understanding, names)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +123,27 @@ def says(understanding: Understanding, names: FileNames) -> Says:
             "platform.create_token",
             {"label": "grafana", "scopes": ["*:read"], "days": 30},
         ),
+        (
+            (ROLLOUT, "make it 10 percent, as a canary"),
+            "deployment.start",
+            {"version": 3, "percent": 10, "strategy": "canary"},
+        ),
+        (("put the newest mail-triage on the kiosks",), "deployment.start", {"version": 3}),
+        (("champion of ticket-router back to 3",), "registry.promote", {"version": 3}),
+        (("swap ticket-router champion to 4",), "registry.promote", {"version": 4}),
+        (
+            ("what is the difference between 2 and 4 of ticket-router",),
+            "evaluation.compare",
+            {"version": 2, "other_version": 4},
+        ),
+        (
+            ("how robust is ticket-router against typos", "and 3?"),
+            "evaluation.robustness",
+            {"model": "ticket-router", "version": 3},
+        ),
     ],
 )
-def test_a_change_keeps_what_it_does_not_say(
+def test_an_act_has_what_is_said_and_a_change_keeps_the_rest(
     says: Says, turns: tuple[str, ...], operation: str, arguments: dict[str, Any]
 ) -> None:
     [step] = says(*turns).steps
@@ -220,6 +231,8 @@ def test_a_yes_to_a_question_of_several_does_not_agree_to_the_plan_as_it_was(say
     [
         (ROLLOUT, "no, version 4, they would never accept it"),
         (ROLLOUT, "version 4, but only if it is better than last week"),
+        (ROLLOUT, "no, version 4, the office screens"),
+        (ROLLOUT, "version 4, the kiosks are excluded"),
     ],
 )
 def test_what_may_narrow_an_act_is_no_reason_that_is_dropped(
@@ -366,32 +379,6 @@ def test_settings_of_a_training_are_no_search(says: Says, said: str) -> None:
     [step] = says(said).steps
     assert step.operation == "training.start"
     assert step.arguments == {"dataset": "chat-turns", "rank": 16, "learning_rate": 0.0002}
-
-
-@pytest.mark.parametrize(
-    ("turns", "operation", "arguments"),
-    [
-        (("put the newest mail-triage on the kiosks",), "deployment.start", {"version": 3}),
-        (("champion of ticket-router back to 3",), "registry.promote", {"version": 3}),
-        (("swap ticket-router champion to 4",), "registry.promote", {"version": 4}),
-        (
-            ("what is the difference between 2 and 4 of ticket-router",),
-            "evaluation.compare",
-            {"version": 2, "other_version": 4},
-        ),
-        (
-            ("how robust is ticket-router against typos", "and 3?"),
-            "evaluation.robustness",
-            {"model": "ticket-router", "version": 3},
-        ),
-    ],
-)
-def test_a_number_is_the_version_that_it_can_only_be(
-    says: Says, turns: tuple[str, ...], operation: str, arguments: dict[str, Any]
-) -> None:
-    [step] = says(*turns).steps
-    assert step.operation == operation
-    assert arguments.items() <= step.arguments.items()
 
 
 @pytest.mark.parametrize(

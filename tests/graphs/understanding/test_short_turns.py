@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from graphs.understanding import Understanding
-from graphs.understanding.parse_lines import FileNames, as_line, parse_turns
-from graphs.understanding.parsed import ParsedPlan
+from graphs.understanding.parse_lines import as_line
+from tests.graphs.understanding.conftest import Says
 
-Says = Callable[..., ParsedPlan]
 SPLIT = "set up an a/b test with ticket-router 4 on the kiosks"
 PROMOTED = "promote ticket-router 4 to champion and then roll it out to the kiosks"
 MEASURED = "evaluate ticket-router 4, then promote it to staging"
-
-
-@pytest.fixture
-def says(understanding: Understanding, names: FileNames) -> Says:
-    return lambda *turns: parse_turns(list(turns), understanding, names)
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from graphs.understanding import Understanding
-from graphs.understanding.parse_lines import FileNames, as_line, parse_turns
-from graphs.understanding.parsed import ParsedPlan
+from graphs.understanding.parse_lines import as_line
+from tests.graphs.understanding.conftest import Says
 
-Says = Callable[..., ParsedPlan]
 DEPLOY = "roll out the champion of ticket-router to the kiosks"
-
-
-@pytest.fixture
-def says(understanding: Understanding, names: FileNames) -> Says:
-    return lambda *turns: parse_turns(list(turns), understanding, names)
 
 
 @pytest.mark.parametrize(

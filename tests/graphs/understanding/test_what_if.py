@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from graphs.understanding import Understanding
-from graphs.understanding.parse_lines import FileNames, parse_turns
-from graphs.understanding.parsed import ParsedPlan
+from tests.graphs.understanding.conftest import Says
 
-Says = Callable[..., ParsedPlan]
 CANARY = "canary ticket-router v4 on the kiosks at 10 %"
-
-
-@pytest.fixture
-def says(understanding: Understanding, names: FileNames) -> Says:
-    return lambda *turns: parse_turns(list(turns), understanding, names)
 
 
 @pytest.mark.parametrize(

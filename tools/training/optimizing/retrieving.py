@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tools.kernel.child import emit
+from tools.training.optimizing.choosing import RECALL_AT_1
 from tools.training.optimizing.comparing import Loss, paired_loss, resampled
 from tools.training.similarity.embedder import found_by
 from tools.training.similarity.finding import Search, by_query, search_of
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     Vector = npt.NDArray[np.float32]
 
-METRIC = "recall_at_1"
 _BATCH = 16
 
 
@@ -62,7 +62,7 @@ def found(vectors: dict[str, Vector], search: Search, spec: dict[str, Any]) -> d
     said.write_text(json.dumps({"right": right.tolist(), "nearest": places.nearest.tolist()}))
     np.save(_vectors(said), np.stack([*vectors.values()]))
     scores = {name: float(values.mean()) for name, values in by_query(places).items()}
-    return {"metric": METRIC, "score": int(right.sum()), "rows": len(right), "scores": scores}
+    return {"metric": RECALL_AT_1, "score": int(right.sum()), "rows": len(right), "scores": scores}
 
 
 def said_of_rows(rows: Path, said: Path) -> list[dict[str, str]]:
